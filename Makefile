@@ -1,0 +1,55 @@
+# The one entry for people and CI; meson does the work. Packages: tools/install-deps.
+
+BUILD ?= build
+ASAN ?= build-asan
+FUZZ ?= build-fuzz
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
+
+.PHONY: build run test bench asan fuzz tidy format install clean
+
+build:
+	@tools/install-deps build
+	@test -f $(BUILD)/build.ninja || meson setup --prefix=$(PREFIX) $(BUILD)
+	@ninja -C $(BUILD)
+
+run: build
+	@tools/install-deps run
+	@if test -x tools/demo; then tools/demo; else $(BUILD)/orrery --version; fi
+
+# Compiles both builds itself, so that a compile error is a failure in the total, too.
+test:
+	@tools/install-deps build run test
+	@test -f $(BUILD)/build.ninja || meson setup --prefix=$(PREFIX) -Dtests=enabled $(BUILD)
+	@meson configure $(BUILD) -Dtests=enabled
+	@test -f $(ASAN)/build.ninja || meson setup $(SANITIZE) -Dtests=enabled $(ASAN)
+	@tools/run-tests $(BUILD) $(ASAN)
+
+bench: build
+	@tools/install-deps test
+	@tools/bench
+
+asan:
+	@tools/install-deps build test
+	@test -f $(ASAN)/build.ninja || meson setup $(SANITIZE) -Dtests=enabled $(ASAN)
+	@ninja -C $(ASAN)
+
+fuzz:
+	@tools/install-deps build test
+	@test -f $(FUZZ)/build.ninja || CC=clang meson setup $(SANITIZE) -Dtests=enabled -Dfuzz=true $(FUZZ)
+	@meson configure $(FUZZ) -Dfuzz_seconds=$(FUZZ_SECONDS)
+	@meson test -C $(FUZZ) --suite fuzz --print-errorlogs
+
+tidy:
+	@tools/tidy
+
+format:
+	@tools/install-deps format
+	@find src include tests -name '*.[ch]' -exec clang-format -i {} +
+
+install: build
+	@meson install -C $(BUILD) --no-rebuild
+
+clean:
+	@rm -rf $(BUILD) $(ASAN) $(FUZZ)
