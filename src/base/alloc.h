@@ -1,0 +1,37 @@
+/* The only door to malloc. Memory is either owned by one object that frees it (mem_*),
+ * or lives in an arena that is freed as a whole. Running out of host memory ends the process. */
+#ifndef BASE_ALLOC_H
+#define BASE_ALLOC_H
+
+#include "base/common.h"
+
+/** Zeroed memory; never NULL. */
+void *mem_alloc(size_t size);
+/** Resizes; new bytes are not zeroed; never NULL for size > 0. */
+void *mem_realloc(void *p, size_t size);
+void mem_free(void *p);
+/** Ends the process: the host has no room for `what`. */
+_Noreturn void mem_exhausted(const char *what);
+
+typedef struct ArenaChunk ArenaChunk;
+typedef struct Arena {
+    ArenaChunk *head;
+    size_t used; /* bytes handed out of head */
+    size_t total; /* bytes handed out since the last reset, all chunks */
+} Arena;
+
+/** Zeroed memory, aligned to 16 bytes, valid until arena_free or arena_reset. A zeroed Arena is ready to use. */
+void *arena_alloc(Arena *arena, size_t size);
+/** Copy of a string, or of its first len bytes, NUL-terminated. */
+char *arena_strdup(Arena *arena, const char *s);
+char *arena_strndup(Arena *arena, const char *s, size_t len);
+/** printf into the arena. */
+char *arena_printf(Arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/** Forgets the contents, keeping one chunk for reuse. */
+void arena_reset(Arena *arena);
+void arena_free(Arena *arena);
+
+#define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
+#define ARENA_ARRAY(arena, type, n) ((type *)arena_alloc((arena), sizeof(type) * (size_t)(n)))
+
+#endif

@@ -1,0 +1,55 @@
+#include "base/field.h"
+
+#include <string.h>
+
+static uint64_t element_get(const uint8_t *p, unsigned size) {
+    uint64_t value = 0;
+    memcpy(&value, p, size);
+    return value;
+}
+
+void field_reset(const Field *fields, size_t n, void *object, bool cold) {
+    for (const Field *f = fields; f < fields + n; f++) {
+        uint8_t *p = (uint8_t *)object + f->offset;
+        for (uint32_t i = 0; (cold || !f->keep) && i < f->count; i++) {
+            memcpy(p + (size_t)i * f->size, &f->reset, f->size);
+        }
+    }
+}
+
+void field_hash(const Field *fields, size_t n, const void *object, Hash *hash) {
+    for (const Field *f = fields; f < fields + n; f++) {
+        const uint8_t *p = (const uint8_t *)object + f->offset;
+        if (f->size == 1) {
+            hash_bytes(hash, p, f->count);
+            continue;
+        }
+        for (uint32_t i = 0; i < f->count; i++) {
+            hash_u64(hash, element_get(p + (size_t)i * f->size, f->size));
+        }
+    }
+}
+
+size_t field_bytes(const Field *fields, size_t n) {
+    size_t total = 0;
+    for (const Field *f = fields; f < fields + n; f++) {
+        total += (size_t)f->size * f->count;
+    }
+    return total;
+}
+
+void field_save(const Field *fields, size_t n, const void *object, uint8_t *out) {
+    for (const Field *f = fields; f < fields + n; f++) {
+        size_t len = (size_t)f->size * f->count;
+        memcpy(out, (const uint8_t *)object + f->offset, len);
+        out += len;
+    }
+}
+
+void field_load(const Field *fields, size_t n, void *object, const uint8_t *in) {
+    for (const Field *f = fields; f < fields + n; f++) {
+        size_t len = (size_t)f->size * f->count;
+        memcpy((uint8_t *)object + f->offset, in, len);
+        in += len;
+    }
+}

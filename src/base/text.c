@@ -1,0 +1,98 @@
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { FILE_BYTES_MAX = 1 << 30, NAME_MAX_LEN = 64 };
+
+char *file_read(Arena *arena, const char *path, size_t *len, Err *err) {
+    FILE *f = fopen(path, "rb");
+    if (!f) {
+        err_set(err, "%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    struct stat st;
+    char *data = NULL;
+    if (fstat(fileno(f), &st) != 0) {
+        err_set(err, "%s: %s", path, strerror(errno));
+    } else if (!S_ISREG(st.st_mode)) {
+        err_set(err, "%s: not a regular file", path);
+    } else if (st.st_size > FILE_BYTES_MAX) {
+        err_set(err, "%s: larger than 1 GiB", path);
+    } else {
+        data = arena_alloc(arena, (size_t)st.st_size + 1);
+        *len = fread(data, 1, (size_t)st.st_size, f);
+        if (*len != (size_t)st.st_size) {
+            err_set(err, "%s: read %zu of %lld bytes", path, *len, (long long)st.st_size);
+            data = NULL;
+        }
+    }
+    fclose(f);
+    return data;
+}
+
+static size_t edit_distance(const char *a, size_t a_len, const char *b, size_t b_len) {
+    size_t row[NAME_MAX_LEN + 1];
+    for (size_t j = 0; j <= b_len; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            best = row[j] + 1 < best ? row[j] + 1 : best;
+            row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+        }
+    }
+    return row[b_len];
+}
+
+const char *text_nearest(const char *name, const char *const *names, size_t n) {
+    size_t name_len = strlen(name), best = name_len / 3 + 2;
+    const char *nearest = NULL;
+    if (name_len > NAME_MAX_LEN) {
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(names[i]);
+        size_t distance = len > NAME_MAX_LEN ? best : edit_distance(name, name_len, names[i], len);
+        if (distance < best) {
+            best = distance;
+            nearest = names[i];
+        }
+    }
+    return nearest;
+}
+
+static int digit_value(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
+}
+
+bool text_parse_u64(const char *s, uint64_t *value) {
+    uint64_t base = 10, v = 0;
+    if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
+        base = 16;
+        s += 2;
+    }
+    bool digit_before = false;
+    for (; *s; s++) {
+        if (*s == '_' && digit_before && s[1] && s[1] != '_') {
+            continue;
+        }
+        uint64_t d = (uint64_t)digit_value(*s);
+        if (d >= base || v > (UINT64_MAX - d) / base) {
+            return false;
+        }
+        v = v * base + d;
+        digit_before = true;
+    }
+    *value = v;
+    return digit_before;
+}

@@ -1,0 +1,19 @@
+/* Strings and files. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include "base/alloc.h"
+#include "base/err.h"
+
+/** Whole file into the arena, NUL-terminated beyond *len. NULL and an error if it cannot be read or exceeds
+ * 1 GiB. */
+char *file_read(Arena *arena, const char *path, size_t *len, Err *err);
+
+/** Of names[0..n), the one nearest to name by edit distance, or NULL if none is near enough to suggest. */
+const char *text_nearest(const char *name, const char *const *names, size_t n);
+
+/** Parses a whole decimal or 0x-hexadecimal number, underscores allowed between digits. False if malformed or
+ * beyond 64 bits. */
+bool text_parse_u64(const char *s, uint64_t *value);
+
+#endif
