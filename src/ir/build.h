@@ -1,0 +1,74 @@
+/* Making IR: what the guests' sem_*.c files use. Operations infer their type from the first operand. */
+#ifndef IR_BUILD_H
+#define IR_BUILD_H
+
+#include "ir/ir.h"
+
+typedef struct IrBuilder {
+    Arena *arena;
+    IrOp *ops;
+    uint32_t n_ops, cap;
+    IrLoc loc; /* start of the block */
+    uint32_t n_insns, n_bytes;
+    uint32_t aux; /* of the next instruction: set by ir_insn_done */
+    bool ended; /* an END op was appended */
+    bool may_leave; /* the current instruction accessed memory or called out: needs a POLL after it */
+} IrBuilder;
+
+void ir_begin(IrBuilder *b, Arena *arena, IrLoc loc);
+/** The finished block, before passes; ops are owned by the arena. */
+IrBlock ir_end(IrBuilder *b);
+
+/** Appends any op; returns its index. The functions below are the readable way. */
+IrVal ir_emit(IrBuilder *b, IrOpcode op, IrType type, unsigned n, uint32_t x, uint32_t y, uint32_t z);
+
+/** Starts guest instruction number n_insns, `len` bytes long, at block offset n_bytes. `row` is its decode row: what
+ * coverage counts. */
+void ir_insn(IrBuilder *b, unsigned len, unsigned cost_class, unsigned row, uint32_t aux);
+/** Ends it: appends a POLL for the next location (aux_next) if the instruction may have to leave. */
+void ir_insn_done(IrBuilder *b, uint32_t aux_next);
+
+IrVal ir_i32(IrBuilder *b, uint32_t value);
+IrVal ir_i64(IrBuilder *b, uint64_t value);
+/** State slot (byte offset) of `type`; i32 slots are 4 bytes, i64 slots 8. */
+IrVal ir_get(IrBuilder *b, IrType type, uint32_t slot);
+void ir_put(IrBuilder *b, uint32_t slot, IrVal value);
+
+/** Any two-operand or one-operand value op of ops.def. */
+IrVal ir_op2(IrBuilder *b, IrOpcode op, IrVal x, IrVal y);
+IrVal ir_op1(IrBuilder *b, IrOpcode op, IrVal x);
+/** x op constant of x's type. */
+IrVal ir_op2i(IrBuilder *b, IrOpcode op, IrVal x, uint64_t constant);
+IrVal ir_select(IrBuilder *b, IrVal cond, IrVal if_true, IrVal if_false);
+/** Carry out and signed overflow of x + y + carry_in. */
+IrVal ir_carry(IrBuilder *b, IrVal x, IrVal y, IrVal carry_in);
+IrVal ir_overflow(IrBuilder *b, IrVal x, IrVal y, IrVal carry_in);
+
+/** op: IR_FLAGS_ADD or IR_FLAGS_SUB. */
+void ir_flags3(IrBuilder *b, IrOpcode op, IrVal x, IrVal y, IrVal carry_in);
+/** op: IR_FLAGS_NZ, IR_FLAGS_C, IR_FLAGS_V or IR_FLAGS_SET. */
+void ir_flags1(IrBuilder *b, IrOpcode op, IrVal x);
+IrVal ir_cond(IrBuilder *b, IrCond cond);
+
+/** mem: IR_MEM_* bits. A load gives a value of `type`. */
+IrVal ir_load(IrBuilder *b, IrType type, unsigned mem, IrVal addr);
+void ir_store(IrBuilder *b, unsigned mem, IrVal addr, IrVal value);
+
+/** Calls isa->helpers[helper](cpu, x, y); x and y may be IR_NONE. The result is i64. */
+IrVal ir_call(IrBuilder *b, unsigned helper, IrVal x, IrVal y);
+/** Raises trap `number` with argument `arg` (IR_NONE for 0) if cond is not 0. */
+void ir_trap_if(IrBuilder *b, IrVal cond, unsigned number, IrVal arg);
+
+/** `s = ir_skip_unless(b, cond); ...; ir_label(b, s);` runs the part between only if cond is not 0. Values made in
+ * between must not be used after the label. */
+IrVal ir_skip_unless(IrBuilder *b, IrVal cond);
+void ir_label(IrBuilder *b, IrVal skip);
+
+/** Block ends; `pc` is absolute and must lie within 2 GiB of the block (modulo 2^32 for 32-bit guests). */
+void ir_goto(IrBuilder *b, uint64_t pc, uint32_t aux);
+/** Conditional exit; another END must follow. */
+void ir_goto_if(IrBuilder *b, IrVal cond, uint64_t pc, uint32_t aux);
+void ir_goto_ind(IrBuilder *b, IrVal addr, uint32_t aux);
+void ir_trap(IrBuilder *b, unsigned number, IrVal arg);
+
+#endif

@@ -1,0 +1,132 @@
+/* The two types between the engines and a guest architecture: `Isa`, constant, and `Cpu`, one core's state.
+ *
+ * A guest fills in an Isa: state table, translation of one instruction, traps. Engines run translated blocks on a Cpu
+ * and know nothing of the guest but what stands here. */
+#ifndef IR_CPU_H
+#define IR_CPU_H
+
+#include "base/field.h"
+#include "ir/build.h"
+
+struct Board;
+struct MemMap;
+typedef struct Cpu Cpu;
+
+/** Out-of-line part of an instruction. It may raise a trap with cpu_trap; state is precise when it is called. */
+typedef uint64_t (*IsaHelper)(Cpu *cpu, uint64_t a, uint64_t b);
+
+typedef struct Isa {
+    const char *name; /* "armv7-m" */
+    size_t state_size; /* bytes of the state struct at cpu->state */
+    const Field *fields; /* the registers: all of the state */
+    size_t n_fields;
+    uint32_t flags_slot; /* offset of the four flag bytes N Z C V */
+    bool big_endian; /* data accesses of the core itself, for debuggers and loaders */
+    uint16_t elf_machine; /* e_machine of its images */
+    unsigned insn_bytes_max, insn_align;
+    uint64_t pc_mask; /* address bits: 0xffffffff for 32-bit guests */
+    const IsaHelper *helpers;
+    size_t n_helpers;
+    unsigned trap_fetch; /* trap number for an instruction fetch that fails; argument: the address */
+    const char *(*row_name)(size_t row); /* decode rows, for coverage */
+    size_t n_rows; /* the row number n_rows means "none" */
+    /** Appends one instruction (from ir_insn to ir_insn_done) found at `bytes`, `avail` long (at least insn_align).
+     * Returns its length, or 0 with nothing appended if more bytes are needed to decode it. */
+    unsigned (*translate)(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, uint32_t aux);
+    /** Text of one instruction; returns its length in bytes, at least insn_align. */
+    unsigned (*disassemble)(char *out, size_t size, uint32_t features, const uint8_t *bytes, size_t avail,
+                            uint64_t pc);
+    /** Sets the architectural reset state beyond the field table (such as the vector fetch of M-profile). */
+    void (*reset)(Cpu *cpu);
+    /** Takes a trap raised by the instruction at cpu->pc, aux; the instruction has been counted. */
+    void (*trap)(Cpu *cpu, unsigned number, uint64_t arg);
+    /** Called at an instruction boundary while cpu->irq_request is set: takes a pending interrupt if one can be
+     * taken, and clears irq_request if none is left. True if it changed the PC. */
+    bool (*interrupt)(Cpu *cpu);
+    /** Checks rights and alignment; called for accesses with IR_MEM_ALIGNED that are misaligned, for those with
+     * IR_MEM_UNPRIV, and for every access while cpu->check_access is set. Raises the trap and returns false if the
+     * access is not allowed. */
+    bool (*access_check)(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
+    /** The bus answered an access with an error: raises the trap. */
+    void (*access_fault)(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
+    /** True if an instruction may be fetched from addr (execute-never, protection unit). Asked at translation for what
+     * never changes, and before each block while cpu->check_fetch is set. Rights change at 32-byte steps at most. */
+    bool (*fetch_allowed)(Cpu *cpu, uint64_t addr);
+} Isa;
+
+struct Cpu {
+    const Isa *isa;
+    void *state;
+    uint32_t features; /* bits that select decode rows */
+    const char *name;
+    unsigned index; /* core number in its node */
+
+    uint64_t pc; /* next instruction, precise between blocks and when a trap or a helper runs */
+    uint32_t aux; /* translation state at pc */
+
+    /* Counting. Instructions retired = deadline - budget - prepaid, at any moment. */
+    uint64_t deadline; /* tick at which the budget ends; a tick is one instruction, run or slept */
+    int64_t budget; /* ticks left */
+    uint32_t prepaid; /* taken from the budget but not yet retired: the rest of the running block */
+    uint64_t idle_ticks; /* of all ticks, those slept through */
+
+    bool leave; /* leave the block after this instruction */
+    bool irq_request; /* isa->interrupt may have something to take */
+    bool halted; /* sleeping (WFI): ticks pass, nothing runs */
+    bool locked_up; /* can never run again without a reset */
+    bool check_access; /* every access goes through isa->access_check */
+    bool check_fetch; /* every block goes through isa->fetch_allowed */
+    bool trap_pending;
+    unsigned trap_number;
+    uint64_t trap_arg;
+
+    const IrBlock *block; /* running, for cpu_at_fault; NULL outside of blocks */
+    uint32_t op; /* index of the op that called out */
+
+    struct Board *board;
+    struct MemMap *map;
+    bool (*load)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value); /* false: a trap is pending */
+    bool (*store)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value);
+    /* Between translated code and the engine: operands of an access that is done out of line. */
+    uint64_t jit_addr, jit_value;
+    struct Jit *jit;
+    uint32_t *coverage; /* executions per decode row, or NULL */
+    void (*trace)(Cpu *cpu, uint64_t pc, uint32_t aux); /* before each instruction, or NULL */
+    void (*trace_exception)(Cpu *cpu, const char *text); /* at each entry and return, or NULL */
+};
+
+/** Raises a trap in the running instruction; the engine leaves the block and calls isa->trap. */
+static inline void cpu_trap(Cpu *cpu, unsigned number, uint64_t arg) {
+    cpu->trap_pending = true;
+    cpu->trap_number = number;
+    cpu->trap_arg = arg;
+}
+
+/** Ticks up to now: instructions completed (run or slept) before the one that is running. */
+static inline uint64_t cpu_ticks(const Cpu *cpu) {
+    return cpu->deadline - (uint64_t)cpu->budget - cpu->prepaid;
+}
+
+/** Moves the deadline to an earlier tick without changing "now"; later ones are ignored. The running block is left
+ * after the instruction that is running. */
+static inline void cpu_shorten(Cpu *cpu, uint64_t deadline) {
+    if (deadline < cpu->deadline) {
+        cpu->budget -= (int64_t)(cpu->deadline - deadline);
+        cpu->deadline = deadline;
+        cpu->leave = true;
+    }
+}
+
+/** Address of the instruction that is running (inside helpers and accesses) or comes next. */
+uint64_t cpu_current_pc(const Cpu *cpu);
+
+/** Why ir_interp came back. */
+typedef enum IrExit {
+    IR_EXIT_NEXT, /* end of block, or left early: cpu->pc and aux are the next location */
+    IR_EXIT_TRAP, /* cpu->trap_*: to be taken; cpu->pc is the instruction that raised it */
+} IrExit;
+
+/** The reference engine: runs one block. The caller has made sure that cpu->budget covers block->n_insns. */
+IrExit ir_interp(Cpu *cpu, const IrBlock *block);
+
+#endif

@@ -1,0 +1,349 @@
+/* Forward pass: rewrites a block op by op into a new array. It
+ *   - forwards a PUT (or an earlier GET) of a slot to later GETs,
+ *   - folds constants and algebraic identities,
+ *   - replaces conditions by comparisons of what the flags were computed from (the flag recipes).
+ * Values and recipes made under a SKIP are forgotten at its LABEL, since that part may not have run. */
+#include <string.h>
+
+#include "ir/eval.h"
+#include "ir/ir.h"
+
+enum { SLOTS_MAX = 64 };
+
+typedef struct KnownSlot {
+    uint32_t slot;
+    IrType type;
+    IrVal value; /* in the new array */
+    uint32_t since; /* new index at which it became known */
+} KnownSlot;
+
+typedef struct Fold {
+    Arena *arena;
+    IrOp *ops; /* the new array */
+    uint32_t n_ops, cap;
+    IrVal *new_of; /* per old op: its value in the new array */
+    uint32_t *label_of; /* per old op: new index of the SKIP that jumps to this LABEL */
+    KnownSlot slots[SLOTS_MAX];
+    uint32_t n_slots;
+    uint32_t recipe[4]; /* per N Z C V: new index of the flag op that holds, or IR_NONE */
+    uint32_t recipe_since[4]; /* and the new index at which that became so */
+} Fold;
+
+static IrVal append(Fold *f, IrOp op) {
+    if (f->n_ops == f->cap) {
+        IrOp *bigger = ARENA_ARRAY(f->arena, IrOp, f->cap * 2);
+        memcpy(bigger, f->ops, f->n_ops * sizeof *bigger);
+        f->ops = bigger;
+        f->cap *= 2;
+    }
+    f->ops[f->n_ops] = op;
+    return f->n_ops++;
+}
+
+static IrVal constant(Fold *f, IrType type, uint64_t value) {
+    return append(f, (IrOp){.op = IR_CONST, .type = (uint8_t)type, .a = (uint32_t)value, .b = (uint32_t)(value >> 32)});
+}
+
+static bool const_of(const Fold *f, IrVal value, uint64_t *out) {
+    const IrOp *op = &f->ops[value];
+    *out = op->op == IR_CONST ? ir_const_value(op) : 0;
+    return op->op == IR_CONST;
+}
+
+/* ---- Slots ---- */
+
+static uint32_t type_bytes(IrType type) {
+    return type == IR_I64 ? 8 : 4;
+}
+
+static void slots_forget(Fold *f, uint32_t slot, IrType type) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < f->n_slots; i++) {
+        const KnownSlot *k = &f->slots[i];
+        bool overlaps = k->slot < slot + type_bytes(type) && slot < k->slot + type_bytes(k->type);
+        if (!overlaps) {
+            f->slots[kept++] = *k;
+        }
+    }
+    f->n_slots = kept;
+}
+
+static void slots_learn(Fold *f, uint32_t slot, IrType type, IrVal value, uint32_t since) {
+    slots_forget(f, slot, type);
+    if (f->n_slots < SLOTS_MAX) {
+        f->slots[f->n_slots++] = (KnownSlot){slot, type, value, since};
+    }
+}
+
+static IrVal slots_find(const Fold *f, uint32_t slot, IrType type) {
+    for (uint32_t i = 0; i < f->n_slots; i++) {
+        if (f->slots[i].slot == slot && f->slots[i].type == type) {
+            return f->slots[i].value;
+        }
+    }
+    return IR_NONE;
+}
+
+static void forget_everything(Fold *f) {
+    f->n_slots = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        f->recipe[i] = IR_NONE;
+        f->recipe_since[i] = f->n_ops;
+    }
+}
+
+/* At the LABEL of the SKIP at new index `skip`: what was learnt after it may not hold. */
+static void forget_since(Fold *f, uint32_t skip) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < f->n_slots; i++) {
+        if (f->slots[i].since <= skip) {
+            f->slots[kept++] = f->slots[i];
+        }
+    }
+    f->n_slots = kept;
+    for (unsigned i = 0; i < 4; i++) {
+        if (f->recipe_since[i] > skip) {
+            f->recipe[i] = IR_NONE;
+            f->recipe_since[i] = f->n_ops;
+        }
+    }
+}
+
+/* ---- Flag recipes ---- */
+
+static IrVal emit3(Fold *f, IrOpcode op, IrType type, IrVal a, IrVal b, IrVal c) {
+    return append(f, (IrOp){.op = (uint8_t)op, .type = (uint8_t)type, .a = a, .b = b, .c = c});
+}
+
+/* A value that is 0 or 1, in the type that is asked for. */
+static IrVal truth_as(Fold *f, IrType type, IrVal value) {
+    if (ir_result_type(&f->ops[value]) == type) {
+        return value;
+    }
+    return emit3(f, type == IR_I64 ? IR_ZEXT32 : IR_TRUNC, IR_I64, value, 0, 0);
+}
+
+static IrVal inverted(Fold *f, IrVal value, bool invert) {
+    return invert ? emit3(f, IR_EQ, IR_I32, value, constant(f, IR_I32, 0), 0) : value;
+}
+
+/* The second addend of a flag op: b, or ~b for a subtraction. */
+static IrVal second_addend(Fold *f, IrOp recipe) {
+    return recipe.op == IR_FLAGS_SUB ? emit3(f, IR_NOT, recipe.type, recipe.b, 0, 0) : recipe.b;
+}
+
+/* A whole subtraction a - b (carry in 1) under all flags that cond reads: one comparison. */
+static IrVal compare_subtraction(Fold *f, IrOp r, IrCond cond) {
+    switch (cond) {
+    case IR_COND_EQ: return emit3(f, IR_EQ, r.type, r.a, r.b, 0);
+    case IR_COND_NE: return emit3(f, IR_NE, r.type, r.a, r.b, 0);
+    case IR_COND_CS: return emit3(f, IR_LEU, r.type, r.b, r.a, 0);
+    case IR_COND_CC: return emit3(f, IR_LTU, r.type, r.a, r.b, 0);
+    case IR_COND_HI: return emit3(f, IR_LTU, r.type, r.b, r.a, 0);
+    case IR_COND_LS: return emit3(f, IR_LEU, r.type, r.a, r.b, 0);
+    case IR_COND_GE: return emit3(f, IR_LES, r.type, r.b, r.a, 0);
+    case IR_COND_LT: return emit3(f, IR_LTS, r.type, r.a, r.b, 0);
+    case IR_COND_GT: return emit3(f, IR_LTS, r.type, r.b, r.a, 0);
+    case IR_COND_LE: return emit3(f, IR_LES, r.type, r.a, r.b, 0);
+    default: return IR_NONE;
+    }
+}
+
+/* Conditions on one flag, from any recipe that has its value at hand. */
+static IrVal single_flag(Fold *f, IrOp r, IrCond cond) {
+    bool invert = cond & 1;
+    switch (cond & ~1u) {
+    case IR_COND_EQ:
+        return r.op == IR_FLAGS_NZ ? emit3(f, invert ? IR_NE : IR_EQ, r.type, r.a, constant(f, r.type, 0), 0) : IR_NONE;
+    case IR_COND_MI:
+        if (r.op != IR_FLAGS_NZ) {
+            return IR_NONE;
+        }
+        return inverted(f, emit3(f, IR_LTS, r.type, r.a, constant(f, r.type, 0), 0), invert);
+    case IR_COND_CS:
+        if (r.op == IR_FLAGS_C) {
+            return inverted(f, truth_as(f, IR_I32, r.a), invert);
+        }
+        return r.op == IR_FLAGS_SET ? IR_NONE
+                                    : inverted(f, emit3(f, IR_CARRY, r.type, r.a, second_addend(f, r), r.c), invert);
+    case IR_COND_VS:
+        if (r.op == IR_FLAGS_V) {
+            return inverted(f, truth_as(f, IR_I32, r.a), invert);
+        }
+        return r.op == IR_FLAGS_SET ? IR_NONE
+                                    : inverted(f, emit3(f, IR_OVERFLOW, r.type, r.a, second_addend(f, r), r.c), invert);
+    default:
+        return IR_NONE;
+    }
+}
+
+static IrVal fuse_condition(Fold *f, IrCond cond) {
+    unsigned reads = ir_cond_reads(cond);
+    uint32_t recipe = IR_NONE;
+    for (unsigned i = 0; i < 4; i++) {
+        if (!(reads & 1u << i)) {
+            continue;
+        }
+        if (f->recipe[i] == IR_NONE || (recipe != IR_NONE && recipe != f->recipe[i])) {
+            return IR_NONE;
+        }
+        recipe = f->recipe[i];
+    }
+    IrOp r = f->ops[recipe]; /* a copy: appending moves the array */
+    uint64_t carry_in;
+    if (r.op == IR_FLAGS_SUB && const_of(f, r.c, &carry_in) && carry_in == 1) {
+        IrVal compared = compare_subtraction(f, r, cond);
+        if (compared != IR_NONE) {
+            return compared;
+        }
+    }
+    if ((r.op == IR_FLAGS_ADD || r.op == IR_FLAGS_SUB) && (reads == 1 || reads == 2)) {
+        /* N or Z of a sum: as if from FLAGS_NZ of it. */
+        IrVal sum = emit3(f, IR_ADD, r.type, r.a, second_addend(f, r), 0);
+        sum = emit3(f, IR_ADD, r.type, sum, truth_as(f, r.type, r.c), 0);
+        r = (IrOp){.op = IR_FLAGS_NZ, .type = r.type, .a = sum};
+    }
+    return single_flag(f, r, cond);
+}
+
+static void learn_flags(Fold *f, uint32_t index) {
+    unsigned mask;
+    ir_sets_flags(f->ops[index].op, &mask);
+    for (unsigned i = 0; i < 4; i++) {
+        if (mask & 1u << i) {
+            f->recipe[i] = index;
+            f->recipe_since[i] = index;
+        }
+    }
+}
+
+/* ---- Constants and identities ---- */
+
+static bool all_const(const Fold *f, const IrOp *op, uint64_t v[3]) {
+    const uint32_t operand[3] = {op->a, op->b, op->c};
+    bool all = true;
+    for (unsigned i = 0; i < 3; i++) {
+        v[i] = 0;
+        if (ir_op_info[op->op].operand[i] == IR_OPERAND_VALUE) {
+            all &= const_of(f, operand[i], &v[i]);
+        }
+    }
+    return all;
+}
+
+/* x op constant that is x itself, or IR_NONE. */
+static IrVal identity(const Fold *f, const IrOp *op) {
+    uint64_t k;
+    switch (op->op) {
+    case IR_COPY:
+        return op->a;
+    case IR_ADD: case IR_OR: case IR_XOR:
+        if (const_of(f, op->a, &k) && k == 0) {
+            return op->b;
+        }
+        return const_of(f, op->b, &k) && k == 0 ? op->a : IR_NONE;
+    case IR_SUB: case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROR:
+        return const_of(f, op->b, &k) && k == 0 ? op->a : IR_NONE;
+    case IR_AND:
+        return const_of(f, op->b, &k) && k == ir_mask(op->type) ? op->a : IR_NONE;
+    case IR_MUL:
+        return const_of(f, op->b, &k) && k == 1 ? op->a : IR_NONE;
+    case IR_SELECT:
+        if (op->b == op->c) {
+            return op->b;
+        }
+        return const_of(f, op->a, &k) ? (k ? op->b : op->c) : IR_NONE;
+    default:
+        return IR_NONE;
+    }
+}
+
+static IrVal fold_pure(Fold *f, IrOp op) {
+    uint64_t v[3];
+    if (op.op == IR_CONST || op.op == IR_NOP) {
+        return append(f, op);
+    }
+    if (all_const(f, &op, v)) {
+        return constant(f, ir_result_type(&op), ir_eval(op.op, op.type, v[0], v[1], v[2]));
+    }
+    IrVal same = identity(f, &op);
+    return same != IR_NONE ? same : append(f, op);
+}
+
+/* ---- The pass ---- */
+
+static void fold_get(Fold *f, IrOp op, uint32_t old) {
+    IrVal known = slots_find(f, op.a, op.type);
+    if (known == IR_NONE) {
+        known = append(f, op);
+        slots_learn(f, op.a, op.type, known, known);
+    }
+    f->new_of[old] = known;
+}
+
+static void fold_effect(Fold *f, IrOp op, uint32_t old) {
+    uint64_t k;
+    unsigned mask;
+    if (op.op == IR_TRAP_IF && const_of(f, op.a, &k) && k == 0) {
+        return;
+    }
+    uint32_t index = append(f, op);
+    f->new_of[old] = index;
+    if (op.op == IR_PUT) {
+        slots_learn(f, op.a, op.type, op.b, index);
+    } else if (op.op == IR_CALL || op.op == IR_PUTX) {
+        forget_everything(f);
+    } else if (ir_sets_flags(op.op, &mask)) {
+        learn_flags(f, index);
+    }
+}
+
+static void fold_op(Fold *f, IrOp op, uint32_t old) {
+    switch (op.op) {
+    case IR_GET:
+        fold_get(f, op, old);
+        break;
+    case IR_COND: {
+        IrVal fused = fuse_condition(f, op.a);
+        f->new_of[old] = fused != IR_NONE ? fused : append(f, op);
+        break;
+    }
+    case IR_SKIP:
+        f->label_of[op.b] = append(f, op);
+        break;
+    case IR_LABEL: {
+        uint32_t skip = f->label_of[old], label = append(f, op); /* first: it may move the array */
+        f->ops[skip].b = label;
+        forget_since(f, skip);
+        break;
+    }
+    default:
+        if (ir_op_info[op.op].traits & IR_TRAIT_PURE) {
+            f->new_of[old] = fold_pure(f, op);
+        } else {
+            fold_effect(f, op, old);
+        }
+    }
+}
+
+void ir_pass_fold(IrBlock *block, Arena *arena) {
+    Fold f = {.arena = arena, .cap = block->n_ops + block->n_ops / 2 + 16};
+    f.ops = ARENA_ARRAY(arena, IrOp, f.cap);
+    f.new_of = ARENA_ARRAY(arena, IrVal, block->n_ops);
+    f.label_of = ARENA_ARRAY(arena, uint32_t, block->n_ops);
+    forget_everything(&f);
+    for (uint32_t i = 0; i < block->n_ops; i++) {
+        IrOp op = block->ops[i];
+        const uint8_t *kind = ir_op_info[op.op].operand;
+        uint32_t *operand[3] = {&op.a, &op.b, &op.c};
+        for (unsigned k = 0; k < 3; k++) {
+            if (kind[k] == IR_OPERAND_VALUE && *operand[k] != IR_NONE) {
+                *operand[k] = f.new_of[*operand[k]];
+            }
+        }
+        fold_op(&f, op, i);
+    }
+    block->ops = f.ops;
+    block->n_ops = f.n_ops;
+    block->n_faults = 0; /* they named ops by their old index */
+}

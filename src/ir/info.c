@@ -1,0 +1,65 @@
+/* Facts about ops, generated from ops.def. */
+#include "ir/ir.h"
+
+enum { V = IR_OPERAND_VALUE, I = IR_OPERAND_IMM, S = IR_OPERAND_SLOT, L = IR_OPERAND_LABEL, F = IR_OPERAND_FAULT };
+enum { R = 1, PURE = IR_TRAIT_PURE, FAULT = IR_TRAIT_FAULT, END = IR_TRAIT_END };
+
+/* An empty column of the table, `-`, reads as minus zero. */
+#define COLUMN(x) (x + 0)
+
+const IrOpInfo ir_op_info[IR_OPCODE_COUNT] = {
+#define IR_OP(name, label, a, b, c, res, properties)                                                                   \
+    [IR_##name] = {.text = label,                                                                                      \
+                   .operand = {COLUMN(a), COLUMN(b), COLUMN(c)},                                                       \
+                   .result = COLUMN(res),                                                                              \
+                   .traits = COLUMN(properties)},
+#include "ir/ops.def"
+#undef IR_OP
+};
+
+_Static_assert(IR_OPCODE_COUNT < 120, "DESIGN section 2: fewer than 120 ops");
+
+IrType ir_result_type(const IrOp *op) {
+    if (!ir_op_info[op->op].result) {
+        return IR_VOID;
+    }
+    switch (op->op) {
+    case IR_EQ: case IR_NE: case IR_LTU: case IR_LEU: case IR_LTS: case IR_LES:
+    case IR_COND: case IR_CARRY: case IR_OVERFLOW: case IR_TRUNC: case IR_HIGH:
+        return IR_I32;
+    case IR_SEXT32: case IR_ZEXT32: case IR_CALL:
+        return IR_I64;
+    default:
+        return op->type;
+    }
+}
+
+bool ir_sets_flags(IrOpcode op, unsigned *mask) {
+    switch (op) {
+    case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_SET:
+        *mask = 0xf;
+        return true;
+    case IR_FLAGS_NZ:
+        *mask = 0x3;
+        return true;
+    case IR_FLAGS_C:
+        *mask = 0x4;
+        return true;
+    case IR_FLAGS_V:
+        *mask = 0x8;
+        return true;
+    default:
+        *mask = 0;
+        return false;
+    }
+}
+
+unsigned ir_cond_reads(IrCond cond) {
+    enum { N = 1, Z = 2, C = 4, OVF = 8 };
+    static const uint8_t reads[IR_COND_COUNT] = {
+        [IR_COND_EQ] = Z, [IR_COND_NE] = Z, [IR_COND_CS] = C, [IR_COND_CC] = C, [IR_COND_MI] = N,
+        [IR_COND_PL] = N, [IR_COND_VS] = OVF, [IR_COND_VC] = OVF, [IR_COND_HI] = C | Z, [IR_COND_LS] = C | Z,
+        [IR_COND_GE] = N | OVF, [IR_COND_LT] = N | OVF, [IR_COND_GT] = N | Z | OVF, [IR_COND_LE] = N | Z | OVF,
+    };
+    return reads[cond];
+}

@@ -1,0 +1,124 @@
+/* The intermediate representation: one guest basic block as a flat array of 16-byte micro-ops. A value is named by
+ * the index of the op that makes it. ops.def is the list of ops; this header is the data, build.h makes it. */
+#ifndef IR_IR_H
+#define IR_IR_H
+
+#include "base/alloc.h"
+#include "base/err.h"
+
+typedef enum IrOpcode {
+#define IR_OP(name, text, a, b, c, result, traits) IR_##name,
+#include "ir/ops.def"
+#undef IR_OP
+    IR_OPCODE_COUNT
+} IrOpcode;
+
+typedef enum IrType { IR_VOID, IR_I32, IR_I64 } IrType;
+
+/** Index of an op: the name of its value. */
+typedef uint32_t IrVal;
+#define IR_NONE UINT32_MAX
+
+typedef struct IrOp {
+    uint8_t op;   /* IrOpcode */
+    uint8_t type; /* IrType of the result (of the operands for comparisons, PUT, STORE and flag ops) */
+    uint16_t n;   /* memory: IrMem; CALL: helper; TRAP, TRAP_IF: number; flag ops: IrLive of N Z C V */
+    uint32_t a, b, c;
+} IrOp;
+_Static_assert(sizeof(IrOp) == 16, "an op is 16 bytes");
+
+/** Memory access: size in bytes as log2, and how. */
+enum {
+    IR_MEM_8 = 0,
+    IR_MEM_16 = 1,
+    IR_MEM_32 = 2,
+    IR_MEM_64 = 3,
+    IR_MEM_SIZE = 3, /* mask of the above */
+    IR_MEM_SIGNED = 1 << 2, /* loads: sign-extend to op.type */
+    IR_MEM_BIG = 1 << 3, /* big-endian */
+    IR_MEM_ALIGNED = 1 << 4, /* misaligned address faults */
+    IR_MEM_UNPRIV = 1 << 5, /* access with user rights */
+};
+
+/** In op.n of a flag op or PUT: who needs the result. Flag ops have four bits of each kind (N Z C V = bits 0..3). */
+enum {
+    IR_LIVE_HOT = 0x0f, /* read later in the block, or at its end */
+    IR_LIVE_COLD = 0xf0, /* needed only if the block is left at a fault entry in between */
+};
+
+/** Conditions over N Z C V, numbered as Arm numbers them (Arm ARM, "Conditional execution"). */
+typedef enum IrCond {
+    IR_COND_EQ, IR_COND_NE, IR_COND_CS, IR_COND_CC, IR_COND_MI, IR_COND_PL, IR_COND_VS, IR_COND_VC,
+    IR_COND_HI, IR_COND_LS, IR_COND_GE, IR_COND_LT, IR_COND_GT, IR_COND_LE,
+    IR_COND_COUNT
+} IrCond;
+
+/** Where the block can be left in its middle: what must be known there, all static. For LOAD, STORE, CALL, TRAP_IF and
+ * TRAP the state is that before the instruction's later effects and `insn` is the instruction itself, begun but not
+ * complete; for POLL it is that after the instruction, and pc_offset and aux are those of the next one. */
+typedef struct IrFault {
+    uint32_t op; /* index of the op */
+    uint32_t insn; /* instructions begun before the exit, this one included */
+    int32_t pc_offset;
+    uint32_t aux;
+    uint32_t flags[4]; /* per N Z C V: the flag op whose recipe holds here, or IR_NONE: they are in the state */
+} IrFault;
+
+/** Guest code location: program counter, and the bits of CPU state that translation depends on (Isa defines them). */
+typedef struct IrLoc {
+    uint64_t pc;
+    uint32_t aux;
+} IrLoc;
+
+typedef struct IrBlock {
+    IrLoc loc;
+    IrOp *ops;
+    uint32_t n_ops;
+    uint32_t n_insns; /* guest instructions: what the block costs from the budget */
+    uint32_t n_bytes; /* guest bytes covered from loc.pc */
+    IrFault *faults;
+    uint32_t n_faults;
+} IrBlock;
+
+typedef enum IrOperand { IR_OPERAND_NONE, IR_OPERAND_VALUE, IR_OPERAND_IMM, IR_OPERAND_SLOT, IR_OPERAND_LABEL,
+                         IR_OPERAND_FAULT } IrOperand;
+enum { IR_TRAIT_PURE = 1, IR_TRAIT_FAULT = 2, IR_TRAIT_END = 4 };
+
+typedef struct IrOpInfo {
+    const char *text;
+    uint8_t operand[3]; /* IrOperand of a, b, c */
+    bool result;
+    uint8_t traits;
+} IrOpInfo;
+
+extern const IrOpInfo ir_op_info[IR_OPCODE_COUNT];
+
+static inline uint64_t ir_const_value(const IrOp *op) {
+    return (uint64_t)op->b << 32 | op->a;
+}
+
+/** Type of the value that an op makes; IR_VOID if it makes none. */
+IrType ir_result_type(const IrOp *op);
+
+/** True if the op sets flags; *mask gets the flags that it sets (N Z C V = bits 0..3). */
+bool ir_sets_flags(IrOpcode op, unsigned *mask);
+/** Flags that a condition reads, as a mask. */
+unsigned ir_cond_reads(IrCond cond);
+
+/** Text of a block, one op per line, into the arena; ir_parse reads it back. Syntax: docs/ARCHITECTURE.md. */
+char *ir_print(const IrBlock *block, Arena *arena);
+/** Reads the printed form. Errors are `name:line:col: ...`. */
+bool ir_parse(IrBlock *block, Arena *arena, const char *name, const char *text, Err *err);
+/** Checks every rule of ops.def: operand kinds and types, order, one END, labels, fault entries. */
+bool ir_verify(const IrBlock *block, Err *err);
+
+/** Folds constants, copies and algebraic identities, forwards GET after PUT. */
+void ir_pass_fold(IrBlock *block, Arena *arena);
+/** Marks which flags and PUTs are needed (IR_LIVE_*), removes those that nobody needs and values without use. */
+void ir_pass_liveness(IrBlock *block, Arena *arena);
+/** Builds block->faults and numbers the ops that refer to them. */
+void ir_pass_faults(IrBlock *block, Arena *arena);
+/** All passes in order; in debug builds verifies after each. What the translator calls. */
+void ir_finish(IrBlock *block, Arena *arena);
+
+#endif

@@ -1,0 +1,175 @@
+/* Backward pass: marks for each PUT and flag op whether its result is needed on the normal way (hot) or only if the
+ * block is left in its middle (cold), turns ops that nobody needs into NOPs, then squeezes the NOPs out.
+ *
+ * The CPU state must be precise wherever a block can be left: at its ends everything is needed; at a fault entry
+ * everything is needed cold, so that an engine may keep it in registers and store it on the way out only. */
+#include <string.h>
+
+#include "ir/ir.h"
+
+enum { SLOTS_MAX = 64 };
+
+/* A slot range that a later PUT overwrites: it is needed only as `hot` and `cold` say. */
+typedef struct DeadSlot {
+    uint32_t slot;
+    uint8_t bytes;
+    bool hot, cold;
+} DeadSlot;
+
+typedef struct Liveness {
+    IrBlock *block;
+    bool *used; /* per op: its value is used by a kept op */
+    DeadSlot slots[SLOTS_MAX];
+    uint32_t n_slots;
+    unsigned flags_hot, flags_cold; /* masks of N Z C V */
+    unsigned skip_depth; /* inside parts that may be skipped nothing is surely overwritten */
+} Liveness;
+
+static void need_all_hot(Liveness *l) {
+    l->n_slots = 0;
+    l->flags_hot = l->flags_cold = 0xf;
+}
+
+static void need_all_cold(Liveness *l) {
+    for (uint32_t i = 0; i < l->n_slots; i++) {
+        l->slots[i].cold = true;
+    }
+    l->flags_cold = 0xf;
+}
+
+static uint8_t slot_bytes(const IrOp *op) {
+    return op->type == IR_I64 ? 8 : 4;
+}
+
+static bool overlaps(const DeadSlot *d, const IrOp *op) {
+    return d->slot < op->a + slot_bytes(op) && op->a < d->slot + d->bytes;
+}
+
+static void slot_read(Liveness *l, const IrOp *op) {
+    for (uint32_t i = 0; i < l->n_slots; i++) {
+        l->slots[i].hot |= overlaps(&l->slots[i], op);
+    }
+}
+
+/* Returns the IR_LIVE_* mask of a PUT and notes that it hides earlier ones. */
+static unsigned slot_written(Liveness *l, const IrOp *op) {
+    unsigned live = IR_LIVE_HOT | IR_LIVE_COLD;
+    DeadSlot *exact = NULL;
+    for (uint32_t i = 0; i < l->n_slots; i++) {
+        DeadSlot *d = &l->slots[i];
+        if (d->slot == op->a && d->bytes == slot_bytes(op)) {
+            exact = d;
+            live = (d->hot ? IR_LIVE_HOT : 0u) | (d->cold ? IR_LIVE_COLD : 0u);
+        } else if (overlaps(d, op)) {
+            d->hot = d->cold = true;
+        }
+    }
+    if (l->skip_depth == 0) {
+        if (!exact && l->n_slots < SLOTS_MAX) {
+            exact = &l->slots[l->n_slots++];
+        }
+        if (exact) {
+            *exact = (DeadSlot){.slot = op->a, .bytes = slot_bytes(op)};
+        }
+    }
+    return live;
+}
+
+static unsigned flags_written(Liveness *l, unsigned mask) {
+    unsigned live = (l->flags_hot & mask) | (l->flags_cold & mask) << 4;
+    if (l->skip_depth == 0) {
+        l->flags_hot &= ~mask;
+        l->flags_cold &= ~mask;
+    }
+    return live;
+}
+
+/* What one op means for liveness before it; false if it is not needed at all. */
+static bool visit(Liveness *l, IrOp *op, uint32_t index) {
+    unsigned mask;
+    const IrOpInfo *info = &ir_op_info[op->op];
+    if (info->traits & IR_TRAIT_PURE || op->op == IR_COND || op->op == IR_GET || op->op == IR_GETX) {
+        if (!l->used[index]) {
+            return false;
+        }
+    }
+    if (ir_sets_flags(op->op, &mask)) {
+        op->n = (uint16_t)flags_written(l, mask);
+        return op->n != 0;
+    }
+    switch (op->op) {
+    case IR_PUT:
+        op->n = (uint16_t)slot_written(l, op);
+        return op->n != 0;
+    case IR_GET:
+        slot_read(l, op);
+        break;
+    case IR_COND:
+        l->flags_hot |= ir_cond_reads(op->a);
+        break;
+    case IR_GETX: case IR_PUTX: case IR_CALL: case IR_GOTO_IF:
+        need_all_hot(l);
+        break;
+    case IR_LABEL:
+        l->skip_depth++;
+        break;
+    case IR_SKIP:
+        l->skip_depth--;
+        break;
+    default:
+        if (info->traits & IR_TRAIT_END) {
+            need_all_hot(l);
+        } else if (info->traits & IR_TRAIT_FAULT) {
+            need_all_cold(l);
+        }
+    }
+    return true;
+}
+
+static void mark_operands(Liveness *l, const IrOp *op) {
+    const uint32_t operand[3] = {op->a, op->b, op->c};
+    for (unsigned i = 0; i < 3; i++) {
+        if (ir_op_info[op->op].operand[i] == IR_OPERAND_VALUE && operand[i] != IR_NONE) {
+            l->used[operand[i]] = true;
+        }
+    }
+}
+
+/* Drops NOPs and renumbers. */
+static void squeeze(IrBlock *block, Arena *arena) {
+    uint32_t *new_of = ARENA_ARRAY(arena, uint32_t, block->n_ops);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < block->n_ops; i++) {
+        new_of[i] = kept;
+        kept += block->ops[i].op != IR_NOP;
+    }
+    for (uint32_t i = 0; i < block->n_ops; i++) {
+        IrOp op = block->ops[i];
+        uint32_t *operand[3] = {&op.a, &op.b, &op.c};
+        for (unsigned k = 0; k < 3; k++) {
+            uint8_t kind = ir_op_info[op.op].operand[k];
+            if ((kind == IR_OPERAND_VALUE && *operand[k] != IR_NONE) || kind == IR_OPERAND_LABEL) {
+                *operand[k] = new_of[*operand[k]];
+            }
+        }
+        if (op.op != IR_NOP) {
+            block->ops[new_of[i]] = op;
+        }
+    }
+    block->n_ops = kept;
+    block->n_faults = 0; /* they named ops by their old index */
+}
+
+void ir_pass_liveness(IrBlock *block, Arena *arena) {
+    Liveness l = {.block = block, .used = ARENA_ARRAY(arena, bool, block->n_ops)};
+    need_all_hot(&l);
+    for (uint32_t i = block->n_ops; i-- > 0;) {
+        IrOp *op = &block->ops[i];
+        if (visit(&l, op, i)) {
+            mark_operands(&l, op);
+        } else {
+            *op = (IrOp){.op = IR_NOP};
+        }
+    }
+    squeeze(block, arena);
+}
