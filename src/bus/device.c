@@ -1,0 +1,288 @@
+#include "bus/device.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bus/guest_log.h"
+
+static uint32_t reg_count(const Reg *reg) {
+    return reg->count ? reg->count : 1;
+}
+
+static uint32_t reg_stride(const Reg *reg) {
+    return reg->stride ? reg->stride : 4;
+}
+
+/* The register at a word offset, and in *index which element of an array; NULL if there is none. */
+static const Reg *reg_find(const DeviceType *type, uint64_t offset, unsigned *index) {
+    size_t lo = 0, hi = type->n_regs;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (type->regs[mid].offset <= offset) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    /* Arrays may be interleaved, so the nearest one below need not be the one; offsets of nothing end at the start. */
+    while (lo-- > 0) {
+        const Reg *reg = &type->regs[lo];
+        uint64_t at = offset - reg->offset;
+        if (at % reg_stride(reg) == 0 && at / reg_stride(reg) < reg_count(reg)) {
+            *index = (unsigned)(at / reg_stride(reg));
+            return reg;
+        }
+    }
+    return NULL;
+}
+
+static uint32_t *reg_storage(Device *dev, const Reg *reg, unsigned index) {
+    return reg->storage ? (uint32_t *)((uint8_t *)dev + reg->storage) + index : NULL;
+}
+
+/* Which register of an array; nothing for single ones: their name is said already. */
+static const char *element_text(char *out, size_t size, const Reg *reg, unsigned index) {
+    out[0] = '\0';
+    if (reg->count > 1) {
+        snprintf(out, size, "element %u: ", index);
+    }
+    return out;
+}
+
+static void access_log(Device *dev, GuestMistake kind, const Reg *reg, unsigned index, const char *what,
+                       const uint32_t *written) {
+    if (guest_log_known(dev->board, kind, dev, reg->name, index)) {
+        return;
+    }
+    char text[160], element[24], value[32] = "";
+    if (written) {
+        snprintf(value, sizeof value, " of 0x%08" PRIx32, *written);
+    }
+    snprintf(text, sizeof text, "%s%s%s %s", element_text(element, sizeof element, reg, index),
+             written ? "write" : "read", value, what);
+    guest_log_add(dev->board, kind, dev, reg->name, index, text);
+}
+
+static void unknown_log(Device *dev, uint64_t offset, const uint32_t *written) {
+    if (guest_log_known(dev->board, GUEST_UNMODELLED, dev, NULL, offset)) {
+        return;
+    }
+    char text[96];
+    if (written) {
+        snprintf(text, sizeof text, "write of 0x%08" PRIx32 " to offset 0x%03" PRIx64 ", where no register is",
+                 *written, offset);
+    } else {
+        snprintf(text, sizeof text, "read of offset 0x%03" PRIx64 ", where no register is", offset);
+    }
+    guest_log_add(dev->board, GUEST_UNMODELLED, dev, NULL, offset, text);
+}
+
+/* One whole register. */
+static uint32_t word_read(Device *dev, uint64_t offset) {
+    unsigned index;
+    const Reg *reg = reg_find(dev->type, offset, &index);
+    GuestLog *log = dev->board->guest_log;
+    if (!reg || reg->access == REG_WO) {
+        if (log) {
+            guest_poll_end(log);
+        }
+        if (reg) {
+            access_log(dev, GUEST_MISUSE, reg, index, "of a write-only register", NULL);
+        } else {
+            unknown_log(dev, offset, NULL);
+        }
+        return 0;
+    }
+    if (reg->unmodelled) {
+        access_log(dev, GUEST_UNMODELLED, reg, index, "of an unmodelled register", NULL);
+    }
+    const uint32_t *storage = reg_storage(dev, reg, index);
+    uint32_t value = reg->read ? reg->read(dev, index) : storage ? *storage : 0;
+    if (log) {
+        guest_poll_read(log, dev, reg, index, value);
+    }
+    return value;
+}
+
+/* One register, or the bytes of it that `lanes` covers. Bytes that are not written keep what is stored: they are merged
+ * without a read of the register, which could have side effects, and as zero where a one would clear something. */
+static void word_write(Device *dev, uint64_t offset, uint32_t lanes, uint32_t value) {
+    unsigned index;
+    const Reg *reg = reg_find(dev->type, offset, &index);
+    if (dev->board->guest_log) {
+        guest_poll_end(dev->board->guest_log);
+    }
+    if (!reg) {
+        unknown_log(dev, offset, &value);
+        return;
+    }
+    if (reg->access == REG_RO) {
+        access_log(dev, GUEST_MISUSE, reg, index, "to a read-only register", &value);
+        return;
+    }
+    if (reg->unmodelled) {
+        access_log(dev, GUEST_UNMODELLED, reg, index, "to an unmodelled register", &value);
+    }
+    uint32_t *storage = reg_storage(dev, reg, index);
+    uint32_t old = 0;
+    value &= lanes;
+    if (storage) {
+        old = *storage;
+        value |= old & ~lanes & ~reg->clear_on_one;
+        *storage = ((old & ~reg->writable) | (value & reg->writable)) & ~(value & reg->clear_on_one);
+    }
+    if (reg->write) {
+        reg->write(dev, index, value, old);
+    }
+}
+
+static uint32_t lanes_of(unsigned size) {
+    return size >= 4 ? UINT32_MAX : (UINT32_C(1) << (8 * size)) - 1;
+}
+
+/* Registers are words. An access across two of them is done in bytes of each, as a bus would split it. */
+uint64_t device_reg_read(Device *dev, uint64_t offset, unsigned size) {
+    uint64_t value = 0;
+    for (unsigned done = 0, n; done < size; done += n) {
+        unsigned byte = (unsigned)((offset + done) & 3);
+        n = size - done < 4 - byte ? size - done : 4 - byte;
+        uint32_t word = word_read(dev, (offset + done) & ~UINT64_C(3));
+        value |= (uint64_t)((word >> (8 * byte)) & lanes_of(n)) << (8 * done);
+    }
+    return value;
+}
+
+void device_reg_write(Device *dev, uint64_t offset, unsigned size, uint64_t value) {
+    for (unsigned done = 0, n; done < size; done += n) {
+        unsigned byte = (unsigned)((offset + done) & 3);
+        n = size - done < 4 - byte ? size - done : 4 - byte;
+        uint32_t part = (uint32_t)(value >> (8 * done)) & lanes_of(n);
+        word_write(dev, (offset + done) & ~UINT64_C(3), lanes_of(n) << (8 * byte), part << (8 * byte));
+    }
+}
+
+void device_reg_name(const Device *dev, uint64_t offset, char *out, size_t size) {
+    unsigned index;
+    const Reg *reg = reg_find(dev->type, offset & ~UINT64_C(3), &index);
+    if (!reg) {
+        snprintf(out, size, "+0x%03" PRIx64, offset);
+    } else if (reg->count > 1) {
+        snprintf(out, size, "%s[%u]", reg->name, index);
+    } else {
+        snprintf(out, size, "%s", reg->name);
+    }
+}
+
+static Event *event_of(const Device *dev, const EventField *field) {
+    return (Event *)((uintptr_t)dev + field->offset);
+}
+
+static Line *lines_of(const Device *dev, const Output *output) {
+    return (Line *)((uintptr_t)dev + output->offset);
+}
+
+static unsigned output_count(const Output *output) {
+    return output->count ? output->count : 1;
+}
+
+static UartPort *port_of(const Device *dev) {
+    return dev->type->uart_offset ? (UartPort *)((uintptr_t)dev + dev->type->uart_offset) : NULL;
+}
+
+void device_bind(Device *dev) {
+    const DeviceType *type = dev->type;
+    for (size_t i = 0; i < type->n_events; i++) {
+        Event *event = event_of(dev, &type->events[i]);
+        event->fire = type->events[i].fire;
+        event->priority = type->events[i].priority;
+    }
+    if (port_of(dev)) {
+        uart_port_init(port_of(dev), dev);
+    }
+}
+
+/* Registers may share storage (set and clear views of one word): all is zeroed first, then a view that has a reset
+ * value says it. */
+static void regs_reset(Device *dev) {
+    const DeviceType *type = dev->type;
+    for (size_t k = 0; k < 2 * type->n_regs; k++) {
+        const Reg *reg = &type->regs[k % type->n_regs];
+        bool second = k >= type->n_regs;
+        for (unsigned i = 0; reg->storage && (!second || reg->reset) && i < reg_count(reg); i++) {
+            *reg_storage(dev, reg, i) = reg->reset;
+        }
+    }
+}
+
+void device_reset_tables(Device *dev, bool cold) {
+    const DeviceType *type = dev->type;
+    if (type->n_fields) {
+        field_reset(type->fields, type->n_fields, dev, cold);
+    }
+    regs_reset(dev);
+    for (size_t i = 0; i < type->n_events; i++) {
+        device_event_cancel(dev, event_of(dev, &type->events[i]));
+    }
+    for (size_t i = 0; i < type->n_outputs; i++) {
+        for (unsigned k = 0; k < output_count(&type->outputs[i]); k++) {
+            lines_of(dev, &type->outputs[i])[k].level = false;
+        }
+    }
+    UartPort *port = port_of(dev);
+    if (port) {
+        device_event_cancel(dev, &port->arrive);
+    }
+}
+
+void device_reset_hook(Device *dev) {
+    if (dev->type->reset) {
+        dev->type->reset(dev);
+    }
+    if (port_of(dev)) {
+        uart_ready(port_of(dev)); /* what waits outside was not reset */
+    }
+}
+
+void device_reset(Device *dev, bool cold) {
+    device_reset_tables(dev, cold);
+    device_reset_hook(dev);
+}
+
+static void event_hash(const Event *event, Hash *hash) {
+    hash_u64(hash, event_armed(event) ? event->time_ns : TIME_NEVER);
+}
+
+void device_hash(const Device *dev, Hash *hash) {
+    const DeviceType *type = dev->type;
+    if (type->n_fields) {
+        field_hash(type->fields, type->n_fields, dev, hash);
+    }
+    for (size_t k = 0; k < type->n_regs; k++) {
+        const Reg *reg = &type->regs[k];
+        for (unsigned i = 0; reg->storage && i < reg_count(reg); i++) {
+            uint32_t value;
+            memcpy(&value, (const uint8_t *)dev + reg->storage + 4 * (size_t)i, sizeof value);
+            hash_u64(hash, value);
+        }
+    }
+    for (size_t i = 0; i < type->n_outputs; i++) {
+        for (unsigned k = 0; k < output_count(&type->outputs[i]); k++) {
+            hash_u64(hash, lines_of(dev, &type->outputs[i])[k].level);
+        }
+    }
+    for (size_t i = 0; i < type->n_events; i++) {
+        event_hash(event_of(dev, &type->events[i]), hash);
+    }
+    const UartPort *port = port_of(dev);
+    if (port) {
+        event_hash(&port->arrive, hash);
+        hash_u64(hash, port->queue_len);
+        if (port->queue_len) {
+            hash_bytes(hash, port->queue + port->queue_head, port->queue_len);
+        }
+    }
+    if (type->hash) {
+        type->hash(dev, hash);
+    }
+}

@@ -1,0 +1,221 @@
+/* Device models. A DeviceType is constant data: properties, declared state, registers, lines, hooks. A Device is one
+ * instance; the model's struct has `Device dev` as its first member, so a `Device *` casts to the model.
+ *
+ * Life of a device: memory is zeroed; properties are set from the platform file; lines and buses are connected;
+ * `init` checks and resolves; then every reset sets fields and registers from the tables, disarms the events, lowers
+ * the outputs without telling anyone, and calls `reset`. */
+#ifndef BUS_DEVICE_H
+#define BUS_DEVICE_H
+
+#include "base/alloc.h"
+#include "base/field.h"
+#include "base/log.h"
+#include "bus/i2c.h"
+#include "bus/line.h"
+#include "bus/mem.h"
+#include "bus/spi.h"
+#include "bus/uart.h"
+#include "sim/event.h"
+
+typedef struct Device Device;
+typedef struct DeviceType DeviceType;
+typedef struct Board Board;
+struct Cpu;
+
+/* ---- Registers ------------------------------------------------------------------------------------------------ */
+
+typedef uint32_t (*RegRead)(Device *dev, unsigned index);
+/** `value` is what the guest wrote, `old` what the storage held before; storage is already updated. */
+typedef void (*RegWrite)(Device *dev, unsigned index, uint32_t value, uint32_t old);
+
+typedef struct Reg {
+    const char *name; /* as in the manual */
+    uint32_t offset;
+    uint32_t count; /* registers in an array, 0 or 1 for a single one */
+    uint32_t stride; /* bytes between array elements, 0 = 4 */
+    uint32_t storage; /* offset of a uint32_t member (or array of them) in the struct, 0 = none */
+    uint32_t reset; /* entries that share storage: the last one that is not 0 counts */
+    uint32_t writable; /* bits that a write stores */
+    uint32_t clear_on_one; /* bits that writing 1 clears */
+    RegRead read; /* NULL: the storage, 0 without storage */
+    RegWrite write; /* runs after the storage has changed, or NULL */
+    uint8_t access; /* REG_RW... */
+    bool unmodelled; /* known to the manual but without behaviour: accesses are logged, storage still works */
+} Reg;
+
+enum { REG_RW = 0, REG_RO = 1, REG_WO = 2 };
+
+/* ---- Properties, outputs, events -------------------------------------------------------------------------------- */
+
+typedef enum PropKind { PROP_KIND_U32, PROP_KIND_U64, PROP_KIND_BOOL, PROP_KIND_STRING, PROP_KIND_DEVICE } PropKind;
+
+/** Construction property from the platform file, stored in the model's struct: uint32_t, uint64_t, bool, const char *,
+ * Device *. */
+typedef struct Prop {
+    const char *name; /* as in .repl */
+    PropKind kind;
+    uint32_t offset;
+    bool required;
+    uint64_t fallback; /* if absent: numbers and booleans */
+    const char *description;
+} Prop;
+
+#define PROP_U32(type, member, repl_name, value, text)                                                                 \
+    { .name = (repl_name), .kind = PROP_KIND_U32, .offset = offsetof(type, member), .fallback = (value),               \
+      .description = (text) }
+#define PROP_U64(type, member, repl_name, value, text)                                                                 \
+    { .name = (repl_name), .kind = PROP_KIND_U64, .offset = offsetof(type, member), .fallback = (value),               \
+      .description = (text) }
+#define PROP_BOOL(type, member, repl_name, value, text)                                                                \
+    { .name = (repl_name), .kind = PROP_KIND_BOOL, .offset = offsetof(type, member), .fallback = (value),              \
+      .description = (text) }
+#define PROP_STRING(type, member, repl_name, text)                                                                     \
+    { .name = (repl_name), .kind = PROP_KIND_STRING, .offset = offsetof(type, member), .description = (text) }
+#define PROP_DEVICE(type, member, repl_name, must, text)                                                               \
+    { .name = (repl_name), .kind = PROP_KIND_DEVICE, .offset = offsetof(type, member), .required = (must),             \
+      .description = (text) }
+
+/** Output lines: a `Line` member or array of them. */
+typedef struct Output {
+    const char *name; /* as in .repl; NULL = the numbered outputs `0 -> ...` */
+    uint32_t offset;
+    uint32_t count; /* 0 or 1 = single */
+} Output;
+
+/** An Event member: its `fire` is set at creation, its armed time is part of the state. */
+typedef struct EventField {
+    const char *name;
+    uint32_t offset;
+    void (*fire)(Event *event);
+    uint8_t priority;
+} EventField;
+
+/** A table and its length, for the pairs below: `DEVICE_TABLE(fields, my_fields)`. */
+#define DEVICE_TABLE(member, table) .member = (table), .n_##member = ARRAY_LEN(table)
+
+/** A variant that the platform file selects by name (CPU types), for listings. */
+typedef struct DeviceModel {
+    const char *name, *summary;
+} DeviceModel;
+
+/* ---- The type --------------------------------------------------------------------------------------------------- */
+
+struct DeviceType {
+    const char *name; /* short: "cmsdk-uart" */
+    const char *summary; /* one line for `orrery list devices` */
+    const char *const *repl_types; /* names in .repl files, NULL-terminated */
+    const char *const *compatible; /* device-tree strings, NULL-terminated, or NULL */
+    size_t struct_size;
+
+    const Prop *props;
+    size_t n_props;
+    const Field *fields; /* state that is not register storage */
+    size_t n_fields;
+    const Reg *regs; /* sorted by offset */
+    size_t n_regs;
+    const Output *outputs;
+    size_t n_outputs;
+    const EventField *events;
+    size_t n_events;
+    unsigned n_inputs;
+    uint32_t uart_offset; /* of a UartPort member; 0 = none */
+
+    const DeviceModel *models; /* ends with a NULL name; NULL if there are none */
+
+    uint64_t window_size; /* bytes of the register window if the platform file does not tell */
+    /* Windows without a register table; otherwise leave NULL. */
+    uint64_t (*read)(Device *dev, uint64_t offset, unsigned size);
+    void (*write)(Device *dev, uint64_t offset, unsigned size, uint64_t value);
+
+    bool (*init)(Device *dev, Err *err);
+    void (*reset)(Device *dev);
+    void (*free)(Device *dev); /* host resources only */
+    void (*input)(Device *dev, unsigned index, bool level);
+    /** Registration of a device under this one: `child: T @ parent 0x1d`. NULL: nothing can be attached. */
+    bool (*attach)(Device *dev, Device *child, uint64_t address, Err *err);
+    const I2cTargetOps *i2c;
+    const SpiTargetOps *spi;
+    /** Only for types that place themselves on the bus (memories): called for each registration. */
+    bool (*map)(Device *dev, uint64_t base, uint64_t size, Err *err);
+    /** The backing of memory types, for devices that program them (flash controllers); valid after init, else NULL. */
+    struct Memory *(*memory)(Device *dev);
+    /** State outside of fields and registers (memory contents), or NULL. */
+    void (*hash)(const Device *dev, Hash *hash);
+};
+
+struct Device {
+    const DeviceType *type;
+    const char *name; /* as in the platform file */
+    Board *board;
+};
+
+/* ---- The board: what a node gives its devices ------------------------------------------------------------------- */
+
+typedef enum StopReason {
+    STOP_NONE,
+    STOP_DURATION, /* the time asked for has passed */
+    STOP_EXIT, /* the guest asked to end, with a code */
+    STOP_LOCKUP, /* no CPU can ever run again */
+    STOP_ASLEEP, /* all CPUs sleep and nothing is left that could wake them */
+    STOP_STRICT, /* a guest mistake under --strict */
+    STOP_USER, /* the embedder asked */
+    STOP_ERROR, /* Orrery itself failed */
+} StopReason;
+
+struct Board {
+    const char *name; /* of the node */
+    Arena *arena; /* lives as long as the board; use it in init only */
+    EventQueue events;
+    MemMap map;
+    const Log *log;
+    struct GuestLog *guest_log;
+    uint64_t seed;
+    uint64_t (*now_ns)(Board *board);
+    uint64_t (*current_pc)(Board *board); /* of the CPU that is running, 0 if none */
+    void (*stop)(Board *board, StopReason reason, int code); /* after the running instruction */
+    void (*request_reset)(Board *board); /* system reset after the running instruction */
+    void (*console)(Board *board, const void *bytes, size_t len); /* semihosting output */
+    bool (*add_cpu)(Board *board, struct Cpu *cpu, uint64_t hz); /* from init of CPU types */
+};
+
+static inline uint64_t device_now_ns(const Device *dev) {
+    return dev->board->now_ns(dev->board);
+}
+static inline void device_event_at(Device *dev, Event *event, uint64_t time_ns) {
+    event_at(&dev->board->events, event, time_ns);
+}
+static inline void device_event_cancel(Device *dev, Event *event) {
+    event_cancel(&dev->board->events, event);
+}
+
+/** Before init, with type, name and board set: gives the events their `fire` and the UartPort its device. */
+void device_bind(Device *dev);
+/** Resets one device as described at the head; `cold` also resets what survives a warm reset. A board does it in two
+ * passes over its devices, tables first, hooks then: what a hook drives reaches devices that are reset already,
+ * whatever their order. */
+void device_reset(Device *dev, bool cold);
+void device_reset_tables(Device *dev, bool cold);
+void device_reset_hook(Device *dev);
+/** Feeds fields, registers, event times and type->hash. */
+void device_hash(const Device *dev, Hash *hash);
+/** Register-table access: what windows of types with `regs` call. Registers are 32-bit words. A smaller access reads
+ * the whole register (with its side effects) and takes its part; it writes its bytes merged with the storage. */
+uint64_t device_reg_read(Device *dev, uint64_t offset, unsigned size);
+void device_reg_write(Device *dev, uint64_t offset, unsigned size, uint64_t value);
+/** Name of the register at an offset, "CC[2]" for array elements, "+0x504" if the table has none. */
+void device_reg_name(const Device *dev, uint64_t offset, char *out, size_t size);
+
+/* ---- Guest mistakes --------------------------------------------------------------------------------------------- */
+
+typedef enum GuestMistake {
+    GUEST_UNMAPPED, /* nothing at that address */
+    GUEST_UNMODELLED, /* the hardware has it, the model does not */
+    GUEST_MISUSE, /* the manual forbids it */
+    GUEST_POLL, /* reads one register again and again without progress */
+} GuestMistake;
+
+/** Reports what the running instruction did wrong with register `what` (static string); logged once per
+ * (device, what, PC), counted always, an error under --strict (GUEST_POLL and GUEST_MISUSE excepted). */
+void device_guest_log(Device *dev, GuestMistake kind, const char *what, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+#endif

@@ -1,0 +1,107 @@
+/* Backing of memories by anonymous files, and the fast window: the guest's 32-bit address space as 4 GiB of host
+ * addresses, in which memories stand at their guest addresses and everything else is inaccessible. */
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "bus/mem.h"
+
+enum { PAGE = 4096, GUARD_BYTES = 65536 /* an access may begin at the last address and have an offset */ };
+#define WINDOW_BYTES ((UINT64_C(1) << 32) + GUARD_BYTES)
+
+void memory_alloc(Memory *memory, uint64_t size) {
+    memory->size = size;
+    memory->fd = memfd_create("orrery-memory", MFD_CLOEXEC);
+    void *host = MAP_FAILED;
+    if (memory->fd >= 0 && ftruncate(memory->fd, (off_t)size) == 0) {
+        host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memory->fd, 0);
+    }
+    if (host == MAP_FAILED) {
+        mem_exhausted("guest memory");
+    }
+    memory->host = host;
+}
+
+void memory_free(Memory *memory) {
+    if (memory->host) {
+        munmap(memory->host, memory->size);
+        close(memory->fd);
+        memory->host = NULL;
+    }
+}
+
+/* Pages that lie wholly in the region, as guest addresses; others stay inaccessible and take the slow way. */
+static bool whole_pages(const MemRegion *r, uint64_t *begin, uint64_t *end) {
+    *begin = (r->base + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+    *end = (r->base + r->size) & ~(uint64_t)(PAGE - 1);
+    uint64_t offset = r->offset + (*begin - r->base);
+    return r->memory && *begin < *end && *end <= UINT64_C(1) << 32 && offset % PAGE == 0;
+}
+
+static bool map_region(MemMap *map, const MemRegion *r) {
+    uint64_t begin, end;
+    if (!whole_pages(r, &begin, &end)) {
+        return true;
+    }
+    int rights = r->memory->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+    off_t offset = (off_t)(r->offset + (begin - r->base));
+    return mmap(map->fast + begin, end - begin, rights, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, r->memory->fd,
+                offset) != MAP_FAILED;
+}
+
+/* Code that was translated before the window existed. */
+static void protect_known_code(MemMap *map, const Memory *memory) {
+    for (uint64_t g = 0; memory->code && g < (memory->size + 63) >> MEM_GRANULE_SHIFT; g++) {
+        if (memory->code[g]) {
+            mem_fast_protect(map, memory, g << MEM_GRANULE_SHIFT, 1);
+        }
+    }
+}
+
+bool mem_fast_enable(MemMap *map) {
+    void *window = mmap(NULL, WINDOW_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (window == MAP_FAILED) {
+        return false;
+    }
+    map->fast = window;
+    for (uint32_t i = 0; i < map->n_regions; i++) {
+        if (!map_region(map, &map->regions[i])) {
+            mem_fast_disable(map);
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < map->n_regions; i++) {
+        if (map->regions[i].memory) {
+            protect_known_code(map, map->regions[i].memory);
+        }
+    }
+    return true;
+}
+
+void mem_fast_disable(MemMap *map) {
+    if (map->fast) {
+        munmap(map->fast, WINDOW_BYTES);
+        map->fast = NULL;
+    }
+}
+
+void mem_fast_protect(MemMap *map, const Memory *memory, uint64_t offset, uint64_t size) {
+    if (!map->fast || memory->read_only) {
+        return;
+    }
+    for (uint32_t i = 0; i < map->n_regions; i++) {
+        const MemRegion *r = &map->regions[i];
+        uint64_t begin, end;
+        if (r->memory != memory || offset + size <= r->offset || offset >= r->offset + r->size ||
+            !whole_pages(r, &begin, &end)) {
+            continue;
+        }
+        uint64_t first = (r->base + (offset > r->offset ? offset - r->offset : 0)) & ~(uint64_t)(PAGE - 1);
+        uint64_t last = r->base + (offset + size - 1 - r->offset);
+        first = first < begin ? begin : first;
+        last = last >= end ? end - 1 : last;
+        if (first <= last) {
+            mprotect(map->fast + first, (last / PAGE + 1) * PAGE - first, PROT_READ);
+        }
+    }
+}

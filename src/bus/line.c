@@ -1,0 +1,22 @@
+#include "bus/line.h"
+
+#include "bus/device.h"
+
+void line_set(Line *line, bool level) {
+    if (line->level == level) {
+        return;
+    }
+    line->level = level;
+    for (uint16_t i = 0; i < line->n_sinks; i++) {
+        const LineSink *sink = &line->sinks[i];
+        sink->device->type->input(sink->device, sink->input, level);
+    }
+    if (line->watch) {
+        line->watch(line, line->watch_user);
+    }
+}
+
+void line_pulse(Line *line) {
+    line_set(line, true);
+    line_set(line, false);
+}

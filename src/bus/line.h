@@ -1,0 +1,28 @@
+/* A line: one bit from an output of a device to inputs of others. Interrupts, pins, chip selects are all lines. */
+#ifndef BUS_LINE_H
+#define BUS_LINE_H
+
+#include "base/common.h"
+
+struct Device;
+
+typedef struct LineSink {
+    struct Device *device;
+    unsigned input;
+} LineSink;
+
+typedef struct Line {
+    bool level;
+    uint16_t n_sinks;
+    LineSink *sinks; /* in connection order; owned by the board's arena */
+    const char *name; /* "gpio.3", for traces; set when the board is built */
+    void (*watch)(struct Line *line, void *user); /* called after each change, or NULL */
+    void *watch_user;
+} Line;
+
+/** Drives the line; sinks hear of changes only. */
+void line_set(Line *line, bool level);
+/** High, then low again: for outputs that are edges. */
+void line_pulse(Line *line);
+
+#endif

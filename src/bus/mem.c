@@ -1,0 +1,289 @@
+#include "bus/mem.h"
+
+#include <endian.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+static uint64_t region_last(const MemRegion *r) {
+    return r->base + (r->size - 1);
+}
+
+bool mem_map_add(MemMap *map, const MemRegion *region, Err *err) {
+    if (region->size == 0) {
+        return err_set(err, "%s at 0x%" PRIx64 " is empty", region->name, region->base);
+    }
+    if (region_last(region) < region->base) {
+        return err_set(err, "%s at 0x%" PRIx64 " with size 0x%" PRIx64 " exceeds 64 bits of address", region->name,
+                       region->base, region->size);
+    }
+    uint32_t at = 0;
+    while (at < map->n_regions && map->regions[at].base <= region_last(region)) {
+        const MemRegion *other = &map->regions[at++];
+        if (region_last(other) >= region->base) {
+            return err_set(err, "%s at 0x%" PRIx64 "..0x%" PRIx64 " overlaps %s at 0x%" PRIx64 "..0x%" PRIx64,
+                           region->name, region->base, region_last(region), other->name, other->base,
+                           region_last(other));
+        }
+    }
+    if (map->n_regions == map->cap) {
+        map->cap = map->cap ? map->cap * 2 : 32;
+        map->regions = mem_realloc(map->regions, map->cap * sizeof *map->regions);
+    }
+    memmove(&map->regions[at + 1], &map->regions[at], (map->n_regions - at) * sizeof *map->regions);
+    map->regions[at] = *region;
+    map->n_regions++;
+    map->last = 0;
+    return true;
+}
+
+void mem_map_free(MemMap *map) {
+    for (uint32_t i = 0; i < map->n_regions; i++) {
+        Memory *memory = map->regions[i].memory;
+        if (memory) {
+            mem_free(memory->code);
+            memory->code = NULL; /* the next alias of the same memory finds nothing to free */
+        }
+    }
+    mem_fast_disable(map);
+    mem_free(map->regions);
+    *map = (MemMap){0};
+}
+
+static bool region_holds(const MemRegion *r, uint64_t addr) {
+    return addr - r->base < r->size;
+}
+
+static const MemRegion *region_search(MemMap *map, uint64_t addr) {
+    uint32_t lo = 0, hi = map->n_regions; /* the first region beyond addr lies in [lo, hi] */
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (map->regions[mid].base <= addr) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    if (lo == 0 || !region_holds(&map->regions[lo - 1], addr)) {
+        return NULL;
+    }
+    map->last = lo - 1;
+    return &map->regions[lo - 1];
+}
+
+const MemRegion *mem_region_at(MemMap *map, uint64_t addr) {
+    if (LIKELY(map->last < map->n_regions)) {
+        const MemRegion *r = &map->regions[map->last];
+        if (LIKELY(region_holds(r, addr))) {
+            return r;
+        }
+    }
+    return region_search(map, addr);
+}
+
+/* The region that holds all of [addr, addr + size), or NULL. */
+static inline const MemRegion *region_for(MemMap *map, uint64_t addr, unsigned size) {
+    const MemRegion *r = mem_region_at(map, addr);
+    return LIKELY(r && r->size - (addr - r->base) >= size) ? r : NULL;
+}
+
+static inline uint64_t bytes_load(const uint8_t *p, unsigned size, bool big) {
+    uint16_t h;
+    uint32_t w;
+    uint64_t d;
+    switch (size) {
+    case 1:
+        return *p;
+    case 2:
+        memcpy(&h, p, sizeof h);
+        return big ? be16toh(h) : le16toh(h);
+    case 4:
+        memcpy(&w, p, sizeof w);
+        return big ? be32toh(w) : le32toh(w);
+    default:
+        memcpy(&d, p, sizeof d);
+        return big ? be64toh(d) : le64toh(d);
+    }
+}
+
+static inline void bytes_store(uint8_t *p, unsigned size, bool big, uint64_t value) {
+    uint16_t h;
+    uint32_t w;
+    switch (size) {
+    case 1:
+        *p = (uint8_t)value;
+        break;
+    case 2:
+        h = big ? htobe16((uint16_t)value) : htole16((uint16_t)value);
+        memcpy(p, &h, sizeof h);
+        break;
+    case 4:
+        w = big ? htobe32((uint32_t)value) : htole32((uint32_t)value);
+        memcpy(p, &w, sizeof w);
+        break;
+    default:
+        value = big ? htobe64(value) : htole64(value);
+        memcpy(p, &value, sizeof value);
+        break;
+    }
+}
+
+bool mem_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *value) {
+    const MemRegion *r = region_for(map, addr, size);
+    if (!r) {
+        return false;
+    }
+    uint64_t offset = r->offset + (addr - r->base);
+    if (LIKELY(r->memory)) {
+        *value = bytes_load(r->memory->host + offset, size, big);
+        return true;
+    }
+    if (!r->read) {
+        return false;
+    }
+    map->fault = false;
+    *value = r->read(r->device, offset, size);
+    if (UNLIKELY(map->trace != NULL)) {
+        map->trace(map, r, addr, size, *value, false);
+    }
+    return !map->fault;
+}
+
+void mem_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t size) {
+    if (!memory->code || size == 0) {
+        return;
+    }
+    uint64_t first = offset >> MEM_GRANULE_SHIFT, last = (offset + size - 1) >> MEM_GRANULE_SHIFT;
+    uint8_t *code = memory->code + first;
+    uint64_t n = last - first + 1;
+    if (!memchr(code, 1, n)) {
+        return;
+    }
+    memset(code, 0, n);
+    if (map->code_changed) {
+        uint64_t begin = first << MEM_GRANULE_SHIFT, end = (last + 1) << MEM_GRANULE_SHIFT;
+        map->code_changed(map, memory, begin, (end < memory->size ? end : memory->size) - begin);
+    }
+}
+
+/* A CPU store to memory that refuses plain stores: only its owner knows what it does. */
+static bool store_read_only(MemMap *map, Memory *memory, uint64_t offset, unsigned size, uint64_t value) {
+    if (!memory->store_hook || !memory->store_hook(memory->owner, offset, size, value)) {
+        return false;
+    }
+    mem_changed(map, memory, offset, size);
+    return true;
+}
+
+static uint64_t byte_swapped(uint64_t value, unsigned size) {
+    return __builtin_bswap64(value) >> (64 - 8 * size);
+}
+
+bool mem_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t value) {
+    const MemRegion *r = region_for(map, addr, size);
+    if (!r) {
+        return false;
+    }
+    uint64_t offset = r->offset + (addr - r->base);
+    Memory *memory = r->memory;
+    if (LIKELY(memory)) {
+        if (UNLIKELY(memory->read_only)) {
+            return store_read_only(map, memory, offset, size, big ? byte_swapped(value, size) : value);
+        }
+        bytes_store(memory->host + offset, size, big, value);
+        if (UNLIKELY(memory->code && (memory->code[offset >> MEM_GRANULE_SHIFT] |
+                                      memory->code[(offset + size - 1) >> MEM_GRANULE_SHIFT]))) {
+            mem_changed(map, memory, offset, size);
+        }
+        return true;
+    }
+    if (!r->write) {
+        return false;
+    }
+    if (UNLIKELY(map->trace != NULL)) {
+        map->trace(map, r, addr, size, value, true);
+    }
+    map->fault = false;
+    r->write(r->device, offset, size, value);
+    return !map->fault;
+}
+
+const uint8_t *mem_code(MemMap *map, uint64_t addr, size_t *avail) {
+    const MemRegion *r = mem_region_at(map, addr);
+    if (!r || !r->memory) {
+        return NULL;
+    }
+    uint64_t at = addr - r->base;
+    *avail = (size_t)(r->size - at);
+    return r->memory->host + r->offset + at;
+}
+
+void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size) {
+    while (size) {
+        const MemRegion *r = mem_region_at(map, addr);
+        if (!r || !r->memory) {
+            return;
+        }
+        Memory *memory = r->memory;
+        uint64_t at = addr - r->base;
+        uint64_t n = r->size - at < size ? r->size - at : size;
+        uint64_t first = r->offset + at, last = first + n - 1;
+        if (!memory->code) {
+            memory->code = mem_alloc((size_t)((memory->size - 1) >> MEM_GRANULE_SHIFT) + 1);
+        }
+        memset(memory->code + (first >> MEM_GRANULE_SHIFT), 1,
+               (last >> MEM_GRANULE_SHIFT) - (first >> MEM_GRANULE_SHIFT) + 1);
+        mem_fast_protect(map, memory, first, n);
+        addr += n;
+        size -= n;
+    }
+}
+
+/* Bytes of memory from addr on, at most size; 0 if there is no memory. */
+static size_t memory_run(MemMap *map, uint64_t addr, size_t size, Memory **memory, uint64_t *offset) {
+    const MemRegion *r = mem_region_at(map, addr);
+    if (!r || !r->memory) {
+        return 0;
+    }
+    *memory = r->memory;
+    *offset = r->offset + (addr - r->base);
+    uint64_t n = r->size - (addr - r->base);
+    return n < size ? (size_t)n : size;
+}
+
+bool mem_peek(MemMap *map, uint64_t addr, void *out, size_t size) {
+    uint8_t *p = out;
+    while (size) {
+        Memory *memory = NULL;
+        uint64_t offset = 0;
+        size_t n = memory_run(map, addr, size, &memory, &offset);
+        if (n == 0) {
+            return false;
+        }
+        memcpy(p, memory->host + offset, n);
+        p += n;
+        addr += n;
+        size -= n;
+    }
+    return true;
+}
+
+bool mem_poke(MemMap *map, uint64_t addr, const void *data, size_t size) {
+    const uint8_t *p = data;
+    Memory *memory = NULL;
+    uint64_t offset = 0;
+    /* Nothing is written unless everything can be. */
+    for (size_t done = 0, n; done < size; done += n) {
+        n = memory_run(map, addr + done, size - done, &memory, &offset);
+        if (n == 0) {
+            return false;
+        }
+    }
+    for (size_t done = 0, n; done < size; done += n) {
+        n = memory_run(map, addr + done, size - done, &memory, &offset);
+        memcpy(memory->host + offset, p + done, n);
+        mem_changed(map, memory, offset, n);
+    }
+    return true;
+}

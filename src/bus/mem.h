@@ -1,0 +1,95 @@
+/* The address space of one node: memories and device windows, mapped at build time, sorted by address.
+ *
+ * RAM and ROM are host memory (`Memory`), which may be mapped at several places; device windows call the device.
+ * Debug access (mem_peek, mem_poke) has no side effects and writes ROM; it is for loaders, debuggers and hashes. */
+#ifndef BUS_MEM_H
+#define BUS_MEM_H
+
+#include "base/err.h"
+
+struct Device;
+struct Board;
+
+typedef struct Memory Memory;
+struct Memory {
+    const char *name;
+    uint8_t *host;
+    uint64_t size;
+    bool read_only; /* CPU stores go to store_hook, or are a bus error without one */
+    /** Takes a CPU store to read-only memory (flash programming) and changes `host` itself; `value` is as a
+     * little-endian core would store it. Translated code in the touched bytes is invalidated after it. False: bus
+     * error. */
+    bool (*store_hook)(struct Device *owner, uint64_t offset, unsigned size, uint64_t value);
+    struct Device *owner;
+    int fd; /* the file behind `host`, so that it can be mapped at other places */
+    uint8_t *code; /* one byte per 64-byte granule: 1 = translated code was read from it; NULL = none yet */
+};
+
+enum { MEM_GRANULE_SHIFT = 6 };
+
+typedef struct MemRegion {
+    uint64_t base, size;
+    const char *name;
+    Memory *memory; /* RAM or ROM, or NULL */
+    uint64_t offset; /* of base, in the memory or the device's window */
+    struct Device *device; /* if memory is NULL */
+    uint64_t (*read)(struct Device *device, uint64_t offset, unsigned size); /* size 1, 2, 4 or 8 */
+    void (*write)(struct Device *device, uint64_t offset, unsigned size, uint64_t value);
+} MemRegion;
+
+typedef struct MemMap {
+    MemRegion *regions; /* sorted by base, no two overlap */
+    uint32_t n_regions, cap;
+    uint32_t last; /* index of the region hit last: only a cache */
+    struct Board *board;
+    uint8_t *fast; /* window of the whole 32-bit address space (fastmem.c), or NULL */
+    bool fault; /* set by a device during an access: answer with a bus error */
+    /** Memory that holds translated code changed; the range is whole granules (cut at the memory's end), whose marks
+     * are gone: all code read from them must go too. */
+    void (*code_changed)(struct MemMap *map, Memory *memory, uint64_t offset, uint64_t size);
+    /** Told of each access to a device window, or NULL. */
+    void (*trace)(struct MemMap *map, const MemRegion *region, uint64_t addr, unsigned size, uint64_t value,
+                  bool store);
+} MemMap;
+
+/** Gives a memory its zeroed bytes, or takes them away. Ends the process if the host has no room. */
+void memory_alloc(Memory *memory, uint64_t size);
+void memory_free(Memory *memory);
+
+/** Adds a region; false and an error naming both if it overlaps another or wraps around. */
+bool mem_map_add(MemMap *map, const MemRegion *region, Err *err);
+/** Frees the map and the code marks of its memories; call it before the memories go. */
+void mem_map_free(MemMap *map);
+/** The region that holds addr, or NULL. */
+const MemRegion *mem_region_at(MemMap *map, uint64_t addr);
+
+/** CPU and DMA accesses of 1, 2, 4 or 8 bytes at any alignment within one region. `big` is the byte order of memory;
+ * device registers are numbers and have none. False: bus error (unmapped, read-only, device fault). */
+bool mem_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *value);
+bool mem_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t value);
+
+/** Tells the guest log that the running instruction accessed an address where nothing is. */
+void mem_tell_unmapped(MemMap *map, uint64_t addr, unsigned size, bool store, uint64_t value);
+
+/** Host address of executable memory at addr and how many bytes follow; NULL if it is not memory. Marks nothing. */
+const uint8_t *mem_code(MemMap *map, uint64_t addr, size_t *avail);
+/** Remembers that code was translated from [addr, addr + size): stores there call code_changed. */
+void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size);
+
+/** Tells that a device changed memory behind the map (flash erase, DMA into host memory). */
+void mem_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t size);
+
+/** Debug access to memory only: false if any byte is not memory (mem_poke then has written nothing). */
+bool mem_peek(MemMap *map, uint64_t addr, void *out, size_t size);
+bool mem_poke(MemMap *map, uint64_t addr, const void *data, size_t size);
+
+/** Maps every memory at map->fast + its addresses, for code that accesses guest memory directly: what is not memory,
+ * ROM
+ * for stores, and pages with translated code for stores cannot be accessed there. False if the host refuses; map->fast
+ * is NULL then. Regions must not be added afterwards. */
+bool mem_fast_enable(MemMap *map);
+void mem_fast_disable(MemMap *map);
+/** Takes the right to store away from the pages that hold [offset, offset + size) of a memory. */
+void mem_fast_protect(MemMap *map, const Memory *memory, uint64_t offset, uint64_t size);
+
+#endif

@@ -1,0 +1,41 @@
+/* The asynchronous serial port of a device, seen from outside: bytes out, bytes in at line speed.
+ *
+ * Bytes from outside wait in an unbounded queue and are offered to the device one per frame time; a device that has no
+ * room keeps the line waiting (as with RTS/CTS), so nothing from the host is lost: the next frame then begins when the
+ * device calls uart_ready. The queue is the outside's, so a reset of the device leaves it alone; it is part of the
+ * device's hash. */
+#ifndef BUS_UART_H
+#define BUS_UART_H
+
+#include "sim/event.h"
+
+struct Device;
+
+typedef struct UartPort {
+    struct Device *device;
+    EventQueue *events;
+    uint64_t (*now_ns)(struct Device *device);
+    /* Given by the device: */
+    bool (*can_receive)(struct Device *device); /* receiver on, and room for a byte */
+    void (*receive)(struct Device *device, uint8_t byte);
+    uint64_t (*frame_ns)(struct Device *device); /* time of one byte on the line, > 0 */
+    /* Given by the outside: */
+    void (*sent)(void *user, uint8_t byte); /* a byte left the device; NULL: into the void */
+    void *sent_user;
+    /* Bytes on their way in: */
+    uint8_t *queue;
+    size_t queue_head, queue_len, queue_cap;
+    Event arrive;
+} UartPort;
+
+/** Device: a byte has been shifted out. */
+void uart_sent(UartPort *port, uint8_t byte);
+/** Device: can_receive may have become true. */
+void uart_ready(UartPort *port);
+/** Outside: bytes to be delivered, the first one a frame time from now. */
+void uart_input(UartPort *port, const uint8_t *bytes, size_t len);
+/** Used by the board: binds the port to its device; frees the queue. */
+void uart_port_init(UartPort *port, struct Device *device);
+void uart_port_free(UartPort *port);
+
+#endif

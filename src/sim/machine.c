@@ -1,0 +1,252 @@
+#include "sim/machine.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "sim/machine_internal.h"
+
+/* ---- Help for the steps ----------------------------------------------------------------------------------------- */
+
+/* FNV-1a (Fowler, Noll, Vo), 64 bits. */
+uint64_t machine_name_hash(const char *name, uint64_t seed) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ seed;
+    for (; *name; name++) {
+        hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+bool build_fail(Build *b, ReplPos pos, const char *fmt, ...) {
+    char text[sizeof b->err->text];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return err_at(b->err, pos.file, pos.line, pos.col, "%s", text);
+}
+
+const char *build_nearest(Build *b, const char *name, const char *const *names, size_t n) {
+    const char *near = text_nearest(name, names, n);
+    return near ? arena_printf(&b->scratch, "; the nearest is '%s'", near) : "";
+}
+
+Device *build_device_new(Build *b, const DeviceType *type, const char *name) {
+    assert(type->struct_size >= sizeof(Device));
+    Device *dev = arena_alloc(b->board->arena, type->struct_size);
+    dev->type = type;
+    dev->name = name;
+    dev->board = b->board;
+    device_bind(dev);
+    return dev;
+}
+
+/* ---- Building --------------------------------------------------------------------------------------------------- */
+
+/* The devices that its properties name come first: a flash controller asks for the memory of its flash. Devices that
+ * name each other cannot both have that; there file order decides. */
+static bool init_part(Build *b, Part *part) {
+    if (part->is_init) {
+        return true;
+    }
+    part->is_init = true;
+    for (const Setting *s = part->props.first; s; s = s->next) {
+        if (s->target && !init_part(b, s->target)) {
+            return false;
+        }
+    }
+    Err inner = {""};
+    const DeviceType *type = part->device->type;
+    return !type->init || type->init(part->device, &inner) ||
+           build_fail(b, part->pos, "%s (%s): %s", part->name, type->name, inner.text);
+}
+
+bool build_init(Build *b) {
+    for (size_t i = 0; i < b->parts.len; i++) {
+        if (!init_part(b, b->parts.data[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void name_add(Machine *machine, const char *name, size_t index) {
+    uint64_t key = machine_name_hash(name, 0);
+    if (!map_get(&machine->names, key)) {
+        map_set(&machine->names, key, index + 1);
+    }
+}
+
+/* Also after a failure: the devices that were made are freed with the machine. */
+static void hand_over(Build *b) {
+    Machine *machine = b->machine;
+    machine->n_declared = b->parts.len;
+    machine->n_devices = b->devices.len;
+    machine->devices = ARENA_ARRAY(b->board->arena, Device *, b->devices.len + 1);
+    machine->n_cpus = b->cpus.len;
+    machine->cpus = ARENA_ARRAY(b->board->arena, Device *, b->cpus.len + 1);
+    for (size_t i = 0; i < b->devices.len; i++) {
+        machine->devices[i] = b->devices.data[i];
+        name_add(machine, b->devices.data[i]->name, i);
+    }
+    for (size_t i = 0; i < b->cpus.len; i++) {
+        machine->cpus[i] = b->cpus.data[i];
+    }
+    for (size_t i = 0; i < b->parts.len && i < b->devices.len; i++) {
+        if (b->parts.data[i]->alias) {
+            name_add(machine, b->parts.data[i]->alias, i);
+        }
+    }
+}
+
+static void build_free(Build *b) {
+    vec_free(&b->declared);
+    vec_free(&b->parts);
+    vec_free(&b->devices);
+    vec_free(&b->cpus);
+    vec_free(&b->visited);
+    map_free(&b->part_names);
+    map_free(&b->device_names);
+    map_free(&b->type_names);
+    arena_free(&b->scratch);
+}
+
+bool machine_build(Machine *machine, Board *board, const ReplFile *file, const MachineOptions *options, Err *err) {
+    static bool (*const steps[])(Build *) = {build_types, build_create, build_properties, build_attach,
+                                             build_wire,  build_init,   build_place,      build_tags};
+    *machine = (Machine){.board = board, .name = arena_strdup(board->arena, file->path)};
+    Build b = {.machine = machine, .board = board, .options = options, .err = err};
+    bool ok = build_merge(&b, file);
+    for (size_t i = 0; ok && i < ARRAY_LEN(steps); i++) {
+        ok = steps[i](&b);
+    }
+    hand_over(&b);
+    build_free(&b);
+    if (!ok) {
+        machine_free(machine);
+    }
+    return ok;
+}
+
+void machine_free(Machine *machine) {
+    for (size_t i = 0; i < machine->n_devices; i++) {
+        Device *dev = machine->devices[i];
+        if (dev->type->free) {
+            dev->type->free(dev);
+        }
+        if (dev->type->uart_offset) {
+            uart_port_free((UartPort *)((uint8_t *)dev + dev->type->uart_offset));
+        }
+    }
+    map_free(&machine->names);
+    *machine = (Machine){0};
+}
+
+/* ---- Use -------------------------------------------------------------------------------------------------------- */
+
+void machine_reset(Machine *machine, bool cold) {
+    /* All state first, then the hooks: what a hook drives must find its sinks reset already. */
+    for (size_t i = 0; i < machine->n_devices; i++) {
+        device_reset_tables(machine->devices[i], cold);
+    }
+    for (size_t i = 0; i < machine->n_devices; i++) {
+        device_reset_hook(machine->devices[i]);
+    }
+}
+
+void machine_hash(const Machine *machine, Hash *hash) {
+    for (size_t i = 0; i < machine->n_devices; i++) {
+        device_hash(machine->devices[i], hash);
+    }
+}
+
+static Device *find_device(const Machine *machine, const char *name) {
+    const uint64_t *index = map_get(&machine->names, machine_name_hash(name, 0));
+    return index ? machine->devices[*index - 1] : NULL;
+}
+
+/* Stores "<what> 'name'; the nearest is ...". */
+static void fail_name(Err *err, const char *what, const char *name, const char *const *names, size_t n) {
+    const char *near = text_nearest(name, names, n);
+    err_set(err, "expected %s, found '%.100s'%s%.100s%s", what, name, near ? "; the nearest is '" : "",
+            near ? near : "", near ? "'" : "");
+}
+
+Device *machine_device(const Machine *machine, const char *name, Err *err) {
+    Device *dev = find_device(machine, name);
+    if (!dev) {
+        const char **names = mem_alloc((machine->n_declared + 1) * sizeof *names);
+        for (size_t i = 0; i < machine->n_declared; i++) {
+            names[i] = machine->devices[i]->name;
+        }
+        fail_name(err, "the name of a device", name, names, machine->n_declared);
+        mem_free(names);
+    }
+    return dev;
+}
+
+size_t machine_output_count(const DeviceType *type) {
+    size_t n = 0;
+    for (size_t i = 0; i < type->n_outputs; i++) {
+        n += type->outputs[i].count ? type->outputs[i].count : 1;
+    }
+    return n;
+}
+
+Line *machine_output(const Device *dev, size_t i) {
+    const Output *output = dev->type->outputs;
+    for (size_t n; i >= (n = output->count ? output->count : 1); output++) {
+        i -= n;
+    }
+    return (Line *)((uintptr_t)dev + output->offset) + i;
+}
+
+Line *machine_line(const Machine *machine, const char *name, Err *err) {
+    char device_name[128];
+    const char *dot = strrchr(name, '.'); /* names of inline objects have dots of their own */
+    size_t len = dot ? (size_t)(dot - name) : 0;
+    if (!dot || len >= sizeof device_name) {
+        err_set(err, "expected the name of a line, such as gpio.3 or uart0.IRQ, found '%.100s'", name);
+        return NULL;
+    }
+    memcpy(device_name, name, len);
+    device_name[len] = '\0';
+    Device *dev = machine_device(machine, device_name, err);
+    if (!dev) {
+        return NULL;
+    }
+    size_t n = machine_output_count(dev->type);
+    const char **names = mem_alloc((n + 1) * sizeof *names);
+    Line *found = NULL;
+    for (size_t i = 0; i < n && !found; i++) {
+        Line *line = machine_output(dev, i);
+        names[i] = line->name;
+        found = strcmp(line->name + strlen(dev->name), dot) == 0 ? line : NULL; /* the device may go by its alias */
+    }
+    if (!found) {
+        fail_name(err, n ? "the name of a line" : "a line: this device has none", name, names, n);
+    }
+    mem_free(names);
+    return found;
+}
+
+UartPort *machine_uart(const Machine *machine, const char *name, Err *err) {
+    Device *dev = machine_device(machine, name, err);
+    if (!dev) {
+        return NULL;
+    }
+    if (!dev->type->uart_offset) {
+        const char **names = mem_alloc((machine->n_devices + 1) * sizeof *names);
+        size_t n = 0;
+        for (size_t i = 0; i < machine->n_declared; i++) {
+            if (machine->devices[i]->type->uart_offset) {
+                names[n++] = machine->devices[i]->name;
+            }
+        }
+        fail_name(err, "a device with a serial port", name, names, n);
+        mem_free(names);
+        return NULL;
+    }
+    return (UartPort *)((uint8_t *)dev + dev->type->uart_offset);
+}

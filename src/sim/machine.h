@@ -1,0 +1,66 @@
+/* A machine: the devices of a board, built from a platform file and device types.
+ *
+ * The builder merges the entries of all files, makes the devices (zeroed, in the board's arena), sets properties,
+ * attaches devices to their parents, wires lines, calls `init`, then maps windows. Each step goes in file order, so two
+ * builds of one file are equal; but the devices that a device's properties name are initialised before it. Inputs that
+ * several outputs drive get an or-gate in between. Addresses that are only named (`Tag` lines of sysbus) and, if asked
+ * for, devices of unknown types become windows that report each access as unmodelled and fill what nothing else
+ * occupies.
+ *
+ * Refused with a message: monitor commands other than Tag in init, preinit and reset sections; registrations that
+ * differ by CPU, cluster or condition; regions of a device (BusMultiRegistration with `region`); local inputs (`#`). */
+#ifndef SIM_MACHINE_H
+#define SIM_MACHINE_H
+
+#include "base/map.h"
+#include "bus/device.h"
+#include "load/repl.h"
+
+enum { MACHINE_DEVICES_MAX = 4096, MACHINE_REGIONS_MAX = 8192, MACHINE_LINKS_MAX = 65536 };
+
+typedef struct MachineOptions {
+    const DeviceType *const *types;
+    size_t n_types;
+    bool stub_unknown; /* unknown types become windows that log, instead of errors */
+} MachineOptions;
+
+typedef struct Machine {
+    Board *board;
+    const char *name; /* path of the platform file or name of the built-in board */
+    Device **devices; /* in file order; or-gates, stubs and tags of the builder at the end */
+    size_t n_devices;
+    size_t n_declared; /* of them, those of the platform file */
+    Device **cpus; /* registered on sysbus without an address */
+    size_t n_cpus;
+    bool big_endian; /* `sysbus: { Endianess: Endianess.BigEndian }` */
+    Map names; /* hash of a name -> index in devices + 1 */
+} Machine;
+
+/** Builds the devices of file onto a board whose arena, log and functions are set and whose map is empty. False and
+ * `file:line:col: what was expected` on a mistake; the machine is then empty, the map may hold regions. The platform
+ * file may be freed afterwards. type->init may be called with a device property that has another type than meant:
+ * models check `->type`. */
+bool machine_build(Machine *machine, Board *board, const ReplFile *file, const MachineOptions *options, Err *err);
+/** Loads a built-in board by name, or the platform file at a path if name is NULL, and builds it with all device types
+ * of this program. The machine lives in the board's arena. NULL and an error on a mistake. */
+Machine *machine_new(Board *board, const char *name, const char *repl_path, bool stub_unknown, Err *err);
+/** Calls type->free of every device (also after a failed init) and frees UART queues; the board frees the rest. */
+void machine_free(Machine *machine);
+
+/** Resets every device, in order. */
+void machine_reset(Machine *machine, bool cold);
+/** Feeds every device, in order. */
+void machine_hash(const Machine *machine, Hash *hash);
+
+/** By the name in the platform file (with its prefix) or its alias; NULL and an error that names the nearest one. */
+Device *machine_device(const Machine *machine, const char *name, Err *err);
+/** An output: "gpio.3" for numbered ones, "uart0.TxInterrupt" for single ones, "timer.compare2" for named arrays. */
+Line *machine_line(const Machine *machine, const char *name, Err *err);
+/** The serial port of a device, by the device's name. */
+UartPort *machine_uart(const Machine *machine, const char *name, Err *err);
+
+/** Number of outputs of a type, and output i of a device. */
+size_t machine_output_count(const DeviceType *type);
+Line *machine_output(const Device *dev, size_t i);
+
+#endif

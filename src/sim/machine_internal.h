@@ -1,0 +1,103 @@
+/* What the parts of the machine builder share. */
+#ifndef SIM_MACHINE_INTERNAL_H
+#define SIM_MACHINE_INTERNAL_H
+
+#include "base/vec.h"
+#include "sim/machine.h"
+
+/* A name is looked up in the scope of the file that writes it: its local entries, its prefix, then plain. */
+typedef struct Setting Setting;
+struct Setting {
+    const ReplAttr *attr;
+    const ReplFile *scope;
+    unsigned entry; /* number of the entry that gave it: twice in one entry is a mistake */
+    struct Part *target; /* of an inline object or a reference */
+    Setting *next;
+};
+
+typedef struct SettingList {
+    Setting *first, **tail;
+    unsigned n;
+} SettingList;
+
+/** An entry after merging: a device to be. */
+typedef struct Part Part;
+struct Part {
+    const char *key; /* prefix and name */
+    const char *name; /* of the device: as key, unless a local name would be given twice; board's arena */
+    const char *alias; /* or NULL */
+    ReplPos pos;
+    const ReplFile *local_to; /* NULL: seen everywhere */
+    const char *type_name;
+    ReplPos type_pos;
+    const DeviceType *type; /* NULL: sysbus, or unknown and to be a stub */
+    const ReplReg *regs;
+    const ReplFile *regs_scope;
+    SettingList props, irqs, sections;
+    Device *device;
+    unsigned number; /* place in Build.parts */
+    bool is_init;
+    bool is_cpu; /* on sysbus without an address */
+    Part *hash_next;
+};
+
+enum { PART_PROPS_MAX = 256, PART_SECTIONS_MAX = 256, BUILD_TAGS_MAX = 4096, GATE_INPUTS_MAX = 64 };
+
+typedef struct Build {
+    Machine *machine;
+    Board *board;
+    const MachineOptions *options;
+    Err *err;
+    Arena scratch; /* until the machine is built */
+    VEC(Part *) declared; /* entries in file order */
+    VEC(Part *) parts; /* the same with their inline objects, each before its owner */
+    VEC(Device *) devices;
+    VEC(Device *) cpus;
+    VEC(const ReplFile *) visited;
+    Map part_names; /* hash of key and scope -> Part * */
+    Map device_names; /* hash of each name in use */
+    Map type_names; /* hash of a Renode type -> index in options->types + 1 */
+    Part *sysbus;
+    unsigned n_entries, n_tags;
+} Build;
+
+uint64_t machine_name_hash(const char *name, uint64_t seed);
+/** Stores `file:line:col: text`. Returns false. */
+bool build_fail(Build *b, ReplPos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/** "; the nearest is 'x'", or "". */
+const char *build_nearest(Build *b, const char *name, const char *const *names, size_t n);
+/** The entry that a name of the file means; sysbus too. NULL and an error if there is none. */
+Part *build_resolve(Build *b, const ReplFile *scope, const char *name, ReplPos pos);
+/** "a number", "a string"... for messages. */
+const char *build_value_kind(const ReplValue *value);
+Device *build_device_new(Build *b, const DeviceType *type, const char *name);
+
+/* The steps, in this order. */
+bool build_merge(Build *b, const ReplFile *file);
+bool build_types(Build *b);
+bool build_create(Build *b);
+bool build_properties(Build *b);
+bool build_attach(Build *b);
+bool build_wire(Build *b);
+bool build_init(Build *b);
+bool build_place(Build *b);
+bool build_tags(Build *b);
+
+/** Maps a device over whatever of [base, base + size) is free. */
+bool build_fill(Build *b, Device *dev, uint64_t base, uint64_t size, ReplPos pos);
+/** The value of a tag or 0 for stubs; both report the access. */
+extern const DeviceType machine_stub_type;
+extern const DeviceType machine_gate_type;
+
+typedef struct StubDevice {
+    Device dev;
+    uint64_t value; /* what reads give */
+} StubDevice;
+
+typedef struct GateDevice {
+    Device dev;
+    uint64_t levels; /* of the inputs */
+    Line out;
+} GateDevice;
+
+#endif

@@ -1,0 +1,94 @@
+/* A node: one board with its CPU, memory map, devices and events, run in exact virtual time.
+ *
+ * Time is counted in CPU ticks (instructions run or slept). An event at t takes effect before the first instruction
+ * that starts at or after t; node_run_until(t) runs the instructions that start before t and leaves events at t or
+ * later for the next call. So where a run is cut into pieces can never be seen. */
+#ifndef SIM_NODE_H
+#define SIM_NODE_H
+
+#include "bus/device.h"
+#include "bus/guest_log.h"
+#include "exec/exec.h"
+#include "load/image.h"
+#include "sim/clock.h"
+#include "sim/machine.h"
+
+enum { NODE_IMAGES_MAX = 32 };
+
+typedef enum Engine {
+    ENGINE_INTERP, /* the reference interpreter */
+    ENGINE_T0, /* each block translated to host code when it runs first */
+} Engine;
+
+typedef struct NodeOptions {
+    const char *name;
+    const char *machine; /* name of a built-in board, or NULL */
+    const char *repl_path; /* path of a platform file, if machine is NULL */
+    const Log *log;
+    uint64_t seed;
+    uint64_t cpi_num, cpi_den; /* cycles per instruction; 0 means 1 */
+    Engine engine;
+    uint64_t slice; /* instructions per engine call, 0 = as many as fit: changes nothing but the host's steps */
+    bool strict; /* guest mistakes stop the run */
+    bool stub_unknown; /* device types without a model become logged stubs */
+} NodeOptions;
+
+typedef struct NodeImage {
+    Image image;
+    ImageLines *lines; /* opened at the first look-up */
+    bool lines_tried;
+} NodeImage;
+
+typedef struct NodeInput NodeInput;
+
+typedef struct Node {
+    Board board; /* first: devices reach the node through it */
+    Arena arena;
+    Machine *machine;
+    Cpu *cpu;
+    Clock clock; /* CPU ticks */
+    CodeCache cache;
+    GuestLog guest_log;
+    NodeImage images[NODE_IMAGES_MAX];
+    size_t n_images;
+    NodeInput *inputs; /* timed input, newest first; each frees itself */
+    uint64_t slice;
+    bool running; /* inside exec_run */
+    bool started; /* the CPU has taken its first reset */
+    bool reset_requested;
+    StopReason stop;
+    int stop_code;
+    void (*console)(void *user, const void *bytes, size_t len); /* semihosting output, or NULL */
+    void *console_user;
+    const volatile bool *interrupted; /* set from a signal handler or another thread: stop soon (STOP_USER); or NULL */
+    void *user; /* of the API layer */
+} Node;
+
+/** Builds the board; NULL and an error text if the platform file is at fault. */
+Node *node_new(const NodeOptions *options, Err *err);
+void node_free(Node *node);
+
+/** Loads an image into the node's memory; see image_load. Errors: unreadable file, wrong architecture, no memory at the
+ * image's address, overlap with an image loaded before. Only before the first run. */
+bool node_load(Node *node, const char *path, ImageFormat format, bool has_addr, uint64_t addr, Err *err);
+
+/** Runs until virtual time `until_ns` (TIME_NEVER: until something stops it) or a stop; STOP_DURATION if the time has
+ * come. STOP_ASLEEP: the CPU sleeps and no event is left to wake it (only with TIME_NEVER). */
+StopReason node_run_until(Node *node, uint64_t until_ns);
+
+/** Virtual time now: when the next instruction starts. */
+uint64_t node_time_ns(const Node *node);
+/** Instructions executed so far, sleep not counted. */
+uint64_t node_instructions(const Node *node);
+/** Hash of everything the guest could see: CPU, devices, memories, time. */
+uint64_t node_hash(const Node *node);
+
+/** Schedules bytes for a UART, or a level for a device input (`level` 0 or 1), at a time not before now. False if that
+ * device cannot take it. */
+bool node_input_uart(Node *node, Device *uart, uint64_t time_ns, const void *bytes, size_t len);
+bool node_input_signal(Node *node, Device *device, unsigned input, uint64_t time_ns, bool level);
+
+/** Writes `symbol+0x12 (file.c:88)` for a code address, or an empty string if nothing is known. */
+void node_describe(Node *node, uint64_t pc, char *out, size_t size);
+
+#endif
