@@ -1,0 +1,97 @@
+/* Plain memory, RAM or ROM, that can be mapped at several addresses. Contents survive every reset; they are `fill` (or
+ * Renode's initialValue) until something is loaded.
+ * Not modelled: access times (the CPU's cycles per instruction hold them), parity, retention without power. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "bus/device.h"
+
+typedef struct MemoryDevice {
+    Device dev;
+    uint64_t size;
+    bool read_only;
+    uint32_t fill, initial_value;
+    Memory memory;
+} MemoryDevice;
+
+/* Bounds what a platform file can take from the host. */
+#define MEMORY_BYTES_MAX (UINT64_C(4) << 30)
+
+static MemoryDevice *memory_of(Device *dev) {
+    return (MemoryDevice *)dev;
+}
+
+/* Whichever of init and map comes first. */
+static bool memory_create(MemoryDevice *m, Err *err) {
+    if (m->memory.host) {
+        return true;
+    }
+    if (m->size == 0 || m->size > MEMORY_BYTES_MAX) {
+        return err_set(err, "%s: size 0x%" PRIx64 " must be from 1 to 4 GiB", m->dev.name, m->size);
+    }
+    uint32_t fill = m->fill ? m->fill : m->initial_value;
+    if (fill > UINT8_MAX) {
+        return err_set(err, "%s: fill 0x%" PRIx32 " is not a byte", m->dev.name, fill);
+    }
+    m->memory = (Memory){.name = m->dev.name, .size = m->size, .read_only = m->read_only, .owner = &m->dev};
+    memory_alloc(&m->memory, m->size);
+    if (fill) {
+        memset(m->memory.host, (int)fill, (size_t)m->size);
+    }
+    return true;
+}
+
+static bool memory_init(Device *dev, Err *err) {
+    return memory_create(memory_of(dev), err);
+}
+
+static bool memory_map(Device *dev, uint64_t base, uint64_t size, Err *err) {
+    MemoryDevice *m = memory_of(dev);
+    if (!memory_create(m, err)) {
+        return false;
+    }
+    if (size > m->size) {
+        return err_set(err, "%s: range of 0x%" PRIx64 " bytes at 0x%" PRIx64 " exceeds its size 0x%" PRIx64, dev->name,
+                       size, base, m->size);
+    }
+    MemRegion region = {.base = base, .size = size ? size : m->size, .name = dev->name, .memory = &m->memory};
+    return mem_map_add(&dev->board->map, &region, err);
+}
+
+static Memory *memory_backing(Device *dev) {
+    return &memory_of(dev)->memory;
+}
+
+static void memory_hash(const Device *dev, Hash *hash) {
+    const MemoryDevice *m = (const MemoryDevice *)dev;
+    hash_bytes(hash, m->memory.host, (size_t)m->size);
+}
+
+static void memory_release(Device *dev) {
+    memory_free(&memory_of(dev)->memory);
+}
+
+static const Prop props[] = {
+    {.name = "size", .kind = PROP_KIND_U64, .offset = offsetof(MemoryDevice, size), .required = true,
+     .description = "bytes"},
+    PROP_BOOL(MemoryDevice, read_only, "readOnly", false, "CPU stores are bus errors"),
+    PROP_U32(MemoryDevice, fill, "fill", 0, "byte that it holds at first, such as 0xFF for erased flash"),
+    PROP_U32(MemoryDevice, initial_value, "initialValue", 0, "the same, as Renode calls it"),
+};
+
+static const char *const repl_types[] = {"Memory.MappedMemory", "Memory.ArrayMemory", NULL};
+static const char *const compatible[] = {"mmio-sram", NULL};
+
+const DeviceType memory_type = {
+    .name = "memory",
+    .summary = "RAM or ROM, mapped at one or more addresses",
+    .repl_types = repl_types,
+    .compatible = compatible,
+    .struct_size = sizeof(MemoryDevice),
+    DEVICE_TABLE(props, props),
+    .init = memory_init,
+    .free = memory_release,
+    .map = memory_map,
+    .memory = memory_backing,
+    .hash = memory_hash,
+};

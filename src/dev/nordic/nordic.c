@@ -1,0 +1,112 @@
+/* Tasks, events and interrupts of all nRF51 peripherals; see nordic.h. Manual: nRF51 Series Reference Manual v3.0.1,
+ * chapter 10.
+ *
+ * Writing 1 to an event register latches it, as on the chip; it does not run the PPI.
+ * POWER (0xFFC, of the first silicon): 0 resets the peripheral's registers; accesses while it is off are not
+ * blocked. */
+#include "dev/nordic/nordic.h"
+
+enum { PPI_BASE = 0x4001F000, CLOCK_BASE = 0x40000000 };
+
+static const Clock hfclk = {.num = NRF_HFCLK_HZ, .den = 1};
+static const Clock lfclk = {.num = NRF_LFCLK_HZ, .den = 1};
+
+uint64_t nrf_hfclk_cycles(const Device *dev) {
+    return clock_cycles(&hfclk, device_now_ns(dev));
+}
+
+uint64_t nrf_lfclk_cycles(const Device *dev) {
+    return clock_cycles(&lfclk, device_now_ns(dev));
+}
+
+uint64_t nrf_hfclk_ns(uint64_t cycles) {
+    return clock_ns(&hfclk, cycles);
+}
+
+uint64_t nrf_lfclk_ns(uint64_t cycles) {
+    return clock_ns(&lfclk, cycles);
+}
+
+Device *nrf_find(Board *board, const DeviceType *type, uint32_t base) {
+    const MemRegion *region = mem_region_at(&board->map, base);
+    return region && region->device && region->device->type == type ? region->device : NULL;
+}
+
+static uint32_t events_named(const DeviceType *type) {
+    uint32_t named = 0;
+    for (size_t i = 0; i < type->n_regs; i++) {
+        const Reg *reg = &type->regs[i];
+        for (uint32_t k = 0; reg->offset >= 0x100 && reg->offset < 0x180 && k < (reg->count ? reg->count : 1); k++) {
+            named |= 1u << ((NRF_EVENT_AT(reg->offset) + k) & 31);
+        }
+    }
+    return named;
+}
+
+/* The map is complete only after all devices' init, so this waits until the first access. */
+static void locate(NrfPart *part) {
+    if (part->located) {
+        return;
+    }
+    Board *board = part->dev.board;
+    for (uint32_t i = 0; i < board->map.n_regions; i++) {
+        if (board->map.regions[i].device == &part->dev) {
+            part->base = (uint32_t)board->map.regions[i].base;
+            break;
+        }
+    }
+    part->implemented = events_named(part->dev.type);
+    part->ppi = nrf_find(board, &nrf51_ppi, PPI_BASE);
+    part->clock = nrf_find(board, &nrf51_power, CLOCK_BASE);
+    part->located = true;
+}
+
+Device *nrf_clock_device(NrfPart *part) {
+    locate(part);
+    return part->clock;
+}
+
+void nrf_irq_update(NrfPart *part) {
+    bool level = false;
+    for (uint32_t left = part->inten; left; left &= left - 1) {
+        level |= part->events[__builtin_ctz(left)] != 0;
+    }
+    line_set(&part->irq, level);
+}
+
+void nrf_event(NrfPart *part, unsigned n) {
+    locate(part);
+    part->events[n] = 1;
+    nrf_irq_update(part);
+    if (part->ppi) {
+        nrf51_ppi_event(part->ppi, part->base + 0x100 + 4 * n);
+    }
+}
+
+void nrf_events_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {
+    (void)index, (void)value, (void)old;
+    nrf_irq_update(nrf_part(dev));
+}
+
+void nrf_intenset_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {
+    (void)index, (void)old;
+    NrfPart *part = nrf_part(dev);
+    locate(part);
+    part->inten |= value & part->implemented;
+    nrf_irq_update(part);
+}
+
+void nrf_intenclr_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {
+    (void)index, (void)value, (void)old;
+    nrf_irq_update(nrf_part(dev));
+}
+
+void nrf_power_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {
+    (void)index, (void)old;
+    if (value & 1) {
+        return;
+    }
+    line_set(&nrf_part(dev)->irq, false); /* the reset itself tells nobody */
+    device_reset(dev, false);
+    nrf_part(dev)->power = 0;
+}
