@@ -1,0 +1,77 @@
+/* Loads and stores of translated code: rights, alignment, byte order, faults. */
+#include "bus/mem.h"
+#include "exec/exec.h"
+
+/* An access that crosses from one region into the next is done byte by byte, as a bus would split it. */
+static bool split(Cpu *cpu, uint64_t addr, unsigned size, bool big, uint64_t *value, bool store) {
+    uint64_t last = addr + size - 1, result = 0;
+    if (mem_region_at(cpu->map, addr) == mem_region_at(cpu->map, last)) {
+        return false;
+    }
+    for (unsigned i = 0; i < size; i++) {
+        unsigned shift = 8 * (big ? size - 1 - i : i);
+        uint64_t byte = *value >> shift & 0xff, at = (addr + i) & cpu->isa->pc_mask;
+        if (store ? !mem_write(cpu->map, at, 1, false, byte) : !mem_read(cpu->map, at, 1, false, &byte)) {
+            return false;
+        }
+        result |= byte << shift;
+    }
+    *value = result;
+    return true;
+}
+
+static bool fault(Cpu *cpu, uint64_t addr, unsigned mem, bool store, uint64_t value) {
+    if (!mem_region_at(cpu->map, addr)) {
+        mem_tell_unmapped(cpu->map, addr, 1u << (mem & IR_MEM_SIZE), store, value);
+    }
+    cpu->isa->access_fault(cpu, addr, mem, store);
+    return false;
+}
+
+static bool needs_check(const Cpu *cpu, uint64_t addr, unsigned mem) {
+    uint64_t misaligned = addr & ((1u << (mem & IR_MEM_SIZE)) - 1);
+    return cpu->check_access || mem & IR_MEM_UNPRIV || (mem & IR_MEM_ALIGNED && misaligned);
+}
+
+static uint64_t sign_extend(uint64_t value, unsigned mem) {
+    switch (mem & IR_MEM_SIZE) {
+    case IR_MEM_8: return (uint64_t)(int8_t)value;
+    case IR_MEM_16: return (uint64_t)(int16_t)value;
+    case IR_MEM_32: return (uint64_t)(int32_t)value;
+    default: return value;
+    }
+}
+
+static bool exec_load(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value) {
+    unsigned size = 1u << (mem & IR_MEM_SIZE);
+    bool big = mem & IR_MEM_BIG;
+    if (UNLIKELY(needs_check(cpu, addr, mem)) && !cpu->isa->access_check(cpu, addr, mem, false)) {
+        return false;
+    }
+    *value = 0;
+    if (UNLIKELY(!mem_read(cpu->map, addr, size, big, value)) && !split(cpu, addr, size, big, value, false)) {
+        return fault(cpu, addr, mem, false, 0);
+    }
+    if (mem & IR_MEM_SIGNED) {
+        *value = sign_extend(*value, mem);
+    }
+    return true;
+}
+
+static bool exec_store(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value) {
+    unsigned size = 1u << (mem & IR_MEM_SIZE);
+    bool big = mem & IR_MEM_BIG;
+    if (UNLIKELY(needs_check(cpu, addr, mem)) && !cpu->isa->access_check(cpu, addr, mem, true)) {
+        return false;
+    }
+    value &= size == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * size)) - 1;
+    if (UNLIKELY(!mem_write(cpu->map, addr, size, big, value)) && !split(cpu, addr, size, big, &value, true)) {
+        return fault(cpu, addr, mem, true, value);
+    }
+    return true;
+}
+
+void exec_attach(Cpu *cpu) {
+    cpu->load = exec_load;
+    cpu->store = exec_store;
+}

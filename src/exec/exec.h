@@ -1,0 +1,22 @@
+/* Running a CPU: translation on first execution, the block cache, memory accesses, and the loop that joins them. */
+#ifndef EXEC_EXEC_H
+#define EXEC_EXEC_H
+
+#include "exec/cache.h"
+#include "ir/cpu.h"
+
+/** Longest block, in guest instructions. */
+enum { EXEC_BLOCK_INSNS_MAX = 64 };
+
+/** Translates the block at loc, of at most `limit` instructions. An address that cannot be fetched gives a block that
+ * raises isa->trap_fetch. */
+IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *arena);
+
+/** Connects a CPU's loads and stores to its memory map (cpu->map). */
+void exec_attach(Cpu *cpu);
+
+/** Runs until cpu_ticks reaches deadline_ticks exactly, or the CPU halts, whichever is first; cpu_shorten can move the
+ * deadline while it runs. */
+void exec_run(Cpu *cpu, CodeCache *cache, uint64_t deadline_ticks);
+
+#endif

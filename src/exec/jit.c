@@ -1,0 +1,239 @@
+#include "exec/jit.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bus/mem.h"
+#include "exec/fault.h"
+#include "host/x64/x64.h"
+
+enum { CODE_BYTES = 64 << 20, BLOCK_CODE_BYTES_MAX = 256 << 10 };
+
+struct Jit {
+    FaultRange range; /* first: the fault handler comes back with it */
+    int fd;
+    uint8_t *writable, *executable;
+    Asm code;
+    X64Thunks thunks;
+    uint32_t first_block; /* code offset behind the thunks */
+    X64Output out;
+    VEC(CacheBlock *) blocks; /* by the index that sites carry */
+    uint32_t exit; /* site of the last exit that can be linked, or IR_NONE */
+};
+
+/* ---- Called from translated code ---- */
+
+/* Puts the CPU at the instruction of a fault entry, begun and not complete. */
+static const X64Site *stand_at(Cpu *cpu, uint32_t site_index) {
+    Jit *jit = cpu->jit;
+    const X64Site *site = &jit->out.sites.data[site_index];
+    const IrBlock *ir = &jit->blocks.data[site->block]->ir;
+    const IrFault *fault = &ir->faults[site->fault];
+    cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)fault->pc_offset) & cpu->isa->pc_mask;
+    cpu->aux = fault->aux;
+    cpu->prepaid = ir->n_insns - fault->insn + 1;
+    return site;
+}
+
+enum { ANSWER_GO_ON, ANSWER_LEAVE, ANSWER_TRAP };
+
+static uint32_t slow_load(Cpu *cpu, uint32_t site_index) {
+    const X64Site *site = stand_at(cpu, site_index);
+    uint64_t value;
+    if (!cpu->load(cpu, cpu->jit_addr, site->number, &value)) {
+        return ANSWER_TRAP;
+    }
+    cpu->jit_value = site->type == IR_I32 ? (uint32_t)value : value;
+    return cpu->leave ? ANSWER_LEAVE : ANSWER_GO_ON;
+}
+
+static uint32_t slow_store(Cpu *cpu, uint32_t site_index) {
+    const X64Site *site = stand_at(cpu, site_index);
+    if (!cpu->store(cpu, cpu->jit_addr, site->number, cpu->jit_value)) {
+        return ANSWER_TRAP;
+    }
+    return cpu->leave ? ANSWER_LEAVE : ANSWER_GO_ON;
+}
+
+static uint32_t slow_call(Cpu *cpu, uint32_t site_index) {
+    const X64Site *site = stand_at(cpu, site_index);
+    cpu->jit_value = cpu->isa->helpers[site->number](cpu, cpu->jit_addr, cpu->jit_value);
+    return cpu->trap_pending ? ANSWER_TRAP : cpu->leave ? ANSWER_LEAVE : ANSWER_GO_ON;
+}
+
+/* ---- The buffer ---- */
+
+/* The fast access at pc has hit something else: from now on it goes its slow path. */
+static const uint8_t *redirect(FaultRange *range, const uint8_t *pc) {
+    Jit *jit = (Jit *)range;
+    uint32_t at = (uint32_t)(pc - jit->executable);
+    size_t lo = 0, hi = jit->out.accesses.len;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (jit->out.accesses.data[mid].at < at) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    if (lo == jit->out.accesses.len || jit->out.accesses.data[lo].at != at) {
+        return NULL;
+    }
+    x64_patch_jump(&jit->code, at, jit->out.accesses.data[lo].slow);
+    return pc;
+}
+
+static bool map_buffer(Jit *jit) {
+    jit->fd = memfd_create("orrery-code", MFD_CLOEXEC);
+    if (jit->fd < 0 || ftruncate(jit->fd, CODE_BYTES) != 0) {
+        return false;
+    }
+    void *w = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, jit->fd, 0);
+    void *x = mmap(NULL, CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, jit->fd, 0);
+    jit->writable = w == MAP_FAILED ? NULL : w;
+    jit->executable = x == MAP_FAILED ? NULL : x;
+    return jit->writable && jit->executable;
+}
+
+Jit *jit_new(void) {
+    Jit *jit = mem_alloc(sizeof *jit);
+    if (!map_buffer(jit)) {
+        jit_free(jit);
+        return NULL;
+    }
+    jit->code = (Asm){.begin = jit->writable, .at = jit->writable, .end = jit->writable + CODE_BYTES};
+    X64Calls calls = {slow_load, slow_store, slow_call};
+    x64_emit_thunks(&jit->code, &calls, &jit->thunks);
+    jit->first_block = asm_offset(&jit->code);
+    jit->exit = IR_NONE;
+    jit->range = (FaultRange){.begin = jit->executable, .end = jit->executable + CODE_BYTES, .redirect = redirect};
+    fault_range_add(&jit->range);
+    return jit;
+}
+
+void jit_free(Jit *jit) {
+    if (!jit) {
+        return;
+    }
+    if (jit->range.redirect) {
+        fault_range_remove(&jit->range);
+    }
+    if (jit->writable) {
+        munmap(jit->writable, CODE_BYTES);
+    }
+    if (jit->executable) {
+        munmap(jit->executable, CODE_BYTES);
+    }
+    if (jit->fd >= 0) {
+        close(jit->fd);
+    }
+    vec_free(&jit->out.sites);
+    vec_free(&jit->out.accesses);
+    vec_free(&jit->blocks);
+    mem_free(jit);
+}
+
+void jit_flush(Jit *jit) {
+    for (size_t i = 0; i < jit->blocks.len; i++) {
+        jit->blocks.data[i]->code = 0;
+    }
+    jit->blocks.len = 0;
+    jit->out.sites.len = 0;
+    jit->out.accesses.len = 0;
+    jit->code.at = jit->writable + jit->first_block;
+    jit->exit = IR_NONE;
+}
+
+bool jit_compile(Jit *jit, CacheBlock *block, uint32_t flags_slot, bool *full) {
+    *full = (size_t)(jit->code.end - jit->code.at) < BLOCK_CODE_BYTES_MAX;
+    if (*full) {
+        return false;
+    }
+    Arena scratch = {0};
+    uint32_t entry = asm_offset(&jit->code);
+    bool ok = x64_lower(&jit->code, &block->ir, flags_slot, (uint32_t)jit->blocks.len, &jit->thunks, &jit->out,
+                        &scratch);
+    arena_free(&scratch);
+    if (ok) {
+        vec_push(&jit->blocks, block);
+        block->code = entry;
+    }
+    return ok;
+}
+
+/* The entry becomes a jump to an exit that tells the block's own location: whoever jumps here is sent on by the
+ * engine. */
+void jit_kill(Jit *jit, CacheBlock *block) {
+    if (!block->code) {
+        return;
+    }
+    uint32_t site = jit->out.sites.len;
+    X64Site stop = {.kind = X64_SITE_STOP, .block = IR_NONE, .aux = block->ir.loc.aux};
+    for (uint32_t i = 0; i < jit->blocks.len; i++) {
+        stop.block = jit->blocks.data[i] == block ? i : stop.block;
+    }
+    vec_push(&jit->out.sites, stop);
+    uint32_t out_of_line = asm_offset(&jit->code);
+    asm_mov_imm(&jit->code, RAX, site);
+    asm_link(&jit->code, asm_jmp(&jit->code), jit->thunks.leave);
+    x64_patch_jump(&jit->code, block->code, out_of_line);
+}
+
+/* ---- Running ---- */
+
+static void leave_at(Cpu *cpu, const IrBlock *ir, const X64Site *site) {
+    const IrFault *fault = &ir->faults[site->fault];
+    cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)fault->pc_offset) & cpu->isa->pc_mask;
+    cpu->aux = fault->aux;
+    cpu->budget += ir->n_insns - fault->insn;
+}
+
+/* Puts the CPU where the exit says. */
+static IrExit take_exit(Jit *jit, Cpu *cpu, uint32_t index) {
+    const X64Site *site = &jit->out.sites.data[index];
+    const IrBlock *ir = &jit->blocks.data[site->block]->ir;
+    cpu->prepaid = 0;
+    switch (site->kind) {
+    case X64_SITE_TRAP:
+        leave_at(cpu, ir, site);
+        cpu_trap(cpu, site->number, cpu->trap_arg);
+        return IR_EXIT_TRAP;
+    case X64_SITE_ACCESS:
+        leave_at(cpu, ir, site);
+        return IR_EXIT_TRAP;
+    case X64_SITE_LEAVE:
+        leave_at(cpu, ir, site);
+        return IR_EXIT_NEXT;
+    case X64_SITE_INDIRECT:
+        cpu->pc &= cpu->isa->pc_mask;
+        break;
+    case X64_SITE_GOTO:
+        jit->exit = index;
+        /* fallthrough */
+    default: /* STOP, BUDGET */
+        cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)site->pc_offset) & cpu->isa->pc_mask;
+    }
+    cpu->aux = site->kind == X64_SITE_BUDGET ? ir->loc.aux : site->aux;
+    return IR_EXIT_NEXT;
+}
+
+IrExit jit_run(Jit *jit, Cpu *cpu, CacheBlock *block) {
+    typedef uint32_t (*Enter)(Cpu *cpu, void *state, void *memory, const void *code);
+    Enter enter = (Enter)(uintptr_t)(jit->executable + jit->thunks.enter);
+    cpu->jit = jit;
+    jit->exit = IR_NONE;
+    return take_exit(jit, cpu, enter(cpu, cpu->state, cpu->map->fast, jit->executable + block->code));
+}
+
+void jit_link(Jit *jit, const CacheBlock *block) {
+    if (jit->exit == IR_NONE) {
+        return;
+    }
+    const X64Site *site = &jit->out.sites.data[jit->exit];
+    const CacheBlock *from = jit->blocks.data[site->block];
+    if (block->code && block->limit == 0 && site->aux == block->ir.loc.aux &&
+        (uint32_t)(from->ir.loc.pc + (uint64_t)(int64_t)site->pc_offset) == (uint32_t)block->ir.loc.pc) {
+        asm_link(&jit->code, site->patch, block->code);
+    }
+    jit->exit = IR_NONE;
+}

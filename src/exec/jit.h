@@ -1,0 +1,30 @@
+/* Translated blocks as host code: the code buffer, entering it, linking its exits, and what its slow paths call.
+ *
+ * The buffer is one anonymous file mapped twice, writable and executable, so no page is ever both. */
+#ifndef EXEC_JIT_H
+#define EXEC_JIT_H
+
+#include "exec/cache.h"
+#include "ir/cpu.h"
+
+typedef struct Jit Jit;
+
+/** NULL if the host permits no executable memory. */
+Jit *jit_new(void);
+void jit_free(Jit *jit);
+
+/** Makes code for a block of the cache. False if it cannot be lowered, or the buffer is full (*full): then all code
+ * must be dropped with jit_flush before the next try. */
+bool jit_compile(Jit *jit, CacheBlock *block, uint32_t flags_slot, bool *full);
+/** Forgets all code. */
+void jit_flush(Jit *jit);
+/** Makes code that still jumps to a dead block come back to the engine. */
+void jit_kill(Jit *jit, CacheBlock *block);
+
+/** Runs from a block that has code and fits into the budget until translated code comes back. Guest memory is
+ * cpu->map->fast. */
+IrExit jit_run(Jit *jit, Cpu *cpu, CacheBlock *block);
+/** If the last jit_run ended in a direct jump to where `block` begins, the jump goes straight to it from now on. */
+void jit_link(Jit *jit, const CacheBlock *block);
+
+#endif

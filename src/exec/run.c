@@ -1,0 +1,96 @@
+/* The loop that runs one CPU to an exact tick. */
+#include "exec/exec.h"
+#include "exec/jit.h"
+
+/* Rights of a block may change at each 32 bytes (the smallest protection region). */
+enum { RIGHTS_STEP = 32 };
+
+static CacheBlock *block_at(Cpu *cpu, CodeCache *cache, IrLoc loc, unsigned limit) {
+    CacheBlock *block = cache_find(cache, loc, limit);
+    if (!block) {
+        Arena *arena = cache_reserve(cache);
+        IrBlock ir = exec_translate(cpu, loc, limit ? limit : EXEC_BLOCK_INSNS_MAX, arena);
+        block = cache_add(cache, &ir, limit);
+        block->dead = ir.n_bytes == 0; /* a fetch that failed may succeed when the rights have changed */
+    }
+    return block;
+}
+
+/* First byte of the block that may not be fetched; true if there is one. */
+static bool fetch_denied(Cpu *cpu, const IrBlock *block, uint64_t *addr) {
+    uint64_t pc = block->loc.pc, last = pc + (block->n_bytes ? block->n_bytes - 1 : 0);
+    for (uint64_t at = pc; at <= last; at = (at | (RIGHTS_STEP - 1)) + 1) {
+        *addr = at & cpu->isa->pc_mask;
+        if (!cpu->isa->fetch_allowed(cpu, *addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The block to run now: whole, or a prefix of it if the budget or the rights do not cover it. NULL: a trap is due. */
+static CacheBlock *choose(Cpu *cpu, CodeCache *cache) {
+    IrLoc loc = {cpu->pc, cpu->aux};
+    CacheBlock *block = block_at(cpu, cache, loc, 0);
+    uint64_t denied;
+    if (UNLIKELY(cpu->check_fetch) && fetch_denied(cpu, &block->ir, &denied)) {
+        block = block_at(cpu, cache, loc, 1);
+        if (fetch_denied(cpu, &block->ir, &denied)) {
+            cpu->budget--; /* the attempt counts as an instruction, as every fault does */
+            cpu->isa->trap(cpu, cpu->isa->trap_fetch, denied);
+            return NULL;
+        }
+    }
+    if (UNLIKELY(block->ir.n_insns > cpu->budget)) {
+        block = block_at(cpu, cache, loc, (unsigned)cpu->budget);
+    }
+    return block;
+}
+
+/* Host code for a block: false if the interpreter must run it. */
+static bool compiled(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
+    bool full = false;
+    if (block->code) {
+        return true;
+    }
+    if (block->interpret || block->dead || block->limit) {
+        return false;
+    }
+    block->interpret = !jit_compile(cache->jit, block, cpu->isa->flags_slot, &full) && !full;
+    if (full) {
+        jit_flush(cache->jit);
+    }
+    return block->code != 0;
+}
+
+/* Rights checks, traces and coverage are the interpreter's. */
+static bool can_jit(const Cpu *cpu, const CodeCache *cache) {
+    return cache->jit && !cpu->check_access && !cpu->check_fetch && !cpu->trace && !cpu->coverage;
+}
+
+static IrExit run_block(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
+    if (!can_jit(cpu, cache) || !compiled(cpu, cache, block)) {
+        return ir_interp(cpu, &block->ir);
+    }
+    jit_link(cache->jit, block);
+    return jit_run(cache->jit, cpu, block);
+}
+
+void exec_run(Cpu *cpu, CodeCache *cache, uint64_t deadline_ticks) {
+    cpu->budget = (int64_t)(deadline_ticks - cpu_ticks(cpu));
+    cpu->deadline = deadline_ticks;
+    while (cpu->budget > 0 && !cpu->halted) {
+        cpu->leave = false;
+        if (UNLIKELY(cpu->irq_request) && cpu->isa->interrupt(cpu)) {
+            continue;
+        }
+        if (cpu->halted || cpu->budget <= 0) {
+            break;
+        }
+        CacheBlock *block = choose(cpu, cache);
+        if (block && run_block(cpu, cache, block) == IR_EXIT_TRAP) {
+            cpu->trap_pending = false;
+            cpu->isa->trap(cpu, cpu->trap_number, cpu->trap_arg);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+/* From guest bytes to a finished IR block. */
+#include <string.h>
+
+#include "bus/mem.h"
+#include "exec/exec.h"
+
+enum { INSN_BYTES_MAX = 16 };
+
+/* The bytes at pc: in place if enough follow, else gathered in `buffer` across regions. */
+static const uint8_t *fetch(Cpu *cpu, uint64_t pc, uint8_t buffer[INSN_BYTES_MAX], size_t *avail) {
+    const uint8_t *bytes = mem_code(cpu->map, pc, avail);
+    if (!bytes || *avail >= cpu->isa->insn_bytes_max) {
+        return bytes;
+    }
+    size_t have = *avail, more;
+    memcpy(buffer, bytes, have);
+    while (have < cpu->isa->insn_bytes_max) {
+        bytes = mem_code(cpu->map, (pc + have) & cpu->isa->pc_mask, &more);
+        if (!bytes) {
+            break;
+        }
+        more = more < cpu->isa->insn_bytes_max - have ? more : cpu->isa->insn_bytes_max - have;
+        memcpy(buffer + have, bytes, more);
+        have += more;
+    }
+    *avail = have;
+    return buffer;
+}
+
+/* Appends the instruction at pc; false if it cannot be fetched, with the address that failed. */
+static bool append(Cpu *cpu, IrBuilder *b, uint64_t pc, uint64_t *failed) {
+    const Isa *isa = cpu->isa;
+    uint8_t buffer[INSN_BYTES_MAX];
+    size_t avail = 0;
+    *failed = pc;
+    if (!cpu->check_fetch && !isa->fetch_allowed(cpu, pc)) {
+        return false;
+    }
+    const uint8_t *bytes = fetch(cpu, pc, buffer, &avail);
+    if (!bytes || avail < isa->insn_align) {
+        return false;
+    }
+    *failed = (pc + avail) & isa->pc_mask;
+    return isa->translate(b, cpu->features, bytes, avail, b->aux) != 0;
+}
+
+IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *arena) {
+    IrBuilder b;
+    ir_begin(&b, arena, loc);
+    while (!b.ended) {
+        uint64_t pc = (loc.pc + b.n_bytes) & cpu->isa->pc_mask, failed;
+        if (b.n_insns == limit) {
+            ir_goto(&b, pc, b.aux);
+        } else if (!append(cpu, &b, pc, &failed)) {
+            if (b.n_insns > 0) {
+                ir_goto(&b, pc, b.aux);
+            } else {
+                ir_insn(&b, 0, 0, (unsigned)cpu->isa->n_rows, loc.aux);
+                ir_trap(&b, cpu->isa->trap_fetch, ir_i64(&b, failed));
+            }
+        }
+    }
+    IrBlock block = ir_end(&b);
+    ir_finish(&block, arena);
+    mem_code_mark(cpu->map, loc.pc, block.n_bytes);
+    return block;
+}

@@ -1,0 +1,262 @@
+#include "host/x64/asm.h"
+
+#include <string.h>
+
+static void byte(Asm *a, unsigned value) {
+    if (a->at == a->end) {
+        a->full = true;
+        return;
+    }
+    *a->at++ = (uint8_t)value;
+}
+
+static void dword(Asm *a, uint32_t value) {
+    for (int i = 0; i < 4; i++) {
+        byte(a, value >> (8 * i));
+    }
+}
+
+/* REX prefix if any bit of it is needed, or `always` (byte registers SPL to DIL). */
+static void rex(Asm *a, bool w, unsigned reg, unsigned index, unsigned base, bool always) {
+    unsigned value = 0x40 | (unsigned)w << 3 | (reg >> 3 & 1) << 2 | (index >> 3 & 1) << 1 | (base >> 3 & 1);
+    if (value != 0x40 || always) {
+        byte(a, value);
+    }
+}
+
+/* Opcodes of one byte, or two with 0F in front when op > 0xff. */
+static void opcode(Asm *a, unsigned op) {
+    if (op > 0xff) {
+        byte(a, op >> 8);
+    }
+    byte(a, op);
+}
+
+static void op_rr(Asm *a, unsigned op, bool w, unsigned reg, unsigned rm, bool byte_regs) {
+    rex(a, w, reg, 0, rm, byte_regs);
+    opcode(a, op);
+    byte(a, 0xc0 | (reg & 7) << 3 | (rm & 7));
+}
+
+static void modrm_mem(Asm *a, unsigned reg, Mem m) {
+    bool sib = m.index != NO_REG || (m.base & 7) == RSP;
+    bool disp8 = m.disp >= -128 && m.disp <= 127, none = m.disp == 0 && (m.base & 7) != RBP;
+    unsigned mod = none ? 0 : disp8 ? 1 : 2;
+    byte(a, mod << 6 | (reg & 7) << 3 | (sib ? 4u : m.base & 7u));
+    if (sib) {
+        byte(a, (m.index == NO_REG ? 4u : m.index & 7u) << 3 | (m.base & 7u));
+    }
+    if (mod == 1) {
+        byte(a, (unsigned)m.disp & 0xff);
+    } else if (mod == 2) {
+        dword(a, (uint32_t)m.disp);
+    }
+}
+
+static void op_mem(Asm *a, unsigned op, bool w, unsigned reg, Mem m, bool byte_reg) {
+    rex(a, w, reg, m.index == NO_REG ? 0 : m.index, m.base, byte_reg);
+    opcode(a, op);
+    modrm_mem(a, reg, m);
+}
+
+void asm_alu(Asm *a, Alu op, bool w, Reg dst, Reg src) {
+    op_rr(a, op * 8u + 1, w, src, dst, false);
+}
+
+void asm_alu_imm(Asm *a, Alu op, bool w, Reg dst, int32_t imm) {
+    bool small = imm >= -128 && imm <= 127;
+    op_rr(a, small ? 0x83 : 0x81, w, op, dst, false);
+    if (small) {
+        byte(a, (unsigned)imm & 0xff);
+    } else {
+        dword(a, (uint32_t)imm);
+    }
+}
+
+void asm_alu_mem_imm(Asm *a, Alu op, bool w, Mem mem, int32_t imm) {
+    op_mem(a, 0x81, w, op, mem, false);
+    dword(a, (uint32_t)imm);
+}
+
+void asm_cmp_mem8_imm(Asm *a, Mem mem, uint8_t imm) {
+    op_mem(a, 0x80, false, ALU_CMP, mem, false);
+    byte(a, imm);
+}
+
+void asm_test(Asm *a, bool w, Reg x, Reg y) {
+    op_rr(a, 0x85, w, y, x, false);
+}
+
+void asm_test_imm8(Asm *a, Reg x, uint8_t imm) {
+    op_rr(a, 0xf6, false, 0, x, true);
+    byte(a, imm);
+}
+
+void asm_mov(Asm *a, bool w, Reg dst, Reg src) {
+    op_rr(a, 0x89, w, src, dst, false);
+}
+
+void asm_mov_imm(Asm *a, Reg dst, uint64_t value) {
+    if (value <= UINT32_MAX) {
+        rex(a, false, 0, 0, dst, false);
+        byte(a, 0xb8 | (dst & 7));
+        dword(a, (uint32_t)value);
+        return;
+    }
+    rex(a, true, 0, 0, dst, false);
+    byte(a, 0xb8 | (dst & 7));
+    dword(a, (uint32_t)value);
+    dword(a, (uint32_t)(value >> 32));
+}
+
+void asm_lea(Asm *a, bool w, Reg dst, Mem mem) {
+    op_mem(a, 0x8d, w, dst, mem, false);
+}
+
+void asm_imul(Asm *a, bool w, Reg dst, Reg src) {
+    op_rr(a, 0x0faf, w, dst, src, false);
+}
+
+void asm_unary(Asm *a, Unary op, bool w, Reg reg) {
+    op_rr(a, 0xf7, w, op, reg, false);
+}
+
+void asm_shift_imm(Asm *a, Shift op, bool w, Reg dst, uint8_t n) {
+    op_rr(a, 0xc1, w, op, dst, false);
+    byte(a, n);
+}
+
+void asm_shift_cl(Asm *a, Shift op, bool w, Reg dst) {
+    op_rr(a, 0xd3, w, op, dst, false);
+}
+
+void asm_bt_imm(Asm *a, Reg x, uint8_t n) {
+    op_rr(a, 0x0fba, false, 4, x, false);
+    byte(a, n);
+}
+
+void asm_cmc(Asm *a) {
+    byte(a, 0xf5);
+}
+
+void asm_bsr(Asm *a, bool w, Reg dst, Reg src) {
+    op_rr(a, 0x0fbd, w, dst, src, false);
+}
+
+void asm_bswap(Asm *a, bool w, Reg reg) {
+    rex(a, w, 0, 0, reg, false);
+    byte(a, 0x0f);
+    byte(a, 0xc8 | (reg & 7));
+}
+
+void asm_setcc(Asm *a, Cc cc, Reg dst) {
+    op_rr(a, 0x0f90u | cc, false, 0, dst, true);
+}
+
+void asm_setcc_mem(Asm *a, Cc cc, Mem mem) {
+    op_mem(a, 0x0f90u | cc, false, 0, mem, false);
+}
+
+void asm_cmov(Asm *a, Cc cc, bool w, Reg dst, Reg src) {
+    op_rr(a, 0x0f40u | cc, w, dst, src, false);
+}
+
+void asm_extend(Asm *a, unsigned bits, bool is_signed, bool w, Reg dst, Reg src) {
+    if (bits == 32) {
+        if (is_signed) {
+            op_rr(a, 0x63, true, dst, src, false);
+        } else {
+            asm_mov(a, false, dst, src);
+        }
+        return;
+    }
+    unsigned op = (bits == 8 ? 0x0fb6u : 0x0fb7u) | (is_signed ? 8 : 0);
+    op_rr(a, op, w && is_signed, dst, src, bits == 8);
+}
+
+void asm_load(Asm *a, unsigned bits, bool is_signed, bool w, Reg dst, Mem mem) {
+    if (bits == 64 || (bits == 32 && !(is_signed && w))) {
+        op_mem(a, 0x8b, bits == 64, dst, mem, false);
+    } else if (bits == 32) {
+        op_mem(a, 0x63, true, dst, mem, false);
+    } else {
+        op_mem(a, (bits == 8 ? 0x0fb6u : 0x0fb7u) | (is_signed ? 8 : 0), w && is_signed, dst, mem, false);
+    }
+}
+
+void asm_store(Asm *a, unsigned bits, Mem mem, Reg src) {
+    if (bits == 16) {
+        byte(a, 0x66);
+    }
+    op_mem(a, bits == 8 ? 0x88 : 0x89, bits == 64, src, mem, bits == 8);
+}
+
+void asm_store_imm(Asm *a, unsigned bits, Mem mem, int32_t imm) {
+    op_mem(a, bits == 8 ? 0xc6 : 0xc7, bits == 64, 0, mem, false);
+    if (bits == 8) {
+        byte(a, (unsigned)imm & 0xff);
+    } else {
+        dword(a, (uint32_t)imm);
+    }
+}
+
+void asm_push(Asm *a, Reg reg) {
+    rex(a, false, 0, 0, reg, false);
+    byte(a, 0x50 | (reg & 7));
+}
+
+void asm_pop(Asm *a, Reg reg) {
+    rex(a, false, 0, 0, reg, false);
+    byte(a, 0x58 | (reg & 7));
+}
+
+void asm_ret(Asm *a) {
+    byte(a, 0xc3);
+}
+
+void asm_call_reg(Asm *a, Reg reg) {
+    op_rr(a, 0xff, false, 2, reg, false);
+}
+
+void asm_jmp_mem(Asm *a, Mem mem) {
+    op_mem(a, 0xff, false, 4, mem, false);
+}
+
+void asm_jmp_reg(Asm *a, Reg reg) {
+    op_rr(a, 0xff, false, 4, reg, false);
+}
+
+void asm_nop(Asm *a, unsigned bytes) {
+    while (bytes-- > 0) {
+        byte(a, 0x90);
+    }
+}
+
+static uint32_t displacement(Asm *a) {
+    uint32_t site = asm_offset(a);
+    dword(a, 0);
+    return site;
+}
+
+uint32_t asm_jmp(Asm *a) {
+    byte(a, 0xe9);
+    return displacement(a);
+}
+
+uint32_t asm_jcc(Asm *a, Cc cc) {
+    byte(a, 0x0f);
+    byte(a, 0x80u | cc);
+    return displacement(a);
+}
+
+uint32_t asm_call(Asm *a) {
+    byte(a, 0xe8);
+    return displacement(a);
+}
+
+void asm_link(Asm *a, uint32_t site, uint32_t target) {
+    uint32_t relative = target - (site + 4);
+    if (site + 4 <= (uint32_t)(a->end - a->begin)) {
+        memcpy(a->begin + site, &relative, sizeof relative);
+    }
+}

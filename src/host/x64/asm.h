@@ -1,0 +1,88 @@
+/* An x86-64 assembler: writes machine code at a cursor. Intel SDM volume 2 is the manual. Only the forms that the
+ * lowering uses; widths are 32 bits unless a name or `w` (REX.W: true = 64 bits) says otherwise. */
+#ifndef HOST_X64_ASM_H
+#define HOST_X64_ASM_H
+
+#include "base/common.h"
+
+typedef enum Reg {
+    RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15,
+    REG_COUNT,
+    NO_REG = 0xff,
+} Reg;
+
+/** Condition codes, as encoded in Jcc, SETcc, CMOVcc. */
+typedef enum Cc {
+    CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP, CC_L, CC_GE, CC_LE, CC_G
+} Cc;
+
+/** Two-operand group: the /digit of the immediate form; the register form is digit * 8 + 1. */
+typedef enum Alu { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP } Alu;
+/** Shift group: the /digit. */
+typedef enum Shift { SHIFT_ROL = 0, SHIFT_ROR = 1, SHIFT_SHL = 4, SHIFT_SHR = 5, SHIFT_SAR = 7 } Shift;
+/** Unary group F7: the /digit. */
+typedef enum Unary { UNARY_NOT = 2, UNARY_NEG = 3, UNARY_MUL = 4, UNARY_DIV = 6, UNARY_IDIV = 7 } Unary;
+
+typedef struct Asm {
+    uint8_t *begin, *at, *end; /* writable view */
+    bool full; /* something did not fit: the code is useless */
+} Asm;
+
+/** A memory operand: base + index + disp; index NO_REG for none. */
+typedef struct Mem {
+    Reg base, index;
+    int32_t disp;
+} Mem;
+
+static inline uint32_t asm_offset(const Asm *a) {
+    return (uint32_t)(a->at - a->begin);
+}
+
+void asm_alu(Asm *a, Alu op, bool w, Reg dst, Reg src);
+void asm_alu_imm(Asm *a, Alu op, bool w, Reg dst, int32_t imm);
+/** op dword or qword [mem], imm. */
+void asm_alu_mem_imm(Asm *a, Alu op, bool w, Mem mem, int32_t imm);
+void asm_cmp_mem8_imm(Asm *a, Mem mem, uint8_t imm);
+void asm_test(Asm *a, bool w, Reg x, Reg y);
+void asm_test_imm8(Asm *a, Reg x, uint8_t imm);
+void asm_mov(Asm *a, bool w, Reg dst, Reg src);
+/** Shortest form of a 64-bit constant; does not change flags. */
+void asm_mov_imm(Asm *a, Reg dst, uint64_t value);
+void asm_lea(Asm *a, bool w, Reg dst, Mem mem);
+void asm_imul(Asm *a, bool w, Reg dst, Reg src);
+void asm_unary(Asm *a, Unary op, bool w, Reg reg);
+void asm_shift_imm(Asm *a, Shift op, bool w, Reg dst, uint8_t n);
+/** Shift by CL. */
+void asm_shift_cl(Asm *a, Shift op, bool w, Reg dst);
+/** CF = bit n of x. */
+void asm_bt_imm(Asm *a, Reg x, uint8_t n);
+void asm_cmc(Asm *a);
+/** Highest set bit; ZF = 1 and dst unchanged for 0. */
+void asm_bsr(Asm *a, bool w, Reg dst, Reg src);
+void asm_bswap(Asm *a, bool w, Reg reg);
+void asm_setcc(Asm *a, Cc cc, Reg dst); /* low byte only */
+void asm_setcc_mem(Asm *a, Cc cc, Mem mem);
+void asm_cmov(Asm *a, Cc cc, bool w, Reg dst, Reg src);
+/** Zero- or sign-extension of the low 8, 16 (or 32, w) bits. */
+void asm_extend(Asm *a, unsigned bits, bool is_signed, bool w, Reg dst, Reg src);
+/** Load of 8, 16, 32 or 64 bits, extended to 32 (w: 64) bits. */
+void asm_load(Asm *a, unsigned bits, bool is_signed, bool w, Reg dst, Mem mem);
+void asm_store(Asm *a, unsigned bits, Mem mem, Reg src);
+/** Store of an immediate of 8, 32 or 64 (sign-extended 32) bits. */
+void asm_store_imm(Asm *a, unsigned bits, Mem mem, int32_t imm);
+void asm_push(Asm *a, Reg reg);
+void asm_pop(Asm *a, Reg reg);
+void asm_ret(Asm *a);
+void asm_call_reg(Asm *a, Reg reg);
+void asm_jmp_mem(Asm *a, Mem mem);
+void asm_jmp_reg(Asm *a, Reg reg);
+void asm_nop(Asm *a, unsigned bytes);
+
+/** Jumps with a 32-bit displacement. They return the offset of the displacement, for asm_link. */
+uint32_t asm_jmp(Asm *a);
+uint32_t asm_jcc(Asm *a, Cc cc);
+uint32_t asm_call(Asm *a);
+/** Makes the jump or call whose displacement stands at offset `site` go to offset `target`. */
+void asm_link(Asm *a, uint32_t site, uint32_t target);
+
+#endif

@@ -1,0 +1,106 @@
+/* From a finished IR block to code: one pass over the ops, then the slow paths. */
+#include "host/x64/lower.h"
+
+/* Nothing here can be seen by the guest: a block that cannot be lowered is interpreted. */
+static void lower_skip(Lower *l, const IrOp *op) {
+    if (l->n_skips == X64_SKIPS_MAX) {
+        l->a->full = true;
+        return;
+    }
+    lower_spill_all(l);
+    uint32_t jump = asm_jcc(l->a, lower_condition(l, op->a) ^ 1);
+    l->skip_label[l->n_skips] = op->b;
+    l->skip_site[l->n_skips++] = jump;
+}
+
+/* Both ways meet with all values in their spill slots. */
+static void lower_label(Lower *l) {
+    if (l->n_skips > 0 && l->skip_label[l->n_skips - 1] == l->at) {
+        lower_spill_all(l);
+        asm_link(l->a, l->skip_site[--l->n_skips], asm_offset(l->a));
+    }
+    lower_forget(l);
+}
+
+static void lower_put(Lower *l, const IrOp *op) {
+    int32_t imm;
+    unsigned bits = op->type == IR_I64 ? 64 : 32;
+    Mem slot = {RBP, NO_REG, (int32_t)op->a};
+    if (lower_imm(l, op->b, bits == 64, &imm)) {
+        asm_store_imm(l->a, bits, slot, imm);
+    } else {
+        asm_store(l->a, bits, slot, lower_use(l, op->b));
+    }
+}
+
+static void lower_get(Lower *l, const IrOp *op) {
+    unsigned bits = op->type == IR_I64 ? 64 : 32;
+    asm_load(l->a, bits, false, bits == 64, lower_define(l, l->at), (Mem){RBP, NO_REG, (int32_t)op->a});
+}
+
+void lower_op(Lower *l, uint32_t index) {
+    const IrOp *op = &l->ir->ops[index];
+    unsigned mask;
+    l->at = index;
+    l->pinned = 0;
+    switch (op->op) {
+    case IR_INSN: case IR_NOP:
+        break;
+    case IR_GET: lower_get(l, op); break;
+    case IR_PUT: lower_put(l, op); break;
+    case IR_COND: lower_cond(l, op); break;
+    case IR_SKIP: lower_skip(l, op); break;
+    case IR_LABEL: lower_label(l); break;
+    case IR_LOAD: case IR_STORE: case IR_CALL: lower_access(l, op); break;
+    case IR_POLL: lower_poll(l, op); break;
+    case IR_TRAP_IF: lower_trap_if(l, op); break;
+    case IR_TRAP: lower_trap(l, op); break;
+    case IR_GOTO: case IR_GOTO_IF: case IR_GOTO_IND: lower_goto(l, op); break;
+    case IR_GETX: case IR_PUTX:
+        l->a->full = true; /* register windows: with the guest that has them */
+        break;
+    default:
+        if (ir_sets_flags(op->op, &mask)) {
+            lower_flags(l, op);
+        } else {
+            lower_pure(l, op);
+        }
+    }
+    l->at = index;
+    lower_release(l);
+}
+
+static void lower_block(Lower *l) {
+    Asm *a = l->a;
+    asm_alu_imm(a, ALU_SUB, true, R14, (int32_t)l->ir->n_insns);
+    uint32_t over = asm_jcc(a, CC_S);
+    for (uint32_t i = 0; i < l->ir->n_ops; i++) {
+        lower_op(l, i);
+    }
+    lower_slow_paths(l);
+    asm_link(a, over, asm_offset(a));
+    asm_alu_imm(a, ALU_ADD, true, R14, (int32_t)l->ir->n_insns);
+    lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_BUDGET}));
+}
+
+bool x64_lower(Asm *a, const IrBlock *ir, uint32_t flags_slot, uint32_t block, const X64Thunks *thunks, X64Output *out,
+               Arena *scratch) {
+    Lower l = {.a = a, .ir = ir, .thunks = thunks, .out = out, .flags_slot = flags_slot, .block = block,
+               .arena = scratch};
+    uint8_t *start = a->at;
+    size_t n_sites = out->sites.len, n_accesses = out->accesses.len;
+    for (unsigned reg = 0; reg < REG_COUNT; reg++) {
+        l.held[reg] = IR_NONE;
+    }
+    lower_prepare(&l);
+    lower_block(&l);
+    vec_free(&l.slow);
+    if (a->full) {
+        a->full = false;
+        a->at = start;
+        out->sites.len = n_sites;
+        out->accesses.len = n_accesses;
+        return false;
+    }
+    return true;
+}

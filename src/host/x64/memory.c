@@ -1,0 +1,275 @@
+/* Loads, stores, calls, traps and block exits, and the code out of line behind them.
+ *
+ * A fast access is one host instruction on r15 + address. Where the host's memory protection stops it, the engine
+ * puts a
+ * jump to its slow path over it. The slow path calls the engine; if the CPU must leave after this instruction, the rest
+ * of the instruction follows right there and ends in an exit. */
+#include "host/x64/lower.h"
+
+#include <string.h>
+
+static Mem cpu_member(size_t offset) {
+    return (Mem){RBX, NO_REG, (int32_t)offset};
+}
+
+static unsigned access_bits(const IrOp *op) {
+    return 8u << (op->n & IR_MEM_SIZE);
+}
+
+uint32_t lower_site(Lower *l, X64Site site) {
+    site.block = l->block;
+    vec_push(&l->out->sites, site);
+    return (uint32_t)l->out->sites.len - 1;
+}
+
+void lower_exit(Lower *l, uint32_t site) {
+    asm_mov_imm(l->a, RAX, site);
+    asm_link(l->a, asm_jmp(l->a), l->thunks->leave);
+}
+
+/* ---- Exits ---- */
+
+static Slow *add_slow(Lower *l, SlowKind kind) {
+    Slow slow = {.kind = kind, .op = l->at, .access = IR_NONE};
+    memcpy(slow.before, l->held, sizeof slow.before);
+    vec_push(&l->slow, slow);
+    return &l->slow.data[l->slow.len - 1];
+}
+
+static uint32_t goto_site(Lower *l, X64SiteKind kind, int32_t pc_offset, uint32_t aux, uint32_t patch) {
+    return lower_site(l, (X64Site){.kind = (uint8_t)kind, .pc_offset = pc_offset, .aux = aux, .patch = patch});
+}
+
+void lower_goto(Lower *l, const IrOp *op) {
+    if (op->op == IR_GOTO_IND) {
+        asm_store(l->a, 64, cpu_member(offsetof(Cpu, pc)), lower_use(l, op->a));
+        lower_exit(l, goto_site(l, X64_SITE_INDIRECT, 0, op->c, 0));
+    } else if (l->slow_mode && op->op == IR_GOTO) {
+        lower_exit(l, goto_site(l, X64_SITE_STOP, (int32_t)op->a, op->c, 0));
+    } else if (l->slow_mode) {
+        uint32_t not_taken = asm_jcc(l->a, lower_condition(l, op->a) ^ 1);
+        lower_exit(l, goto_site(l, X64_SITE_STOP, (int32_t)op->b, op->c, 0));
+        asm_link(l->a, not_taken, asm_offset(l->a));
+    } else {
+        uint32_t jump = op->op == IR_GOTO ? asm_jmp(l->a) : asm_jcc(l->a, lower_condition(l, op->a));
+        add_slow(l, SLOW_GOTO)->sites[0] = jump;
+    }
+}
+
+static void slow_goto(Lower *l, const Slow *slow) {
+    const IrOp *op = &l->ir->ops[slow->op];
+    int32_t offset = (int32_t)(op->op == IR_GOTO ? op->a : op->b);
+    lower_exit(l, goto_site(l, X64_SITE_GOTO, offset, op->c, slow->sites[0]));
+}
+
+/* ---- Traps ---- */
+
+static void store_value(Lower *l, size_t member, IrVal value) {
+    int32_t imm;
+    if (value == IR_NONE) {
+        asm_store_imm(l->a, 64, cpu_member(member), 0);
+    } else if (lower_imm(l, value, true, &imm)) {
+        asm_store_imm(l->a, 64, cpu_member(member), imm);
+    } else {
+        asm_store(l->a, 64, cpu_member(member), lower_use(l, value));
+    }
+}
+
+static void trap_exit(Lower *l, const IrOp *op) {
+    store_value(l, offsetof(Cpu, trap_arg), op->b);
+    l->pinned = 0;
+    lower_flags_at(l, &l->ir->faults[op->c]);
+    lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_TRAP, .number = op->n, .fault = op->c}));
+}
+
+void lower_trap(Lower *l, const IrOp *op) {
+    trap_exit(l, op);
+}
+
+void lower_trap_if(Lower *l, const IrOp *op) {
+    uint32_t jump = asm_jcc(l->a, lower_condition(l, op->a));
+    Slow *slow = add_slow(l, SLOW_TRAP_IF);
+    slow->sites[0] = jump;
+}
+
+/* ---- Accesses ---- */
+
+static uint32_t access_site(Lower *l, const IrOp *op) {
+    return lower_site(l, (X64Site){.kind = X64_SITE_ACCESS, .type = op->type, .number = op->n, .fault = op->c});
+}
+
+/* Calls the engine for this access; ecx has its answer. */
+static void call_engine(Lower *l, const IrOp *op, uint32_t site) {
+    uint32_t thunk = op->op == IR_LOAD ? l->thunks->load : op->op == IR_STORE ? l->thunks->store : l->thunks->call;
+    store_value(l, offsetof(Cpu, jit_addr), op->a);
+    if (op->op != IR_LOAD) {
+        store_value(l, offsetof(Cpu, jit_value), op->b);
+    }
+    l->pinned = 0;
+    asm_mov_imm(l->a, RCX, site);
+    asm_link(l->a, asm_call(l->a), thunk);
+    asm_test(l->a, false, RCX, RCX);
+}
+
+static void take_result(Lower *l, const IrOp *op) {
+    if (ir_op_info[op->op].result && l->last_use[l->at] > l->at) {
+        asm_load(l->a, 64, false, true, lower_define(l, l->at), cpu_member(offsetof(Cpu, jit_value)));
+    }
+}
+
+static void access_trap(Lower *l, const IrOp *op, uint32_t site) {
+    lower_flags_at(l, &l->ir->faults[op->c]);
+    lower_exit(l, site);
+}
+
+/* Within a slow path: the engine does it, and the instruction goes on here. */
+static void access_in_slow_mode(Lower *l, const IrOp *op) {
+    uint32_t site = access_site(l, op);
+    call_engine(l, op, site);
+    asm_alu_imm(l->a, ALU_CMP, false, RCX, 2);
+    uint32_t fine = asm_jcc(l->a, CC_NE);
+    IrVal held[REG_COUNT];
+    memcpy(held, l->held, sizeof held);
+    access_trap(l, op, site);
+    lower_restore(l, held);
+    asm_link(l->a, fine, asm_offset(l->a));
+    take_result(l, op);
+}
+
+static void emit_fast(Lower *l, const IrOp *op, Reg addr, Reg data) {
+    Mem at = {R15, addr, 0};
+    if (op->op == IR_LOAD) {
+        asm_load(l->a, access_bits(op), op->n & IR_MEM_SIGNED, op->type == IR_I64, data, at);
+    } else {
+        asm_store(l->a, access_bits(op), at, data);
+    }
+}
+
+static void access_fast(Lower *l, const IrOp *op) {
+    Reg addr = lower_use(l, op->a), data = NO_REG;
+    if (op->op == IR_STORE) {
+        data = lower_use(l, op->b);
+    }
+    Slow *slow = add_slow(l, SLOW_ACCESS);
+    if (op->n & IR_MEM_ALIGNED && access_bits(op) > 8) {
+        asm_test_imm8(l->a, addr, (uint8_t)(access_bits(op) / 8 - 1));
+        slow->sites[0] = asm_jcc(l->a, CC_NE);
+    }
+    if (op->op == IR_LOAD) {
+        data = lower_define(l, l->at);
+    }
+    slow = &l->slow.data[l->slow.len - 1];
+    slow->access = (uint32_t)l->out->accesses.len;
+    X64Access access = {.at = asm_offset(l->a)};
+    vec_push(&l->out->accesses, access);
+    emit_fast(l, op, addr, data);
+    uint32_t length = asm_offset(l->a) - access.at;
+    asm_nop(l->a, length < X64_ACCESS_BYTES ? X64_ACCESS_BYTES - length : 0);
+    slow->resume = asm_offset(l->a);
+    memcpy(slow->after, l->held, sizeof slow->after);
+}
+
+/* A helper is called in line; only its unusual answers go out of line. */
+static void access_call(Lower *l, const IrOp *op) {
+    Slow *slow = add_slow(l, SLOW_ACCESS);
+    uint32_t site = access_site(l, op);
+    call_engine(l, op, site);
+    uint32_t jump = asm_jcc(l->a, CC_NE);
+    take_result(l, op);
+    slow = &l->slow.data[l->slow.len - 1];
+    slow->sites[1] = jump;
+    slow->resume = site;
+    memcpy(slow->after, l->held, sizeof slow->after);
+}
+
+void lower_access(Lower *l, const IrOp *op) {
+    l->sum = IR_NONE;
+    if (l->slow_mode) {
+        access_in_slow_mode(l, op);
+    } else if (op->op == IR_CALL || op->n & IR_MEM_BIG) {
+        access_call(l, op);
+    } else {
+        access_fast(l, op);
+    }
+}
+
+void lower_poll(Lower *l, const IrOp *op) {
+    if (l->slow_mode) {
+        lower_flags_at(l, &l->ir->faults[op->c]);
+        lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_LEAVE, .fault = op->c}));
+    }
+}
+
+/* ---- Slow paths ---- */
+
+/* The rest of the instruction, up to its POLL or the end of the block. */
+static void finish_instruction(Lower *l, uint32_t index) {
+    l->slow_mode = true;
+    for (uint32_t i = index + 1; i < l->ir->n_ops; i++) {
+        lower_op(l, i);
+        if (l->ir->ops[i].op == IR_POLL) {
+            break;
+        }
+    }
+    l->slow_mode = false;
+}
+
+/* Answers other than 0 come here, with the registers of `before`: 2 is a trap, 1 is "leave after this instruction". */
+static void unusual_answer(Lower *l, const Slow *slow, const IrOp *op, uint32_t site) {
+    asm_alu_imm(l->a, ALU_CMP, false, RCX, 2);
+    uint32_t leave = asm_jcc(l->a, CC_NE);
+    lower_restore(l, slow->before);
+    l->at = slow->op;
+    access_trap(l, op, site);
+    asm_link(l->a, leave, asm_offset(l->a));
+    lower_restore(l, slow->before);
+    take_result(l, op);
+    lower_release(l);
+    finish_instruction(l, slow->op);
+}
+
+static void slow_access(Lower *l, const Slow *slow) {
+    const IrOp *op = &l->ir->ops[slow->op];
+    uint32_t unusual;
+    l->at = slow->op;
+    for (unsigned i = 0; i < 2; i++) {
+        if (slow->sites[i]) {
+            asm_link(l->a, slow->sites[i], asm_offset(l->a));
+        }
+    }
+    uint32_t site = slow->resume;
+    if (slow->access != IR_NONE) {
+        l->out->accesses.data[slow->access].slow = asm_offset(l->a);
+        site = access_site(l, op);
+        call_engine(l, op, site);
+        unusual = asm_jcc(l->a, CC_NE);
+        lower_restore(l, slow->after);
+        if (op->op == IR_LOAD) {
+            asm_load(l->a, 64, false, true, l->reg[slow->op], cpu_member(offsetof(Cpu, jit_value)));
+        }
+        asm_link(l->a, asm_jmp(l->a), slow->resume);
+        asm_link(l->a, unusual, asm_offset(l->a));
+    }
+    unusual_answer(l, slow, op, site);
+}
+
+void lower_slow_paths(Lower *l) {
+    for (size_t i = 0; i < l->slow.len; i++) {
+        Slow slow = l->slow.data[i];
+        lower_restore(l, slow.before);
+        l->at = slow.op;
+        switch (slow.kind) {
+        case SLOW_GOTO:
+            asm_link(l->a, slow.sites[0], asm_offset(l->a));
+            slow_goto(l, &slow);
+            break;
+        case SLOW_TRAP_IF:
+            asm_link(l->a, slow.sites[0], asm_offset(l->a));
+            trap_exit(l, &l->ir->ops[slow.op]);
+            break;
+        case SLOW_ACCESS:
+            slow_access(l, &slow);
+            break;
+        }
+    }
+}

@@ -1,0 +1,73 @@
+/* The fixed pieces of code: entering and leaving translated code, calling out of it with all registers kept. */
+#include "host/x64/lower.h"
+
+static const Reg callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
+/* All that a C function may change, rcx aside: it carries the status back. r12 and r13 survive C by convention. */
+static const Reg caller_saved[] = {RAX, RDX, RSI, RDI, R8, R9, R10, R11};
+
+static Mem cpu_member(size_t offset) {
+    return (Mem){RBX, NO_REG, (int32_t)offset};
+}
+
+static void emit_enter(Asm *a) {
+    for (size_t i = 0; i < ARRAY_LEN(callee_saved); i++) {
+        asm_push(a, callee_saved[i]);
+    }
+    asm_alu_imm(a, ALU_SUB, true, RSP, X64_FRAME_BYTES);
+    asm_mov(a, true, RBX, RDI);
+    asm_mov(a, true, RBP, RSI);
+    asm_mov(a, true, R15, RDX);
+    asm_load(a, 64, false, true, R14, cpu_member(offsetof(Cpu, budget)));
+    asm_jmp_reg(a, RCX);
+}
+
+static void emit_leave(Asm *a) {
+    asm_store(a, 64, cpu_member(offsetof(Cpu, budget)), R14);
+    asm_alu_imm(a, ALU_ADD, true, RSP, X64_FRAME_BYTES);
+    for (size_t i = ARRAY_LEN(callee_saved); i-- > 0;) {
+        asm_pop(a, callee_saved[i]);
+    }
+    asm_ret(a);
+}
+
+/* Called from a slow path with the site in ecx; gives the status in ecx. The stack is aligned to 16 bytes: the frame
+ * is, the return address and eight registers make 72 bytes, 8 more are taken. */
+static void emit_call_out(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t site)) {
+    for (size_t i = 0; i < ARRAY_LEN(caller_saved); i++) {
+        asm_push(a, caller_saved[i]);
+    }
+    asm_alu_imm(a, ALU_SUB, true, RSP, 8);
+    asm_store(a, 64, cpu_member(offsetof(Cpu, budget)), R14);
+    asm_mov(a, true, RDI, RBX);
+    asm_mov(a, false, RSI, RCX);
+    asm_mov_imm(a, RAX, (uint64_t)(uintptr_t)function);
+    asm_call_reg(a, RAX);
+    asm_mov(a, false, RCX, RAX);
+    asm_load(a, 64, false, true, R14, cpu_member(offsetof(Cpu, budget)));
+    asm_alu_imm(a, ALU_ADD, true, RSP, 8);
+    for (size_t i = ARRAY_LEN(caller_saved); i-- > 0;) {
+        asm_pop(a, caller_saved[i]);
+    }
+    asm_ret(a);
+}
+
+void x64_emit_thunks(Asm *a, const X64Calls *calls, X64Thunks *thunks) {
+    thunks->enter = asm_offset(a);
+    emit_enter(a);
+    thunks->leave = asm_offset(a);
+    emit_leave(a);
+    thunks->load = asm_offset(a);
+    emit_call_out(a, calls->load);
+    thunks->store = asm_offset(a);
+    emit_call_out(a, calls->store);
+    thunks->call = asm_offset(a);
+    emit_call_out(a, calls->call);
+}
+
+void x64_patch_jump(Asm *a, uint32_t at, uint32_t target) {
+    uint8_t *cursor = a->at;
+    a->at = a->begin + at;
+    uint32_t site = asm_jmp(a);
+    asm_link(a, site, target);
+    a->at = cursor;
+}

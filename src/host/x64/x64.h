@@ -1,0 +1,71 @@
+/* Lowering of IR blocks to x86-64 code, and the fixed pieces of code around them.
+ *
+ * Registers in translated code: rbx the Cpu, rbp its state, r14 the budget, r15 guest memory, rsp a frame of spill
+ * slots;
+ * rcx is scratch; the other ten hold values. Code refers to no node and no Cpu by address, so it can be shared. */
+#ifndef HOST_X64_X64_H
+#define HOST_X64_X64_H
+
+#include "base/vec.h"
+#include "host/x64/asm.h"
+#include "ir/cpu.h"
+
+/** What the engine does when translated code comes back. */
+typedef enum X64SiteKind {
+    X64_SITE_GOTO, /* direct jump at `patch`, not linked yet: go to pc_offset, aux */
+    X64_SITE_STOP, /* the same, but the engine must look at the CPU first; never linked */
+    X64_SITE_INDIRECT, /* cpu->pc is set, aux */
+    X64_SITE_BUDGET, /* the block did not fit into the budget: nothing has run */
+    X64_SITE_LEAVE, /* left early, at a fault entry */
+    X64_SITE_TRAP, /* trap `number` with cpu->trap_arg, at a fault entry */
+    X64_SITE_ACCESS, /* a load, store or call of `op`: used by the slow path; as an exit: it raised a trap */
+} X64SiteKind;
+
+typedef struct X64Site {
+    uint8_t kind; /* X64SiteKind */
+    uint8_t type; /* ACCESS: IrType of a load */
+    uint16_t number; /* TRAP: number; ACCESS: IrMem bits, or the helper of a call */
+    uint32_t block; /* index of the block, given by the engine */
+    uint32_t fault; /* index of the fault entry */
+    uint32_t patch; /* GOTO: offset of the displacement to link */
+    int32_t pc_offset;
+    uint32_t aux;
+} X64Site;
+
+/** A fast memory access that the host's memory protection may stop: where, and its slow path. */
+typedef struct X64Access {
+    uint32_t at, slow; /* code offsets */
+} X64Access;
+
+enum { X64_ACCESS_BYTES = 5 /* room that every fast access takes: that of a jump */ };
+
+/** Code offsets of the fixed pieces. */
+typedef struct X64Thunks {
+    uint32_t enter; /* uint32_t enter(Cpu *cpu, void *state, void *memory, const void *code): returns a site */
+    uint32_t leave, load, store, call;
+} X64Thunks;
+
+/** Functions of the engine that the thunks call. They return 0 go on, 1 leave after this instruction, 2 trap. */
+typedef struct X64Calls {
+    uint32_t (*load)(Cpu *cpu, uint32_t site); /* address in cpu->jit_addr, result to cpu->jit_value */
+    uint32_t (*store)(Cpu *cpu, uint32_t site);
+    uint32_t (*call)(Cpu *cpu, uint32_t site);
+} X64Calls;
+
+typedef struct X64Output {
+    VEC(X64Site) sites;
+    VEC(X64Access) accesses; /* sorted by `at` */
+} X64Output;
+
+/** Writes the fixed pieces. */
+void x64_emit_thunks(Asm *a, const X64Calls *calls, X64Thunks *thunks);
+
+/** Appends the code of a finished block; its entry is where the cursor stood. Sites and accesses are appended to `out`,
+ * with `block` in every site. False if the code did not fit: `out` and the cursor are as before. */
+bool x64_lower(Asm *a, const IrBlock *ir, uint32_t flags_slot, uint32_t block, const X64Thunks *thunks, X64Output *out,
+               Arena *scratch);
+
+/** A jump to the slow path over a fast access, or over a block's entry. */
+void x64_patch_jump(Asm *a, uint32_t at, uint32_t target);
+
+#endif
