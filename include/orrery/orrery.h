@@ -1,0 +1,187 @@
+/* Orrery's public interface: build a world of boards, load firmware, run it in exact virtual time, talk to it.
+ *
+ * All calls on one world come from one thread at a time; any number of worlds live in one process. Functions that can
+ * fail on user input take an OrrError last, may be given NULL for it, and return false or NULL. Times are virtual
+ * nanoseconds since power-on; they depend on the instructions executed and on nothing of the host. */
+#ifndef ORRERY_ORRERY_H
+#define ORRERY_ORRERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ORR_API __attribute__((visibility("default")))
+
+#define ORR_VERSION "0.1.0"
+#define ORR_TIME_NEVER UINT64_MAX
+
+typedef struct OrrWorld OrrWorld;
+typedef struct OrrNode OrrNode;
+
+/** One line that says what was wrong, for files as `file:line:col: what was expected`. */
+typedef struct OrrError {
+    char text[512];
+} OrrError;
+
+/* ---- World ---- */
+
+typedef enum OrrLogLevel { ORR_LOG_ERROR, ORR_LOG_WARN, ORR_LOG_INFO, ORR_LOG_DEBUG } OrrLogLevel;
+
+typedef struct OrrWorldOptions {
+    uint64_t seed; /* of everything random in the world */
+    OrrLogLevel log_level;
+    void (*log)(void *user, OrrLogLevel level, const char *line); /* NULL: no log */
+    void *log_user;
+} OrrWorldOptions;
+
+/** options may be NULL. Never fails. */
+ORR_API OrrWorld *orr_world_new(const OrrWorldOptions *options);
+/** Frees the world and its nodes. */
+ORR_API void orr_world_free(OrrWorld *world);
+
+/** Why a run came back. */
+typedef enum OrrStopReason {
+    ORR_STOP_DURATION = 1, /* the time asked for has passed */
+    ORR_STOP_EXIT, /* the guest ended itself, with a code (Arm semihosting SYS_EXIT) */
+    ORR_STOP_LOCKUP, /* a fault that the CPU cannot handle: it can never run again */
+    ORR_STOP_ASLEEP, /* the CPU sleeps and nothing is left that could wake it */
+    ORR_STOP_STRICT, /* a guest mistake, in a node with `strict` */
+    ORR_STOP_USER, /* orr_world_stop */
+    ORR_STOP_ERROR, /* Orrery itself failed */
+} OrrStopReason;
+
+typedef struct OrrStop {
+    OrrStopReason reason;
+    int exit_code; /* the guest's, with ORR_STOP_EXIT, else 0 */
+    OrrNode *node; /* that stopped, or NULL */
+} OrrStop;
+
+/** Runs all nodes until virtual time until_ns, to the exact instruction, or to the first stop. Runs may be cut into
+ * pieces at any times: the result is the same. */
+ORR_API OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns);
+/** Asks a run that is under way to come back soon with ORR_STOP_USER. May be called from a signal handler. */
+ORR_API void orr_world_stop(OrrWorld *world);
+/** Short name of a reason: "duration", "exit", "lockup", ... */
+ORR_API const char *orr_stop_name(OrrStopReason reason);
+
+/* ---- Nodes ---- */
+
+/** What runs the instructions. Results are the same; speed is not. */
+typedef enum OrrEngine {
+    ORR_ENGINE_INTERP, /* the reference interpreter */
+    ORR_ENGINE_T0, /* blocks translated to host code */
+} OrrEngine;
+
+typedef struct OrrNodeOptions {
+    const char *name; /* NULL: "node" */
+    const char *machine; /* a built-in board ("microbit"), or NULL */
+    const char *repl_path; /* a platform file, if machine is NULL */
+    uint64_t cpi_num, cpi_den; /* cycles per instruction as a fraction; 0: 1 */
+    OrrEngine engine;
+    uint64_t slice; /* host-side chunk in instructions, 0: none; never changes a result */
+    bool strict; /* accesses to unmapped addresses and unmodelled registers stop the run */
+    bool stub_unknown; /* device types without a model become logged stubs */
+} OrrNodeOptions;
+
+/** Adds a node to the world. */
+ORR_API OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *error);
+
+typedef enum OrrImageFormat {
+    ORR_IMAGE_AUTO,
+    ORR_IMAGE_ELF,
+    ORR_IMAGE_IHEX,
+    ORR_IMAGE_SREC,
+    ORR_IMAGE_UF2,
+    ORR_IMAGE_RAW,
+} OrrImageFormat;
+
+/** Loads firmware into the node's memory, before it runs. `addr` is for raw binaries (has_addr false: none given). */
+ORR_API bool orr_node_load(OrrNode *node, const char *path, OrrImageFormat format, bool has_addr, uint64_t addr,
+                           OrrError *error);
+
+/** Virtual time at which the next instruction starts. */
+ORR_API uint64_t orr_node_time_ns(const OrrNode *node);
+/** Instructions executed; time slept does not count. */
+ORR_API uint64_t orr_node_instructions(const OrrNode *node);
+/** Receipt of a run: a hash of CPU, devices, memories and time. Equal runs have equal hashes. */
+ORR_API uint64_t orr_node_hash(const OrrNode *node);
+
+/** Text for a code address, `symbol+0x12 (file.c:88)`; empty if nothing is known. */
+ORR_API void orr_node_describe(OrrNode *node, uint64_t pc, char *out, size_t size);
+/** Address of a symbol of the images loaded. */
+ORR_API bool orr_node_symbol(const OrrNode *node, const char *name, uint64_t *addr);
+
+/** CPU registers by number, in the order of orr_node_register_name; values up to 64 bits. */
+ORR_API size_t orr_node_register_count(const OrrNode *node);
+ORR_API const char *orr_node_register_name(const OrrNode *node, size_t number);
+ORR_API uint64_t orr_node_register(const OrrNode *node, size_t number);
+ORR_API void orr_node_register_set(OrrNode *node, size_t number, uint64_t value);
+/** Program counter of the next instruction. */
+ORR_API uint64_t orr_node_pc(const OrrNode *node);
+
+/** Memory without side effects; false if any byte of the range is not memory. */
+ORR_API bool orr_node_read(const OrrNode *node, uint64_t addr, void *out, size_t size);
+ORR_API bool orr_node_write(OrrNode *node, uint64_t addr, const void *data, size_t size);
+
+/* ---- The outside ---- */
+
+/** Serial ports of a node, in the order of its platform file; NULL behind the last one. */
+ORR_API const char *orr_node_uart_name(const OrrNode *node, size_t index);
+/** Calls `sent` for each byte that leaves the port. False if there is no such port. */
+ORR_API bool orr_node_uart_output(OrrNode *node, const char *uart, void (*sent)(void *user, uint8_t byte), void *user);
+/** Hands bytes to the port at a virtual time (not before now); they arrive one by one at line speed and wait while the
+ * guest has no room, so none is lost. False if there is no such port. */
+ORR_API bool orr_node_uart_input(OrrNode *node, const char *uart, uint64_t time_ns, const void *bytes, size_t len);
+/** True while such bytes wait. */
+ORR_API bool orr_node_input_pending(const OrrNode *node);
+
+/** Semihosting output of the guest. */
+ORR_API void orr_node_console(OrrNode *node, void (*written)(void *user, const void *bytes, size_t len), void *user);
+
+/** Output lines of devices by name ("gpio.3", "led.12"), in the order of the platform file; NULL behind the last. */
+ORR_API const char *orr_node_signal_name(const OrrNode *node, size_t index);
+/** Calls `changed` at each change of a line. False if there is no such line. */
+ORR_API bool orr_node_signal_watch(OrrNode *node, const char *signal,
+                                   void (*changed)(void *user, const char *signal, uint64_t time_ns, bool level),
+                                   void *user);
+/** Drives input `input` of a device (a button: input 0, true = pressed) at a virtual time. False if there is none. */
+ORR_API bool orr_node_signal_drive(OrrNode *node, const char *device, unsigned input, uint64_t time_ns, bool level);
+
+/* ---- Watching the guest ---- */
+
+typedef enum OrrTraceKind { ORR_TRACE_INSN = 1, ORR_TRACE_IRQ = 2, ORR_TRACE_MMIO = 4 } OrrTraceKind;
+
+typedef struct OrrTrace {
+    OrrTraceKind kind;
+    uint64_t time_ns, instructions, pc;
+    const char *text; /* disassembly, exception, or access, without newline */
+} OrrTrace;
+
+/** Calls `trace` for the kinds in the mask; 0 turns it off. Tracing changes nothing in the guest. */
+ORR_API void orr_node_trace(OrrNode *node, unsigned kinds, void (*trace)(void *user, const OrrTrace *event),
+                            void *user);
+
+/** Counts executions per instruction encoding from now on. */
+ORR_API void orr_node_coverage_start(OrrNode *node);
+/** Encoding `index` of the node's instruction set and its count; NULL behind the last one. */
+ORR_API const char *orr_node_coverage(const OrrNode *node, size_t index, uint32_t *count);
+
+/** Writes what the guest did wrong, with counts, to the log. */
+ORR_API void orr_node_log_summary(const OrrNode *node);
+
+/* ---- What there is ---- */
+
+/** Built-in boards, device models, CPUs: name (NULL behind the last one) and one line about it. */
+ORR_API const char *orr_machine_name(size_t index);
+ORR_API const char *orr_device_name(size_t index, const char **summary);
+ORR_API const char *orr_cpu_name(size_t index, const char **summary);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,166 @@
+/* include/orrery/orrery.h: registers, memory, serial ports, signals. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/api.h"
+
+/* ---- Registers: the elements of the ISA's field table, in its order ---- */
+
+typedef struct Register {
+    const Field *field;
+    uint32_t element;
+} Register;
+
+static bool register_at(const Isa *isa, size_t number, Register *out) {
+    for (size_t i = 0; i < isa->n_fields; i++) {
+        if (number < isa->fields[i].count) {
+            *out = (Register){&isa->fields[i], (uint32_t)number};
+            return true;
+        }
+        number -= isa->fields[i].count;
+    }
+    return false;
+}
+
+size_t orr_node_register_count(const OrrNode *node) {
+    const Isa *isa = node->node->cpu->isa;
+    size_t n = 0;
+    for (size_t i = 0; i < isa->n_fields; i++) {
+        n += isa->fields[i].count;
+    }
+    return n;
+}
+
+const char *orr_node_register_name(const OrrNode *node, size_t number) {
+    Register reg;
+    if (!register_at(node->node->cpu->isa, number, &reg)) {
+        return NULL;
+    }
+    /* Elements of an array share a name; the number tells them apart: callers print name and position. */
+    return reg.field->name;
+}
+
+static uint8_t *register_bytes(const OrrNode *node, const Register *reg) {
+    return (uint8_t *)node->node->cpu->state + reg->field->offset + (size_t)reg->element * reg->field->size;
+}
+
+uint64_t orr_node_register(const OrrNode *node, size_t number) {
+    Register reg;
+    uint64_t value = 0;
+    if (register_at(node->node->cpu->isa, number, &reg)) {
+        memcpy(&value, register_bytes(node, &reg), reg.field->size);
+    }
+    return value;
+}
+
+void orr_node_register_set(OrrNode *node, size_t number, uint64_t value) {
+    Register reg;
+    if (register_at(node->node->cpu->isa, number, &reg)) {
+        memcpy(register_bytes(node, &reg), &value, reg.field->size);
+    }
+}
+
+uint64_t orr_node_pc(const OrrNode *node) {
+    return node->node->cpu->pc;
+}
+
+bool orr_node_read(const OrrNode *node, uint64_t addr, void *out, size_t size) {
+    return mem_peek(&node->node->board.map, addr, out, size);
+}
+
+bool orr_node_write(OrrNode *node, uint64_t addr, const void *data, size_t size) {
+    return mem_poke(&node->node->board.map, addr, data, size);
+}
+
+/* ---- Serial ports ---- */
+
+static Device *uart_named(const OrrNode *node, const char *name) {
+    Device *dev = machine_device(node->node->machine, name, NULL);
+    return dev && dev->type->uart_offset ? dev : NULL;
+}
+
+const char *orr_node_uart_name(const OrrNode *node, size_t index) {
+    const Machine *machine = node->node->machine;
+    for (size_t i = 0; i < machine->n_declared; i++) {
+        if (machine->devices[i]->type->uart_offset && index-- == 0) {
+            return machine->devices[i]->name;
+        }
+    }
+    return NULL;
+}
+
+bool orr_node_uart_output(OrrNode *node, const char *uart, void (*sent)(void *user, uint8_t byte), void *user) {
+    Device *dev = uart_named(node, uart);
+    if (!dev) {
+        return false;
+    }
+    UartPort *port = (UartPort *)((char *)dev + dev->type->uart_offset);
+    port->sent = sent;
+    port->sent_user = user;
+    return true;
+}
+
+bool orr_node_uart_input(OrrNode *node, const char *uart, uint64_t time_ns, const void *bytes, size_t len) {
+    Device *dev = uart_named(node, uart);
+    return dev && node_input_uart(node->node, dev, time_ns, bytes, len);
+}
+
+bool orr_node_input_pending(const OrrNode *node) {
+    const Machine *machine = node->node->machine;
+    for (size_t i = 0; i < machine->n_declared; i++) {
+        const Device *dev = machine->devices[i];
+        uint32_t offset = dev->type->uart_offset;
+        if (offset && ((const UartPort *)((const char *)dev + offset))->queue_len > 0) {
+            return true;
+        }
+    }
+    return node->node->inputs != NULL;
+}
+
+void orr_node_console(OrrNode *node, void (*written)(void *user, const void *bytes, size_t len), void *user) {
+    node->node->console = written;
+    node->node->console_user = user;
+}
+
+/* ---- Signals ---- */
+
+typedef struct Watch {
+    OrrNode *node;
+    void (*changed)(void *user, const char *signal, uint64_t time_ns, bool level);
+    void *user;
+} Watch;
+
+static void watch_line(Line *line, void *user) {
+    const Watch *watch = user;
+    watch->changed(watch->user, line->name, watch->node->node->board.now_ns(&watch->node->node->board), line->level);
+}
+
+const char *orr_node_signal_name(const OrrNode *node, size_t index) {
+    const Machine *machine = node->node->machine;
+    for (size_t i = 0; i < machine->n_declared; i++) {
+        size_t n = machine_output_count(machine->devices[i]->type);
+        if (index < n) {
+            return machine_output(machine->devices[i], index)->name;
+        }
+        index -= n;
+    }
+    return NULL;
+}
+
+bool orr_node_signal_watch(OrrNode *node, const char *signal,
+                           void (*changed)(void *user, const char *signal, uint64_t time_ns, bool level), void *user) {
+    Line *line = machine_line(node->node->machine, signal, NULL);
+    if (!line) {
+        return false;
+    }
+    Watch *watch = ARENA_NEW(&node->node->arena, Watch);
+    *watch = (Watch){node, changed, user};
+    line->watch = watch_line;
+    line->watch_user = watch;
+    return true;
+}
+
+bool orr_node_signal_drive(OrrNode *node, const char *device, unsigned input, uint64_t time_ns, bool level) {
+    Device *dev = machine_device(node->node->machine, device, NULL);
+    return dev && node_input_signal(node->node, dev, input, time_ns, level);
+}

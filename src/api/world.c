@@ -1,0 +1,158 @@
+/* include/orrery/orrery.h: the world and its nodes. The header is the contract; here is only the way to it. */
+#include <string.h>
+
+#include "api/api.h"
+
+_Static_assert(sizeof(OrrError) == sizeof(Err), "an OrrError is an Err");
+_Static_assert((int)ORR_LOG_DEBUG == (int)LOG_DEBUG, "log levels are the same");
+_Static_assert((int)ORR_STOP_ERROR == (int)STOP_ERROR && (int)ORR_STOP_ASLEEP == (int)STOP_ASLEEP,
+               "stop reasons are the same");
+_Static_assert((int)ORR_ENGINE_T0 == (int)ENGINE_T0, "engines are the same");
+_Static_assert((int)ORR_IMAGE_RAW == (int)IMAGE_RAW, "image formats are the same");
+
+static void log_to_user(void *user, LogLevel level, const char *line) {
+    OrrWorld *world = user;
+    world->options.log(world->options.log_user, (OrrLogLevel)level, line);
+}
+
+OrrWorld *orr_world_new(const OrrWorldOptions *options) {
+    OrrWorld *world = mem_alloc(sizeof *world);
+    if (options) {
+        world->options = *options;
+    }
+    world->log.level = (LogLevel)world->options.log_level;
+    world->log.user = world;
+    world->log.sink = world->options.log ? log_to_user : NULL;
+    return world;
+}
+
+void orr_world_free(OrrWorld *world) {
+    for (size_t i = 0; world && i < world->nodes.len; i++) {
+        node_free(world->nodes.data[i]->node);
+        mem_free(world->nodes.data[i]);
+    }
+    if (world) {
+        vec_free(&world->nodes);
+        mem_free(world);
+    }
+}
+
+OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
+    OrrStop stop = {.reason = ORR_STOP_DURATION};
+    world->interrupted = false;
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        OrrNode *node = world->nodes.data[i];
+        StopReason reason = node_run_until(node->node, until_ns);
+        if (reason != STOP_DURATION && stop.reason == ORR_STOP_DURATION) {
+            stop = (OrrStop){(OrrStopReason)reason, node->node->stop_code, node};
+        }
+    }
+    return stop;
+}
+
+void orr_world_stop(OrrWorld *world) {
+    world->interrupted = true;
+}
+
+const char *orr_stop_name(OrrStopReason reason) {
+    static const char *const names[] = {
+        [ORR_STOP_DURATION] = "duration", [ORR_STOP_EXIT] = "exit",   [ORR_STOP_LOCKUP] = "lockup",
+        [ORR_STOP_ASLEEP] = "asleep",     [ORR_STOP_STRICT] = "strict", [ORR_STOP_USER] = "user",
+        [ORR_STOP_ERROR] = "error",
+    };
+    return (size_t)reason < ARRAY_LEN(names) && names[reason] ? names[reason] : "unknown";
+}
+
+OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *error) {
+    Err *err = (Err *)error;
+    if (!options->machine == !options->repl_path) {
+        err_set(err, "a node needs a machine or a platform file, and not both");
+        return NULL;
+    }
+    NodeOptions how = {
+        .name = options->name,
+        .machine = options->machine,
+        .repl_path = options->repl_path,
+        .log = &world->log,
+        .seed = world->options.seed,
+        .cpi_num = options->cpi_num,
+        .cpi_den = options->cpi_den,
+        .engine = (Engine)options->engine,
+        .slice = options->slice,
+        .strict = options->strict,
+        .stub_unknown = options->stub_unknown,
+    };
+    Node *node = node_new(&how, err);
+    if (!node) {
+        return NULL;
+    }
+    OrrNode *handle = mem_alloc(sizeof *handle);
+    handle->node = node;
+    handle->world = world;
+    node->user = handle;
+    node->interrupted = &world->interrupted;
+    vec_push(&world->nodes, handle);
+    return handle;
+}
+
+bool orr_node_load(OrrNode *node, const char *path, OrrImageFormat format, bool has_addr, uint64_t addr,
+                   OrrError *error) {
+    return node_load(node->node, path, (ImageFormat)format, has_addr, addr, (Err *)error);
+}
+
+uint64_t orr_node_time_ns(const OrrNode *node) {
+    return node_time_ns(node->node);
+}
+
+uint64_t orr_node_instructions(const OrrNode *node) {
+    return node_instructions(node->node);
+}
+
+uint64_t orr_node_hash(const OrrNode *node) {
+    return node_hash(node->node);
+}
+
+void orr_node_describe(OrrNode *node, uint64_t pc, char *out, size_t size) {
+    node_describe(node->node, pc, out, size);
+}
+
+bool orr_node_symbol(const OrrNode *node, const char *name, uint64_t *addr) {
+    for (size_t i = 0; i < node->node->n_images; i++) {
+        const ImageSymbol *symbol = image_symbol_named(&node->node->images[i].image, name);
+        if (symbol) {
+            *addr = symbol->addr;
+            return true;
+        }
+    }
+    return false;
+}
+
+void orr_node_log_summary(const OrrNode *node) {
+    guest_log_summary(&node->node->guest_log, &node->world->log);
+}
+
+/* ---- What there is ---- */
+
+const char *orr_machine_name(size_t index) {
+    return index < orr_boards_count ? orr_boards[index].name : NULL;
+}
+
+const char *orr_device_name(size_t index, const char **summary) {
+    if (index >= device_types_count) {
+        return NULL;
+    }
+    *summary = device_types[index]->summary;
+    return device_types[index]->name;
+}
+
+const char *orr_cpu_name(size_t index, const char **summary) {
+    for (size_t i = 0; i < device_types_count; i++) {
+        for (const DeviceModel *m = device_types[i]->models; m && m->name; m++) {
+            if (index-- == 0) {
+                *summary = m->summary;
+                return m->name;
+            }
+        }
+    }
+    return NULL;
+}

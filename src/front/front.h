@@ -1,0 +1,71 @@
+/* The command line program: what its files share. It uses the public API only. */
+#ifndef FRONT_FRONT_H
+#define FRONT_FRONT_H
+
+#include <orrery/orrery.h>
+
+/** Exit codes beside the guest's own (0..255 through semihosting). docs/ARCHITECTURE.md and --help list them. */
+enum {
+    EXIT_OK = 0,
+    EXIT_USAGE = 64, /* bad command line, file or platform */
+    EXIT_INTERNAL = 70, /* Orrery itself failed */
+    EXIT_TIMEOUT = 80, /* --timeout: the virtual time is over and the guest has not ended */
+    EXIT_LOCKUP = 81, /* the CPU locked up */
+    EXIT_STRICT = 82, /* --strict: the guest used what is not there or not modelled */
+    EXIT_ASLEEP = 83, /* nothing is left that could wake the CPU */
+    EXIT_INTERRUPTED = 130, /* Ctrl-C */
+};
+
+enum { OPTION_LIST_MAX = 32 };
+
+typedef struct RunOptions {
+    const char *machine, *repl;
+    const char *kernels[OPTION_LIST_MAX];
+    const char *uarts[OPTION_LIST_MAX]; /* NAME=BACKEND */
+    const char *traces[OPTION_LIST_MAX]; /* KIND=FILE */
+    const char *watches[OPTION_LIST_MAX];
+    size_t n_kernels, n_uarts, n_traces, n_watches;
+    const char *input, *report, *coverage;
+    uint64_t for_ns; /* ORR_TIME_NEVER: no end */
+    bool is_timeout; /* the end came from --timeout */
+    uint64_t slice, seed, cpi_num, cpi_den;
+    double pace; /* virtual seconds per host second at most; 0 = as fast as it goes, negative = not given */
+    bool strict, stub_unknown;
+    OrrEngine engine;
+    OrrLogLevel log_level;
+} RunOptions;
+
+/** Parses the arguments behind `orrery run`. Prints the mistake and returns false; *help: --help was given. */
+bool options_parse(RunOptions *options, int argc, char **argv, bool *help);
+void options_help(void);
+
+/** "2s", "1.5ms", "10us", "7ns", "3" (seconds); exact. False if malformed or beyond 64 bits. */
+bool time_parse(const char *text, uint64_t *ns);
+
+/** `orrery: error: ...` on stderr. */
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+int command_run(int argc, char **argv);
+int command_list(int argc, char **argv);
+
+/** Reads a file of timed input and schedules it; false and an error text `file:line:col: ...`. */
+bool input_file_load(OrrNode *node, const char *path, OrrError *error);
+
+/* ---- Where serial ports lead ---- */
+
+typedef struct Backend Backend;
+
+/** Opens `stdio`, `null`, `file:PATH`, `pty`, `tcp:PORT` for a port. NULL and a text if that is not possible. */
+Backend *backend_open(OrrNode *node, const char *uart, const char *spec, OrrError *error);
+/** True while bytes may come in from the host. */
+bool backend_is_live(const Backend *backend);
+/** True if it is a person at a terminal. */
+bool backend_is_terminal(const Backend *backend);
+/** Reads what the host has ready and hands it to the port now; waits up to wait_ms for something. False: the user asks
+ * to quit. */
+bool backend_poll(Backend *backend, int wait_ms);
+/** Writes what the port has sent. */
+void backend_flush(Backend *backend);
+void backend_close(Backend *backend);
+
+#endif

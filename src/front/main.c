@@ -1,0 +1,51 @@
+/* orrery: the command line program. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "front/front.h"
+
+void complain(const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("orrery: error: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+}
+
+static void usage(void) {
+    fputs("usage: orrery COMMAND ...\n\n"
+          "  run      boot firmware on a board: orrery run --help\n"
+          "  list     what there is: orrery list machines|devices|cpus\n\n"
+          "  --help, --version\n\n"
+          "examples:\n"
+          "  orrery run --machine mps2-an385 --kernel firmware.elf\n"
+          "  orrery run --machine microbit --kernel firmware.hex --for 2s\n"
+          "  orrery list machines\n",
+          stdout);
+}
+
+int main(int argc, char **argv) {
+    const char *command = argc > 1 ? argv[1] : "";
+    if (strcmp(command, "run") == 0) {
+        return command_run(argc - 2, argv + 2);
+    }
+    if (strcmp(command, "list") == 0) {
+        return command_list(argc - 2, argv + 2);
+    }
+    if (strcmp(command, "--version") == 0) {
+        puts("orrery " ORR_VERSION);
+        return EXIT_OK;
+    }
+    if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 || strcmp(command, "help") == 0) {
+        usage();
+        return EXIT_OK;
+    }
+    if (argc > 1) {
+        complain("no command '%s': run or list (orrery --help)", command);
+    } else {
+        complain("a command is missing: run or list (orrery --help)");
+    }
+    return EXIT_USAGE;
+}

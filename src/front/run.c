@@ -1,0 +1,380 @@
+/* `orrery run`: build one board, load firmware, run it, tell how it ended. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "front/front.h"
+
+enum { LIVE_CHUNK_NS = 5000000 /* how often a live port looks for host input, in virtual time */ };
+
+typedef struct Run {
+    RunOptions options;
+    OrrWorld *world;
+    OrrNode *node;
+    Backend *backends[OPTION_LIST_MAX];
+    size_t n_backends;
+    FILE *traces[3]; /* insn, irq, mmio */
+    OrrStop stop;
+    bool quit; /* Ctrl-A x */
+} Run;
+
+/* The world that Ctrl-C ends; only the signal handler reads it. */
+static OrrWorld *volatile interrupted_world;
+
+static void on_signal(int number) {
+    (void)number;
+    if (interrupted_world) {
+        orr_world_stop(interrupted_world);
+    }
+}
+
+static void log_line(void *user, OrrLogLevel level, const char *line) {
+    static const char *const names[] = {"error", "warning", "info", "debug"};
+    (void)user;
+    fflush(stdout);
+    fprintf(stderr, "orrery: %s: %s\n", names[level], line);
+}
+
+static void console(void *user, const void *bytes, size_t len) {
+    (void)user;
+    fwrite(bytes, 1, len, stdout);
+    fflush(stdout);
+}
+
+/* ---- Setting up ---- */
+
+/* FILE[@ADDR]: an address makes a raw binary of files without a known format. */
+static bool load_kernel(Run *run, const char *spec, OrrError *error) {
+    char path[4096];
+    const char *at = strrchr(spec, '@');
+    uint64_t addr = 0;
+    char *end = NULL;
+    if (at) {
+        addr = strtoull(at + 1, &end, 0);
+    }
+    bool has_addr = at && end != at + 1 && *end == '\0';
+    size_t len = has_addr ? (size_t)(at - spec) : strlen(spec);
+    if (len >= sizeof path) {
+        snprintf(error->text, sizeof error->text, "--kernel: the path is too long");
+        return false;
+    }
+    memcpy(path, spec, len);
+    path[len] = '\0';
+    return orr_node_load(run->node, path, ORR_IMAGE_AUTO, has_addr, addr, error);
+}
+
+static bool open_backend(Run *run, const char *uart, const char *spec, OrrError *error) {
+    Backend *b = backend_open(run->node, uart, spec, error);
+    if (b) {
+        run->backends[run->n_backends++] = b;
+    }
+    return b != NULL;
+}
+
+/* The port that --uart NAME=WHERE names, and where it leads; `name` must hold 64 bytes. */
+static bool split_uart(const char *spec, char *name, const char **where, OrrError *error) {
+    const char *equals = strchr(spec, '=');
+    if (!equals || equals == spec || equals - spec >= 64) {
+        snprintf(error->text, sizeof error->text, "--uart %s: expected NAME=stdio|null|file:PATH|pty|tcp:PORT", spec);
+        return false;
+    }
+    memcpy(name, spec, (size_t)(equals - spec));
+    name[equals - spec] = '\0';
+    *where = equals + 1;
+    return true;
+}
+
+static const char *port_named(const Run *run, const char *name) {
+    const char *uart;
+    for (size_t i = 0; (uart = orr_node_uart_name(run->node, i)) != NULL; i++) {
+        if (strcmp(uart, name) == 0) {
+            return uart;
+        }
+    }
+    return NULL;
+}
+
+static bool open_uarts(Run *run, OrrError *error) {
+    const char *first = orr_node_uart_name(run->node, 0);
+    bool first_said = false;
+    for (size_t i = 0; i < run->options.n_uarts; i++) {
+        char name[64];
+        const char *where;
+        if (!split_uart(run->options.uarts[i], name, &where, error)) {
+            return false;
+        }
+        const char *uart = port_named(run, name);
+        if (!uart) {
+            snprintf(error->text, sizeof error->text, "--uart %s: the machine has no serial port '%s'%s%s",
+                     run->options.uarts[i], name, first ? "; its first one is " : "", first ? first : "");
+            return false;
+        }
+        first_said |= uart == first || strcmp(where, "stdio") == 0;
+        if (!open_backend(run, uart, where, error)) {
+            return false;
+        }
+    }
+    return !first || first_said || open_backend(run, first, "stdio", error);
+}
+
+static void on_trace(void *user, const OrrTrace *event) {
+    const Run *run = user;
+    FILE *f = run->traces[event->kind == ORR_TRACE_INSN ? 0 : event->kind == ORR_TRACE_IRQ ? 1 : 2];
+    fprintf(f, "%llu.%09llu %llu 0x%08llx %s\n", (unsigned long long)(event->time_ns / 1000000000),
+            (unsigned long long)(event->time_ns % 1000000000), (unsigned long long)event->instructions,
+            (unsigned long long)event->pc, event->text);
+}
+
+static bool open_traces(Run *run, OrrError *error) {
+    static const char *const kinds[] = {"insn=", "irq=", "mmio="};
+    unsigned mask = 0;
+    for (size_t i = 0; i < run->options.n_traces; i++) {
+        const char *spec = run->options.traces[i];
+        unsigned k = 0;
+        while (k < 3 && strncmp(spec, kinds[k], strlen(kinds[k])) != 0) {
+            k++;
+        }
+        if (k == 3 || run->traces[k]) {
+            snprintf(error->text, sizeof error->text,
+                     "--trace %s: expected insn=FILE, irq=FILE or mmio=FILE, each once", spec);
+            return false;
+        }
+        const char *path = spec + strlen(kinds[k]);
+        run->traces[k] = fopen(path, "w");
+        if (!run->traces[k]) {
+            snprintf(error->text, sizeof error->text, "--trace %s: %s", spec, strerror(errno));
+            return false;
+        }
+        mask |= 1u << k;
+    }
+    if (mask) {
+        orr_node_trace(run->node, mask, on_trace, run);
+    }
+    return true;
+}
+
+static void on_change(void *user, const char *signal, uint64_t time_ns, bool level) {
+    (void)user;
+    fprintf(stderr, "orrery: %llu.%09llu %s = %d\n", (unsigned long long)(time_ns / 1000000000),
+            (unsigned long long)(time_ns % 1000000000), signal, level);
+}
+
+static bool watch_signals(Run *run, OrrError *error) {
+    for (size_t i = 0; i < run->options.n_watches; i++) {
+        const char *pattern = run->options.watches[i], *name;
+        size_t len = strlen(pattern), found = 0;
+        bool prefix = len > 0 && pattern[len - 1] == '*';
+        for (size_t k = 0; (name = orr_node_signal_name(run->node, k)) != NULL; k++) {
+            if (prefix ? strncmp(name, pattern, len - 1) == 0 : strcmp(name, pattern) == 0) {
+                found += orr_node_signal_watch(run->node, name, on_change, run);
+            }
+        }
+        if (!found) {
+            snprintf(error->text, sizeof error->text, "--watch %s: the machine has no such line", pattern);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool set_up(Run *run, OrrError *error) {
+    const RunOptions *o = &run->options;
+    OrrWorldOptions world = {.seed = o->seed, .log_level = o->log_level, .log = log_line};
+    OrrNodeOptions node = {.machine = o->machine, .repl_path = o->repl, .cpi_num = o->cpi_num, .cpi_den = o->cpi_den,
+                           .engine = o->engine, .slice = o->slice, .strict = o->strict,
+                           .stub_unknown = o->stub_unknown};
+    run->world = orr_world_new(&world);
+    run->node = orr_node_new(run->world, &node, error);
+    if (!run->node) {
+        return false;
+    }
+    for (size_t i = 0; i < o->n_kernels; i++) {
+        if (!load_kernel(run, o->kernels[i], error)) {
+            return false;
+        }
+    }
+    orr_node_console(run->node, console, NULL);
+    if (o->coverage) {
+        orr_node_coverage_start(run->node);
+    }
+    return open_traces(run, error) && watch_signals(run, error) &&
+           (!o->input || input_file_load(run->node, o->input, error)) && open_uarts(run, error);
+}
+
+/* ---- Running ---- */
+
+static uint64_t host_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static bool any_live(const Run *run) {
+    for (size_t i = 0; i < run->n_backends; i++) {
+        if (backend_is_live(run->backends[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool any_terminal(const Run *run) {
+    for (size_t i = 0; i < run->n_backends; i++) {
+        if (backend_is_terminal(run->backends[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Lets the host catch up and takes its input; waits if virtual time is ahead of the pace. */
+static void host_turn(Run *run, double pace, uint64_t start_ns) {
+    double ahead_ms = 0;
+    if (pace > 0) {
+        ahead_ms = (double)orr_node_time_ns(run->node) / pace / 1e6 - (double)(host_ns() - start_ns) / 1e6;
+    }
+    int wait_ms = ahead_ms < 1 ? 0 : ahead_ms > 1000 ? 1000 : (int)ahead_ms;
+    for (size_t i = 0; i < run->n_backends; i++) {
+        backend_flush(run->backends[i]);
+        if (!backend_poll(run->backends[i], backend_is_live(run->backends[i]) ? wait_ms : 0)) {
+            run->quit = true;
+        }
+    }
+    if (wait_ms > 0 && !any_live(run)) {
+        struct timespec pause = {wait_ms / 1000, wait_ms % 1000 * 1000000L};
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void run_world(Run *run) {
+    const RunOptions *o = &run->options;
+    double pace = o->pace >= 0 ? o->pace : any_terminal(run) ? 1 : 0;
+    uint64_t start_ns = host_ns();
+    do {
+        uint64_t until = o->for_ns;
+        bool chunked = any_live(run) || pace > 0;
+        if (chunked && o->for_ns - orr_node_time_ns(run->node) > LIVE_CHUNK_NS) {
+            until = orr_node_time_ns(run->node) + LIVE_CHUNK_NS;
+        }
+        run->stop = orr_world_run(run->world, until);
+        if (chunked) {
+            host_turn(run, pace, start_ns);
+        }
+    } while (run->stop.reason == ORR_STOP_DURATION && !run->quit && orr_node_time_ns(run->node) < o->for_ns);
+    if (run->quit) {
+        run->stop.reason = ORR_STOP_USER;
+    }
+}
+
+/* ---- The end ---- */
+
+static int exit_code(const Run *run) {
+    switch (run->stop.reason) {
+    case ORR_STOP_EXIT:
+        return run->stop.exit_code & 0xff;
+    case ORR_STOP_DURATION:
+        return run->options.is_timeout ? EXIT_TIMEOUT : EXIT_OK;
+    case ORR_STOP_LOCKUP:
+        return EXIT_LOCKUP;
+    case ORR_STOP_ASLEEP:
+        return EXIT_ASLEEP;
+    case ORR_STOP_STRICT:
+        return EXIT_STRICT;
+    case ORR_STOP_USER:
+        return run->quit ? EXIT_OK : EXIT_INTERRUPTED;
+    default:
+        return EXIT_INTERNAL;
+    }
+}
+
+static const char *reason_text(const Run *run) {
+    bool timeout = run->stop.reason == ORR_STOP_DURATION && run->options.is_timeout;
+    return timeout ? "timeout" : orr_stop_name(run->stop.reason);
+}
+
+static bool write_report(const Run *run) {
+    FILE *f = fopen(run->options.report, "w");
+    if (!f) {
+        complain("--report %s: %s", run->options.report, strerror(errno));
+        return false;
+    }
+    fprintf(f,
+            "{\"reason\": \"%s\", \"exit_code\": %d, \"time_ns\": %llu, \"instructions\": %llu, "
+            "\"hash\": \"%016llx\"}\n",
+            reason_text(run), exit_code(run), (unsigned long long)orr_node_time_ns(run->node),
+            (unsigned long long)orr_node_instructions(run->node), (unsigned long long)orr_node_hash(run->node));
+    return fclose(f) == 0;
+}
+
+static bool write_coverage(const Run *run) {
+    FILE *f = fopen(run->options.coverage, "w");
+    if (!f) {
+        complain("--coverage %s: %s", run->options.coverage, strerror(errno));
+        return false;
+    }
+    const char *name;
+    uint32_t count;
+    for (size_t i = 0; (name = orr_node_coverage(run->node, i, &count)) != NULL; i++) {
+        fprintf(f, "%-24s %u\n", name, count);
+    }
+    return fclose(f) == 0;
+}
+
+static int finish(Run *run) {
+    const RunOptions *o = &run->options;
+    bool written = (!o->report || write_report(run)) && (!o->coverage || write_coverage(run));
+    orr_node_log_summary(run->node);
+    uint64_t ns = orr_node_time_ns(run->node);
+    fflush(stdout);
+    fprintf(stderr, "orrery: %s at %llu.%09llu s, %llu instructions, hash %016llx\n", reason_text(run),
+            (unsigned long long)(ns / 1000000000), (unsigned long long)(ns % 1000000000),
+            (unsigned long long)orr_node_instructions(run->node), (unsigned long long)orr_node_hash(run->node));
+    return written ? exit_code(run) : EXIT_USAGE;
+}
+
+static void tear_down(Run *run) {
+    for (size_t i = 0; i < run->n_backends; i++) {
+        backend_close(run->backends[i]);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        if (run->traces[i]) {
+            fclose(run->traces[i]);
+        }
+    }
+    interrupted_world = NULL;
+    if (run->world) {
+        orr_world_free(run->world);
+    }
+}
+
+int command_run(int argc, char **argv) {
+    Run run = {0};
+    OrrError error = {0};
+    bool help;
+    if (!options_parse(&run.options, argc, argv, &help)) {
+        return EXIT_USAGE;
+    }
+    if (help) {
+        options_help();
+        return EXIT_OK;
+    }
+    int code = EXIT_USAGE;
+    if (set_up(&run, &error)) {
+        interrupted_world = run.world;
+        signal(SIGINT, on_signal);
+        signal(SIGTERM, on_signal);
+        signal(SIGPIPE, SIG_IGN);
+        run_world(&run);
+        for (size_t i = 0; i < run.n_backends; i++) {
+            backend_flush(run.backends[i]);
+        }
+        code = finish(&run);
+    } else {
+        complain("%s", error.text);
+    }
+    tear_down(&run);
+    return code;
+}
