@@ -1,0 +1,281 @@
+/* bus/mem: mapping, accesses against a byte model, aliases, read-only memory, translated code. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/rng.h"
+#include "bus/mem.h"
+
+enum { RAM_BYTES = 1024, ROM_BYTES = 300 };
+
+typedef struct Bench {
+    MemMap map;
+    Memory ram, rom;
+    uint8_t ram_bytes[RAM_BYTES], rom_bytes[ROM_BYTES];
+    uint64_t reads, writes, last_offset, last_value;
+    unsigned last_size;
+    bool device_fails, hook_takes;
+    unsigned changes;
+    uint64_t changed_offset, changed_size;
+    Memory *changed;
+} Bench;
+
+static uint64_t window_read(struct Device *device, uint64_t offset, unsigned size) {
+    Bench *bench = (Bench *)(void *)device;
+    bench->reads++;
+    bench->last_offset = offset;
+    bench->last_size = size;
+    bench->map.fault = bench->device_fails;
+    return 0x1122334455667788;
+}
+
+static void window_write(struct Device *device, uint64_t offset, unsigned size, uint64_t value) {
+    Bench *bench = (Bench *)(void *)device;
+    bench->writes++;
+    bench->last_offset = offset;
+    bench->last_size = size;
+    bench->last_value = value;
+    bench->map.fault = bench->device_fails;
+}
+
+static bool rom_store(struct Device *owner, uint64_t offset, unsigned size, uint64_t value) {
+    Bench *bench = (Bench *)(void *)owner;
+    bench->last_offset = offset;
+    bench->last_size = size;
+    bench->last_value = value;
+    return bench->hook_takes;
+}
+
+static void code_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t size) {
+    Bench *bench = CONTAINER_OF(map, Bench, map);
+    bench->changes++;
+    bench->changed = memory;
+    bench->changed_offset = offset;
+    bench->changed_size = size;
+}
+
+/* RAM at 0x2000 and, the second half of it, at 0x2400 right behind; ROM at 0; a device at 0x4000. */
+static int setup(void **state) {
+    Bench *bench = mem_alloc(sizeof *bench);
+    bench->map.code_changed = code_changed;
+    bench->ram = (Memory){.name = "ram", .host = bench->ram_bytes, .size = RAM_BYTES};
+    bench->rom = (Memory){.name = "rom", .host = bench->rom_bytes, .size = ROM_BYTES, .read_only = true};
+    const MemRegion regions[] = {
+        {.base = 0x4000, .size = 0x100, .name = "device", .offset = 0x1000, .device = (struct Device *)(void *)bench,
+         .read = window_read, .write = window_write},
+        {.base = 0x2000, .size = RAM_BYTES, .name = "ram", .memory = &bench->ram},
+        {.base = 0x2000 + RAM_BYTES, .size = RAM_BYTES / 2, .name = "alias", .memory = &bench->ram,
+         .offset = RAM_BYTES / 2},
+        {.base = 0, .size = ROM_BYTES, .name = "rom", .memory = &bench->rom},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(regions); i++) {
+        assert_true(mem_map_add(&bench->map, &regions[i], NULL));
+    }
+    *state = bench;
+    return 0;
+}
+
+static int teardown(void **state) {
+    Bench *bench = *state;
+    mem_map_free(&bench->map);
+    assert_null(bench->ram.code);
+    mem_free(bench);
+    return 0;
+}
+
+static void regions_are_found(void **state) {
+    Bench *bench = *state;
+    assert_int_equal(bench->map.n_regions, 4);
+    for (uint32_t i = 1; i < 4; i++) {
+        assert_true(bench->map.regions[i - 1].base < bench->map.regions[i].base);
+    }
+    assert_string_equal(mem_region_at(&bench->map, 0)->name, "rom");
+    assert_string_equal(mem_region_at(&bench->map, ROM_BYTES - 1)->name, "rom");
+    assert_null(mem_region_at(&bench->map, ROM_BYTES));
+    assert_null(mem_region_at(&bench->map, 0x1fff));
+    assert_string_equal(mem_region_at(&bench->map, 0x2400)->name, "alias");
+    assert_string_equal(mem_region_at(&bench->map, 0x40ff)->name, "device");
+    assert_null(mem_region_at(&bench->map, UINT64_MAX));
+    MemMap empty = {0};
+    assert_null(mem_region_at(&empty, 0));
+}
+
+static void bad_regions_are_refused(void **state) {
+    Bench *bench = *state;
+    static const struct {
+        uint64_t base, size;
+        const char *expected; /* NULL: fits */
+    } rows[] = {
+        {0x3ff0, 0x11, "overlaps device at 0x4000..0x40ff"},
+        {0x40ff, 1, "overlaps device"},
+        {0x4000, 0x100, "overlaps device"},
+        {0x4010, 4, "overlaps device"},
+        {0, UINT64_MAX, "overlaps rom at 0x0..0x12b"},
+        {0x3000, 0, "is empty"},
+        {UINT64_MAX - 3, 5, "exceeds 64 bits"},
+        {UINT64_MAX - 3, 4, NULL},
+        {0x3ff0, 0x10, NULL},
+        {0x4100, 0x10, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        Err err = {0};
+        MemRegion region = {.base = rows[i].base, .size = rows[i].size, .name = "new", .memory = &bench->ram};
+        assert_int_equal(mem_map_add(&bench->map, &region, &err), rows[i].expected == NULL);
+        if (rows[i].expected && (!strstr(err.text, rows[i].expected) || strncmp(err.text, "new at ", 7) != 0)) {
+            fail_msg("\"%s\" does not contain \"%s\"", err.text, rows[i].expected);
+        }
+    }
+    uint64_t value;
+    assert_true(mem_read(&bench->map, UINT64_MAX, 1, false, &value));
+    assert_false(mem_read(&bench->map, UINT64_MAX, 2, false, &value));
+}
+
+/* Where an address of RAM lies in the model, or -1. */
+static int ram_index(uint64_t addr) {
+    if (addr >= 0x2000 && addr < 0x2000 + RAM_BYTES) {
+        return (int)(addr - 0x2000);
+    }
+    return addr >= 0x2400 && addr < 0x2400 + RAM_BYTES / 2 ? (int)(addr - 0x2400 + RAM_BYTES / 2) : -1;
+}
+
+static void accesses_agree_with_bytes(void **state) {
+    Bench *bench = *state;
+    uint8_t model[RAM_BYTES] = {0};
+    Rng rng;
+    rng_seed(&rng, 4);
+    for (int step = 0; step < 300000; step++) {
+        uint64_t addr = 0x1ff0 + rng_below(&rng, RAM_BYTES * 3 / 2 + 0x20), value = rng_next(&rng);
+        unsigned size = 1u << rng_below(&rng, 4);
+        bool big = rng_below(&rng, 2), store = rng_below(&rng, 2);
+        int first = ram_index(addr), last = ram_index(addr + size - 1);
+        bool whole = first >= 0 && last >= 0 && (addr < 0x2400) == (addr + size - 1 < 0x2400);
+        if (store) {
+            assert_int_equal(mem_write(&bench->map, addr, size, big, value), whole);
+            for (unsigned i = 0; whole && i < size; i++) {
+                model[first + (int)i] = (uint8_t)(value >> (8 * (big ? size - 1 - i : i)));
+            }
+            continue;
+        }
+        uint64_t got = 0, expected = 0;
+        assert_int_equal(mem_read(&bench->map, addr, size, big, &got), whole);
+        for (unsigned i = 0; whole && i < size; i++) {
+            expected |= (uint64_t)model[first + (int)i] << (8 * (big ? size - 1 - i : i));
+        }
+        assert_true(got == expected);
+    }
+    assert_memory_equal(model, bench->ram_bytes, RAM_BYTES);
+}
+
+static void device_windows(void **state) {
+    Bench *bench = *state;
+    uint64_t value = 0;
+    assert_true(mem_read(&bench->map, 0x4010, 2, true, &value));
+    assert_true(value == 0x1122334455667788);
+    assert_true(bench->last_offset == 0x1010);
+    assert_int_equal(bench->last_size, 2);
+    assert_true(mem_write(&bench->map, 0x4020, 4, true, 0xabcd));
+    assert_true(bench->last_value == 0xabcd); /* numbers have no byte order */
+    bench->device_fails = true;
+    assert_false(mem_read(&bench->map, 0x4000, 4, false, &value));
+    assert_false(mem_write(&bench->map, 0x4000, 4, false, 1));
+    bench->device_fails = false;
+    assert_true(mem_read(&bench->map, 0x4000, 4, false, &value)); /* the fault is of one access */
+    uint64_t reads = bench->reads;
+    assert_false(mem_read(&bench->map, 0x40fe, 4, false, &value));
+    assert_true(bench->reads == reads);
+    assert_null(mem_code(&bench->map, 0x4000, &(size_t){0}));
+}
+
+static void read_only_memory(void **state) {
+    Bench *bench = *state;
+    assert_false(mem_write(&bench->map, 0x10, 4, false, 1));
+    bench->rom.store_hook = rom_store;
+    bench->rom.owner = (struct Device *)(void *)bench;
+    assert_false(mem_write(&bench->map, 0x10, 4, false, 1));
+    bench->hook_takes = true;
+    assert_true(mem_write(&bench->map, 0x12, 2, true, 0x1234));
+    assert_true(bench->last_offset == 0x12);
+    assert_true(bench->last_value == 0x3412);
+    assert_int_equal(bench->rom_bytes[0x12], 0); /* only the hook changes it */
+    uint32_t word = 0xdeadbeef;
+    assert_true(mem_poke(&bench->map, 0x20, &word, 4));
+    assert_memory_equal(bench->rom_bytes + 0x20, &word, 4);
+    mem_code_mark(&bench->map, 0x10, 4);
+    assert_true(mem_write(&bench->map, 0x12, 2, false, 1));
+    assert_int_equal(bench->changes, 1);
+}
+
+static void stores_to_code_are_told(void **state) {
+    Bench *bench = *state;
+    size_t avail = 0;
+    assert_ptr_equal(mem_code(&bench->map, 0x2010, &avail), bench->ram_bytes + 0x10);
+    assert_int_equal(avail, RAM_BYTES - 0x10);
+    mem_code_mark(&bench->map, 0x2070, 0x20); /* granules 1 and 2 */
+    assert_true(mem_write(&bench->map, 0x203c, 4, false, 1));
+    assert_true(mem_write(&bench->map, 0x20c0, 4, false, 1));
+    assert_int_equal(bench->changes, 0);
+    assert_true(mem_write(&bench->map, 0x203e, 4, false, 1)); /* two bytes in granule 0, two in 1 */
+    assert_int_equal(bench->changes, 1);
+    assert_ptr_equal(bench->changed, &bench->ram);
+    assert_true(bench->changed_offset == 0 && bench->changed_size == 128);
+    assert_true(mem_write(&bench->map, 0x2040, 4, false, 1)); /* told already */
+    assert_int_equal(bench->changes, 1);
+    assert_true(mem_write(&bench->map, 0x2080, 1, false, 1));
+    assert_int_equal(bench->changes, 2);
+    assert_true(bench->changed_offset == 128 && bench->changed_size == 64);
+
+    /* Through another alias, by the loader, by a device. */
+    mem_code_mark(&bench->map, 0x2400, 1);
+    assert_true(mem_write(&bench->map, 0x2000 + RAM_BYTES / 2, 8, false, 1));
+    assert_int_equal(bench->changes, 3);
+    mem_code_mark(&bench->map, 0x2000, RAM_BYTES);
+    assert_true(mem_poke(&bench->map, 0x2000, &(uint8_t){1}, 1));
+    assert_int_equal(bench->changes, 4);
+    mem_changed(&bench->map, &bench->ram, 0, RAM_BYTES);
+    assert_int_equal(bench->changes, 5);
+    assert_true(bench->changed_offset == 0 && bench->changed_size == RAM_BYTES);
+    mem_changed(&bench->map, &bench->ram, 0, RAM_BYTES);
+    assert_int_equal(bench->changes, 5);
+
+    /* The last granule of a memory whose size is no multiple of one. */
+    mem_code_mark(&bench->map, ROM_BYTES - 1, 1);
+    assert_true(mem_poke(&bench->map, ROM_BYTES - 1, "x", 1));
+    assert_true(bench->changed_offset == 256 && bench->changed_size == ROM_BYTES - 256);
+}
+
+static void debug_access(void **state) {
+    Bench *bench = *state;
+    uint8_t bytes[8] = {1, 2, 3, 4, 5, 6, 7, 8}, back[8];
+    assert_true(mem_poke(&bench->map, 0x23fc, bytes, 8)); /* across ram and alias */
+    assert_memory_equal(bench->ram_bytes + 0x3fc, bytes, 4);
+    assert_memory_equal(bench->ram_bytes + RAM_BYTES / 2, bytes + 4, 4);
+    assert_true(mem_peek(&bench->map, 0x23fc, back, 8));
+    assert_memory_equal(back, bytes, 8);
+    uint64_t end = 0x2400 + RAM_BYTES / 2;
+    memset(bench->ram_bytes + RAM_BYTES - 4, 0, 4);
+    assert_false(mem_poke(&bench->map, end - 4, bytes, 8)); /* nothing is written */
+    assert_int_equal(bench->ram_bytes[RAM_BYTES - 1], 0);
+    assert_false(mem_peek(&bench->map, end - 4, back, 8));
+    assert_false(mem_peek(&bench->map, 0x4000, back, 1));
+    assert_true(bench->reads == 0);
+    assert_true(mem_peek(&bench->map, 0x9999999, back, 0));
+}
+
+#define BENCH_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        BENCH_TEST(regions_are_found),
+        BENCH_TEST(bad_regions_are_refused),
+        BENCH_TEST(accesses_agree_with_bytes),
+        BENCH_TEST(device_windows),
+        BENCH_TEST(read_only_memory),
+        BENCH_TEST(stores_to_code_are_told),
+        BENCH_TEST(debug_access),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
