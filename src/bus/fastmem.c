@@ -6,8 +6,8 @@
 #include "base/alloc.h"
 #include "bus/mem.h"
 
-enum { PAGE = 4096, GUARD_BYTES = 65536 /* an access may begin at the last address and have an offset */ };
-#define WINDOW_BYTES ((UINT64_C(1) << 32) + GUARD_BYTES)
+enum { PAGE = 4096, GUARD_BYTES = 65536 /* on both sides: accesses may have a displacement */ };
+#define WINDOW_BYTES ((UINT64_C(1) << 32) + 2 * GUARD_BYTES)
 
 void memory_alloc(Memory *memory, uint64_t size) {
     memory->size = size;
@@ -63,7 +63,7 @@ bool mem_fast_enable(MemMap *map) {
     if (window == MAP_FAILED) {
         return false;
     }
-    map->fast = window;
+    map->fast = (uint8_t *)window + GUARD_BYTES;
     for (uint32_t i = 0; i < map->n_regions; i++) {
         if (!map_region(map, &map->regions[i])) {
             mem_fast_disable(map);
@@ -80,7 +80,7 @@ bool mem_fast_enable(MemMap *map) {
 
 void mem_fast_disable(MemMap *map) {
     if (map->fast) {
-        munmap(map->fast, WINDOW_BYTES);
+        munmap(map->fast - GUARD_BYTES, WINDOW_BYTES);
         map->fast = NULL;
     }
 }

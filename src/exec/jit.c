@@ -19,6 +19,7 @@ struct Jit {
     X64Output out;
     VEC(CacheBlock *) blocks; /* by the index that sites carry */
     uint32_t exit; /* site of the last exit that can be linked, or IR_NONE */
+    X64Target targets[X64_TARGETS];
 };
 
 /* ---- Called from translated code ---- */
@@ -63,6 +64,12 @@ static uint32_t slow_call(Cpu *cpu, uint32_t site_index) {
 
 /* ---- The buffer ---- */
 
+static void forget_targets(Jit *jit) {
+    for (size_t i = 0; i < X64_TARGETS; i++) {
+        jit->targets[i] = (X64Target){.pc = UINT64_MAX};
+    }
+}
+
 /* The fast access at pc has hit something else: from now on it goes its slow path. */
 static const uint8_t *redirect(FaultRange *range, const uint8_t *pc) {
     Jit *jit = (Jit *)range;
@@ -106,6 +113,7 @@ Jit *jit_new(void) {
     x64_emit_thunks(&jit->code, &calls, &jit->thunks);
     jit->first_block = asm_offset(&jit->code);
     jit->exit = IR_NONE;
+    forget_targets(jit);
     jit->range = (FaultRange){.begin = jit->executable, .end = jit->executable + CODE_BYTES, .redirect = redirect};
     fault_range_add(&jit->range);
     return jit;
@@ -142,6 +150,7 @@ void jit_flush(Jit *jit) {
     jit->out.accesses.len = 0;
     jit->code.at = jit->writable + jit->first_block;
     jit->exit = IR_NONE;
+    forget_targets(jit);
 }
 
 bool jit_compile(Jit *jit, CacheBlock *block, uint32_t flags_slot, bool *full) {
@@ -167,7 +176,11 @@ void jit_kill(Jit *jit, CacheBlock *block) {
     if (!block->code) {
         return;
     }
-    uint32_t site = jit->out.sites.len;
+    X64Target *target = &jit->targets[x64_target_index(block->ir.loc.pc)];
+    if (target->pc == block->ir.loc.pc) {
+        target->pc = UINT64_MAX;
+    }
+    uint32_t site = (uint32_t)jit->out.sites.len;
     X64Site stop = {.kind = X64_SITE_STOP, .block = IR_NONE, .aux = block->ir.loc.aux};
     for (uint32_t i = 0; i < jit->blocks.len; i++) {
         stop.block = jit->blocks.data[i] == block ? i : stop.block;
@@ -206,6 +219,7 @@ static IrExit take_exit(Jit *jit, Cpu *cpu, uint32_t index) {
         return IR_EXIT_NEXT;
     case X64_SITE_INDIRECT:
         cpu->pc &= cpu->isa->pc_mask;
+        jit->exit = index;
         break;
     case X64_SITE_GOTO:
         jit->exit = index;
@@ -221,19 +235,30 @@ IrExit jit_run(Jit *jit, Cpu *cpu, CacheBlock *block) {
     typedef uint32_t (*Enter)(Cpu *cpu, void *state, void *memory, const void *code);
     Enter enter = (Enter)(uintptr_t)(jit->executable + jit->thunks.enter);
     cpu->jit = jit;
+    cpu->jit_targets = jit->targets;
     jit->exit = IR_NONE;
     return take_exit(jit, cpu, enter(cpu, cpu->state, cpu->map->fast, jit->executable + block->code));
 }
 
+/* The address of a block, 32 bits of it: a 32-bit guest wraps around. */
+static bool leads_to(const X64Site *site, const CacheBlock *from, const CacheBlock *to) {
+    uint64_t pc = from->ir.loc.pc + (uint64_t)(int64_t)site->pc_offset;
+    return (uint32_t)pc == (uint32_t)to->ir.loc.pc && site->aux == to->ir.loc.aux;
+}
+
 void jit_link(Jit *jit, const CacheBlock *block) {
-    if (jit->exit == IR_NONE) {
+    uint32_t exit = jit->exit;
+    jit->exit = IR_NONE;
+    if (exit == IR_NONE || !block->code || block->limit) {
         return;
     }
-    const X64Site *site = &jit->out.sites.data[jit->exit];
-    const CacheBlock *from = jit->blocks.data[site->block];
-    if (block->code && block->limit == 0 && site->aux == block->ir.loc.aux &&
-        (uint32_t)(from->ir.loc.pc + (uint64_t)(int64_t)site->pc_offset) == (uint32_t)block->ir.loc.pc) {
+    const X64Site *site = &jit->out.sites.data[exit];
+    if (site->kind == X64_SITE_INDIRECT) {
+        if (site->aux == 0 && block->ir.loc.aux == 0) {
+            jit->targets[x64_target_index(block->ir.loc.pc)] =
+                (X64Target){block->ir.loc.pc, (uint64_t)(uintptr_t)(jit->executable + block->code)};
+        }
+    } else if (leads_to(site, jit->blocks.data[site->block], block)) {
         asm_link(&jit->code, site->patch, block->code);
     }
-    jit->exit = IR_NONE;
 }

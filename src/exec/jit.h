@@ -24,7 +24,7 @@ void jit_kill(Jit *jit, CacheBlock *block);
 /** Runs from a block that has code and fits into the budget until translated code comes back. Guest memory is
  * cpu->map->fast. */
 IrExit jit_run(Jit *jit, Cpu *cpu, CacheBlock *block);
-/** If the last jit_run ended in a direct jump to where `block` begins, the jump goes straight to it from now on. */
+/** If the last jit_run ended in a jump to where `block` begins, such jumps go straight to it from now on. */
 void jit_link(Jit *jit, const CacheBlock *block);
 
 #endif

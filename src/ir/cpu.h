@@ -90,6 +90,7 @@ struct Cpu {
     /* Between translated code and the engine: operands of an access that is done out of line. */
     uint64_t jit_addr, jit_value;
     struct Jit *jit;
+    void *jit_targets; /* table of indirect branch targets */
     uint32_t *coverage; /* executions per decode row, or NULL */
     void (*trace)(Cpu *cpu, uint64_t pc, uint32_t aux); /* before each instruction, or NULL */
     void (*trace_exception)(Cpu *cpu, const char *text); /* at each entry and return, or NULL */

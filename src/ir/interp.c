@@ -248,7 +248,15 @@ IrExit ir_interp(Cpu *cpu, const IrBlock *block) {
     for (uint32_t i = 0;; i++) {
         const IrOp *op = &ops[i];
         switch ((IrOpcode)op->op) {
-#define IR_OP(name, text, ka, kb, kc, result, traits)                                                                      case IR_##name:                                                                                                            if (COMPUTES(name, result, traits)) {                                                                                      v[i] = ir_eval(IR_##name, op->type, COLUMN(ka) ? v[op->a] : 0, COLUMN(kb) ? v[op->b] : 0,                                             COLUMN(kc) ? v[op->c] : 0);                                                                         } else if (!run_effect(cpu, block, IR_##name, &i, v, &exit)) {                                                             return exit;                                                                                                       }                                                                                                                      break;
+#define IR_OP(name, text, ka, kb, kc, result, traits)                                                                  \
+    case IR_##name:                                                                                                    \
+        if (COMPUTES(name, result, traits)) {                                                                          \
+            v[i] = ir_eval(IR_##name, op->type, COLUMN(ka) ? v[op->a] : 0, COLUMN(kb) ? v[op->b] : 0,                  \
+                           COLUMN(kc) ? v[op->c] : 0);                                                                 \
+        } else if (!run_effect(cpu, block, IR_##name, &i, v, &exit)) {                                                 \
+            return exit;                                                                                               \
+        }                                                                                                              \
+        break;
 #include "ir/ops.def"
 #undef IR_OP
         case IR_OPCODE_COUNT:

@@ -101,6 +101,35 @@ static void labels_survive_growth(void **state) {
     arena_free(&arena);
 }
 
+/* The same in the fold pass, whose array grows by what it makes of conditions: here four ops of each. */
+static void labels_survive_growth_in_fold(void **state) {
+    enum { PAIRS = 60 };
+    Arena arena = {0};
+    (void)state;
+    for (unsigned conditions = 65; conditions < 75; conditions++) {
+        IrBuilder b;
+        Err err;
+        ir_begin(&b, &arena, (IrLoc){0, 0});
+        ir_insn(&b, 2, 0, 0, 0);
+        IrVal x = ir_get(&b, IR_I32, RIG_SLOT_R), carry = ir_cond(&b, IR_COND_CS);
+        ir_flags3(&b, IR_FLAGS_SUB, x, x, carry);
+        for (unsigned i = 0; i < conditions; i++) {
+            ir_cond(&b, IR_COND_VC);
+        }
+        for (unsigned i = 0; i < PAIRS; i++) {
+            ir_label(&b, ir_skip_unless(&b, x));
+        }
+        ir_goto(&b, 2, 0);
+        IrBlock block = ir_end(&b);
+        uint32_t before = block.n_ops;
+        ir_pass_fold(&block, &arena);
+        assert_int_equal(block.n_ops, before + 3 * conditions);
+        assert_true(ir_verify(&block, &err));
+        arena_reset(&arena);
+    }
+    arena_free(&arena);
+}
+
 /* ---- Verifier: one violation per rule. A case is text, or a change to the valid block below. ---- */
 
 #define HEAD "block pc=0x10 aux=0\n insn 0, 2, 0\n %a = get.i32 0\n %q = get.i64 64\n"
@@ -164,9 +193,9 @@ static const TextCase refused[] = {
     {HEAD " @l label\n skip %a, @l\n" TAIL, "label does not close the innermost skip"},
     {HEAD " skip %a, @l\n skip %a, @m\n @l label\n @m label\n" TAIL, "label does not close the innermost skip"},
     {HEAD " skip %a, @l\n skip %a, @l\n @l label\n" TAIL, "block ends inside a skipped part"},
-    {HEAD " skip %a, @a\n skip %a, @b\n skip %a, @c\n skip %a, @d\n skip %a, @e\n skip %a, @f\n skip %a, @g\n skip %a, @h\n"
-          " skip %a, @i\n @i label\n @h label\n @g label\n @f label\n @e label\n @d label\n @c label\n @b label\n @a label\n"
-          TAIL, "nested too deep"},
+    {HEAD " skip %a, @a\n skip %a, @b\n skip %a, @c\n skip %a, @d\n skip %a, @e\n skip %a, @f\n skip %a, @g\n"
+          " skip %a, @h\n skip %a, @i\n @i label\n @h label\n @g label\n @f label\n @e label\n @d label\n @c label\n"
+          " @b label\n @a label\n" TAIL, "nested too deep"},
     {HEAD " goto_if %a, 0, 0\n insn 2, 2, 0\n" TAIL, "instruction begins after a conditional exit"},
     {"block pc=0 aux=0\n poll 0, 0\n" TAIL, "before its first instruction"},
     {"block pc=0 aux=0\n trap#1 -\n", "before its first instruction"},
@@ -193,7 +222,8 @@ static void verifier_accepts_the_neighbours(void **state) {
     static const char *const text[] = {
         HEAD TAIL,
         HEAD " skip %a, @l\n %b = not.i32 %a\n put.i32 0, %b\n @l label\n put.i32 0, %a\n" TAIL,
-        HEAD " skip %a, @l\n %b = not.i32 %a\n skip %b, @m\n put.i32 0, %b\n @m label\n put.i32 0, %b\n @l label\n" TAIL,
+        HEAD " skip %a, @l\n %b = not.i32 %a\n skip %b, @m\n put.i32 0, %b\n @m label\n put.i32 0, %b\n @l label\n"
+             TAIL,
         HEAD " %b = call.i64 -, -\n %c = call.i64#3 %a, %b\n trap_if#2 %a, -\n trap -\n",
         HEAD " flags.sub.i64 %q, %q, %a\n flags.add.i32 %a, %a, %q\n" TAIL,
         HEAD " %b = load.i64#0x3f %a\n store.i64#0x3b %q, %b\n poll 2, 0\n insn 2, 2, 0\n" TAIL,
@@ -268,8 +298,9 @@ static void verifier_refuses_blocks_that_text_cannot_say(void **state) {
         IrBlock block;
         Err err = {""};
         assert_true(ir_parse(&block, &arena, "case",
-                             "block pc=0x10 aux=0\n insn 0, 2, 0\n %a = get.i32 0\n %b = not.i32 %a\n flags.nz.i32#15 %b\n"
-                             " skip %a, @l\n put.i32 0, %b\n @l label\n %c = load.i32#2 %b\n poll 2, 0\n goto 2, 0\n",
+                             "block pc=0x10 aux=0\n insn 0, 2, 0\n %a = get.i32 0\n %b = not.i32 %a\n"
+                             " flags.nz.i32#15 %b\n skip %a, @l\n put.i32 0, %b\n @l label\n"
+                             " %c = load.i32#2 %b\n poll 2, 0\n goto 2, 0\n",
                              &err));
         ir_pass_faults(&block, &arena);
         assert_true(ir_verify(&block, &err));
@@ -283,7 +314,8 @@ static void verifier_refuses_blocks_that_text_cannot_say(void **state) {
 
 /* ---- Counting: a block of five instructions whose third does the work ---- */
 
-enum { START_TICKS = 1000, PC = 0x100, WORK = 3, INSNS = 5, WORK_PC = PC + 4, NEXT_PC = PC + 8, AUX_WORK = 2, AUX_NEXT = 9 };
+enum { START_TICKS = 1000, WORK = 3, INSNS = 5 };
+enum { PC = 0x100, WORK_PC = PC + 4, NEXT_PC = PC + 8, AUX_WORK = 2, AUX_NEXT = 9 };
 
 typedef enum Work { LOAD, STORE, CALL, TRAP_IF, TRAP, GOTO_IF } Work;
 
@@ -423,9 +455,10 @@ static void fault_entries_name_the_recipes_that_hold(void **state) {
     IrBlock block;
     Err err;
     (void)state;
-    assert_true(ir_parse(&block, &arena, "case", "block pc=0 aux=7\n insn 0, 2, 7\n %a = get.i32 0\n %l = load.i32#2 %a\n"
-                         " poll 2, 8\n insn 2, 4, 8\n flags.sub.i32#255 %a, %a, %a\n trap_if#1 %a, -\n flags.nz.i32#255 %a\n"
-                         " trap_if#2 %a, -\n flags.c.i32#255 %a\n flags.v.i32#255 %a\n store.i32#2 %a, %a\n"
+    assert_true(ir_parse(&block, &arena, "case", "block pc=0 aux=7\n insn 0, 2, 7\n %a = get.i32 0\n"
+                         " %l = load.i32#2 %a\n poll 2, 8\n insn 2, 4, 8\n flags.sub.i32#255 %a, %a, %a\n"
+                         " trap_if#1 %a, -\n flags.nz.i32#255 %a\n trap_if#2 %a, -\n"
+                         " flags.c.i32#255 %a\n flags.v.i32#255 %a\n store.i32#2 %a, %a\n"
                          " skip %a, @e\n flags.v.i32#255 %a\n %c = call.i64 %a, %a\n @e label\n trap#3 %a\n", &err));
     ir_pass_faults(&block, &arena);
     assert_true(ir_verify(&block, &err));
@@ -435,6 +468,23 @@ static void fault_entries_name_the_recipes_that_hold(void **state) {
     assert_memory_equal(block.faults[0].flags, want[0], sizeof want[0]);
     for (unsigned i = 1; i < 6; i++) {
         assert_memory_equal(block.faults[i + 1].flags, want[i], sizeof want[i]);
+    }
+    arena_free(&arena);
+}
+
+/* Fold and liveness number ops anew, so they drop the entries of the old numbers. */
+static void passes_drop_fault_entries(void **state) {
+    static void (*const passes[])(IrBlock *block, Arena *arena) = {ir_pass_fold, ir_pass_liveness};
+    Arena arena = {0};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(passes); i++) {
+        IrBlock block = counted_block(&arena, LOAD);
+        Err err;
+        assert_true(block.n_faults > 0 && ir_verify(&block, &err));
+        passes[i](&block, &arena);
+        assert_int_equal(block.n_faults, 0);
+        ir_pass_faults(&block, &arena);
+        assert_true(block.n_faults > 0 && ir_verify(&block, &err));
     }
     arena_free(&arena);
 }
@@ -488,6 +538,7 @@ int main(void) {
         cmocka_unit_test(builder_infers_types_and_counts),
         cmocka_unit_test(builder_grows_beyond_its_first_array),
         cmocka_unit_test(labels_survive_growth),
+        cmocka_unit_test(labels_survive_growth_in_fold),
         cmocka_unit_test(verifier_refuses_what_breaks_a_rule),
         cmocka_unit_test(verifier_accepts_the_neighbours),
         cmocka_unit_test(verifier_refuses_blocks_that_text_cannot_say),
@@ -496,6 +547,7 @@ int main(void) {
         cmocka_unit_test(leaving_stops_after_the_instruction),
         cmocka_unit_test(locations_wrap_at_the_guests_address_width),
         cmocka_unit_test(fault_entries_name_the_recipes_that_hold),
+        cmocka_unit_test(passes_drop_fault_entries),
         cmocka_unit_test(traces_and_coverage_see_each_instruction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

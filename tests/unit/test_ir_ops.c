@@ -14,8 +14,9 @@
 #define MAX64 UINT64_MAX
 
 static const uint64_t specials[] = {
-    0, 1, 2, 7, 31, 32, 33, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x10000, 0x12345678, 0x7ffffffe, 0x7fffffff,
-    MIN32, MIN32 + 1, 0xfffffffe, MAX32, 0x100000000, 0x7fffffffffffffff, MIN64, MIN64 + 1, MAX64 - 1, MAX64,
+    0, 1, 2, 7, 31, 32, 33, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x10000, 0x12345678, 0x7ffffffe,
+    0x7fffffff, MIN32, MIN32 + 1, 0xfffffffe, MAX32, 0x100000000,
+    0x7fffffffffffffff, MIN64, MIN64 + 1, MAX64 - 1, MAX64,
 };
 
 typedef struct OpCase {

@@ -50,6 +50,33 @@ static void fuse(Lower *l, const uint8_t *uses, uint32_t i) {
     l->last_use[compare->b] = i > l->last_use[compare->b] ? i : l->last_use[compare->b];
 }
 
+/* base + small constant with one user, an access: the access computes it. */
+static void fuse_address(Lower *l, const uint8_t *uses, uint32_t i) {
+    const IrOp *op = &l->ir->ops[i], *sum = &l->ir->ops[op->a];
+    uint64_t constant, base;
+    if ((op->op != IR_LOAD && op->op != IR_STORE) || sum->op != IR_ADD || sum->type != IR_I32 || uses[op->a] != 1 ||
+        (op->op == IR_STORE && op->b == op->a) || !lower_is_const(l, sum->b, &constant) ||
+        lower_is_const(l, sum->a, &base)) {
+        return;
+    }
+    int32_t displacement = (int32_t)(uint32_t)constant;
+    if (displacement < -X64_DISPLACEMENT_MAX || displacement > X64_DISPLACEMENT_MAX) {
+        return;
+    }
+    l->fused[op->a] = true;
+    l->last_use[sum->a] = i > l->last_use[sum->a] ? i : l->last_use[sum->a];
+}
+
+IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement) {
+    if (!l->fused[address]) {
+        *displacement = 0;
+        return address;
+    }
+    const IrOp *sum = &l->ir->ops[address];
+    *displacement = (int32_t)l->ir->ops[sum->b].a;
+    return sum->a;
+}
+
 /* Recipes that a fault entry refers to must still be computable there. */
 static void keep_recipes(Lower *l, const IrFault *fault) {
     for (unsigned i = 0; i < 4; i++) {
@@ -96,12 +123,16 @@ void lower_prepare(Lower *l) {
     l->eager = ARENA_ARRAY(l->arena, uint8_t, n);
     l->reg = ARENA_ARRAY(l->arena, uint8_t, n);
     l->spill = ARENA_ARRAY(l->arena, uint16_t, n);
+    l->spilled_at = ARENA_ARRAY(l->arena, uint32_t, n);
+    l->spilled_by = ARENA_ARRAY(l->arena, uint32_t, n);
     memset(l->reg, NO_REG, n);
+    memset(l->spilled_at, 0xff, n * sizeof *l->spilled_at);
     for (uint32_t i = 0; i < n; i++) {
         note_operands(l, uses, i);
     }
     for (uint32_t i = 0; i < n; i++) {
         fuse(l, uses, i);
+        fuse_address(l, uses, i);
     }
     find_eager(l);
     for (uint32_t i = 0; i < l->ir->n_faults; i++) {
@@ -132,16 +163,33 @@ static Mem spill_slot(const Lower *l, IrVal value) {
     return (Mem){RSP, NO_REG, 8 * (l->spill[value] - 1)};
 }
 
+/* On the way that is being written: what the main path spills behind a slow path's beginning is not spilled there. At
+ * the op itself all spilling comes before the jump to the slow path. */
+static bool is_spilled(const Lower *l, IrVal value) {
+    if (!l->slow_path) {
+        return l->spilled_at[value] != UINT32_MAX;
+    }
+    bool before = l->spilled_at[value] != UINT32_MAX && l->spilled_at[value] <= l->slow_from;
+    return before || l->spilled_by[value] == l->slow_path;
+}
+
 static void store_spill(Lower *l, IrVal value) {
     uint64_t constant;
-    if (l->spill[value] || lower_is_const(l, value, &constant)) {
+    if (is_spilled(l, value) || lower_is_const(l, value, &constant)) {
         return;
     }
-    if (l->n_spills == X64_SPILLS_MAX) {
-        l->a->full = true; /* the block is left to the interpreter */
-        return;
+    if (!l->spill[value]) {
+        if (l->n_spills == X64_SPILLS_MAX) {
+            l->a->full = true; /* the block is left to the interpreter */
+            return;
+        }
+        l->spill[value] = (uint16_t)++l->n_spills;
     }
-    l->spill[value] = (uint16_t)++l->n_spills;
+    if (l->slow_path) {
+        l->spilled_by[value] = l->slow_path;
+    } else {
+        l->spilled_at[value] = l->at;
+    }
     asm_store(l->a, 64, spill_slot(l, value), l->reg[value]);
 }
 
@@ -191,7 +239,7 @@ Reg lower_use(Lower *l, IrVal value) {
     if (lower_is_const(l, value, &constant)) {
         asm_mov_imm(l->a, reg, constant);
     } else {
-        assert(l->spill[value]);
+        assert(is_spilled(l, value) || l->a->full);
         asm_load(l->a, 64, false, true, reg, spill_slot(l, value));
     }
     hold(l, reg, value);

@@ -73,6 +73,10 @@ void asm_alu_imm(Asm *a, Alu op, bool w, Reg dst, int32_t imm) {
     }
 }
 
+void asm_alu_load(Asm *a, Alu op, bool w, Reg dst, Mem mem) {
+    op_mem(a, op * 8u + 3, w, dst, mem, false);
+}
+
 void asm_alu_mem_imm(Asm *a, Alu op, bool w, Mem mem, int32_t imm) {
     op_mem(a, 0x81, w, op, mem, false);
     dword(a, (uint32_t)imm);

@@ -40,6 +40,8 @@ static inline uint32_t asm_offset(const Asm *a) {
 
 void asm_alu(Asm *a, Alu op, bool w, Reg dst, Reg src);
 void asm_alu_imm(Asm *a, Alu op, bool w, Reg dst, int32_t imm);
+/** op dst, dword or qword [mem]. */
+void asm_alu_load(Asm *a, Alu op, bool w, Reg dst, Mem mem);
 /** op dword or qword [mem], imm. */
 void asm_alu_mem_imm(Asm *a, Alu op, bool w, Mem mem, int32_t imm);
 void asm_cmp_mem8_imm(Asm *a, Mem mem, uint8_t imm);

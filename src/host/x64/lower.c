@@ -38,6 +38,21 @@ static void lower_get(Lower *l, const IrOp *op) {
     asm_load(l->a, bits, false, bits == 64, lower_define(l, l->at), (Mem){RBP, NO_REG, (int32_t)op->a});
 }
 
+/* State slot a + 4 * value b. */
+static void lower_indexed(Lower *l, const IrOp *op) {
+    unsigned bits = op->type == IR_I64 ? 64 : 32;
+    Reg data = op->op == IR_PUTX ? lower_use(l, op->c) : NO_REG;
+    asm_mov(l->a, false, RCX, lower_use(l, op->b));
+    asm_shift_imm(l->a, SHIFT_SHL, false, RCX, 2);
+    Mem slot = {RBP, RCX, (int32_t)op->a};
+    if (op->op == IR_PUTX) {
+        asm_store(l->a, bits, slot, data);
+    } else {
+        asm_load(l->a, bits, false, bits == 64, lower_define(l, l->at), slot);
+    }
+    l->sum = IR_NONE;
+}
+
 void lower_op(Lower *l, uint32_t index) {
     const IrOp *op = &l->ir->ops[index];
     unsigned mask;
@@ -56,9 +71,7 @@ void lower_op(Lower *l, uint32_t index) {
     case IR_TRAP_IF: lower_trap_if(l, op); break;
     case IR_TRAP: lower_trap(l, op); break;
     case IR_GOTO: case IR_GOTO_IF: case IR_GOTO_IND: lower_goto(l, op); break;
-    case IR_GETX: case IR_PUTX:
-        l->a->full = true; /* register windows: with the guest that has them */
-        break;
+    case IR_GETX: case IR_PUTX: lower_indexed(l, op); break;
     default:
         if (ir_sets_flags(op->op, &mask)) {
             lower_flags(l, op);

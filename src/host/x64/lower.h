@@ -12,6 +12,7 @@ enum {
     /* Return address and six pushes make 56 bytes; with an odd number of 8-byte words the frame is aligned. */
     X64_FRAME_BYTES = 8 * X64_SPILLS_MAX,
     X64_SKIPS_MAX = 8,
+    X64_DISPLACEMENT_MAX = 4096, /* in an access; less than the guard around the window of guest memory */
 };
 
 /** Code out of line, written behind the block: continues from a snapshot of the registers. */
@@ -20,8 +21,8 @@ typedef enum SlowKind { SLOW_ACCESS, SLOW_TRAP_IF, SLOW_GOTO } SlowKind;
 typedef struct Slow {
     SlowKind kind;
     uint32_t op;
-    uint32_t sites[2]; /* displacements that jump here, 0 = none */
-    uint32_t resume; /* ACCESS: where the fast path goes on */
+    uint32_t site; /* displacement of the jump to here, 0 = none but a patched access */
+    uint32_t resume; /* ACCESS: where the fast path goes on; of a call: its site */
     uint32_t access; /* ACCESS: index of the fast access in out->accesses, or IR_NONE */
     IrVal before[REG_COUNT], after[REG_COUNT]; /* values in registers before the op, and with its result */
 } Slow;
@@ -36,12 +37,15 @@ typedef struct Lower {
 
     /* Facts about the block, found by lower_prepare */
     uint32_t *last_use; /* per value: last op that reads it */
-    bool *fused; /* per comparison: computed where its one user branches on it */
+    bool *fused; /* per comparison or address sum: computed by its one user, see lower_prepare */
     uint8_t *eager; /* per flag op: flags to store at once; the others are recomputed where the block is left */
 
     /* Allocation */
     uint8_t *reg; /* per value: Reg or NO_REG */
     uint16_t *spill; /* per value: slot + 1, 0 = none */
+    uint32_t *spilled_at; /* per value: op at which the main path filled its slot */
+    uint32_t *spilled_by; /* per value: slow path that filled it last, 0 = none */
+    uint32_t slow_path, slow_from; /* slow path being written (from 1), and the op it begins at; 0 = main path */
     IrVal held[REG_COUNT]; /* per register: its value or IR_NONE */
     uint32_t pinned; /* registers that the current op needs */
     uint32_t n_spills;
@@ -59,6 +63,8 @@ void lower_prepare(Lower *l);
 bool lower_is_const(const Lower *l, IrVal value, uint64_t *out);
 /** True if the value is a constant that fits a sign-extended 32-bit immediate of an operation `w` wide. */
 bool lower_imm(const Lower *l, IrVal value, bool w, int32_t *out);
+/** If the address is a sum that its access computes: the value it is based on, and the constant; else itself and 0. */
+IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement);
 /** The value in a register, pinned for this op. */
 Reg lower_use(Lower *l, IrVal value);
 /** A register for the result of the current op. */

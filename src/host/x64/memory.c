@@ -40,9 +40,27 @@ static uint32_t goto_site(Lower *l, X64SiteKind kind, int32_t pc_offset, uint32_
     return lower_site(l, (X64Site){.kind = (uint8_t)kind, .pc_offset = pc_offset, .aux = aux, .patch = patch});
 }
 
+/* Looks the target up; falls through if it is not in the table. No value is needed any more: all registers are free. */
+static void jump_to_target(Lower *l, Reg pc) {
+    Reg entry = pc == RAX ? RDX : RAX;
+    asm_mov(l->a, false, entry, pc);
+    asm_shift_imm(l->a, SHIFT_SHR, false, entry, 1);
+    asm_alu_imm(l->a, ALU_AND, false, entry, X64_TARGETS - 1);
+    asm_shift_imm(l->a, SHIFT_SHL, false, entry, 4);
+    asm_alu_load(l->a, ALU_ADD, true, entry, cpu_member(offsetof(Cpu, jit_targets)));
+    asm_alu_load(l->a, ALU_CMP, true, pc, (Mem){entry, NO_REG, offsetof(X64Target, pc)});
+    uint32_t miss = asm_jcc(l->a, CC_NE);
+    asm_jmp_mem(l->a, (Mem){entry, NO_REG, offsetof(X64Target, code)});
+    asm_link(l->a, miss, asm_offset(l->a));
+}
+
 void lower_goto(Lower *l, const IrOp *op) {
     if (op->op == IR_GOTO_IND) {
-        asm_store(l->a, 64, cpu_member(offsetof(Cpu, pc)), lower_use(l, op->a));
+        Reg pc = lower_use(l, op->a);
+        if (!l->slow_mode && op->c == 0) {
+            jump_to_target(l, pc);
+        }
+        asm_store(l->a, 64, cpu_member(offsetof(Cpu, pc)), pc);
         lower_exit(l, goto_site(l, X64_SITE_INDIRECT, 0, op->c, 0));
     } else if (l->slow_mode && op->op == IR_GOTO) {
         lower_exit(l, goto_site(l, X64_SITE_STOP, (int32_t)op->a, op->c, 0));
@@ -52,14 +70,14 @@ void lower_goto(Lower *l, const IrOp *op) {
         asm_link(l->a, not_taken, asm_offset(l->a));
     } else {
         uint32_t jump = op->op == IR_GOTO ? asm_jmp(l->a) : asm_jcc(l->a, lower_condition(l, op->a));
-        add_slow(l, SLOW_GOTO)->sites[0] = jump;
+        add_slow(l, SLOW_GOTO)->site = jump;
     }
 }
 
 static void slow_goto(Lower *l, const Slow *slow) {
     const IrOp *op = &l->ir->ops[slow->op];
     int32_t offset = (int32_t)(op->op == IR_GOTO ? op->a : op->b);
-    lower_exit(l, goto_site(l, X64_SITE_GOTO, offset, op->c, slow->sites[0]));
+    lower_exit(l, goto_site(l, X64_SITE_GOTO, offset, op->c, slow->site));
 }
 
 /* ---- Traps ---- */
@@ -89,7 +107,7 @@ void lower_trap(Lower *l, const IrOp *op) {
 void lower_trap_if(Lower *l, const IrOp *op) {
     uint32_t jump = asm_jcc(l->a, lower_condition(l, op->a));
     Slow *slow = add_slow(l, SLOW_TRAP_IF);
-    slow->sites[0] = jump;
+    slow->site = jump;
 }
 
 /* ---- Accesses ---- */
@@ -98,10 +116,25 @@ static uint32_t access_site(Lower *l, const IrOp *op) {
     return lower_site(l, (X64Site){.kind = X64_SITE_ACCESS, .type = op->type, .number = op->n, .fault = op->c});
 }
 
+static void store_address(Lower *l, IrVal address) {
+    int32_t displacement = 0;
+    IrVal base = lower_address_base(l, address, &displacement);
+    if (base == address) {
+        store_value(l, offsetof(Cpu, jit_addr), address);
+        return;
+    }
+    asm_lea(l->a, false, RCX, (Mem){lower_use(l, base), NO_REG, displacement});
+    asm_store(l->a, 64, cpu_member(offsetof(Cpu, jit_addr)), RCX);
+}
+
 /* Calls the engine for this access; ecx has its answer. */
 static void call_engine(Lower *l, const IrOp *op, uint32_t site) {
     uint32_t thunk = op->op == IR_LOAD ? l->thunks->load : op->op == IR_STORE ? l->thunks->store : l->thunks->call;
-    store_value(l, offsetof(Cpu, jit_addr), op->a);
+    if (op->op == IR_CALL) {
+        store_value(l, offsetof(Cpu, jit_addr), op->a);
+    } else {
+        store_address(l, op->a);
+    }
     if (op->op != IR_LOAD) {
         store_value(l, offsetof(Cpu, jit_value), op->b);
     }
@@ -113,7 +146,8 @@ static void call_engine(Lower *l, const IrOp *op, uint32_t site) {
 
 static void take_result(Lower *l, const IrOp *op) {
     if (ir_op_info[op->op].result && l->last_use[l->at] > l->at) {
-        asm_load(l->a, 64, false, true, lower_define(l, l->at), cpu_member(offsetof(Cpu, jit_value)));
+        Reg dst = l->reg[l->at] != NO_REG ? (Reg)l->reg[l->at] : lower_define(l, l->at);
+        asm_load(l->a, 64, false, true, dst, cpu_member(offsetof(Cpu, jit_value)));
     }
 }
 
@@ -136,8 +170,33 @@ static void access_in_slow_mode(Lower *l, const IrOp *op) {
     take_result(l, op);
 }
 
-static void emit_fast(Lower *l, const IrOp *op, Reg addr, Reg data) {
-    Mem at = {R15, addr, 0};
+/* Jumps if base + displacement is not a multiple of `bytes`; returns the jump. */
+static uint32_t test_alignment(Lower *l, Reg base, int32_t displacement, unsigned bytes) {
+    if (displacement % (int32_t)bytes) {
+        asm_lea(l->a, false, RCX, (Mem){base, NO_REG, displacement});
+        base = RCX;
+    }
+    asm_test_imm8(l->a, base, (uint8_t)(bytes - 1));
+    return asm_jcc(l->a, CC_NE);
+}
+
+/* Where the access goes: a constant, or base plus small displacement, is folded. A sum that wraps around 2^32 hits the
+ * guard on either side of the window and takes the slow path, which computes it properly. `low` gets the register that
+ * holds the address's low bits as far as alignment is concerned, NO_REG if it is known to be aligned. */
+static Mem fast_address(Lower *l, const IrOp *op, Reg *low) {
+    uint64_t constant;
+    unsigned bytes = access_bits(op) / 8;
+    if (lower_is_const(l, op->a, &constant) && constant <= INT32_MAX && constant % bytes == 0) {
+        *low = NO_REG;
+        return (Mem){R15, NO_REG, (int32_t)constant};
+    }
+    int32_t displacement = 0;
+    IrVal base = lower_address_base(l, op->a, &displacement);
+    *low = lower_use(l, base);
+    return (Mem){R15, *low, displacement};
+}
+
+static void emit_fast(Lower *l, const IrOp *op, Mem at, Reg data) {
     if (op->op == IR_LOAD) {
         asm_load(l->a, access_bits(op), op->n & IR_MEM_SIGNED, op->type == IR_I64, data, at);
     } else {
@@ -146,23 +205,23 @@ static void emit_fast(Lower *l, const IrOp *op, Reg addr, Reg data) {
 }
 
 static void access_fast(Lower *l, const IrOp *op) {
-    Reg addr = lower_use(l, op->a), data = NO_REG;
+    Reg low, data = NO_REG;
+    Mem at = fast_address(l, op, &low);
+    unsigned bytes = access_bits(op) / 8;
     if (op->op == IR_STORE) {
         data = lower_use(l, op->b);
-    }
-    Slow *slow = add_slow(l, SLOW_ACCESS);
-    if (op->n & IR_MEM_ALIGNED && access_bits(op) > 8) {
-        asm_test_imm8(l->a, addr, (uint8_t)(access_bits(op) / 8 - 1));
-        slow->sites[0] = asm_jcc(l->a, CC_NE);
     }
     if (op->op == IR_LOAD) {
         data = lower_define(l, l->at);
     }
-    slow = &l->slow.data[l->slow.len - 1];
+    Slow *slow = add_slow(l, SLOW_ACCESS);
+    if (op->n & IR_MEM_ALIGNED && bytes > 1 && low != NO_REG) {
+        slow->site = test_alignment(l, low, at.disp, bytes);
+    }
     slow->access = (uint32_t)l->out->accesses.len;
     X64Access access = {.at = asm_offset(l->a)};
     vec_push(&l->out->accesses, access);
-    emit_fast(l, op, addr, data);
+    emit_fast(l, op, at, data);
     uint32_t length = asm_offset(l->a) - access.at;
     asm_nop(l->a, length < X64_ACCESS_BYTES ? X64_ACCESS_BYTES - length : 0);
     slow->resume = asm_offset(l->a);
@@ -171,14 +230,12 @@ static void access_fast(Lower *l, const IrOp *op) {
 
 /* A helper is called in line; only its unusual answers go out of line. */
 static void access_call(Lower *l, const IrOp *op) {
-    Slow *slow = add_slow(l, SLOW_ACCESS);
     uint32_t site = access_site(l, op);
     call_engine(l, op, site);
-    uint32_t jump = asm_jcc(l->a, CC_NE);
-    take_result(l, op);
-    slow = &l->slow.data[l->slow.len - 1];
-    slow->sites[1] = jump;
+    Slow *slow = add_slow(l, SLOW_ACCESS);
+    slow->site = asm_jcc(l->a, CC_NE);
     slow->resume = site;
+    take_result(l, op);
     memcpy(slow->after, l->held, sizeof slow->after);
 }
 
@@ -186,7 +243,8 @@ void lower_access(Lower *l, const IrOp *op) {
     l->sum = IR_NONE;
     if (l->slow_mode) {
         access_in_slow_mode(l, op);
-    } else if (op->op == IR_CALL || op->n & IR_MEM_BIG) {
+    } else if (op->op == IR_CALL || op->n & (IR_MEM_BIG | IR_MEM_UNPRIV) ||
+               ir_result_type(&l->ir->ops[op->a]) == IR_I64) {
         access_call(l, op);
     } else {
         access_fast(l, op);
@@ -232,10 +290,8 @@ static void slow_access(Lower *l, const Slow *slow) {
     const IrOp *op = &l->ir->ops[slow->op];
     uint32_t unusual;
     l->at = slow->op;
-    for (unsigned i = 0; i < 2; i++) {
-        if (slow->sites[i]) {
-            asm_link(l->a, slow->sites[i], asm_offset(l->a));
-        }
+    if (slow->site) {
+        asm_link(l->a, slow->site, asm_offset(l->a));
     }
     uint32_t site = slow->resume;
     if (slow->access != IR_NONE) {
@@ -256,15 +312,17 @@ static void slow_access(Lower *l, const Slow *slow) {
 void lower_slow_paths(Lower *l) {
     for (size_t i = 0; i < l->slow.len; i++) {
         Slow slow = l->slow.data[i];
+        l->slow_path = (uint32_t)i + 1;
+        l->slow_from = slow.op;
         lower_restore(l, slow.before);
         l->at = slow.op;
         switch (slow.kind) {
         case SLOW_GOTO:
-            asm_link(l->a, slow.sites[0], asm_offset(l->a));
+            asm_link(l->a, slow.site, asm_offset(l->a));
             slow_goto(l, &slow);
             break;
         case SLOW_TRAP_IF:
-            asm_link(l->a, slow.sites[0], asm_offset(l->a));
+            asm_link(l->a, slow.site, asm_offset(l->a));
             trap_exit(l, &l->ir->ops[slow.op]);
             break;
         case SLOW_ACCESS:

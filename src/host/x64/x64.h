@@ -37,6 +37,18 @@ typedef struct X64Access {
     uint32_t at, slow; /* code offsets */
 } X64Access;
 
+/** Where indirect branches go whose target has code: indexed by bits of the address. cpu->jit_targets points to the
+ * table; only targets with aux 0 are in it. */
+typedef struct X64Target {
+    uint64_t pc; /* UINT64_MAX: empty */
+    uint64_t code; /* host address */
+} X64Target;
+enum { X64_TARGETS = 4096 };
+
+static inline uint32_t x64_target_index(uint64_t pc) {
+    return (uint32_t)(pc >> 1) & (X64_TARGETS - 1);
+}
+
 enum { X64_ACCESS_BYTES = 5 /* room that every fast access takes: that of a jump */ };
 
 /** Code offsets of the fixed pieces. */

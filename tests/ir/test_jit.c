@@ -1,0 +1,98 @@
+/* Host code against the reference interpreter: random blocks, the same start, everything that can be seen compared.
+ * No address is plain memory here, so every access takes the road of a fault: signal, patch, slow path, and the fast
+ * sites of later runs are jumps already.
+ *
+ * A failure prints the seed and the block; `test_jit SEED` runs that block alone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "bus/mem.h"
+#include "exec/jit.h"
+#include "../unit/ir_gen.h"
+
+enum { BLOCKS = 20000, RUNS_PER_BLOCK = 4, ARENA_KEEP_BYTES = 1 << 20 };
+
+typedef struct Suite {
+    Arena arena;
+    Gen gen;
+    MemMap map; /* empty */
+    Jit *jit;
+    uint64_t only; /* one seed, or 0 for all */
+    uint64_t compiled, refused;
+} Suite;
+
+static void start(Suite *s, Rig *rig, const IrBlock *block, uint64_t seed) {
+    Rng rng;
+    rng_seed(&rng, ~seed);
+    rig_init(rig, seed, 5000 + rng_below(&rng, 5000), (int64_t)(block->n_insns + rng_below(&rng, 3)));
+    rig->cpu.map = &s->map;
+    unsigned *at[] = {&rig->fault_at, &rig->leave_at, &rig->shorten_at};
+    for (unsigned i = 0; i < ARRAY_LEN(at); i++) {
+        *at[i] = rng_below(&rng, 3) ? 0 : 1 + (unsigned)rng_below(&rng, 6);
+    }
+}
+
+static void check_block(Suite *s, uint64_t seed) {
+    bool full = false;
+    IrBlock ir = gen_block(&s->gen, &s->arena, seed);
+    ir_finish(&ir, &s->arena);
+    CacheBlock *block = ARENA_NEW(&s->arena, CacheBlock);
+    block->ir = ir;
+    if (!jit_compile(s->jit, block, rig_isa.flags_slot, &full)) {
+        s->refused++;
+        assert_false(full);
+        return;
+    }
+    s->compiled++;
+    for (uint64_t run = 0; run < RUNS_PER_BLOCK; run++) {
+        uint64_t start_seed = seed * RUNS_PER_BLOCK + run;
+        Rig want, got;
+        start(s, &want, &ir, start_seed);
+        start(s, &got, &ir, start_seed);
+        IrExit expected = ir_interp(&want.cpu, &ir), exit = jit_run(s->jit, &got.cpu, block);
+        const char *what = expected == exit ? rig_difference(&want, &got) : "exit";
+        if (what) {
+            fputs(ir_print(&ir, &s->arena), stdout);
+
+            fail_msg("seed %llu, run %llu: %s differs", (unsigned long long)seed, (unsigned long long)run, what);
+        }
+    }
+}
+
+static void random_blocks_do_what_the_interpreter_does(void **state) {
+    Suite *s = *state;
+    s->jit = jit_new(); /* here: cmocka has its own handler for SIGSEGV, ours must come after it */
+    assert_non_null(s->jit);
+    for (uint64_t seed = s->only ? s->only : 1; seed <= (s->only ? s->only : BLOCKS); seed++) {
+        check_block(s, seed);
+        if (s->arena.total > ARENA_KEEP_BYTES) {
+            jit_flush(s->jit);
+            arena_reset(&s->arena);
+        }
+    }
+    print_message("%llu blocks compiled, %llu refused\n", (unsigned long long)s->compiled,
+                  (unsigned long long)s->refused);
+    assert_true(s->refused * 100 <= s->compiled);
+}
+
+int main(int argc, char **argv) {
+    Suite *suite = mem_alloc(sizeof *suite);
+    suite->only = argc > 1 ? strtoull(argv[1], NULL, 0) : 0;
+    if (!mem_fast_enable(&suite->map)) {
+        print_error("the host has no room for an address space\n");
+        return 1;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(random_blocks_do_what_the_interpreter_does, suite),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    jit_free(suite->jit);
+    mem_map_free(&suite->map);
+    arena_free(&suite->arena);
+    mem_free(suite);
+    return failed;
+}
