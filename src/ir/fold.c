@@ -1,7 +1,8 @@
 /* Forward pass: rewrites a block op by op into a new array. It
  *   - forwards a PUT (or an earlier GET) of a slot to later GETs,
  *   - folds constants and algebraic identities,
- *   - replaces conditions by comparisons of what the flags were computed from (the flag recipes).
+ *   - replaces conditions by comparisons of what the flags were computed from (the flag recipes),
+ *   - makes short parts that may be skipped unconditional, with choices instead of a branch.
  * Values and recipes made under a SKIP are forgotten at its LABEL, since that part may not have run. */
 #include <string.h>
 
@@ -22,7 +23,9 @@ typedef struct Fold {
     IrOp *ops; /* the new array */
     uint32_t n_ops, cap;
     IrVal *new_of; /* per old op: its value in the new array */
+    const IrOp *old_ops;
     uint32_t *label_of; /* per old op: new index of the SKIP that jumps to this LABEL */
+    IrVal chooser; /* condition of the part that is being made unconditional, or IR_NONE */
     KnownSlot slots[SLOTS_MAX];
     uint32_t n_slots;
     uint32_t recipe[4]; /* per N Z C V: new index of the flag op that holds, or IR_NONE */
@@ -281,11 +284,43 @@ static void fold_get(Fold *f, IrOp op, uint32_t old) {
     f->new_of[old] = known;
 }
 
+/* ---- Short parts that may be skipped ---- */
+
+/* True if the part behind the SKIP at `skip` only computes and puts, and is short: then it runs always, and its PUTs
+ * choose between the new value and the old one, which costs less than a branch. */
+static bool may_always_run(const Fold *f, uint32_t skip) {
+    enum { OPS_MAX = 12 };
+    uint32_t label = f->old_ops[skip].b;
+    for (uint32_t i = skip + 1; i < label; i++) {
+        uint8_t op = f->old_ops[i].op;
+        if (!(ir_op_info[op].traits & IR_TRAIT_PURE) && op != IR_GET && op != IR_PUT && op != IR_COND) {
+            return false;
+        }
+    }
+    return label - skip <= OPS_MAX;
+}
+
+/* The value to put into a slot: under a chooser, what is there already if the part should have been skipped. */
+static IrVal chosen(Fold *f, IrOp put) {
+    if (f->chooser == IR_NONE) {
+        return put.b;
+    }
+    IrVal before = slots_find(f, put.a, put.type);
+    if (before == IR_NONE) {
+        before = append(f, (IrOp){.op = IR_GET, .type = put.type, .a = put.a});
+        slots_learn(f, put.a, put.type, before, before);
+    }
+    return fold_pure(f, (IrOp){.op = IR_SELECT, .type = put.type, .a = f->chooser, .b = put.b, .c = before});
+}
+
 static void fold_effect(Fold *f, IrOp op, uint32_t old) {
     uint64_t k;
     unsigned mask;
     if (op.op == IR_TRAP_IF && const_of(f, op.a, &k) && k == 0) {
         return;
+    }
+    if (op.op == IR_PUT) {
+        op.b = chosen(f, op);
     }
     uint32_t index = append(f, op);
     f->new_of[old] = index;
@@ -309,9 +344,17 @@ static void fold_op(Fold *f, IrOp op, uint32_t old) {
         break;
     }
     case IR_SKIP:
-        f->label_of[op.b] = append(f, op);
+        if (may_always_run(f, old)) {
+            f->chooser = op.a;
+        } else {
+            f->label_of[op.b] = append(f, op);
+        }
         break;
     case IR_LABEL: {
+        if (f->chooser != IR_NONE) {
+            f->chooser = IR_NONE; /* these parts do not nest */
+            break;
+        }
         uint32_t skip = f->label_of[old], label = append(f, op); /* first: it may move the array */
         f->ops[skip].b = label;
         forget_since(f, skip);
@@ -327,7 +370,7 @@ static void fold_op(Fold *f, IrOp op, uint32_t old) {
 }
 
 void ir_pass_fold(IrBlock *block, Arena *arena) {
-    Fold f = {.arena = arena, .cap = block->n_ops + block->n_ops / 2 + 16};
+    Fold f = {.arena = arena, .cap = block->n_ops + block->n_ops / 2 + 16, .old_ops = block->ops, .chooser = IR_NONE};
     f.ops = ARENA_ARRAY(arena, IrOp, f.cap);
     f.new_of = ARENA_ARRAY(arena, IrVal, block->n_ops);
     f.label_of = ARENA_ARRAY(arena, uint32_t, block->n_ops);
