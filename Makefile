@@ -5,9 +5,12 @@ ASAN ?= build-asan
 FUZZ ?= build-fuzz
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+COUNT ?= 100000
+SEED ?= 1
+ENGINE ?= interp
 SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 
-.PHONY: build run test bench asan fuzz tidy format install clean
+.PHONY: build run test bench asan fuzz fuzz-arm tidy format install clean
 
 build:
 	@tools/install-deps build
@@ -27,7 +30,7 @@ test:
 	@tools/run-tests $(BUILD) $(ASAN)
 
 bench: build
-	@tools/install-deps test
+	@tools/install-deps run test
 	@tools/bench
 
 asan:
@@ -40,6 +43,13 @@ fuzz:
 	@test -f $(FUZZ)/build.ninja || CC=clang meson setup $(SANITIZE) -Dtests=enabled -Dfuzz=true $(FUZZ)
 	@meson configure $(FUZZ) -Dfuzz_seconds=$(FUZZ_SECONDS)
 	@meson test -C $(FUZZ) --suite fuzz --print-errorlogs
+
+# Differential test against QEMU: COUNT sequences; SHOW=v7m:INDEX prints and minimises one.
+fuzz-arm:
+	@tools/install-deps build test
+	@test -f $(BUILD)/build.ninja || meson setup --prefix=$(PREFIX) $(BUILD)
+	@ninja -C $(BUILD) liborrery.a
+	@tests/fuzz/arm_diff.py $(BUILD) --count $(COUNT) --seed $(SEED) --engine $(ENGINE) $(if $(SHOW),--show $(SHOW))
 
 tidy:
 	@tools/tidy

@@ -12,6 +12,8 @@ typedef struct EmbeddedFile {
 
 /** orr_boards_count files, sorted by name (strcmp), no two of the same name. */
 extern const EmbeddedFile orr_boards[];
+/** The first line of each one's head comment, or an empty text. */
+extern const char *const orr_board_summaries[];
 extern const size_t orr_boards_count;
 
 #endif

@@ -107,16 +107,25 @@ static bool find_file(const Loader *loader, const char *from, const char *path, 
 
 /* ---- Loading ---------------------------------------------------------------------------------------------------- */
 
-static bool fail_not_found(const Loader *loader, const ReplPos *pos, const char *path) {
+/* The built-in board with the name most like the last part of a path, or NULL. */
+static const char *nearest_board(const Loader *loader, const char *path) {
     const ReplSearch *search = loader->search;
-    const char *slash = strrchr(path, '/'), *near = NULL;
-    if (search && search->n_boards) {
-        const char **names = ARENA_ARRAY(loader->arena, const char *, search->n_boards);
-        for (size_t i = 0; i < search->n_boards; i++) {
-            names[i] = search->boards[i].name;
-        }
-        near = text_nearest(slash ? slash + 1 : path, names, search->n_boards);
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    if (!search || !search->n_boards) {
+        return NULL;
     }
+    const char **names = ARENA_ARRAY(loader->arena, const char *, search->n_boards);
+    for (size_t i = 0; i < search->n_boards; i++) {
+        names[i] = search->boards[i].name;
+        if (strncmp(names[i], name, strlen(name)) == 0) {
+            return names[i];
+        }
+    }
+    return text_nearest(name, names, search->n_boards);
+}
+
+static bool fail_not_found(const Loader *loader, const ReplPos *pos, const char *path) {
+    const char *near = nearest_board(loader, path);
     char hint[128] = "";
     if (near) {
         snprintf(hint, sizeof hint, "; the nearest built-in board is '%s'", near);
@@ -256,7 +265,9 @@ ReplFile *repl_load_board(Arena *arena, const char *name, const ReplSearch *sear
     Loader loader = {.arena = arena, .search = search, .err = err};
     Found found = {.board = find_board(search, name)};
     if (!found.board) {
-        fail_not_found(&loader, NULL, name);
+        const char *near = nearest_board(&loader, name);
+        err_set(err, "no machine '%.64s'%s%s%s (orrery list machines)", name, near ? "; did you mean '" : "",
+                near ? near : "", near ? "'?" : "");
         return NULL;
     }
     found.path = arena_printf(arena, EMBEDDED_DIR "%s.repl", found.board->name);

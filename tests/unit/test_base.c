@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "base/field.h"
 #include "base/map.h"
 #include "base/rng.h"
@@ -255,6 +256,62 @@ static void errors_are_located(void **state) {
     assert_false(err_set(NULL, "nobody listens"));
 }
 
+typedef struct Bounded {
+    uint8_t free_byte, flag;
+    uint32_t index;
+    uint16_t levels[3];
+} Bounded;
+
+static void fields_have_bounds(void **state) {
+    (void)state;
+    static const Field fields[] = {
+        FIELD(Bounded, free_byte, 0, "any"),
+        FIELD_MAX(Bounded, flag, 0, 1, "0 or 1"),
+        FIELD_MAX(Bounded, index, 0, 0x1234, "below 0x1235"),
+        {.name = "levels", .offset = offsetof(Bounded, levels), .size = 2, .count = 3, .max = 9},
+    };
+    Bounded object = {255, 1, 0x1234, {9, 0, 9}};
+    uint8_t bytes[12];
+    assert_int_equal(field_bytes(fields, ARRAY_LEN(fields)), sizeof bytes);
+    field_save(fields, ARRAY_LEN(fields), &object, bytes);
+    assert_null(field_check(fields, ARRAY_LEN(fields), bytes));
+    static const struct {
+        unsigned at;
+        uint8_t value;
+        unsigned field;
+    } bad[] = {{1, 2, 1}, {2, 0x35, 2}, {5, 1, 2}, {10, 10, 3}, {7, 1, 3}};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        uint8_t was = bytes[bad[i].at];
+        bytes[bad[i].at] = bad[i].value;
+        assert_ptr_equal(field_check(fields, ARRAY_LEN(fields), bytes), &fields[bad[i].field]);
+        bytes[bad[i].at] = was;
+    }
+}
+
+static void bytes_come_back(void **state) {
+    (void)state;
+    ByteVec out = {0};
+    bytes_put_u8(&out, 0x12);
+    bytes_put_u32(&out, 0x3456789a);
+    bytes_put(&out, "text", 4);
+    bytes_put(&out, NULL, 0);
+    bytes_put_u64(&out, UINT64_C(0x1122334455667788));
+    static const uint8_t expected[] = {0x12, 0x9a, 0x78, 0x56, 0x34, 't',  'e',  'x', 't',
+                                       0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11};
+    assert_int_equal(out.len, sizeof expected);
+    assert_memory_equal(out.data, expected, sizeof expected);
+    ByteReader in = {out.data, out.len, false};
+    assert_int_equal(bytes_take_u8(&in), 0x12);
+    assert_int_equal(bytes_take_u32(&in), 0x3456789a);
+    assert_memory_equal(bytes_take(&in, 4), "text", 4);
+    ByteReader more = in;
+    assert_true(bytes_take_u64(&in) == UINT64_C(0x1122334455667788) && in.left == 0 && !in.failed);
+    assert_non_null(bytes_take(&in, 0));
+    assert_true(bytes_take_u8(&in) == 0 && in.failed && !bytes_take(&in, 0));
+    assert_true(!bytes_take(&more, UINT64_MAX) && bytes_take_u64(&more) == 0 && more.failed);
+    vec_free(&out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
@@ -266,6 +323,8 @@ int main(void) {
         cmocka_unit_test(file_contents_and_errors),
         cmocka_unit_test(vec_grows),
         cmocka_unit_test(fields_reset_save_load_hash),
+        cmocka_unit_test(fields_have_bounds),
+        cmocka_unit_test(bytes_come_back),
         cmocka_unit_test(hash_numbers_are_little_endian),
         cmocka_unit_test(errors_are_located),
     };

@@ -468,6 +468,78 @@ static void uart_queue_loses_nothing(void **state) {
     assert_int_equal(seen, 0x0203);
 }
 
+static bool state_load(Bench *bench, const ByteVec *bytes, size_t len, bool apply, Err *err) {
+    StateReader in = {.in = {bytes->data, len, false}, .apply = apply, .earliest_ns = 50, .sequence = 1000, .err = err};
+    if (apply) {
+        event_cancel_all(&bench->fake.board.events);
+    }
+    return device_load(bench->dev, &in) && in.in.left == 0;
+}
+
+/* Everything that a device has: fields, registers with shared storage, outputs, events, bytes that wait. */
+static void state_fill(Bench *bench) {
+    Model *model = bench->model;
+    device_reg_write(bench->dev, 0, 4, 0x12345678);
+    device_reg_write(bench->dev, 0x10, 4, 0x5a);
+    device_reg_write(bench->dev, 0x28, 4, 0x77777777);
+    model->state_field = 0x1234;
+    model->kept_field = 9;
+    line_set(&model->pins[1], true);
+    device_event_at(bench->dev, &model->tick, 5000);
+    model->ready = true;
+    uart_input(&model->port, (const uint8_t *)"some bytes", 10);
+}
+
+static void state_comes_back(void **state) {
+    Bench *bench = *state;
+    state_fill(bench);
+    fake_run_to(&bench->fake, 3 * FRAME_NS); /* the queue does not begin at its start */
+    uint64_t hash = fake_device_hash(bench->dev);
+    ByteVec bytes = {0}, again = {0};
+    device_save(bench->dev, &bytes);
+    unsigned received = bench->model->n_received;
+    device_reset(bench->dev, true);
+    bench->model->n_received = received; /* no state of the table */
+    bench->model->port.queue_len = 0;
+    assert_true(fake_device_hash(bench->dev) != hash);
+    uint64_t reset = fake_device_hash(bench->dev);
+    Err err = {""};
+    assert_true(state_load(bench, &bytes, bytes.len, false, &err));
+    assert_true(fake_device_hash(bench->dev) == reset);
+    assert_true(state_load(bench, &bytes, bytes.len, true, &err));
+    assert_true(fake_device_hash(bench->dev) == hash);
+    device_save(bench->dev, &again);
+    assert_int_equal(again.len, bytes.len);
+    assert_memory_equal(again.data, bytes.data, bytes.len);
+    fake_run_to(&bench->fake, 20 * FRAME_NS);
+    assert_int_equal(bench->model->ticks, 1);
+    assert_int_equal(bench->model->n_received, 10);
+    assert_memory_equal(bench->model->received, "some bytes", 10);
+    vec_free(&bytes);
+    vec_free(&again);
+}
+
+static void bad_state_is_refused(void **state) {
+    Bench *bench = *state;
+    state_fill(bench);
+    ByteVec bytes = {0};
+    device_save(bench->dev, &bytes);
+    uint64_t hash = fake_device_hash(bench->dev);
+    Err err = {""};
+    for (size_t len = 0; len < bytes.len; len++) {
+        assert_false(state_load(bench, &bytes, len, false, &err));
+        assert_memory_equal(err.text, "model0: ", 8);
+    }
+    device_event_at(bench->dev, &bench->model->tick, 49);
+    bytes.len = 0;
+    device_save(bench->dev, &bytes);
+    assert_false(state_load(bench, &bytes, bytes.len, false, &err));
+    assert_string_equal(err.text, "model0: an event in the past");
+    device_event_at(bench->dev, &bench->model->tick, 5000);
+    assert_true(fake_device_hash(bench->dev) == hash);
+    vec_free(&bytes);
+}
+
 static void buses_check_what_is_attached(void **state) {
     Bench *bench = *state;
     static const DeviceType plain = {.name = "plain", .struct_size = sizeof(Device)};
@@ -513,6 +585,8 @@ int main(void) {
         BENCH_TEST(lines_tell_changes),
         BENCH_TEST(uart_bytes_come_at_line_speed),
         BENCH_TEST(uart_queue_loses_nothing),
+        BENCH_TEST(state_comes_back),
+        BENCH_TEST(bad_state_is_refused),
         BENCH_TEST(buses_check_what_is_attached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

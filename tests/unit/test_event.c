@@ -175,11 +175,33 @@ static void events_armed_while_running_fire_too(void **state) {
     event_queue_free(&queue);
 }
 
+static void restored_events_keep_their_order(void **state) {
+    (void)state;
+    Bench bench;
+    bench_init(&bench);
+    event_at(&bench.queue, &bench.probes[9].event, 5);
+    event_cancel_all(&bench.queue);
+    assert_false(event_armed(&bench.probes[9].event));
+    assert_true(event_next_ns(&bench.queue) == TIME_NEVER);
+    bench.queue.sequence = 100;
+    event_restore(&bench.queue, &bench.probes[0].event, 10, 7);
+    event_restore(&bench.queue, &bench.probes[1].event, 10, 3);
+    event_restore(&bench.queue, &bench.probes[2].event, 9, 99);
+    event_restore(&bench.queue, &bench.probes[3].event, 10, 5);
+    event_at(&bench.queue, &bench.probes[4].event, 10);
+    event_run(&bench.queue, 10);
+    static const unsigned expected[] = {2, 1, 3, 0, 4};
+    assert_int_equal(bench.n_fired, ARRAY_LEN(expected));
+    assert_memory_equal(bench.fired, expected, sizeof expected);
+    event_queue_free(&bench.queue);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(queue_agrees_with_a_list),
         cmocka_unit_test(ties_go_by_priority_then_order),
         cmocka_unit_test(first_event_moving_forward_is_told),
+        cmocka_unit_test(restored_events_keep_their_order),
         cmocka_unit_test(events_armed_while_running_fire_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

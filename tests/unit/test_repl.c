@@ -542,8 +542,7 @@ static void test_boards(void **state) {
     Err err = {""};
     assert_non_null(repl_load_board(&arena, "mps2", &search, &err));
     assert_null(repl_load_board(&arena, "mps3", &search, &err));
-    assert_string_equal(err.text, "expected a platform file, but 'mps3' is neither in the search path nor built in; "
-                                  "the nearest built-in board is 'mps2'");
+    assert_string_equal(err.text, "no machine 'mps3'; did you mean 'mps2'? (orrery list machines)");
     /* What lies in the working directory must not change a board. */
     assert_null(repl_load_board(&arena, "microbit", &search, &err));
     assert_string_equal(err.text, "<built-in>/microbit.repl:2:1: expected a platform file, but 'none.repl' is neither "

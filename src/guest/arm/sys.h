@@ -157,7 +157,7 @@ void arm_exception_entry(Cpu *cpu, uint32_t pc, uint32_t aux);
 /** EXC_RETURN written to the PC in handler mode. */
 void arm_exception_return(Cpu *cpu, uint32_t exc_return);
 bool arm_interrupt(Cpu *cpu);
-void arm_lockup(Cpu *cpu);
+void arm_lockup(Cpu *cpu, const char *why);
 /** XPSR with ITSTATE and T of `aux`. */
 uint32_t arm_xpsr(const ArmState *s, uint32_t aux);
 /** ITSTATE after the instruction at `aux`. */

@@ -13,42 +13,48 @@ enum { ELF_MACHINE_ARM = 40 };
 #define VTOR_V7 UINT32_C(0xffffff80)
 #define VTOR_V6 UINT32_C(0xffffff00)
 
-static const ArmModel arm_models[] = {
-    {"cortex-m0", 0, {.cpuid = 0x410cc200, .lines = 32, .priority_mask = 0xc0}},
-    {"cortex-m0+", 0, {.cpuid = 0x410cc601, .lines = 32, .priority_mask = 0xc0, .mpu_regions = 8,
-                       .vtor_mask = VTOR_V6, .unprivileged = 1}},
-    {"cortex-m0plus", 0, {.cpuid = 0x410cc601, .lines = 32, .priority_mask = 0xc0, .mpu_regions = 8,
-                          .vtor_mask = VTOR_V6, .unprivileged = 1}},
-    {"cortex-m1", 0, {.cpuid = 0x411cc210, .lines = 32, .priority_mask = 0xc0}},
-    {"cortex-m3", ARM_FEATURE_V7M, {.cpuid = 0x412fc231, .v7m = 1, .lines = 240, .priority_mask = 0xff,
-                                    .mpu_regions = ARM_MPU_REGIONS, .vtor_mask = VTOR_V7, .unprivileged = 1}},
-};
+/* X(name, summary, features, ...what the core was built with) */
+#define ARM_MODELS(X)                                                                                                  \
+    X("cortex-m0", "ARMv6-M", 0, .cpuid = 0x410cc200, .lines = 32, .priority_mask = 0xc0)                              \
+    X("cortex-m0+", "ARMv6-M with MPU", 0, .cpuid = 0x410cc601, .lines = 32, .priority_mask = 0xc0, .mpu_regions = 8,  \
+      .vtor_mask = VTOR_V6, .unprivileged = 1)                                                                         \
+    X("cortex-m0plus", "the same", 0, .cpuid = 0x410cc601, .lines = 32, .priority_mask = 0xc0, .mpu_regions = 8,       \
+      .vtor_mask = VTOR_V6, .unprivileged = 1)                                                                         \
+    X("cortex-m1", "ARMv6-M", 0, .cpuid = 0x411cc210, .lines = 32, .priority_mask = 0xc0)                              \
+    X("cortex-m3", "ARMv7-M", ARM_FEATURE_V7M, .cpuid = 0x412fc231, .v7m = 1, .lines = 240, .priority_mask = 0xff,     \
+      .mpu_regions = ARM_MPU_REGIONS, .vtor_mask = VTOR_V7, .unprivileged = 1)
+
+#define AS_MODEL(model_name, text, feature_bits, ...)                                                                  \
+    {.name = (model_name), .features = (feature_bits), .config = {__VA_ARGS__}},
+#define AS_LISTED(model_name, text, feature_bits, ...) {.name = (model_name), .summary = (text)},
+static const ArmModel arm_models[] = {ARM_MODELS(AS_MODEL)};
+static const DeviceModel listed_models[] = {ARM_MODELS(AS_LISTED){NULL, NULL}};
 
 /* ---- State ------------------------------------------------------------------------------------------------------ */
 
 static const Field arm_fields[] = {
     FIELD_ARRAY(ArmState, r, 0, "r0 to r14, r13 being the stack pointer in use; r15 is scratch"),
-    FIELD(ArmState, n, 0, "APSR.N"),
-    FIELD(ArmState, z, 0, "APSR.Z"),
-    FIELD(ArmState, c, 0, "APSR.C"),
-    FIELD(ArmState, v, 0, "APSR.V"),
-    FIELD(ArmState, q, 0, "APSR.Q"),
+    FIELD_MAX(ArmState, n, 0, 1, "APSR.N"),
+    FIELD_MAX(ArmState, z, 0, 1, "APSR.Z"),
+    FIELD_MAX(ArmState, c, 0, 1, "APSR.C"),
+    FIELD_MAX(ArmState, v, 0, 1, "APSR.V"),
+    FIELD_MAX(ArmState, q, 0, 1, "APSR.Q"),
     FIELD(ArmState, sp_other, 0, "the banked stack pointer that is not in use"),
     FIELD(ArmState, exclusive_addr, 0, "local monitor: tagged address"),
-    FIELD(ArmState, exclusive_size, 0, "local monitor: tagged bytes, 0 = open"),
-    FIELD(ArmState, ipsr, 0, "exception number, 0 in thread mode"),
-    FIELD(ArmState, primask, 0, "PRIMASK"),
-    FIELD(ArmState, faultmask, 0, "FAULTMASK"),
-    FIELD(ArmState, basepri, 0, "BASEPRI"),
-    FIELD(ArmState, control, 0, "CONTROL"),
-    FIELD(ArmState, event, 0, "event register of WFE"),
-    FIELD(ArmState, div_0_trp, 0, "copy of CCR.DIV_0_TRP"),
+    FIELD_MAX(ArmState, exclusive_size, 0, 8, "local monitor: tagged bytes, 0 = open"),
+    FIELD_MAX(ArmState, ipsr, 0, ARM_EXCEPTIONS - 1, "exception number, 0 in thread mode"),
+    FIELD_MAX(ArmState, primask, 0, 1, "PRIMASK"),
+    FIELD_MAX(ArmState, faultmask, 0, 1, "FAULTMASK"),
+    FIELD_MAX(ArmState, basepri, 0, 255, "BASEPRI"),
+    FIELD_MAX(ArmState, control, 0, ARM_CONTROL_NPRIV | ARM_CONTROL_SPSEL, "CONTROL"),
+    FIELD_MAX(ArmState, event, 0, 1, "event register of WFE"),
+    FIELD_MAX(ArmState, div_0_trp, 0, 1, "copy of CCR.DIV_0_TRP"),
     FIELD_ARRAY(ArmState, pending, 0, "pending exceptions"),
     FIELD_ARRAY(ArmState, active, 0, "active exceptions"),
     FIELD_ARRAY(ArmState, enabled, 0, "enabled exceptions"),
     FIELD_ARRAY(ArmState, line, 0, "levels of the interrupt inputs"),
     FIELD_ARRAY(ArmState, priority, 0, "priorities"),
-    FIELD(ArmState, prigroup, 0, "AIRCR.PRIGROUP"),
+    FIELD_MAX(ArmState, prigroup, 0, 7, "AIRCR.PRIGROUP"),
     FIELD(ArmState, vtor, 0, "VTOR"),
     FIELD(ArmState, scr, 0, "SCR"),
     FIELD(ArmState, ccr, 0, "CCR"),
@@ -60,15 +66,20 @@ static const Field arm_fields[] = {
     FIELD(ArmState, bfar, 0, "BFAR"),
     FIELD(ArmState, demcr, 0, "DEMCR"),
     FIELD(ArmState, mpu_ctrl, 0, "MPU_CTRL"),
-    FIELD(ArmState, mpu_rnr, 0, "MPU_RNR"),
+    FIELD_MAX(ArmState, mpu_rnr, 0, ARM_MPU_REGIONS - 1, "MPU_RNR"),
     FIELD_ARRAY(ArmState, mpu_rbar, 0, "MPU_RBAR of each region"),
     FIELD_ARRAY(ArmState, mpu_rasr, 0, "MPU_RASR of each region"),
-    FIELD(ArmState, sleeping, 0, "0 awake, 1 in WFI, 2 in WFE"),
+    FIELD_MAX(ArmState, sleeping, 0, ARM_SLEEP_WFE, "0 awake, 1 in WFI, 2 in WFE"),
     FIELD(ArmState, semihost_errno, 0, "semihosting: number of the last error"),
 };
 
 static const char *row_name(size_t row) {
     return arm_row_info[row].name;
+}
+
+static void cpu_restored(Cpu *cpu) {
+    cpu->irq_request = !cpu->locked_up && arm_takable(arm_state(cpu));
+    arm_rights_changed(cpu);
 }
 
 const Isa arm_isa = {
@@ -93,6 +104,8 @@ const Isa arm_isa = {
     .access_check = arm_access_check,
     .access_fault = arm_access_fault,
     .fetch_allowed = arm_fetch_allowed,
+    .aux_mask = ARM_AUX_IT | ARM_AUX_NOT_THUMB,
+    .restored = cpu_restored,
 };
 
 /* ---- CPU device ------------------------------------------------------------------------------------------------- */
@@ -162,7 +175,7 @@ static bool cpu_init(Device *dev, Err *err) {
 
 static const Prop cpu_props[] = {
     {.name = "cpuType", .kind = PROP_KIND_STRING, .offset = offsetof(ArmCpu, model_name), .required = true,
-     .description = "\"cortex-m0\", \"cortex-m0+\", \"cortex-m1\", \"cortex-m3\""},
+     .description = "the core, one of `orrery list cpus`"},
     PROP_DEVICE(ArmCpu, nvic_device, "nvic", false, "its NVIC, if that has no `IRQ -> cpu@0`"),
     PROP_U64(ArmCpu, clock_hz, "clockFrequency", 0, "instructions per second, 0 = the NVIC's systickFrequency"),
     PROP_U32(ArmCpu, vtor_reset, "vectorTable", 0, "VTOR at reset"),
@@ -176,6 +189,7 @@ const DeviceType arm_cpu_type = {
     .repl_types = cpu_repl_types,
     .struct_size = sizeof(ArmCpu),
     DEVICE_TABLE(props, cpu_props),
+    .models = listed_models,
     .n_inputs = 1,
     .init = cpu_init,
 };

@@ -6,6 +6,7 @@
  * exception after stacking, which may be a derived fault or what the faulting instruction itself pended.
  *
  * Not modelled: continuation of an interrupted LDM or STM (ICI bits): those instructions run whole. */
+#include "bus/guest_log.h"
 #include "guest/arm/sys.h"
 
 #include <stdio.h>
@@ -29,7 +30,17 @@ uint32_t arm_xpsr(const ArmState *s, uint32_t aux) {
     return apsr(s) | bits(aux, 0, 2) << 25 | t | bits(aux, 2, 6) << 10 | s->ipsr;
 }
 
-void arm_lockup(Cpu *cpu) {
+void arm_lockup(Cpu *cpu, const char *why) {
+    const ArmState *s = arm_state(cpu);
+    const GuestLog *guest_log = cpu->board->guest_log;
+    char place[256];
+    snprintf(place, sizeof place, "pc 0x%08x", (unsigned)cpu->pc);
+    if (guest_log && guest_log->describe) {
+        guest_log->describe(guest_log->describe_user, cpu->pc, place, sizeof place);
+    }
+    log_line(cpu->board->log, LOG_WARN, "%s: lockup: %s, at %s; IPSR %u, CFSR 0x%08x, HFSR 0x%08x, SP 0x%08x",
+             cpu->board->name, why, place, (unsigned)s->ipsr, (unsigned)s->cfsr, (unsigned)s->hfsr,
+             (unsigned)s->r[ARM_SP]);
     cpu->locked_up = true;
     cpu->halted = true;
     cpu->leave = true;
@@ -65,22 +76,62 @@ static unsigned exception_choose(Cpu *cpu, uint32_t *vector) {
     }
 }
 
-static void exception_trace(Cpu *cpu, const char *what, uint32_t exc_return) {
-    if (cpu->trace_exception) {
-        char text[96];
-        snprintf(text, sizeof text, "%s exception %u, pc 0x%08x, EXC_RETURN 0x%08x", what,
-                 (unsigned)arm_state(cpu)->ipsr, (unsigned)cpu->pc, (unsigned)exc_return);
-        cpu->trace_exception(cpu, text);
+/* "15 SysTick", "19 IRQ 3". */
+static const char *exception_text(char *out, size_t size, unsigned n) {
+    static const char *const names[ARM_EXC_IRQ0] = {
+        [ARM_EXC_NMI] = "NMI",
+        [ARM_EXC_HARDFAULT] = "HardFault",
+        [ARM_EXC_MEMMANAGE] = "MemManage",
+        [ARM_EXC_BUSFAULT] = "BusFault",
+        [ARM_EXC_USAGEFAULT] = "UsageFault",
+        [ARM_EXC_SVCALL] = "SVCall",
+        [ARM_EXC_DEBUGMON] = "DebugMonitor",
+        [ARM_EXC_PENDSV] = "PendSV",
+        [ARM_EXC_SYSTICK] = "SysTick",
+    };
+    if (n >= ARM_EXC_IRQ0) {
+        snprintf(out, size, "%u IRQ %u", n, n - ARM_EXC_IRQ0);
+    } else {
+        snprintf(out, size, "%u %s", n, names[n] ? names[n] : "reserved");
     }
+    return out;
 }
 
-/* ExceptionTaken (B1.5.6): the frame is on the stack. */
-static void exception_take(Cpu *cpu, uint32_t exc_return) {
+static void entry_trace(Cpu *cpu, unsigned n, uint32_t from) {
+    if (LIKELY(!cpu->trace_exception)) {
+        return;
+    }
+    char text[96], name[32], priority[16];
+    const ArmState *s = arm_state(cpu);
+    snprintf(priority, sizeof priority, "0x%02x", s->priority[n]);
+    snprintf(text, sizeof text, "enter %s from 0x%08x, priority %s", exception_text(name, sizeof name, n),
+             (unsigned)from, n == ARM_EXC_NMI ? "-2" : n == ARM_EXC_HARDFAULT ? "-1" : priority);
+    cpu->trace_exception(cpu, text);
+}
+
+/* Exception `next` is taken in place of the return, or 0. */
+static void return_trace(Cpu *cpu, unsigned n, unsigned next) {
+    if (LIKELY(!cpu->trace_exception)) {
+        return;
+    }
+    char text[96], name[32], chained[32];
+    exception_text(name, sizeof name, n);
+    if (next) {
+        snprintf(text, sizeof text, "return from %s; tail-chain to %s", name,
+                 exception_text(chained, sizeof chained, next));
+    } else {
+        snprintf(text, sizeof text, "return from %s to 0x%08x", name, (unsigned)cpu->pc);
+    }
+    cpu->trace_exception(cpu, text);
+}
+
+/* ExceptionTaken (B1.5.6): the frame is on the stack. `from` is for traces. */
+static void exception_take(Cpu *cpu, uint32_t exc_return, uint32_t from) {
     ArmState *s = arm_state(cpu);
     uint32_t vector;
     unsigned n = exception_choose(cpu, &vector);
     if (!n) {
-        arm_lockup(cpu);
+        arm_lockup(cpu, "the vector of HardFault cannot be read");
         return;
     }
     if (s->control & ARM_CONTROL_SPSEL) {
@@ -99,7 +150,7 @@ static void exception_take(Cpu *cpu, uint32_t exc_return) {
     cpu->aux = vector & 1 ? 0 : ARM_AUX_NOT_THUMB;
     arm_rights_changed(cpu);
     arm_update(cpu);
-    exception_trace(cpu, "enter", exc_return);
+    entry_trace(cpu, n, from);
 }
 
 /* Reason why a stack access fails, as the fault to pend; ARM_ALLOWED if it was done. */
@@ -143,7 +194,7 @@ void arm_exception_entry(Cpu *cpu, uint32_t pc, uint32_t aux) {
     ArmState *s = arm_state(cpu);
     uint32_t kind = s->ipsr ? RETURN_HANDLER : s->control & ARM_CONTROL_SPSEL ? RETURN_THREAD_PSP : RETURN_THREAD_MSP;
     if (frame_push(cpu, pc, aux)) {
-        exception_take(cpu, EXC_RETURN_BASE | kind);
+        exception_take(cpu, EXC_RETURN_BASE | kind, pc);
     }
 }
 
@@ -170,10 +221,16 @@ static bool return_legal(const ArmState *s, uint32_t kind, unsigned nested) {
     return thread_allowed && (kind == RETURN_THREAD_MSP || kind == RETURN_THREAD_PSP);
 }
 
+/* Another exception in place of the return: the frame is left for it. */
+static void return_chain(Cpu *cpu, unsigned from, uint32_t exc_return) {
+    return_trace(cpu, from, arm_highest_pending(arm_state(cpu)));
+    exception_take(cpu, exc_return | UINT32_C(0xf0000000), (uint32_t)cpu->pc);
+}
+
 /* A fault of the return itself: the frame stays where it is, and the fault is taken in place of the return. */
-static void return_fault(Cpu *cpu, uint32_t exc_return, bool pended) {
+static void return_fault(Cpu *cpu, unsigned from, uint32_t exc_return, bool pended) {
     if (pended) {
-        exception_take(cpu, exc_return | UINT32_C(0xf0000000));
+        return_chain(cpu, from, exc_return);
     }
 }
 
@@ -228,18 +285,18 @@ static void return_commit(Cpu *cpu, uint32_t kind, uint32_t frame, const uint32_
 void arm_exception_return(Cpu *cpu, uint32_t exc_return) {
     ArmState *s = arm_state(cpu);
     uint32_t kind = bits(exc_return, 0, 4);
-    unsigned nested = arm_active_count(s);
+    unsigned nested = arm_active_count(s), from = s->ipsr;
     bool legal = return_legal(s, kind, nested);
     if (s->ipsr != ARM_EXC_NMI) {
         s->faultmask = 0;
     }
     arm_deactivate(cpu, s->ipsr);
     if (!legal) {
-        return_fault(cpu, exc_return, arm_fault_pend(cpu, ARM_EXC_USAGEFAULT, ARM_CFSR_INVPC));
+        return_fault(cpu, from, exc_return, arm_fault_pend(cpu, ARM_EXC_USAGEFAULT, ARM_CFSR_INVPC));
         return;
     }
     if (arm_takable(s)) {
-        exception_take(cpu, exc_return | UINT32_C(0xf0000000)); /* tail-chaining: the frame is left for it */
+        return_chain(cpu, from, exc_return);
         return;
     }
     bool thread = kind != RETURN_HANDLER, pended;
@@ -247,17 +304,17 @@ void arm_exception_return(Cpu *cpu, uint32_t exc_return) {
     uint32_t frame = kind == RETURN_THREAD_PSP ? s->sp_other : s->r[ARM_SP];
     uint32_t words[FRAME_WORDS] = {0};
     if (!frame_pop(cpu, frame, privileged, words, &pended)) {
-        return_fault(cpu, exc_return, pended);
+        return_fault(cpu, from, exc_return, pended);
         return;
     }
     if (thread != (bits(words[7], 0, s->config.v7m ? 9 : 6) == 0)) {
         /* The manual unstacks, then stacks the same values again: only registers change. */
         frame_registers(s, words);
-        return_fault(cpu, exc_return, arm_fault_pend(cpu, ARM_EXC_USAGEFAULT, ARM_CFSR_INVPC));
+        return_fault(cpu, from, exc_return, arm_fault_pend(cpu, ARM_EXC_USAGEFAULT, ARM_CFSR_INVPC));
         return;
     }
     return_commit(cpu, kind, frame, words);
-    exception_trace(cpu, "return to", exc_return);
+    return_trace(cpu, from, 0);
     arm_rights_changed(cpu);
     arm_update(cpu);
     if (thread && nested == 1 && s->scr & ARM_SCR_SLEEPONEXIT) {
@@ -284,8 +341,12 @@ void arm_reset(Cpu *cpu) {
     cpu->aux = 0;
     arm_rights_changed(cpu);
     if (!vector_read(cpu, 0, &sp) || !vector_read(cpu, ARM_EXC_RESET, &pc)) {
-        arm_lockup(cpu);
+        arm_lockup(cpu, "the reset vector cannot be read");
         return;
+    }
+    if (!sp && !pc) {
+        log_line(cpu->board->log, LOG_WARN, "%s: the vector table at 0x%08x is empty: is an image loaded there?",
+                 cpu->board->name, (unsigned)s->vtor);
     }
     s->r[ARM_SP] = sp & ~UINT32_C(3);
     cpu->pc = pc & ~UINT32_C(1);

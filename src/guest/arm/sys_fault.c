@@ -11,7 +11,7 @@ static bool hardfault_pend(Cpu *cpu, uint32_t hfsr) {
     ArmState *s = arm_state(cpu);
     s->hfsr |= s->config.v7m ? hfsr : 0;
     if (arm_execution_priority(s, true) < 0) {
-        arm_lockup(cpu);
+        arm_lockup(cpu, "a fault in the handler of HardFault or NMI, or with FAULTMASK set");
         return false;
     }
     arm_bitmap_put(s->pending, ARM_EXC_HARDFAULT, true);
