@@ -63,7 +63,8 @@ typedef struct OrrStop {
 /** Runs all nodes until virtual time until_ns, to the exact instruction, or to the first stop. Runs may be cut into
  * pieces at any times: the result is the same. */
 ORR_API OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns);
-/** Asks a run that is under way to come back soon with ORR_STOP_USER. May be called from a signal handler. */
+/** Asks the run that is under way, or else the next one, to come back soon with ORR_STOP_USER. May be called from a
+ * signal handler. */
 ORR_API void orr_world_stop(OrrWorld *world);
 /** Short name of a reason: "duration", "exit", "lockup", ... */
 ORR_API const char *orr_stop_name(OrrStopReason reason);
@@ -102,6 +103,15 @@ typedef enum OrrImageFormat {
 /** Loads firmware into the node's memory, before it runs. `addr` is for raw binaries (has_addr false: none given). */
 ORR_API bool orr_node_load(OrrNode *node, const char *path, OrrImageFormat format, bool has_addr, uint64_t addr,
                            OrrError *error);
+
+/** Saves all that the node's future depends on. *bytes is freed with orr_free. False, and NULL, while the node runs
+ * (from a callback). */
+ORR_API bool orr_node_save(const OrrNode *node, uint8_t **bytes, size_t *len);
+/** Frees what this library handed out; NULL is fine. */
+ORR_API void orr_free(void *bytes);
+/** The node becomes the one that was saved, and goes on as that one does; engine and slice may differ. Errors: damaged
+ * bytes; another version, board, seed, or number of cycles per instruction. The node is unchanged then. */
+ORR_API bool orr_node_restore(OrrNode *node, const void *bytes, size_t len, OrrError *error);
 
 /** Virtual time at which the next instruction starts. */
 ORR_API uint64_t orr_node_time_ns(const OrrNode *node);
@@ -176,9 +186,13 @@ ORR_API void orr_node_log_summary(const OrrNode *node);
 /* ---- What there is ---- */
 
 /** Built-in boards, device models, CPUs: name (NULL behind the last one) and one line about it. */
-ORR_API const char *orr_machine_name(size_t index);
+ORR_API const char *orr_machine_name(size_t index, const char **summary);
 ORR_API const char *orr_device_name(size_t index, const char **summary);
 ORR_API const char *orr_cpu_name(size_t index, const char **summary);
+/** Hands the documentation of a device model, line by line, to `line`: types, properties, registers, lines, state. The
+ * name is the model's or one of its types in .repl files. Errors: no such model. */
+ORR_API bool orr_device_describe(const char *name, void (*line)(void *user, const char *text), void *user,
+                                 OrrError *error);
 
 #ifdef __cplusplus
 }

@@ -39,13 +39,15 @@ void orr_world_free(OrrWorld *world) {
 
 OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
     OrrStop stop = {.reason = ORR_STOP_DURATION};
-    world->interrupted = false;
     for (size_t i = 0; i < world->nodes.len; i++) {
         OrrNode *node = world->nodes.data[i];
         StopReason reason = node_run_until(node->node, until_ns);
         if (reason != STOP_DURATION && stop.reason == ORR_STOP_DURATION) {
             stop = (OrrStop){(OrrStopReason)reason, node->node->stop_code, node};
         }
+    }
+    if (stop.reason == ORR_STOP_USER) {
+        world->interrupted = false; /* only once it has been obeyed: it may have come between two runs */
     }
     return stop;
 }
@@ -100,6 +102,22 @@ bool orr_node_load(OrrNode *node, const char *path, OrrImageFormat format, bool 
     return node_load(node->node, path, (ImageFormat)format, has_addr, addr, (Err *)error);
 }
 
+bool orr_node_save(const OrrNode *node, uint8_t **bytes, size_t *len) {
+    ByteVec out = {0};
+    bool saved = node_save(node->node, &out);
+    *bytes = out.data; /* NULL if it was not */
+    *len = out.len;
+    return saved;
+}
+
+void orr_free(void *bytes) {
+    mem_free(bytes);
+}
+
+bool orr_node_restore(OrrNode *node, const void *bytes, size_t len, OrrError *error) {
+    return node_restore(node->node, bytes, len, (Err *)error);
+}
+
 uint64_t orr_node_time_ns(const OrrNode *node) {
     return node_time_ns(node->node);
 }
@@ -133,8 +151,12 @@ void orr_node_log_summary(const OrrNode *node) {
 
 /* ---- What there is ---- */
 
-const char *orr_machine_name(size_t index) {
-    return index < orr_boards_count ? orr_boards[index].name : NULL;
+const char *orr_machine_name(size_t index, const char **summary) {
+    if (index >= orr_boards_count) {
+        return NULL;
+    }
+    *summary = orr_board_summaries[index];
+    return orr_boards[index].name;
 }
 
 const char *orr_device_name(size_t index, const char **summary) {

@@ -30,6 +30,14 @@ void field_hash(const Field *fields, size_t n, const void *object, Hash *hash) {
     }
 }
 
+void field_layout_hash(const Field *fields, size_t n, Hash *hash) {
+    for (const Field *f = fields; f < fields + n; f++) {
+        hash_text(hash, f->name);
+        hash_u64(hash, f->size);
+        hash_u64(hash, f->count);
+    }
+}
+
 size_t field_bytes(const Field *fields, size_t n) {
     size_t total = 0;
     for (const Field *f = fields; f < fields + n; f++) {
@@ -44,6 +52,18 @@ void field_save(const Field *fields, size_t n, const void *object, uint8_t *out)
         memcpy(out, (const uint8_t *)object + f->offset, len);
         out += len;
     }
+}
+
+const Field *field_check(const Field *fields, size_t n, const uint8_t *in) {
+    for (const Field *f = fields; f < fields + n; f++) {
+        for (uint32_t i = 0; f->max && i < f->count; i++) {
+            if (element_get(in + (size_t)i * f->size, f->size) > f->max) {
+                return f;
+            }
+        }
+        in += (size_t)f->size * f->count;
+    }
+    return NULL;
 }
 
 void field_load(const Field *fields, size_t n, void *object, const uint8_t *in) {

@@ -1,5 +1,7 @@
 #include "base/hash.h"
 
+#include <string.h>
+
 #include <xxhash.h>
 
 #include "base/alloc.h"
@@ -36,4 +38,12 @@ void hash_u64(Hash *hash, uint64_t value) {
 
 uint64_t hash_value(const Hash *hash) {
     return XXH3_64bits_digest(hash->state);
+}
+
+void hash_text(Hash *hash, const char *text) {
+    size_t len = text ? strlen(text) : 0;
+    hash_u64(hash, len);
+    if (len) {
+        hash_bytes(hash, text, len);
+    }
 }

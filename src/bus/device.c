@@ -6,10 +6,6 @@
 
 #include "bus/guest_log.h"
 
-static uint32_t reg_count(const Reg *reg) {
-    return reg->count ? reg->count : 1;
-}
-
 static uint32_t reg_stride(const Reg *reg) {
     return reg->stride ? reg->stride : 4;
 }
@@ -29,16 +25,12 @@ static const Reg *reg_find(const DeviceType *type, uint64_t offset, unsigned *in
     while (lo-- > 0) {
         const Reg *reg = &type->regs[lo];
         uint64_t at = offset - reg->offset;
-        if (at % reg_stride(reg) == 0 && at / reg_stride(reg) < reg_count(reg)) {
+        if (at % reg_stride(reg) == 0 && at / reg_stride(reg) < device_reg_count(reg)) {
             *index = (unsigned)(at / reg_stride(reg));
             return reg;
         }
     }
     return NULL;
-}
-
-static uint32_t *reg_storage(Device *dev, const Reg *reg, unsigned index) {
-    return reg->storage ? (uint32_t *)((uint8_t *)dev + reg->storage) + index : NULL;
 }
 
 /* Which register of an array; nothing for single ones: their name is said already. */
@@ -97,7 +89,7 @@ static uint32_t word_read(Device *dev, uint64_t offset) {
     if (reg->unmodelled) {
         access_log(dev, GUEST_UNMODELLED, reg, index, "of an unmodelled register", NULL);
     }
-    const uint32_t *storage = reg_storage(dev, reg, index);
+    const uint32_t *storage = device_reg_storage(dev, reg, index);
     uint32_t value = reg->read ? reg->read(dev, index) : storage ? *storage : 0;
     if (log) {
         guest_poll_read(log, dev, reg, index, value);
@@ -124,7 +116,7 @@ static void word_write(Device *dev, uint64_t offset, uint32_t lanes, uint32_t va
     if (reg->unmodelled) {
         access_log(dev, GUEST_UNMODELLED, reg, index, "to an unmodelled register", &value);
     }
-    uint32_t *storage = reg_storage(dev, reg, index);
+    uint32_t *storage = device_reg_storage(dev, reg, index);
     uint32_t old = 0;
     value &= lanes;
     if (storage) {
@@ -174,31 +166,15 @@ void device_reg_name(const Device *dev, uint64_t offset, char *out, size_t size)
     }
 }
 
-static Event *event_of(const Device *dev, const EventField *field) {
-    return (Event *)((uintptr_t)dev + field->offset);
-}
-
-static Line *lines_of(const Device *dev, const Output *output) {
-    return (Line *)((uintptr_t)dev + output->offset);
-}
-
-static unsigned output_count(const Output *output) {
-    return output->count ? output->count : 1;
-}
-
-static UartPort *port_of(const Device *dev) {
-    return dev->type->uart_offset ? (UartPort *)((uintptr_t)dev + dev->type->uart_offset) : NULL;
-}
-
 void device_bind(Device *dev) {
     const DeviceType *type = dev->type;
     for (size_t i = 0; i < type->n_events; i++) {
-        Event *event = event_of(dev, &type->events[i]);
+        Event *event = device_event(dev, &type->events[i]);
         event->fire = type->events[i].fire;
         event->priority = type->events[i].priority;
     }
-    if (port_of(dev)) {
-        uart_port_init(port_of(dev), dev);
+    if (device_uart(dev)) {
+        uart_port_init(device_uart(dev), dev);
     }
 }
 
@@ -209,8 +185,8 @@ static void regs_reset(Device *dev) {
     for (size_t k = 0; k < 2 * type->n_regs; k++) {
         const Reg *reg = &type->regs[k % type->n_regs];
         bool second = k >= type->n_regs;
-        for (unsigned i = 0; reg->storage && (!second || reg->reset) && i < reg_count(reg); i++) {
-            *reg_storage(dev, reg, i) = reg->reset;
+        for (unsigned i = 0; reg->storage && (!second || reg->reset) && i < device_reg_count(reg); i++) {
+            *device_reg_storage(dev, reg, i) = reg->reset;
         }
     }
 }
@@ -222,14 +198,14 @@ void device_reset_tables(Device *dev, bool cold) {
     }
     regs_reset(dev);
     for (size_t i = 0; i < type->n_events; i++) {
-        device_event_cancel(dev, event_of(dev, &type->events[i]));
+        device_event_cancel(dev, device_event(dev, &type->events[i]));
     }
     for (size_t i = 0; i < type->n_outputs; i++) {
-        for (unsigned k = 0; k < output_count(&type->outputs[i]); k++) {
-            lines_of(dev, &type->outputs[i])[k].level = false;
+        for (unsigned k = 0; k < device_output_count(&type->outputs[i]); k++) {
+            device_lines(dev, &type->outputs[i])[k].level = false;
         }
     }
-    UartPort *port = port_of(dev);
+    UartPort *port = device_uart(dev);
     if (port) {
         device_event_cancel(dev, &port->arrive);
     }
@@ -239,8 +215,8 @@ void device_reset_hook(Device *dev) {
     if (dev->type->reset) {
         dev->type->reset(dev);
     }
-    if (port_of(dev)) {
-        uart_ready(port_of(dev)); /* what waits outside was not reset */
+    if (device_uart(dev)) {
+        uart_ready(device_uart(dev)); /* what waits outside was not reset */
     }
 }
 
@@ -260,21 +236,21 @@ void device_hash(const Device *dev, Hash *hash) {
     }
     for (size_t k = 0; k < type->n_regs; k++) {
         const Reg *reg = &type->regs[k];
-        for (unsigned i = 0; reg->storage && i < reg_count(reg); i++) {
+        for (unsigned i = 0; reg->storage && i < device_reg_count(reg); i++) {
             uint32_t value;
             memcpy(&value, (const uint8_t *)dev + reg->storage + 4 * (size_t)i, sizeof value);
             hash_u64(hash, value);
         }
     }
     for (size_t i = 0; i < type->n_outputs; i++) {
-        for (unsigned k = 0; k < output_count(&type->outputs[i]); k++) {
-            hash_u64(hash, lines_of(dev, &type->outputs[i])[k].level);
+        for (unsigned k = 0; k < device_output_count(&type->outputs[i]); k++) {
+            hash_u64(hash, device_lines(dev, &type->outputs[i])[k].level);
         }
     }
     for (size_t i = 0; i < type->n_events; i++) {
-        event_hash(event_of(dev, &type->events[i]), hash);
+        event_hash(device_event(dev, &type->events[i]), hash);
     }
-    const UartPort *port = port_of(dev);
+    const UartPort *port = device_uart(dev);
     if (port) {
         event_hash(&port->arrive, hash);
         hash_u64(hash, port->queue_len);

@@ -8,6 +8,7 @@
 #define BUS_DEVICE_H
 
 #include "base/alloc.h"
+#include "base/bytes.h"
 #include "base/field.h"
 #include "base/log.h"
 #include "bus/i2c.h"
@@ -100,6 +101,16 @@ typedef struct DeviceModel {
 
 /* ---- The type --------------------------------------------------------------------------------------------------- */
 
+/** Saved state on its way back into a node. It is read twice: first without `apply`, where everything that is not as it
+ * must be is refused and nothing changes; then with it, where no mistake is left. */
+typedef struct StateReader {
+    ByteReader in;
+    bool apply;
+    uint64_t earliest_ns; /* no event may be armed for a time before */
+    uint64_t sequence; /* of the event queue: those of the events are below */
+    Err *err; /* what was wrong */
+} StateReader;
+
 struct DeviceType {
     const char *name; /* short: "cmsdk-uart" */
     const char *summary; /* one line for `orrery list devices` */
@@ -139,8 +150,10 @@ struct DeviceType {
     bool (*map)(Device *dev, uint64_t base, uint64_t size, Err *err);
     /** The backing of memory types, for devices that program them (flash controllers); valid after init, else NULL. */
     struct Memory *(*memory)(Device *dev);
-    /** State outside of fields and registers (memory contents), or NULL. */
+    /** State outside of the tables (memory contents): all three or none. */
     void (*hash)(const Device *dev, Hash *hash);
+    void (*save)(const Device *dev, ByteVec *out);
+    bool (*load)(Device *dev, StateReader *in);
 };
 
 struct Device {
@@ -198,6 +211,37 @@ void device_reset_tables(Device *dev, bool cold);
 void device_reset_hook(Device *dev);
 /** Feeds fields, registers, event times and type->hash. */
 void device_hash(const Device *dev, Hash *hash);
+/** Appends what device_hash feeds, in that order. */
+void device_save(const Device *dev, ByteVec *out);
+/** Takes it back; false and an error that names the device. All events of the board are disarmed when it is applied. */
+bool device_load(Device *dev, StateReader *in);
+/** Feeds what saved state must agree on: names, sizes and counts of the tables, values of the properties, wiring. */
+void device_layout_hash(const Device *dev, Hash *hash);
+/** An event in saved state: its time and sequence, or that it is not armed. */
+void device_event_save(const Event *event, ByteVec *out);
+bool device_event_load(Event *event, EventQueue *queue, StateReader *in);
+
+/** The parts of a device that its tables name. */
+static inline Event *device_event(const Device *dev, const EventField *field) {
+    return (Event *)((uintptr_t)dev + field->offset);
+}
+static inline Line *device_lines(const Device *dev, const Output *output) {
+    return (Line *)((uintptr_t)dev + output->offset);
+}
+static inline unsigned device_output_count(const Output *output) {
+    return output->count ? output->count : 1;
+}
+static inline UartPort *device_uart(const Device *dev) {
+    return dev->type->uart_offset ? (UartPort *)((uintptr_t)dev + dev->type->uart_offset) : NULL;
+}
+static inline uint32_t device_reg_count(const Reg *reg) {
+    return reg->count ? reg->count : 1;
+}
+/** NULL if the register has no storage. */
+static inline uint32_t *device_reg_storage(const Device *dev, const Reg *reg, unsigned index) {
+    return reg->storage ? (uint32_t *)((uintptr_t)dev + reg->storage) + index : NULL;
+}
+
 /** Register-table access: what windows of types with `regs` call. Registers are 32-bit words. A smaller access reads
  * the whole register (with its side effects) and takes its part; it writes its bytes merged with the storage. */
 uint64_t device_reg_read(Device *dev, uint64_t offset, unsigned size);

@@ -41,10 +41,7 @@ void uart_ready(UartPort *port) {
     }
 }
 
-void uart_input(UartPort *port, const uint8_t *bytes, size_t len) {
-    if (len == 0) {
-        return;
-    }
+static void queue_append(UartPort *port, const uint8_t *bytes, size_t len) {
     if (port->queue_head + port->queue_len + len > port->queue_cap) {
         if (port->queue_head) {
             memmove(port->queue, port->queue + port->queue_head, port->queue_len);
@@ -59,7 +56,20 @@ void uart_input(UartPort *port, const uint8_t *bytes, size_t len) {
     }
     memcpy(port->queue + port->queue_head + port->queue_len, bytes, len);
     port->queue_len += len;
-    uart_ready(port);
+}
+
+void uart_input(UartPort *port, const uint8_t *bytes, size_t len) {
+    if (len) {
+        queue_append(port, bytes, len);
+        uart_ready(port);
+    }
+}
+
+void uart_restore(UartPort *port, const uint8_t *bytes, size_t len) {
+    port->queue_head = port->queue_len = 0;
+    if (len) {
+        queue_append(port, bytes, len);
+    }
 }
 
 void uart_port_init(UartPort *port, Device *device) {

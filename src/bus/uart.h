@@ -34,6 +34,8 @@ void uart_sent(UartPort *port, uint8_t byte);
 void uart_ready(UartPort *port);
 /** Outside: bytes to be delivered, the first one a frame time from now. */
 void uart_input(UartPort *port, const uint8_t *bytes, size_t len);
+/** What waits becomes these bytes; `arrive` is restored apart. */
+void uart_restore(UartPort *port, const uint8_t *bytes, size_t len);
 /** Used by the board: binds the port to its device; frees the queue. */
 void uart_port_init(UartPort *port, struct Device *device);
 void uart_port_free(UartPort *port);

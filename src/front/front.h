@@ -25,7 +25,7 @@ typedef struct RunOptions {
     const char *traces[OPTION_LIST_MAX]; /* KIND=FILE */
     const char *watches[OPTION_LIST_MAX];
     size_t n_kernels, n_uarts, n_traces, n_watches;
-    const char *input, *report, *coverage;
+    const char *input, *report, *coverage, *save, *load;
     uint64_t for_ns; /* ORR_TIME_NEVER: no end */
     bool is_timeout; /* the end came from --timeout */
     uint64_t slice, seed, cpi_num, cpi_den;

@@ -123,6 +123,10 @@ static bool input_line(Line *l) {
         l->at = start;
         return fail(l, "a time such as 1.5s");
     }
+    if (time_ns < orr_node_time_ns(l->node)) {
+        l->at = start;
+        return fail(l, "a time that is not over: the machine's state was saved later");
+    }
     if (!word(l, target, sizeof target)) {
         return fail(l, "a serial port or a button");
     }

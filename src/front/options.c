@@ -21,6 +21,9 @@ void options_help(void) {
         "  --watch SIGNAL               print changes of a line (gpio.3; * for all) on stderr\n"
         "  --trace KIND=FILE            write insn, irq or mmio events to FILE\n"
         "  --coverage FILE              write how often each instruction encoding was executed\n"
+        "  --save FILE                  write the machine's state at the end of the run\n"
+        "  --load FILE                  go on from a state saved with the same board, --seed and --cpi, not from\n"
+        "                               reset; times count from power-on, --kernel then only gives symbols\n"
         "  --report FILE.json           write reason, exit_code, time_ns, instructions, hash\n"
         "  --strict                     stop at the first access to something that is not there or not modelled\n"
         "  --stub-unknown               device types without a model become windows that log\n"
@@ -172,6 +175,10 @@ static int set_value(RunOptions *o, const char *name, const char *value) {
         o->input = value;
     } else if (!strcmp(name, "report")) {
         o->report = value;
+    } else if (!strcmp(name, "save")) {
+        o->save = value;
+    } else if (!strcmp(name, "load")) {
+        o->load = value;
     } else if (!strcmp(name, "coverage")) {
         o->coverage = value;
     } else if (!strcmp(name, "for")) {

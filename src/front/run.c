@@ -66,6 +66,51 @@ static bool load_kernel(Run *run, const char *spec, OrrError *error) {
     return orr_node_load(run->node, path, ORR_IMAGE_AUTO, has_addr, addr, error);
 }
 
+/* Grows by doubling; NULL and an error text if the file cannot be read. */
+static unsigned char *read_whole(const char *path, size_t *len, OrrError *error) {
+    FILE *f = fopen(path, "rb");
+    unsigned char *bytes = NULL;
+    size_t cap = 0, got = 1;
+    *len = 0;
+    while (f && got > 0) {
+        if (*len == cap) {
+            cap = cap ? cap * 2 : 1 << 16;
+            unsigned char *grown = realloc(bytes, cap);
+            if (!grown) {
+                errno = ENOMEM;
+                break;
+            }
+            bytes = grown;
+        }
+        got = fread(bytes + *len, 1, cap - *len, f);
+        *len += got;
+    }
+    if (!f || got > 0 || ferror(f)) {
+        snprintf(error->text, sizeof error->text, "%s: %s", path, strerror(errno));
+        free(bytes);
+        bytes = NULL;
+    }
+    if (f) {
+        fclose(f);
+    }
+    return bytes;
+}
+
+static bool load_state(Run *run, const char *path, OrrError *error) {
+    size_t len;
+    unsigned char *bytes = read_whole(path, &len, error);
+    if (!bytes) {
+        return false;
+    }
+    OrrError inner;
+    bool loaded = orr_node_restore(run->node, bytes, len, &inner);
+    free(bytes);
+    if (!loaded) {
+        snprintf(error->text, sizeof error->text, "%.200s: %.300s", path, inner.text);
+    }
+    return loaded;
+}
+
 static bool open_backend(Run *run, const char *uart, const char *spec, OrrError *error) {
     Backend *b = backend_open(run->node, uart, spec, error);
     if (b) {
@@ -196,6 +241,9 @@ static bool set_up(Run *run, OrrError *error) {
             return false;
         }
     }
+    if (o->load && !load_state(run, o->load, error)) {
+        return false;
+    }
     orr_node_console(run->node, console, NULL);
     if (o->coverage) {
         orr_node_coverage_start(run->node);
@@ -231,10 +279,11 @@ static bool any_terminal(const Run *run) {
 }
 
 /* Lets the host catch up and takes its input; waits if virtual time is ahead of the pace. */
-static void host_turn(Run *run, double pace, uint64_t start_ns) {
+static void host_turn(Run *run, double pace, uint64_t start_ns, uint64_t start_virtual_ns) {
     double ahead_ms = 0;
     if (pace > 0) {
-        ahead_ms = (double)orr_node_time_ns(run->node) / pace / 1e6 - (double)(host_ns() - start_ns) / 1e6;
+        double virtual_ns = (double)(orr_node_time_ns(run->node) - start_virtual_ns);
+        ahead_ms = virtual_ns / pace / 1e6 - (double)(host_ns() - start_ns) / 1e6;
     }
     int wait_ms = ahead_ms < 1 ? 0 : ahead_ms > 1000 ? 1000 : (int)ahead_ms;
     for (size_t i = 0; i < run->n_backends; i++) {
@@ -252,7 +301,7 @@ static void host_turn(Run *run, double pace, uint64_t start_ns) {
 static void run_world(Run *run) {
     const RunOptions *o = &run->options;
     double pace = o->pace >= 0 ? o->pace : any_terminal(run) ? 1 : 0;
-    uint64_t start_ns = host_ns();
+    uint64_t start_ns = host_ns(), start_virtual_ns = orr_node_time_ns(run->node);
     do {
         uint64_t until = o->for_ns;
         bool chunked = any_live(run) || pace > 0;
@@ -261,7 +310,7 @@ static void run_world(Run *run) {
         }
         run->stop = orr_world_run(run->world, until);
         if (chunked) {
-            host_turn(run, pace, start_ns);
+            host_turn(run, pace, start_ns, start_virtual_ns);
         }
     } while (run->stop.reason == ORR_STOP_DURATION && !run->quit && orr_node_time_ns(run->node) < o->for_ns);
     if (run->quit) {
@@ -323,9 +372,25 @@ static bool write_coverage(const Run *run) {
     return fclose(f) == 0;
 }
 
+static bool write_state(const Run *run) {
+    uint8_t *bytes;
+    size_t len;
+    FILE *f = orr_node_save(run->node, &bytes, &len) ? fopen(run->options.save, "wb") : NULL;
+    bool written = f && fwrite(bytes, 1, len, f) == len;
+    if (f && fclose(f) != 0) {
+        written = false;
+    }
+    orr_free(bytes);
+    if (!written) {
+        complain("--save %s: %s", run->options.save, strerror(errno));
+    }
+    return written;
+}
+
 static int finish(Run *run) {
     const RunOptions *o = &run->options;
-    bool written = (!o->report || write_report(run)) && (!o->coverage || write_coverage(run));
+    bool written = (!o->report || write_report(run)) && (!o->coverage || write_coverage(run)) &&
+                   (!o->save || write_state(run));
     orr_node_log_summary(run->node);
     uint64_t ns = orr_node_time_ns(run->node);
     fflush(stdout);

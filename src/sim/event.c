@@ -47,6 +47,14 @@ static void settle(EventQueue *queue, uint32_t i, Event *event) {
     }
 }
 
+static void insert(EventQueue *queue, Event *event) {
+    if (queue->len == queue->cap) {
+        queue->cap = queue->cap ? queue->cap * 2 : 16;
+        queue->heap = mem_realloc(queue->heap, queue->cap * sizeof *queue->heap);
+    }
+    sift_up(queue, queue->len++, event);
+}
+
 void event_at(EventQueue *queue, Event *event, uint64_t time_ns) {
     if (time_ns == TIME_NEVER) {
         event_cancel(queue, event);
@@ -58,11 +66,7 @@ void event_at(EventQueue *queue, Event *event, uint64_t time_ns) {
     if (event_armed(event)) {
         settle(queue, event->slot - 1, event);
     } else {
-        if (queue->len == queue->cap) {
-            queue->cap = queue->cap ? queue->cap * 2 : 16;
-            queue->heap = mem_realloc(queue->heap, queue->cap * sizeof *queue->heap);
-        }
-        sift_up(queue, queue->len++, event);
+        insert(queue, event);
     }
     if (time_ns < first_ns && queue->on_earlier) {
         queue->on_earlier(queue, time_ns);
@@ -81,6 +85,20 @@ void event_cancel(EventQueue *queue, Event *event) {
     }
 }
 
+void event_restore(EventQueue *queue, Event *event, uint64_t time_ns, uint64_t sequence) {
+    assert(!event_armed(event));
+    event->time_ns = time_ns;
+    event->sequence = sequence;
+    insert(queue, event);
+}
+
+void event_cancel_all(EventQueue *queue) {
+    for (uint32_t i = 0; i < queue->len; i++) {
+        queue->heap[i]->slot = 0;
+    }
+    queue->len = 0;
+}
+
 void event_run(EventQueue *queue, uint64_t now_ns) {
     while (queue->len && queue->heap[0]->time_ns <= now_ns) {
         Event *event = queue->heap[0];
@@ -93,9 +111,7 @@ void event_run(EventQueue *queue, uint64_t now_ns) {
 }
 
 void event_queue_free(EventQueue *queue) {
-    for (uint32_t i = 0; i < queue->len; i++) {
-        queue->heap[i]->slot = 0;
-    }
+    event_cancel_all(queue);
     mem_free(queue->heap);
     *queue = (EventQueue){0};
 }

@@ -31,6 +31,10 @@ struct EventQueue {
 void event_at(EventQueue *queue, Event *event, uint64_t time_ns);
 /** Disarms; no effect if it is not armed. */
 void event_cancel(EventQueue *queue, Event *event);
+/** Arms a disarmed event as it was armed before: with its place among those of the same time. */
+void event_restore(EventQueue *queue, Event *event, uint64_t time_ns, uint64_t sequence);
+/** Disarms all. */
+void event_cancel_all(EventQueue *queue);
 static inline bool event_armed(const Event *event) {
     return event->slot != 0;
 }

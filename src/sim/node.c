@@ -4,20 +4,9 @@
 #include <string.h>
 
 #include "exec/jit.h"
+#include "sim/node_internal.h"
 
 enum { CACHE_BYTES_MAX = 64 << 20, LOOK_UP_TICKS = 1 << 22 /* how often a run looks whether it is to stop */ };
-
-struct NodeInput {
-    Event event;
-    Node *node;
-    NodeInput *prev, *next;
-    Device *device;
-    UartPort *port; /* bytes for a UART, or NULL: a level */
-    unsigned input;
-    bool level;
-    size_t len;
-    uint8_t bytes[];
-};
 
 /* ---- What the board needs from the node ---- */
 
@@ -206,11 +195,7 @@ Node *node_new(const NodeOptions *options, Err *err) {
 }
 
 void node_free(Node *node) {
-    while (node->inputs) {
-        NodeInput *next = node->inputs->next;
-        mem_free(node->inputs);
-        node->inputs = next;
-    }
+    node_inputs_free(node);
     for (size_t i = 0; i < node->n_images; i++) {
         image_lines_close(node->images[i].lines);
     }
@@ -372,28 +357,39 @@ static void input_fire(Event *event) {
     mem_free(in);
 }
 
-static NodeInput *input_add(Node *node, Device *device, uint64_t time_ns, size_t len) {
+NodeInput *node_input_new(Node *node, Device *device, const uint8_t *bytes, size_t len) {
     NodeInput *in = mem_alloc(sizeof *in + len);
     in->node = node;
     in->device = device;
     in->event.fire = input_fire;
     in->len = len;
+    if (len) {
+        memcpy(in->bytes, bytes, len);
+    }
     in->next = node->inputs;
     if (in->next) {
         in->next->prev = in;
     }
     node->inputs = in;
-    event_at(&node->board.events, &in->event, time_ns);
     return in;
 }
 
+void node_inputs_free(Node *node) {
+    while (node->inputs) {
+        NodeInput *next = node->inputs->next;
+        event_cancel(&node->board.events, &node->inputs->event);
+        mem_free(node->inputs);
+        node->inputs = next;
+    }
+}
+
 bool node_input_uart(Node *node, Device *uart, uint64_t time_ns, const void *bytes, size_t len) {
-    if (!uart->type->uart_offset) {
+    if (!device_uart(uart)) {
         return false;
     }
-    NodeInput *in = input_add(node, uart, time_ns, len);
-    in->port = (UartPort *)((char *)uart + uart->type->uart_offset);
-    memcpy(in->bytes, bytes, len);
+    NodeInput *in = node_input_new(node, uart, bytes, len);
+    in->port = device_uart(uart);
+    event_at(&node->board.events, &in->event, time_ns);
     return true;
 }
 
@@ -401,9 +397,10 @@ bool node_input_signal(Node *node, Device *device, unsigned input, uint64_t time
     if (input >= device->type->n_inputs) {
         return false;
     }
-    NodeInput *in = input_add(node, device, time_ns, 0);
+    NodeInput *in = node_input_new(node, device, NULL, 0);
     in->input = input;
     in->level = level;
+    event_at(&node->board.events, &in->event, time_ns);
     return true;
 }
 

@@ -83,6 +83,16 @@ uint64_t node_instructions(const Node *node);
 /** Hash of everything the guest could see: CPU, devices, memories, time. */
 uint64_t node_hash(const Node *node);
 
+/** Appends all that the guest's future depends on: a node with the same board, clock and seed that restores it goes on
+ * as this one does, whatever their engines. False while the node is running (from a callback). */
+bool node_save(const Node *node, ByteVec *out);
+/** The node becomes the one that was saved; inputs that waited are replaced by those that waited then. Errors: damaged
+ * bytes; another version, board, seed, or CPI. The node is unchanged then. */
+bool node_restore(Node *node, const void *bytes, size_t len, Err *err);
+/** Header of a saved state: the checksum of all bytes from NODE_STATE_BODY on. */
+enum { NODE_STATE_SUM = 16, NODE_STATE_BODY = 24 };
+uint64_t node_state_sum(const void *bytes, size_t len);
+
 /** Schedules bytes for a UART, or a level for a device input (`level` 0 or 1), at a time not before now. False if that
  * device cannot take it. */
 bool node_input_uart(Node *node, Device *uart, uint64_t time_ns, const void *bytes, size_t len);

@@ -69,7 +69,8 @@ def test_device_page() -> None:
     assert "cortex-m3" in orrery("list", "device", "CPU.CortexM").stdout
 
 
-@pytest.mark.parametrize(("name", "nearest"), [("cmsdk-urt", "cmsdk-uart"), ("Timers.NRF51_Tmer", "Timers.NRF51_Timer")])
+@pytest.mark.parametrize(("name", "nearest"), [("cmsdk-urt", "cmsdk-uart"),
+                                               ("Timers.NRF51_Tmer", "Timers.NRF51_Timer")])
 def test_unknown_device(name: str, nearest: str) -> None:
     """An error that names the nearest one."""
     result = orrery("list", "device", name)

@@ -208,6 +208,23 @@ static void test_input_is_replaced(void **state) {
     node_free(b);
 }
 
+/* An interrupt that has been pended and not yet taken. */
+static void test_pending_interrupt(void **state) {
+    (void)state;
+    Node *a = node_started(SMALL, engines[0]), *b = node_made(SMALL, engines[1]);
+    node_run_until(a, 118000);
+    assert_true(mem_write(&a->board.map, 0xe000e200, 4, false, 1u << 8) && a->cpu->irq_request);
+    ByteVec bytes = saved(a);
+    assert_true(node_restore(b, bytes.data, bytes.len, NULL));
+    node_run_until(a, 118040);
+    node_run_until(b, 118040);
+    assert_true(a->cpu->pc - (snapshot_firmware[24] & ~1u) < 8); /* in its handler */
+    assert_int_equal(node_hash(a), node_hash(b));
+    vec_free(&bytes);
+    node_free(a);
+    node_free(b);
+}
+
 /* ---- Refused ---------------------------------------------------------------------------------------------------- */
 
 /* Refused with a text that holds `expected`, and nothing has changed. */
@@ -396,6 +413,7 @@ int main(void) {
         cmocka_unit_test(test_small_anywhere), cmocka_unit_test(test_small_everywhere),
         cmocka_unit_test(test_mps2),           cmocka_unit_test(test_micropython),
         cmocka_unit_test(test_relay),          cmocka_unit_test(test_input_is_replaced),
+        cmocka_unit_test(test_pending_interrupt),
         cmocka_unit_test(test_other_machines), cmocka_unit_test(test_other_layouts),
         cmocka_unit_test(test_cut_short),      cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_public),

@@ -14,11 +14,16 @@ typedef struct MemoryDevice {
     Memory memory;
 } MemoryDevice;
 
+enum { PAGE_BYTES = 4096 /* of saved contents */ };
 /* Bounds what a platform file can take from the host. */
 #define MEMORY_BYTES_MAX (UINT64_C(4) << 30)
 
 static MemoryDevice *memory_of(Device *dev) {
     return (MemoryDevice *)dev;
+}
+
+static uint32_t fill_of(const MemoryDevice *m) {
+    return m->fill ? m->fill : m->initial_value;
 }
 
 /* Whichever of init and map comes first. */
@@ -29,7 +34,7 @@ static bool memory_create(MemoryDevice *m, Err *err) {
     if (m->size == 0 || m->size > MEMORY_BYTES_MAX) {
         return err_set(err, "%s: size 0x%" PRIx64 " must be from 1 to 4 GiB", m->dev.name, m->size);
     }
-    uint32_t fill = m->fill ? m->fill : m->initial_value;
+    uint32_t fill = fill_of(m);
     if (fill > UINT8_MAX) {
         return err_set(err, "%s: fill 0x%" PRIx32 " is not a byte", m->dev.name, fill);
     }
@@ -67,6 +72,66 @@ static void memory_hash(const Device *dev, Hash *hash) {
     hash_bytes(hash, m->memory.host, (size_t)m->size);
 }
 
+/* Only what is not as it was at first: most of a memory never is touched. */
+static bool page_is_fill(const MemoryDevice *m, uint64_t at, uint64_t len) {
+    const uint8_t *page = m->memory.host + at;
+    return page[0] == fill_of(m) && memcmp(page, page + 1, (size_t)len - 1) == 0;
+}
+
+static uint64_t page_bytes(const MemoryDevice *m, uint64_t at) {
+    return m->size - at < PAGE_BYTES ? m->size - at : PAGE_BYTES;
+}
+
+/* Pairs of an address and its page, ended by the size. */
+static void memory_save(const Device *dev, ByteVec *out) {
+    const MemoryDevice *m = (const MemoryDevice *)dev;
+    for (uint64_t at = 0; at < m->size; at += PAGE_BYTES) {
+        if (!page_is_fill(m, at, page_bytes(m, at))) {
+            bytes_put_u64(out, at);
+            bytes_put(out, m->memory.host + at, (size_t)page_bytes(m, at));
+        }
+    }
+    bytes_put_u64(out, m->size);
+}
+
+/* Pages that stay the same are left alone, and with them the code that was translated from them. */
+static void page_restore(MemoryDevice *m, uint64_t at, const uint8_t *bytes) {
+    uint64_t len = page_bytes(m, at);
+    uint8_t *page = m->memory.host + at;
+    if (bytes ? memcmp(page, bytes, (size_t)len) == 0 : page_is_fill(m, at, len)) {
+        return;
+    }
+    if (bytes) {
+        memcpy(page, bytes, (size_t)len);
+    } else {
+        memset(page, (int)fill_of(m), (size_t)len);
+    }
+    mem_changed(&m->dev.board->map, &m->memory, at, len);
+}
+
+static bool memory_load(Device *dev, StateReader *in) {
+    MemoryDevice *m = memory_of(dev);
+    uint64_t next = 0;
+    for (;;) {
+        uint64_t at = bytes_take_u64(&in->in);
+        bool is_end = at == m->size;
+        if (in->in.failed || at > m->size || at < next || (!is_end && at % PAGE_BYTES)) {
+            return err_set(in->err, "a page of its contents at an impossible place");
+        }
+        for (; in->apply && next < at; next += PAGE_BYTES) {
+            page_restore(m, next, NULL);
+        }
+        if (is_end) {
+            return true;
+        }
+        const uint8_t *bytes = bytes_take(&in->in, page_bytes(m, at));
+        if (bytes && in->apply) {
+            page_restore(m, at, bytes);
+        }
+        next = at + page_bytes(m, at);
+    }
+}
+
 static void memory_release(Device *dev) {
     memory_free(&memory_of(dev)->memory);
 }
@@ -94,4 +159,6 @@ const DeviceType memory_type = {
     .map = memory_map,
     .memory = memory_backing,
     .hash = memory_hash,
+    .save = memory_save,
+    .load = memory_load,
 };

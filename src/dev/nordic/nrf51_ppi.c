@@ -59,7 +59,8 @@ void nrf51_ppi_event(Device *dev, uint32_t address) {
         return;
     }
     ppi->depth++;
-    for (uint32_t left = ppi->chen; left; left &= left - 1) {
+    /* Restored state may have bits of channels that are not there. */
+    for (uint32_t left = ppi->chen & CHANNEL_MASK; left; left &= left - 1) {
         FixedChannel ends = channel_ends(ppi, (unsigned)__builtin_ctz(left));
         if (ends.event == address) {
             ppi->tasks++;

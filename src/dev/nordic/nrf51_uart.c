@@ -145,7 +145,7 @@ static const Field uart_fields[] = {
     FIELD(Nrf51Uart, tx_byte, 0, "the byte on the line"),
     FIELD(Nrf51Uart, tx_heard, 0, "the byte began on a connected pin"),
     FIELD_ARRAY(Nrf51Uart, fifo, 0, "received bytes"),
-    FIELD(Nrf51Uart, fifo_len, 0, "number of received bytes"),
+    FIELD_MAX(Nrf51Uart, fifo_len, 0, FIFO_SIZE, "number of received bytes"),
     FIELD(Nrf51Uart, rxd, 0, "byte read last"),
 };
 

@@ -1,0 +1,308 @@
+/* Saved state of a node: CPU, devices, memories, waiting input, time.
+ *
+ * Layout: magic, version; checksum; then the body: machine name, seed, layout hash, node, CPU, devices in order, inputs
+ * from the oldest. All of it is generated from the tables, so the layout hash (names, sizes and counts of all tables,
+ * properties, wiring, memory map) tells whether the reader's tables are those of the writer.
+ *
+ * The checksum finds damage. It is no defence: whoever writes a file can compute it, so the reader trusts no number. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "sim/node_internal.h"
+
+enum { VERSION = 1, MAGIC_BYTES = 8 };
+static const uint8_t magic[MAGIC_BYTES] = {'O', 'R', 'R', 'S', 'T', 'A', 'T', 'E'};
+
+_Static_assert(NODE_STATE_SUM == MAGIC_BYTES + 8 && NODE_STATE_BODY == NODE_STATE_SUM + 8, "as written below");
+
+/* No board lives for longer: sums of times stay within 64 bits. */
+#define TIME_MAX_NS (UINT64_C(1) << 62)
+
+uint64_t node_state_sum(const void *bytes, size_t len) {
+    Hash *hash = hash_new();
+    hash_bytes(hash, (const uint8_t *)bytes + NODE_STATE_BODY, len - NODE_STATE_BODY);
+    uint64_t sum = hash_value(hash);
+    hash_free(hash);
+    return sum;
+}
+
+static uint64_t layout_hash(const Node *node) {
+    Hash *hash = hash_new();
+    const Isa *isa = node->cpu->isa;
+    hash_text(hash, isa->name);
+    hash_u64(hash, node->cpu->features);
+    hash_u64(hash, isa->big_endian);
+    field_layout_hash(isa->fields, isa->n_fields, hash);
+    const MemMap *map = &node->board.map;
+    hash_u64(hash, map->n_regions);
+    for (uint32_t i = 0; i < map->n_regions; i++) {
+        hash_text(hash, map->regions[i].name);
+        hash_u64(hash, map->regions[i].base);
+        hash_u64(hash, map->regions[i].size);
+        hash_u64(hash, map->regions[i].offset);
+    }
+    hash_u64(hash, node->machine->n_devices);
+    for (size_t i = 0; i < node->machine->n_devices; i++) {
+        device_layout_hash(node->machine->devices[i], hash);
+    }
+    uint64_t value = hash_value(hash);
+    hash_free(hash);
+    return value;
+}
+
+/* "microbit", also for path/microbit.repl: where the file lies is no part of the machine. */
+static const char *board_name(const Node *node, size_t *len) {
+    static const char suffix[] = ".repl";
+    const char *slash = strrchr(node->machine->name, '/'), *name = slash ? slash + 1 : node->machine->name;
+    *len = strlen(name);
+    if (*len >= sizeof suffix && strcmp(name + *len - (sizeof suffix - 1), suffix) == 0) {
+        *len -= sizeof suffix - 1;
+    }
+    return name;
+}
+
+/* ---- Saving ----------------------------------------------------------------------------------------------------- */
+
+static void header_save(const Node *node, ByteVec *out) {
+    bytes_put(out, magic, sizeof magic);
+    bytes_put_u64(out, VERSION);
+    bytes_put_u64(out, 0); /* checksum */
+    size_t len;
+    const char *name = board_name(node, &len);
+    bytes_put_u32(out, (uint32_t)len);
+    bytes_put(out, name, len);
+    bytes_put_u64(out, layout_hash(node));
+    bytes_put_u64(out, node->board.seed);
+    bytes_put_u64(out, node->clock.num);
+    bytes_put_u64(out, node->clock.den);
+}
+
+static void cpu_save(const Cpu *cpu, ByteVec *out) {
+    size_t len = field_bytes(cpu->isa->fields, cpu->isa->n_fields);
+    bytes_put_u64(out, cpu->pc);
+    bytes_put_u32(out, cpu->aux);
+    bytes_put_u8(out, cpu->halted);
+    bytes_put_u8(out, cpu->locked_up);
+    vec_reserve(out, out->len + len);
+    field_save(cpu->isa->fields, cpu->isa->n_fields, cpu->state, out->data + out->len);
+    out->len += len;
+}
+
+static uint32_t device_index(const Machine *machine, const Device *device) {
+    uint32_t i = 0;
+    while (machine->devices[i] != device) {
+        i++;
+    }
+    return i;
+}
+
+static void inputs_save(const Node *node, ByteVec *out) {
+    const NodeInput *oldest = NULL;
+    uint32_t n = 0;
+    for (const NodeInput *in = node->inputs; in; in = in->next) {
+        oldest = in;
+        n++;
+    }
+    bytes_put_u32(out, n);
+    for (const NodeInput *in = oldest; in; in = in->prev) {
+        bytes_put_u32(out, device_index(node->machine, in->device));
+        bytes_put_u8(out, in->port != NULL);
+        bytes_put_u32(out, in->input);
+        bytes_put_u8(out, in->level);
+        device_event_save(&in->event, out);
+        bytes_put_u64(out, in->len);
+        bytes_put(out, in->bytes, in->len);
+    }
+}
+
+bool node_save(const Node *node, ByteVec *out) {
+    if (node->running || node->board.events.firing) {
+        return false;
+    }
+    size_t start = out->len;
+    header_save(node, out);
+    bytes_put_u64(out, cpu_ticks(node->cpu));
+    bytes_put_u64(out, node->cpu->idle_ticks);
+    bytes_put_u8(out, node->started);
+    bytes_put_u8(out, node->reset_requested);
+    bytes_put_u64(out, node->board.events.sequence);
+    cpu_save(node->cpu, out);
+    for (size_t i = 0; i < node->machine->n_devices; i++) {
+        device_save(node->machine->devices[i], out);
+    }
+    inputs_save(node, out);
+    uint64_t sum = node_state_sum(out->data + start, out->len - start);
+    ByteVec bytes = {0};
+    bytes_put_u64(&bytes, sum);
+    memcpy(out->data + start + NODE_STATE_SUM, bytes.data, bytes.len);
+    vec_free(&bytes);
+    return true;
+}
+
+/* ---- Restoring -------------------------------------------------------------------------------------------------- */
+
+static bool envelope_check(const void *bytes, size_t len, Err *err) {
+    ByteReader in = {bytes, len, false};
+    const uint8_t *found = bytes_take(&in, sizeof magic);
+    if (!found || memcmp(found, magic, sizeof magic) != 0) {
+        return err_set(err, "expected a saved state of Orrery, found something else");
+    }
+    uint64_t version = bytes_take_u64(&in), sum = bytes_take_u64(&in);
+    if (!in.failed && version != VERSION) {
+        return err_set(err, "the saved state has version %" PRIu64 ", this Orrery reads version %d", version, VERSION);
+    }
+    return (!in.failed && sum == node_state_sum(bytes, len)) ||
+           err_set(err, "the saved state is damaged or cut short");
+}
+
+/* Whether it is the state of such a node as this one. */
+static bool header_check(const Node *node, StateReader *in) {
+    uint32_t len = bytes_take_u32(&in->in);
+    const char *name = (const char *)bytes_take(&in->in, len);
+    uint64_t layout = bytes_take_u64(&in->in), seed = bytes_take_u64(&in->in);
+    uint64_t num = bytes_take_u64(&in->in), den = bytes_take_u64(&in->in);
+    if (in->in.failed) {
+        return err_set(in->err, "the saved state is cut short");
+    }
+    if (layout != layout_hash(node)) {
+        size_t mine_len;
+        const char *mine = board_name(node, &mine_len);
+        if (len == mine_len && memcmp(name, mine, len) == 0) {
+            return err_set(in->err, "the saved state is of machine %.*s of another build of Orrery, or its platform "
+                           "file has changed", len > 200 ? 200 : (int)len, name);
+        }
+        return err_set(in->err, "the saved state is of machine %.*s, this one is %.*s", len > 200 ? 200 : (int)len,
+                       name, mine_len > 200 ? 200 : (int)mine_len, mine);
+    }
+    if (seed != node->board.seed) {
+        return err_set(in->err, "the saved state has seed %" PRIu64 ", this machine has %" PRIu64, seed,
+                       node->board.seed);
+    }
+    return (num == node->clock.num && den == node->clock.den) ||
+           err_set(in->err, "the saved state has %" PRIu64 "/%" PRIu64 " instructions per second, this machine has %"
+                   PRIu64 "/%" PRIu64, num, den, node->clock.num, node->clock.den);
+}
+
+static bool time_load(Node *node, StateReader *in) {
+    Cpu *cpu = node->cpu;
+    uint64_t ticks = bytes_take_u64(&in->in), idle = bytes_take_u64(&in->in);
+    uint8_t started = bytes_take_u8(&in->in), reset = bytes_take_u8(&in->in);
+    in->sequence = bytes_take_u64(&in->in);
+    if (clock_ns(&node->clock, ticks) > TIME_MAX_NS || idle > ticks || started > 1 || reset > 1) {
+        return err_set(in->err, "the saved state has an impossible time");
+    }
+    /* What lies within the last tick fires before the next one. */
+    in->earliest_ns = ticks ? clock_ns(&node->clock, ticks - 1) : 0;
+    if (in->apply) {
+        event_cancel_all(&node->board.events);
+        node->board.events.sequence = in->sequence;
+        node->started = started;
+        node->reset_requested = reset;
+        cpu->deadline = ticks;
+        cpu->budget = 0;
+        cpu->prepaid = 0;
+        cpu->idle_ticks = idle;
+    }
+    return true;
+}
+
+static bool cpu_load(Cpu *cpu, StateReader *in) {
+    const Isa *isa = cpu->isa;
+    uint64_t pc = bytes_take_u64(&in->in);
+    uint32_t aux = bytes_take_u32(&in->in);
+    uint8_t halted = bytes_take_u8(&in->in), locked_up = bytes_take_u8(&in->in);
+    const uint8_t *fields = bytes_take(&in->in, field_bytes(isa->fields, isa->n_fields));
+    if (!fields) {
+        return err_set(in->err, "the saved state is cut short");
+    }
+    if (pc & ~isa->pc_mask || pc % isa->insn_align || aux & ~isa->aux_mask || halted > 1 || locked_up > halted) {
+        return err_set(in->err, "%s: an impossible location or state of sleep", cpu->name);
+    }
+    const Field *bad = field_check(isa->fields, isa->n_fields, fields);
+    if (bad) {
+        return err_set(in->err, "%s: an impossible value of %s (%s)", cpu->name, bad->name, bad->description);
+    }
+    if (in->apply) {
+        field_load(isa->fields, isa->n_fields, cpu->state, fields);
+        cpu->pc = pc;
+        cpu->aux = aux;
+        cpu->halted = halted;
+        cpu->locked_up = locked_up;
+        cpu->leave = cpu->trap_pending = false;
+        if (isa->restored) {
+            isa->restored(cpu);
+        }
+    }
+    return true;
+}
+
+static bool input_load(Node *node, StateReader *in) {
+    uint32_t index = bytes_take_u32(&in->in);
+    uint8_t is_bytes = bytes_take_u8(&in->in);
+    uint32_t input = bytes_take_u32(&in->in);
+    uint8_t level = bytes_take_u8(&in->in);
+    StateReader event = *in;
+    uint64_t time_ns = bytes_take_u64(&in->in);
+    bytes_take_u64(&in->in);
+    uint64_t len = bytes_take_u64(&in->in);
+    const uint8_t *bytes = bytes_take(&in->in, len);
+    Device *device = index < node->machine->n_devices ? node->machine->devices[index] : NULL;
+    if (!bytes || !device || is_bytes > 1 || level > 1 || time_ns == TIME_NEVER ||
+        (is_bytes ? !device_uart(device) : input >= device->type->n_inputs || len)) {
+        return err_set(in->err, "the saved state has an input that no device can take");
+    }
+    if (!in->apply) {
+        Event none = {0};
+        return device_event_load(&none, &node->board.events, &event);
+    }
+    NodeInput *added = node_input_new(node, device, bytes, (size_t)len);
+    added->port = is_bytes ? device_uart(device) : NULL;
+    added->input = input;
+    added->level = level;
+    return device_event_load(&added->event, &node->board.events, &event);
+}
+
+static bool inputs_load(Node *node, StateReader *in) {
+    if (in->apply) {
+        node_inputs_free(node); /* the queue is empty: there is nothing to disarm */
+    }
+    for (uint32_t n = bytes_take_u32(&in->in); n > 0; n--) {
+        if (!input_load(node, in)) {
+            return false;
+        }
+    }
+    return (!in->in.failed && in->in.left == 0) ||
+           err_set(in->err, "the saved state is cut short, or goes on behind its end");
+}
+
+/* One of the two readings. */
+static bool state_load(Node *node, StateReader *in) {
+    if (!header_check(node, in) || !time_load(node, in) || !cpu_load(node->cpu, in)) {
+        return false;
+    }
+    for (size_t i = 0; i < node->machine->n_devices; i++) {
+        if (!device_load(node->machine->devices[i], in)) {
+            return false;
+        }
+    }
+    return inputs_load(node, in);
+}
+
+bool node_restore(Node *node, const void *bytes, size_t len, Err *err) {
+    Err inner = {""};
+    if (node->running || node->board.events.firing) {
+        return err_set(err, "a node cannot be restored while it runs");
+    }
+    if (!envelope_check(bytes, len, &inner)) {
+        return err_set(err, "%s", inner.text);
+    }
+    ByteReader body = {(const uint8_t *)bytes + NODE_STATE_BODY, len - NODE_STATE_BODY, false};
+    StateReader check = {.in = body, .err = &inner};
+    if (!state_load(node, &check)) {
+        return err_set(err, "%s", inner.text);
+    }
+    StateReader apply = {.in = body, .apply = true, .err = &inner};
+    bool applied = state_load(node, &apply);
+    assert(applied);
+    return applied;
+}
