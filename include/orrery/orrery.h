@@ -71,11 +71,8 @@ ORR_API const char *orr_stop_name(OrrStopReason reason);
 
 /* ---- Nodes ---- */
 
-/** What runs the instructions. Results are the same; speed is not. */
-typedef enum OrrEngine {
-    ORR_ENGINE_INTERP, /* the reference interpreter */
-    ORR_ENGINE_T0, /* blocks translated to host code */
-} OrrEngine;
+/** What runs the instructions; orr_engine_name tells about each. Results are the same; speed is not. */
+typedef enum OrrEngine { ORR_ENGINE_INTERP, ORR_ENGINE_T0 } OrrEngine;
 
 typedef struct OrrNodeOptions {
     const char *name; /* NULL: "node" */
@@ -185,10 +182,11 @@ ORR_API void orr_node_log_summary(const OrrNode *node);
 
 /* ---- What there is ---- */
 
-/** Built-in boards, device models, CPUs: name (NULL behind the last one) and one line about it. */
+/** Built-in boards, device models, CPUs, engines (by OrrEngine): name (NULL behind the last) and one line about it. */
 ORR_API const char *orr_machine_name(size_t index, const char **summary);
 ORR_API const char *orr_device_name(size_t index, const char **summary);
 ORR_API const char *orr_cpu_name(size_t index, const char **summary);
+ORR_API const char *orr_engine_name(size_t index, const char **summary);
 /** Hands the documentation of a device model, line by line, to `line`: types, properties, registers, lines, state. The
  * name is the model's or one of its types in .repl files. Errors: no such model. */
 ORR_API bool orr_device_describe(const char *name, void (*line)(void *user, const char *text), void *user,

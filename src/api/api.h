@@ -12,7 +12,6 @@
 struct OrrNode {
     Node *node;
     OrrWorld *world;
-    unsigned trace_kinds;
     void (*trace)(void *user, const OrrTrace *event);
     void *trace_user;
 };

@@ -19,7 +19,16 @@ static void say(const Page *page, const char *fmt, ...) {
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    size_t len = strlen(text);
+    while (len > 0 && text[len - 1] == ' ') { /* empty columns */
+        text[--len] = '\0';
+    }
     page->line(page->user, text);
+}
+
+static void title(const Page *page, const char *text) {
+    page->line(page->user, "");
+    say(page, "%s:", text);
 }
 
 static void names_describe(const Page *page, const char *title, const char *const *names) {
@@ -40,8 +49,7 @@ static void props_describe(const Page *page, const DeviceType *type) {
         [PROP_KIND_STRING] = "text", [PROP_KIND_DEVICE] = "device",
     };
     if (type->n_props) {
-        say(page, "%s", "");
-        say(page, "properties:");
+        title(page, "properties");
     }
     for (size_t i = 0; i < type->n_props; i++) {
         const Prop *p = &type->props[i];
@@ -60,11 +68,10 @@ static void props_describe(const Page *page, const DeviceType *type) {
 static void regs_describe(const Page *page, const DeviceType *type) {
     static const char *const access[] = {[REG_RW] = "rw", [REG_RO] = "ro", [REG_WO] = "wo"};
     if (type->n_regs) {
-        say(page, "%s", "");
-        say(page, "registers:");
+        title(page, "registers");
         say(page, "  %-7s %-22s %-3s %-11s %-11s %s", "offset", "name", "", "reset", "writable", "write 1 to clear");
     } else if (type->read) {
-        say(page, "%s", "");
+        page->line(page->user, "");
         say(page, "registers: a window of 0x%" PRIx64 " bytes without a table", type->window_size);
     }
     for (size_t i = 0; i < type->n_regs; i++) {
@@ -74,20 +81,15 @@ static void regs_describe(const Page *page, const DeviceType *type) {
         if (r->clear_on_one) {
             snprintf(clear, sizeof clear, "0x%08" PRIx32, r->clear_on_one);
         }
-        const char *special = r->unmodelled           ? "not modelled"
-                              : r->read || r->write   ? "has an effect"
-                                                      : "";
-        char head[160];
-        snprintf(head, sizeof head, "  +0x%03" PRIx32 "  %-22s %-3s 0x%08" PRIx32 "  0x%08" PRIx32 "  %-10s", r->offset,
-                 name, access[r->access], r->reset, r->writable, clear);
-        say(page, "%s  %s", head, special);
+        const char *special = r->unmodelled ? "not modelled" : r->read || r->write ? "has an effect" : "";
+        say(page, "  +0x%03" PRIx32 "  %-22s %-3s 0x%08" PRIx32 "  0x%08" PRIx32 "  %-10s  %s", r->offset, name,
+            access[r->access], r->reset, r->writable, clear, special);
     }
 }
 
 static void lines_describe(const Page *page, const DeviceType *type) {
     if (type->n_outputs) {
-        say(page, "%s", "");
-        say(page, "outputs:");
+        title(page, "outputs");
     }
     for (size_t i = 0; i < type->n_outputs; i++) {
         const Output *o = &type->outputs[i];
@@ -99,19 +101,18 @@ static void lines_describe(const Page *page, const DeviceType *type) {
         }
     }
     if (type->n_inputs) {
-        say(page, "%s", "");
+        page->line(page->user, "");
         say(page, "inputs: %u", type->n_inputs);
     }
     if (type->uart_offset) {
-        say(page, "%s", "");
+        page->line(page->user, "");
         say(page, "serial port: yes");
     }
 }
 
 static void state_describe(const Page *page, const DeviceType *type) {
     if (type->n_fields || type->n_events) {
-        say(page, "%s", "");
-        say(page, "state beside the registers:");
+        title(page, "state beside the registers");
     }
     for (size_t i = 0; i < type->n_fields; i++) {
         const Field *f = &type->fields[i];
@@ -166,8 +167,7 @@ bool orr_device_describe(const char *name, void (*line)(void *user, const char *
     lines_describe(&page, type);
     state_describe(&page, type);
     if (type->models) {
-        say(&page, "%s", "");
-        say(&page, "models:");
+        title(&page, "models");
     }
     for (const DeviceModel *m = type->models; m && m->name; m++) {
         say(&page, "  %-22s %s", m->name, m->summary);

@@ -74,15 +74,10 @@ bool orr_node_write(OrrNode *node, uint64_t addr, const void *data, size_t size)
 
 /* ---- Serial ports ---- */
 
-static Device *uart_named(const OrrNode *node, const char *name) {
-    Device *dev = machine_device(node->node->machine, name, NULL);
-    return dev && dev->type->uart_offset ? dev : NULL;
-}
-
 const char *orr_node_uart_name(const OrrNode *node, size_t index) {
     const Machine *machine = node->node->machine;
     for (size_t i = 0; i < machine->n_declared; i++) {
-        if (machine->devices[i]->type->uart_offset && index-- == 0) {
+        if (device_uart(machine->devices[i]) && index-- == 0) {
             return machine->devices[i]->name;
         }
     }
@@ -90,27 +85,26 @@ const char *orr_node_uart_name(const OrrNode *node, size_t index) {
 }
 
 bool orr_node_uart_output(OrrNode *node, const char *uart, void (*sent)(void *user, uint8_t byte), void *user) {
-    Device *dev = uart_named(node, uart);
-    if (!dev) {
+    const Device *dev = machine_device(node->node->machine, uart, NULL);
+    UartPort *port = dev ? device_uart(dev) : NULL;
+    if (!port) {
         return false;
     }
-    UartPort *port = (UartPort *)((char *)dev + dev->type->uart_offset);
     port->sent = sent;
     port->sent_user = user;
     return true;
 }
 
 bool orr_node_uart_input(OrrNode *node, const char *uart, uint64_t time_ns, const void *bytes, size_t len) {
-    Device *dev = uart_named(node, uart);
+    Device *dev = machine_device(node->node->machine, uart, NULL);
     return dev && node_input_uart(node->node, dev, time_ns, bytes, len);
 }
 
 bool orr_node_input_pending(const OrrNode *node) {
     const Machine *machine = node->node->machine;
     for (size_t i = 0; i < machine->n_declared; i++) {
-        const Device *dev = machine->devices[i];
-        uint32_t offset = dev->type->uart_offset;
-        if (offset && ((const UartPort *)((const char *)dev + offset))->queue_len > 0) {
+        const UartPort *port = device_uart(machine->devices[i]);
+        if (port && port->queue_len > 0) {
             return true;
         }
     }

@@ -41,7 +41,6 @@ static void trace_mmio(MemMap *map, const MemRegion *region, uint64_t addr, unsi
 void orr_node_trace(OrrNode *node, unsigned kinds, void (*trace)(void *user, const OrrTrace *event), void *user) {
     node->trace = trace;
     node->trace_user = user;
-    node->trace_kinds = kinds;
     node->node->cpu->trace = kinds & ORR_TRACE_INSN ? trace_insn : NULL;
     node->node->cpu->trace_exception = kinds & ORR_TRACE_IRQ ? trace_exception : NULL;
     node->node->board.map.trace = kinds & ORR_TRACE_MMIO ? trace_mmio : NULL;

@@ -30,6 +30,13 @@ void memory_free(Memory *memory) {
     }
 }
 
+void memory_touched(const Memory *memory, uint64_t at, uint64_t *begin, uint64_t *end) {
+    off_t data = at < memory->size ? lseek(memory->fd, (off_t)at, SEEK_DATA) : -1;
+    *begin = data < 0 ? memory->size : (uint64_t)data;
+    off_t hole = data < 0 ? -1 : lseek(memory->fd, data, SEEK_HOLE);
+    *end = hole < 0 ? memory->size : (uint64_t)hole;
+}
+
 /* Pages that lie wholly in the region, as guest addresses; others stay inaccessible and take the slow way. */
 static bool whole_pages(const MemRegion *r, uint64_t *begin, uint64_t *end) {
     *begin = (r->base + PAGE - 1) & ~(uint64_t)(PAGE - 1);

@@ -161,16 +161,31 @@ static const char *grouped(char *out, size_t size, uint64_t n) {
     return out;
 }
 
+static void total_tell(const GuestLog *log, const Log *out) {
+    uint64_t total = guest_log_total(log);
+    char count[32], different[48] = "";
+    if (total > log->entries.len) {
+        snprintf(different, sizeof different, ", %zu different%s", log->entries.len, log->overflow ? " and more" : "");
+    }
+    if (total) {
+        log_line(out, LOG_WARN, "%s guest mistake%s in all%s", grouped(count, sizeof count, total),
+                 total == 1 ? "" : "s", different);
+    }
+}
+
 void guest_log_summary(const GuestLog *log, const Log *out) {
     char count[32];
     for (size_t i = 0; i < log->entries.len; i++) {
         const GuestEntry *e = &log->entries.data[i];
-        log_line(out, LOG_WARN, "%s times: %s", grouped(count, sizeof count, e->count), e->text);
+        if (e->count > 1) { /* what was told once happened once */
+            log_line(out, LOG_WARN, "%s times: %s", grouped(count, sizeof count, e->count), e->text);
+        }
     }
     if (log->overflow) {
         log_line(out, LOG_WARN, "%s times: guest mistakes beyond the first %d different ones",
                  grouped(count, sizeof count, log->overflow), GUEST_LOG_ENTRIES_MAX);
     }
+    total_tell(log, out);
 }
 
 uint64_t guest_log_total(const GuestLog *log) {

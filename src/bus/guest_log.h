@@ -56,7 +56,8 @@ void guest_log_add(Board *board, GuestMistake kind, const Device *device, const 
 /** An access to an address where nothing is, by the running instruction. */
 void board_guest_unmapped(Board *board, uint64_t addr, unsigned size, bool store, uint64_t value);
 
-/** Writes one line per entry with its count, by first occurrence. */
+/** Writes one line with its count per entry that occurred again, by first occurrence, and one with the total; nothing
+ * if there was no mistake. */
 void guest_log_summary(const GuestLog *log, const Log *out);
 
 /** Mistakes counted so far, of all kinds. */

@@ -55,6 +55,9 @@ typedef struct MemMap {
 /** Gives a memory its zeroed bytes, or takes them away. Ends the process if the host has no room. */
 void memory_alloc(Memory *memory, uint64_t size);
 void memory_free(Memory *memory);
+/** The next stretch, from offset `at` on, that anybody has touched: [*begin, *end), whole pages of the host, both the
+ * size if there is none. What lies outside reads as zero, but reading it there would make it take room. */
+void memory_touched(const Memory *memory, uint64_t at, uint64_t *begin, uint64_t *end);
 
 /** Adds a region; false and an error naming both if it overlaps another or wraps around. */
 bool mem_map_add(MemMap *map, const MemRegion *region, Err *err);
@@ -84,9 +87,8 @@ bool mem_peek(MemMap *map, uint64_t addr, void *out, size_t size);
 bool mem_poke(MemMap *map, uint64_t addr, const void *data, size_t size);
 
 /** Maps every memory at map->fast + its addresses, for code that accesses guest memory directly: what is not memory,
- * ROM
- * for stores, and pages with translated code for stores cannot be accessed there. False if the host refuses; map->fast
- * is NULL then. Regions must not be added afterwards. */
+ * ROM for stores, and pages with translated code for stores cannot be accessed there. False if the host refuses;
+ * map->fast is NULL then. Regions must not be added afterwards. */
 bool mem_fast_enable(MemMap *map);
 void mem_fast_disable(MemMap *map);
 /** Takes the right to store away from the pages that hold [offset, offset + size) of a memory. */

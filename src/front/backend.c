@@ -18,7 +18,8 @@
 enum { OUT_BYTES = 65536, CTRL_A = 1 };
 
 typedef struct HostPort {
-    int in, out, listener; /* -1: none */
+    int in, out; /* -1: none */
+    int kept; /* open as long as the port: the listening socket, the other side of a pty; -1: none */
 } HostPort;
 
 struct Backend {
@@ -28,6 +29,8 @@ struct Backend {
     bool terminal; /* a person: raw mode, Ctrl-A keys */
     bool escape; /* Ctrl-A was typed */
     bool live; /* more may come in */
+    bool unheard; /* output may be dropped: maybe nobody has opened the other side */
+    bool lost; /* output was dropped, and the user was told */
     struct termios saved;
     size_t out_len;
     uint8_t out[OUT_BYTES];
@@ -39,28 +42,44 @@ static void hand_over(Backend *b, const uint8_t *bytes, size_t len) {
     }
 }
 
-/* Host side gone or slow: what cannot be written now waits in `out`, what does not fit any more is an error of the
- * host and ends the connection, never the guest's time. */
-void backend_flush(Backend *b) {
+/* Writes as much as the host takes, or everything if `wait`. A host that is gone gets nothing any more; the guest never
+ * notices. */
+static void write_out(Backend *b, bool wait) {
     size_t done = 0;
     while (done < b->out_len && b->host.out >= 0) {
         ssize_t n = write(b->host.out, b->out + done, b->out_len - done);
         if (n > 0) {
             done += (size_t)n;
-        } else if (n < 0 && errno == EAGAIN) {
+        } else if (errno == EAGAIN && !wait) {
+            break;
+        } else if (errno == EAGAIN) {
             struct pollfd p = {.fd = b->host.out, .events = POLLOUT};
             poll(&p, 1, 100);
-        } else if (n < 0 && errno != EINTR) {
+        } else if (errno != EINTR) {
+            complain("%s: %s: its output is lost from here on", b->uart, strerror(errno));
+            b->lost = true;
             b->host.out = -1;
         }
     }
-    b->out_len = 0;
+    b->out_len = b->host.out >= 0 ? b->out_len - done : 0;
+    memmove(b->out, b->out + done, b->out_len);
+}
+
+void backend_flush(Backend *b) {
+    write_out(b, false);
 }
 
 static void sent(void *user, uint8_t byte) {
     Backend *b = user;
     if (b->out_len == OUT_BYTES) {
-        backend_flush(b);
+        write_out(b, !b->unheard);
+    }
+    if (b->out_len == OUT_BYTES) {
+        if (!b->lost) {
+            complain("%s: nobody reads its output: some is lost", b->uart);
+        }
+        b->lost = true;
+        b->out_len = 0;
     }
     b->out[b->out_len++] = byte;
 }
@@ -129,8 +148,8 @@ static bool open_pty(Backend *b, const char *spec, OrrError *error) {
     tcsetattr(slave, TCSANOW, &raw);
     /* The slave stays open: bytes are kept until somebody opens it, and closing it is no end of file. */
     fcntl(master, F_SETFL, O_NONBLOCK);
-    b->host = (HostPort){master, master, -1};
-    b->live = true;
+    b->host = (HostPort){master, master, slave};
+    b->live = b->unheard = true;
     fprintf(stderr, "orrery: %s is on %s\n", b->uart, name);
     return true;
 }
@@ -153,7 +172,7 @@ static bool open_tcp(Backend *b, const char *spec, const char *port, OrrError *e
     }
     getsockname(s, (struct sockaddr *)&address, &len);
     fprintf(stderr, "orrery: %s waits on 127.0.0.1:%u\n", b->uart, ntohs(address.sin_port));
-    b->host.listener = s;
+    b->host.kept = s;
     b->host.in = b->host.out = accept(s, NULL, NULL);
     if (b->host.in < 0) {
         close(s);
@@ -219,8 +238,9 @@ static bool escape_key(Backend *b, uint8_t key) {
         return false;
     }
     if (key == 'h') {
-        fprintf(stderr, "\norrery: %.9f s, %llu instructions. Ctrl-A x quit, Ctrl-A Ctrl-A sends Ctrl-A\n",
-                (double)orr_node_time_ns(b->node) / 1e9, (unsigned long long)orr_node_instructions(b->node));
+        char time[TIME_TEXT_BYTES];
+        fprintf(stderr, "\norrery: %s s, %llu instructions. Ctrl-A x quit, Ctrl-A Ctrl-A sends Ctrl-A\n",
+                time_text(time, orr_node_time_ns(b->node)), (unsigned long long)orr_node_instructions(b->node));
     } else if (key == CTRL_A) {
         hand_over(b, &ctrl_a, 1);
     }
@@ -262,15 +282,15 @@ bool backend_poll(Backend *b, int wait_ms) {
 }
 
 void backend_close(Backend *b) {
-    backend_flush(b);
+    write_out(b, !b->unheard);
     if (b->terminal) {
         tcsetattr(STDIN_FILENO, TCSANOW, &b->saved);
     }
-    if (b->host.out > STDERR_FILENO) {
-        close(b->host.out);
-    }
-    if (b->host.listener >= 0) {
-        close(b->host.listener);
+    const int files[] = {b->host.in, b->host.out != b->host.in ? b->host.out : -1, b->host.kept};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (files[i] > STDERR_FILENO) {
+            close(files[i]);
+        }
     }
     free(b);
 }

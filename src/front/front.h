@@ -18,13 +18,18 @@ enum {
 
 enum { OPTION_LIST_MAX = 32 };
 
+/** The values of an option that may be given more than once. */
+typedef struct OptionList {
+    const char *values[OPTION_LIST_MAX];
+    size_t n;
+} OptionList;
+
 typedef struct RunOptions {
     const char *machine, *repl;
-    const char *kernels[OPTION_LIST_MAX];
-    const char *uarts[OPTION_LIST_MAX]; /* NAME=BACKEND */
-    const char *traces[OPTION_LIST_MAX]; /* KIND=FILE */
-    const char *watches[OPTION_LIST_MAX];
-    size_t n_kernels, n_uarts, n_traces, n_watches;
+    OptionList kernels; /* FILE[@ADDR] */
+    OptionList uarts; /* NAME=BACKEND */
+    OptionList traces; /* KIND=FILE */
+    OptionList watches;
     const char *input, *report, *coverage, *save, *load;
     uint64_t for_ns; /* ORR_TIME_NEVER: no end */
     bool is_timeout; /* the end came from --timeout */
@@ -41,6 +46,10 @@ void options_help(void);
 
 /** "2s", "1.5ms", "10us", "7ns", "3" (seconds); exact. False if malformed or beyond 64 bits. */
 bool time_parse(const char *text, uint64_t *ns);
+
+enum { TIME_TEXT_BYTES = 32 };
+/** "1.500000000" of a time in nanoseconds, written to `out` of TIME_TEXT_BYTES, which it returns. */
+const char *time_text(char *out, uint64_t ns);
 
 /** `orrery: error: ...` on stderr. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -64,8 +73,9 @@ bool backend_is_terminal(const Backend *backend);
 /** Reads what the host has ready and hands it to the port now; waits up to wait_ms for something. False: the user asks
  * to quit. */
 bool backend_poll(Backend *backend, int wait_ms);
-/** Writes what the port has sent. */
+/** Writes what the port has sent, as far as the host takes it now. */
 void backend_flush(Backend *backend);
+/** Writes the rest, and frees the backend. */
 void backend_close(Backend *backend);
 
 #endif

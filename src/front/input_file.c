@@ -18,22 +18,43 @@ typedef struct Line {
     OrrError *error;
 } Line;
 
+typedef struct Word {
+    char text[64];
+    const char *start;
+} Word;
+
 static bool fail(Line *l, const char *expected) {
     snprintf(l->error->text, sizeof l->error->text, "%s:%u:%u: expected %s", l->path, l->number,
              (unsigned)(l->at - l->start) + 1, expected);
     return false;
 }
 
-static bool word(Line *l, char *out, size_t size) {
-    size_t n = 0;
+/* The mistake is at what has been read already. */
+static bool fail_at(Line *l, const char *start, const char *expected) {
+    l->at = start;
+    return fail(l, expected);
+}
+
+static void skip_blanks(Line *l) {
     while (*l->at == ' ' || *l->at == '\t') {
         l->at++;
     }
-    while (*l->at && !isspace((unsigned char)*l->at) && n + 1 < size) {
-        out[n++] = *l->at++;
+}
+
+/* False if there is none, or none so long. */
+static bool word(Line *l, Word *out) {
+    skip_blanks(l);
+    out->start = l->at;
+    while (*l->at && !isspace((unsigned char)*l->at)) {
+        l->at++;
     }
-    out[n] = '\0';
-    return n > 0;
+    size_t len = (size_t)(l->at - out->start);
+    if (len == 0 || len >= sizeof out->text) {
+        return false;
+    }
+    memcpy(out->text, out->start, len);
+    out->text[len] = '\0';
+    return true;
 }
 
 static int hex_digit(char c) {
@@ -84,56 +105,42 @@ static bool at_end(Line *l) {
     return *l->at == '\0' || *l->at == '#';
 }
 
-static bool text_input(Line *l, const char *target, uint64_t time_ns) {
+static bool text_input(Line *l, const Word *target, uint64_t time_ns) {
     char bytes[LINE_BYTES];
     size_t len;
-    const char *start = l->at;
     if (!quoted(l, bytes, &len)) {
         return false;
     }
-    if (!orr_node_uart_input(l->node, target, time_ns, bytes, len)) {
-        l->at = start;
-        return fail(l, "a serial port before a text");
-    }
-    return true;
+    return orr_node_uart_input(l->node, target->text, time_ns, bytes, len) ||
+           fail_at(l, target->start, "a serial port before a text");
 }
 
-static bool level_input(Line *l, const char *target, uint64_t time_ns) {
-    char action[16];
-    const char *start = l->at;
-    if (!word(l, action, sizeof action) || (strcmp(action, "press") && strcmp(action, "release"))) {
-        l->at = start;
-        return fail(l, "\"text\", press or release");
+static bool level_input(Line *l, const Word *target, uint64_t time_ns) {
+    Word action;
+    if (!word(l, &action) || (strcmp(action.text, "press") && strcmp(action.text, "release"))) {
+        return fail_at(l, action.start, "\"text\", press or release");
     }
-    if (!orr_node_signal_drive(l->node, target, 0, time_ns, strcmp(action, "press") == 0)) {
-        l->at = start;
-        return fail(l, "a device with an input before press or release");
-    }
-    return true;
+    return orr_node_signal_drive(l->node, target->text, 0, time_ns, strcmp(action.text, "press") == 0) ||
+           fail_at(l, target->start, "a device with an input before press or release");
 }
 
 static bool input_line(Line *l) {
-    char time[32], target[64];
+    Word time, target;
     uint64_t time_ns;
     if (at_end(l)) {
         return true;
     }
-    const char *start = l->at;
-    if (!word(l, time, sizeof time) || !time_parse(time, &time_ns)) {
-        l->at = start;
-        return fail(l, "a time such as 1.5s");
+    if (!word(l, &time) || !time_parse(time.text, &time_ns)) {
+        return fail_at(l, time.start, "a time such as 1.5s");
     }
     if (time_ns < orr_node_time_ns(l->node)) {
-        l->at = start;
-        return fail(l, "a time that is not over: the machine's state was saved later");
+        return fail_at(l, time.start, "a time that is not over: the machine's state was saved later");
     }
-    if (!word(l, target, sizeof target)) {
-        return fail(l, "a serial port or a button");
+    if (!word(l, &target)) {
+        return fail_at(l, target.start, "a serial port or a button");
     }
-    while (*l->at == ' ' || *l->at == '\t') {
-        l->at++;
-    }
-    if (!(*l->at == '"' ? text_input(l, target, time_ns) : level_input(l, target, time_ns))) {
+    skip_blanks(l);
+    if (!(*l->at == '"' ? text_input(l, &target, time_ns) : level_input(l, &target, time_ns))) {
         return false;
     }
     return at_end(l) || fail(l, "the end of the line");

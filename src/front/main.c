@@ -17,7 +17,7 @@ void complain(const char *fmt, ...) {
 static void usage(void) {
     fputs("usage: orrery COMMAND ...\n\n"
           "  run      boot firmware on a board: orrery run --help\n"
-          "  list     what there is: orrery list machines|devices|cpus|device NAME\n\n"
+          "  list     what there is: orrery list machines|devices|device NAME|cpus|engines\n\n"
           "  --help, --version\n\n"
           "examples:\n"
           "  orrery run --machine mps2-an385 --kernel firmware.elf\n"

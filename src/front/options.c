@@ -1,9 +1,17 @@
 /* The command line of `orrery run`. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "front/front.h"
+
+static void help_engines(void) {
+    const char *name, *summary;
+    for (size_t i = 0; (name = orr_engine_name(i, &summary)) != NULL; i++) {
+        printf("                                 %-7s %s%s\n", name, summary, i == 0 ? " (default)" : "");
+    }
+}
 
 void options_help(void) {
     fputs(
@@ -29,7 +37,10 @@ void options_help(void) {
         "  --stub-unknown               device types without a model become windows that log\n"
         "  --seed N                     seed of everything random in the machine (default 0)\n"
         "  --cpi N[/D]                  clock cycles per instruction (default 1)\n"
-        "  --engine interp              reference interpreter, the only engine so far\n"
+        "  --engine NAME                what runs the instructions; changes nothing but speed:\n",
+        stdout);
+    help_engines();
+    fputs(
         "  --slice N                    run in pieces of N instructions: changes nothing but speed (for tests)\n"
         "  --pace X                     at most X virtual seconds per second (default 1 on a terminal, else none)\n"
         "  --log error|warn|info|debug  what to tell on stderr (default warn)\n"
@@ -42,7 +53,7 @@ void options_help(void) {
         "  orrery run --machine mps2-an385 --kernel firmware.elf\n"
         "  orrery run -M microbit --kernel /usr/share/firmware-microbit-micropython/firmware.hex\n"
         "  orrery run --machine microbit --kernel fw.hex --input script.txt --for 5s --report run.json\n"
-        "  orrery run --repl board.repl --kernel app.bin@0x8000 --trace mmio=accesses.txt --for 10ms\n",
+        "  orrery run --repl board.repl --kernel app.bin@0 --trace mmio=accesses.txt --for 10ms\n",
         stdout);
 }
 
@@ -73,22 +84,31 @@ bool time_parse(const char *text, uint64_t *ns) {
     return false;
 }
 
-static bool number_parse(const char *text, uint64_t *value) {
-    char *end;
-    *value = strtoull(text, &end, 0);
-    return text[0] >= '0' && text[0] <= '9' && *end == '\0';
+const char *time_text(char *out, uint64_t ns) {
+    snprintf(out, TIME_TEXT_BYTES, "%llu.%09llu", (unsigned long long)(ns / 1000000000),
+             (unsigned long long)(ns % 1000000000));
+    return out;
 }
 
-static bool list_add(const char *list[OPTION_LIST_MAX], size_t *n, const char *value) {
-    if (*n == OPTION_LIST_MAX) {
+static bool number_parse(const char *text, uint64_t *value) {
+    char *end;
+    errno = 0;
+    *value = strtoull(text, &end, 0);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
+}
+
+static bool list_add(OptionList *list, const char *value) {
+    if (list->n == OPTION_LIST_MAX) {
         complain("more than %d of one option", OPTION_LIST_MAX);
         return false;
     }
-    list[(*n)++] = value;
+    list->values[list->n++] = value;
     return true;
 }
 
-static bool set_time(RunOptions *o, const char *value, bool is_timeout) {
+/* ---- What options do with their value ---- */
+
+static bool set_end(RunOptions *o, const char *value, bool is_timeout) {
     uint64_t ns;
     if (!time_parse(value, &ns)) {
         complain("'%s': expected a time such as 2s, 1.5ms, 10us, 7ns", value);
@@ -101,12 +121,28 @@ static bool set_time(RunOptions *o, const char *value, bool is_timeout) {
     return true;
 }
 
+static bool set_for(RunOptions *o, const char *value) {
+    return set_end(o, value, false);
+}
+
+static bool set_timeout(RunOptions *o, const char *value) {
+    return set_end(o, value, true);
+}
+
 static bool set_number(uint64_t *to, const char *name, const char *value) {
     if (!number_parse(value, to)) {
-        complain("%s '%s': expected a number", name, value);
+        complain("%s '%s': expected a number below 2^64", name, value);
         return false;
     }
     return true;
+}
+
+static bool set_slice(RunOptions *o, const char *value) {
+    return set_number(&o->slice, "--slice", value);
+}
+
+static bool set_seed(RunOptions *o, const char *value) {
+    return set_number(&o->seed, "--seed", value);
 }
 
 static bool set_cpi(RunOptions *o, const char *value) {
@@ -136,14 +172,14 @@ static bool set_log(RunOptions *o, const char *value) {
 }
 
 static bool set_engine(RunOptions *o, const char *value) {
-    static const char *const names[] = {[ORR_ENGINE_INTERP] = "interp", [ORR_ENGINE_T0] = "t0"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(value, names[i]) == 0) {
+    const char *name, *summary;
+    for (size_t i = 0; (name = orr_engine_name(i, &summary)) != NULL; i++) {
+        if (strcmp(value, name) == 0) {
             o->engine = (OrrEngine)i;
             return true;
         }
     }
-    complain("--engine '%s': expected interp or t0", value);
+    complain("--engine '%s': no such engine (orrery list engines)", value);
     return false;
 }
 
@@ -157,60 +193,64 @@ static bool set_pace(RunOptions *o, const char *value) {
     return true;
 }
 
-/* Options with a value; the name is without its dashes. 1 = done, 0 = mistake, -1 = no such option. */
-static int set_value(RunOptions *o, const char *name, const char *value) {
-    if (!strcmp(name, "machine") || !strcmp(name, "M")) {
-        o->machine = value;
-    } else if (!strcmp(name, "repl")) {
-        o->repl = value;
-    } else if (!strcmp(name, "kernel")) {
-        return list_add(o->kernels, &o->n_kernels, value);
-    } else if (!strcmp(name, "uart")) {
-        return list_add(o->uarts, &o->n_uarts, value);
-    } else if (!strcmp(name, "trace")) {
-        return list_add(o->traces, &o->n_traces, value);
-    } else if (!strcmp(name, "watch")) {
-        return list_add(o->watches, &o->n_watches, value);
-    } else if (!strcmp(name, "input")) {
-        o->input = value;
-    } else if (!strcmp(name, "report")) {
-        o->report = value;
-    } else if (!strcmp(name, "save")) {
-        o->save = value;
-    } else if (!strcmp(name, "load")) {
-        o->load = value;
-    } else if (!strcmp(name, "coverage")) {
-        o->coverage = value;
-    } else if (!strcmp(name, "for")) {
-        return set_time(o, value, false);
-    } else if (!strcmp(name, "timeout")) {
-        return set_time(o, value, true);
-    } else if (!strcmp(name, "slice")) {
-        return set_number(&o->slice, "--slice", value);
-    } else if (!strcmp(name, "seed")) {
-        return set_number(&o->seed, "--seed", value);
-    } else if (!strcmp(name, "cpi")) {
-        return set_cpi(o, value);
-    } else if (!strcmp(name, "engine")) {
-        return set_engine(o, value);
-    } else if (!strcmp(name, "pace")) {
-        return set_pace(o, value);
-    } else if (!strcmp(name, "log")) {
-        return set_log(o, value);
-    } else {
-        return -1;
+/* ---- The table ---- */
+
+typedef enum OptionKind {
+    OPTION_TEXT, /* const char *: the value */
+    OPTION_LIST, /* OptionList: one more value */
+    OPTION_SET, /* its function takes the value */
+    OPTION_FLAG, /* bool: no value */
+    OPTION_IGNORED, /* no value, nothing to do */
+} OptionKind;
+
+typedef struct Option {
+    const char *name; /* without its dashes: one and two are the same */
+    OptionKind kind;
+    size_t offset; /* in RunOptions */
+    bool (*set)(RunOptions *o, const char *value);
+} Option;
+
+#define TEXT(name, member) {name, OPTION_TEXT, offsetof(RunOptions, member), NULL}
+#define LIST(name, member) {name, OPTION_LIST, offsetof(RunOptions, member), NULL}
+#define FLAG(name, member) {name, OPTION_FLAG, offsetof(RunOptions, member), NULL}
+#define SET(name, function) {name, OPTION_SET, 0, function}
+#define IGNORED(name) {name, OPTION_IGNORED, 0, NULL}
+
+static const Option options[] = {
+    TEXT("machine", machine), TEXT("M", machine),       TEXT("repl", repl),
+    LIST("kernel", kernels),  LIST("uart", uarts),      LIST("trace", traces),
+    LIST("watch", watches),   TEXT("input", input),     TEXT("report", report),
+    TEXT("save", save),       TEXT("load", load),       TEXT("coverage", coverage),
+    SET("for", set_for),      SET("timeout", set_timeout), SET("slice", set_slice),
+    SET("seed", set_seed),    SET("cpi", set_cpi),      SET("engine", set_engine),
+    SET("pace", set_pace),    SET("log", set_log),      FLAG("strict", strict),
+    FLAG("stub-unknown", stub_unknown), IGNORED("nographic"), IGNORED("semihosting"),
+};
+
+static const Option *option_named(const char *name, size_t len) {
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        if (strlen(options[i].name) == len && memcmp(options[i].name, name, len) == 0) {
+            return &options[i];
+        }
     }
-    return 1;
+    return NULL;
 }
 
-/* Options without a value; true if it was one. */
-static bool set_flag(RunOptions *o, const char *name) {
-    if (!strcmp(name, "strict")) {
-        o->strict = true;
-    } else if (!strcmp(name, "stub-unknown")) {
-        o->stub_unknown = true;
-    } else {
-        return !strcmp(name, "nographic") || !strcmp(name, "semihosting");
+static bool option_apply(RunOptions *o, const Option *option, const char *value) {
+    void *member = (char *)o + option->offset;
+    switch (option->kind) {
+    case OPTION_TEXT:
+        *(const char **)member = value;
+        return true;
+    case OPTION_LIST:
+        return list_add(member, value);
+    case OPTION_SET:
+        return option->set(o, value);
+    case OPTION_FLAG:
+        *(bool *)member = true;
+        return true;
+    case OPTION_IGNORED:
+        break;
     }
     return true;
 }
@@ -219,30 +259,27 @@ static bool set_flag(RunOptions *o, const char *name) {
 static bool parse_one(RunOptions *o, int argc, char **argv, int *i) {
     const char *arg = argv[*i];
     if (arg[0] != '-' || arg[1] == '\0') {
-        return list_add(o->kernels, &o->n_kernels, arg);
+        return list_add(&o->kernels, arg);
     }
     const char *name = arg + (arg[1] == '-' ? 2 : 1), *equals = strchr(name, '=');
-    char buffer[32];
-    if (equals && (size_t)(equals - name) < sizeof buffer) {
-        memcpy(buffer, name, (size_t)(equals - name));
-        buffer[equals - name] = '\0';
-        name = buffer;
-    } else if (set_flag(o, name)) {
-        return true;
-    }
-    const char *value = equals ? equals + 1 : *i + 1 < argc ? argv[*i + 1] : NULL;
-    RunOptions scratch = *o;
-    if (!value) {
-        bool known = set_value(&scratch, name, "0") >= 0;
-        complain(known ? "%s needs a value" : "no option %s (orrery run --help)", arg);
+    const Option *option = option_named(name, equals ? (size_t)(equals - name) : strlen(name));
+    if (!option) {
+        complain("no option %s (orrery run --help)", arg);
         return false;
     }
-    int done = set_value(o, name, value);
-    if (done < 0) {
-        complain("no option %s (orrery run --help)", arg);
+    if (option->kind == OPTION_FLAG || option->kind == OPTION_IGNORED) {
+        if (equals) {
+            complain("%s: that option takes no value", arg);
+            return false;
+        }
+        return option_apply(o, option, NULL);
     }
-    *i += !equals;
-    return done > 0;
+    const char *value = equals ? equals + 1 : *i + 1 < argc ? argv[++*i] : NULL;
+    if (!value) {
+        complain("%s needs a value", arg);
+        return false;
+    }
+    return option_apply(o, option, value);
 }
 
 bool options_parse(RunOptions *o, int argc, char **argv, bool *help) {

@@ -25,7 +25,7 @@ typedef struct Run {
 static OrrWorld *volatile interrupted_world;
 
 static void on_signal(int number) {
-    (void)number;
+    signal(number, SIG_DFL); /* once more ends the process, should the host keep us waiting */
     if (interrupted_world) {
         orr_world_stop(interrupted_world);
     }
@@ -145,16 +145,16 @@ static const char *port_named(const Run *run, const char *name) {
 static bool open_uarts(Run *run, OrrError *error) {
     const char *first = orr_node_uart_name(run->node, 0);
     bool first_said = false;
-    for (size_t i = 0; i < run->options.n_uarts; i++) {
+    for (size_t i = 0; i < run->options.uarts.n; i++) {
         char name[64];
         const char *where;
-        if (!split_uart(run->options.uarts[i], name, &where, error)) {
+        if (!split_uart(run->options.uarts.values[i], name, &where, error)) {
             return false;
         }
         const char *uart = port_named(run, name);
         if (!uart) {
             snprintf(error->text, sizeof error->text, "--uart %s: the machine has no serial port '%s'%s%s",
-                     run->options.uarts[i], name, first ? "; its first one is " : "", first ? first : "");
+                     run->options.uarts.values[i], name, first ? "; its first one is " : "", first ? first : "");
             return false;
         }
         first_said |= uart == first || strcmp(where, "stdio") == 0;
@@ -168,16 +168,16 @@ static bool open_uarts(Run *run, OrrError *error) {
 static void on_trace(void *user, const OrrTrace *event) {
     const Run *run = user;
     FILE *f = run->traces[event->kind == ORR_TRACE_INSN ? 0 : event->kind == ORR_TRACE_IRQ ? 1 : 2];
-    fprintf(f, "%llu.%09llu %llu 0x%08llx %s\n", (unsigned long long)(event->time_ns / 1000000000),
-            (unsigned long long)(event->time_ns % 1000000000), (unsigned long long)event->instructions,
+    char time[TIME_TEXT_BYTES];
+    fprintf(f, "%s %llu 0x%08llx %s\n", time_text(time, event->time_ns), (unsigned long long)event->instructions,
             (unsigned long long)event->pc, event->text);
 }
 
 static bool open_traces(Run *run, OrrError *error) {
     static const char *const kinds[] = {"insn=", "irq=", "mmio="};
     unsigned mask = 0;
-    for (size_t i = 0; i < run->options.n_traces; i++) {
-        const char *spec = run->options.traces[i];
+    for (size_t i = 0; i < run->options.traces.n; i++) {
+        const char *spec = run->options.traces.values[i];
         unsigned k = 0;
         while (k < 3 && strncmp(spec, kinds[k], strlen(kinds[k])) != 0) {
             k++;
@@ -203,13 +203,13 @@ static bool open_traces(Run *run, OrrError *error) {
 
 static void on_change(void *user, const char *signal, uint64_t time_ns, bool level) {
     (void)user;
-    fprintf(stderr, "orrery: %llu.%09llu %s = %d\n", (unsigned long long)(time_ns / 1000000000),
-            (unsigned long long)(time_ns % 1000000000), signal, level);
+    char time[TIME_TEXT_BYTES];
+    fprintf(stderr, "orrery: %s %s = %d\n", time_text(time, time_ns), signal, level);
 }
 
 static bool watch_signals(Run *run, OrrError *error) {
-    for (size_t i = 0; i < run->options.n_watches; i++) {
-        const char *pattern = run->options.watches[i], *name;
+    for (size_t i = 0; i < run->options.watches.n; i++) {
+        const char *pattern = run->options.watches.values[i], *name;
         size_t len = strlen(pattern), found = 0;
         bool prefix = len > 0 && pattern[len - 1] == '*';
         for (size_t k = 0; (name = orr_node_signal_name(run->node, k)) != NULL; k++) {
@@ -236,8 +236,8 @@ static bool set_up(Run *run, OrrError *error) {
     if (!run->node) {
         return false;
     }
-    for (size_t i = 0; i < o->n_kernels; i++) {
-        if (!load_kernel(run, o->kernels[i], error)) {
+    for (size_t i = 0; i < o->kernels.n; i++) {
+        if (!load_kernel(run, o->kernels.values[i], error)) {
             return false;
         }
     }
@@ -290,6 +290,9 @@ static void host_turn(Run *run, double pace, uint64_t start_ns, uint64_t start_v
         backend_flush(run->backends[i]);
         if (!backend_poll(run->backends[i], backend_is_live(run->backends[i]) ? wait_ms : 0)) {
             run->quit = true;
+        }
+        if (backend_is_live(run->backends[i])) {
+            wait_ms = 0; /* only one of them can wait */
         }
     }
     if (wait_ms > 0 && !any_live(run)) {
@@ -392,11 +395,11 @@ static int finish(Run *run) {
     bool written = (!o->report || write_report(run)) && (!o->coverage || write_coverage(run)) &&
                    (!o->save || write_state(run));
     orr_node_log_summary(run->node);
-    uint64_t ns = orr_node_time_ns(run->node);
+    char time[TIME_TEXT_BYTES];
     fflush(stdout);
-    fprintf(stderr, "orrery: %s at %llu.%09llu s, %llu instructions, hash %016llx\n", reason_text(run),
-            (unsigned long long)(ns / 1000000000), (unsigned long long)(ns % 1000000000),
-            (unsigned long long)orr_node_instructions(run->node), (unsigned long long)orr_node_hash(run->node));
+    fprintf(stderr, "orrery: %s at %s s, %llu instructions, hash %016llx\n", reason_text(run),
+            time_text(time, orr_node_time_ns(run->node)), (unsigned long long)orr_node_instructions(run->node),
+            (unsigned long long)orr_node_hash(run->node));
     return written ? exit_code(run) : EXIT_USAGE;
 }
 

@@ -129,6 +129,12 @@ bool image_parse(Image *image, Arena *arena, const char *path, const uint8_t *by
                           "for a raw binary, found 0x%02x",
                           bytes[0]);
     }
+    if (has_raw_addr && found < IMAGE_RAW) {
+        static const char *const names[] = {
+            [IMAGE_ELF] = "ELF", [IMAGE_IHEX] = "Intel HEX", [IMAGE_SREC] = "SREC", [IMAGE_UF2] = "UF2"};
+        return err_set(err, "%s: expected no load address for an image in %s, which has its own, found 0x%" PRIx64,
+                       path, names[found], raw_addr);
+    }
     Image result = {.path = in.path, .file = bytes, .file_len = len, .format = found};
     if (!format_parse(&result, &in, has_raw_addr, raw_addr)) {
         return false;

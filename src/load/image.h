@@ -39,9 +39,10 @@ typedef struct Image {
 } Image;
 
 /** Reads an image; everything lives in `arena`. `raw_addr` is where a raw binary goes; with IMAGE_AUTO a file of no
- * known format is raw if `has_raw_addr`, else an error. Errors name the file, the offset (or line) and what was
- * expected; no input can make it read out of bounds, loop for ever, allocate more than 1 GiB beyond the file itself or
- * claim more than 1 GiB of guest memory. On failure *image is all zero. */
+ * known format is raw if `has_raw_addr`, else an error, and so is an address for a format that has its own. Errors name
+ * the file, the offset (or line) and what was expected; no input can make it read out of bounds, loop for ever,
+ * allocate more than 1 GiB beyond the file itself or claim more than 1 GiB of guest memory. On failure *image is all
+ * zero. */
 bool image_load(Image *image, Arena *arena, const char *path, ImageFormat format, bool has_raw_addr, uint64_t raw_addr,
                 Err *err);
 

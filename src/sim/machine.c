@@ -135,8 +135,8 @@ void machine_free(Machine *machine) {
         if (dev->type->free) {
             dev->type->free(dev);
         }
-        if (dev->type->uart_offset) {
-            uart_port_free((UartPort *)((uint8_t *)dev + dev->type->uart_offset));
+        if (device_uart(dev)) {
+            uart_port_free(device_uart(dev));
         }
     }
     map_free(&machine->names);
@@ -203,16 +203,15 @@ Line *machine_output(const Device *dev, size_t i) {
 }
 
 Line *machine_line(const Machine *machine, const char *name, Err *err) {
-    char device_name[128];
     const char *dot = strrchr(name, '.'); /* names of inline objects have dots of their own */
-    size_t len = dot ? (size_t)(dot - name) : 0;
-    if (!dot || len >= sizeof device_name) {
+    if (!dot) {
         err_set(err, "expected the name of a line, such as gpio.3 or uart0.IRQ, found '%.100s'", name);
         return NULL;
     }
-    memcpy(device_name, name, len);
-    device_name[len] = '\0';
+    char *device_name = mem_alloc((size_t)(dot - name) + 1);
+    memcpy(device_name, name, (size_t)(dot - name));
     Device *dev = machine_device(machine, device_name, err);
+    mem_free(device_name);
     if (!dev) {
         return NULL;
     }
@@ -229,24 +228,4 @@ Line *machine_line(const Machine *machine, const char *name, Err *err) {
     }
     mem_free(names);
     return found;
-}
-
-UartPort *machine_uart(const Machine *machine, const char *name, Err *err) {
-    Device *dev = machine_device(machine, name, err);
-    if (!dev) {
-        return NULL;
-    }
-    if (!dev->type->uart_offset) {
-        const char **names = mem_alloc((machine->n_devices + 1) * sizeof *names);
-        size_t n = 0;
-        for (size_t i = 0; i < machine->n_declared; i++) {
-            if (machine->devices[i]->type->uart_offset) {
-                names[n++] = machine->devices[i]->name;
-            }
-        }
-        fail_name(err, "a device with a serial port", name, names, n);
-        mem_free(names);
-        return NULL;
-    }
-    return (UartPort *)((uint8_t *)dev + dev->type->uart_offset);
 }

@@ -56,8 +56,6 @@ void machine_hash(const Machine *machine, Hash *hash);
 Device *machine_device(const Machine *machine, const char *name, Err *err);
 /** An output: "gpio.3" for numbered ones, "uart0.TxInterrupt" for single ones, "timer.compare2" for named arrays. */
 Line *machine_line(const Machine *machine, const char *name, Err *err);
-/** The serial port of a device, by the device's name. */
-UartPort *machine_uart(const Machine *machine, const char *name, Err *err);
 
 /** Number of outputs of a type, and output i of a device. */
 size_t machine_output_count(const DeviceType *type);

@@ -164,6 +164,20 @@ static bool init_cpu(Node *node, const NodeOptions *options, Err *err) {
     return true;
 }
 
+const char *node_engine_name(size_t engine, const char **summary) {
+    static const struct {
+        const char *name, *summary;
+    } engines[ENGINE_COUNT] = {
+        [ENGINE_INTERP] = {"interp", "the reference interpreter"},
+        [ENGINE_T0] = {"t0", "blocks translated to host code (x86-64) when they run first"},
+    };
+    if (engine >= ENGINE_COUNT) {
+        return NULL;
+    }
+    *summary = engines[engine].summary;
+    return engines[engine].name;
+}
+
 static bool init_engine(Node *node, const NodeOptions *options, Err *err) {
     if (options->engine == ENGINE_INTERP) {
         return true;

@@ -16,8 +16,9 @@
 enum { NODE_IMAGES_MAX = 32 };
 
 typedef enum Engine {
-    ENGINE_INTERP, /* the reference interpreter */
-    ENGINE_T0, /* each block translated to host code when it runs first */
+    ENGINE_INTERP,
+    ENGINE_T0,
+    ENGINE_COUNT,
 } Engine;
 
 typedef struct NodeOptions {
@@ -63,6 +64,9 @@ typedef struct Node {
     const volatile bool *interrupted; /* set from a signal handler or another thread: stop soon (STOP_USER); or NULL */
     void *user; /* of the API layer */
 } Node;
+
+/** Name of an engine and what it does; NULL behind the last one. */
+const char *node_engine_name(size_t engine, const char **summary);
 
 /** Builds the board; NULL and an error text if the platform file is at fault. */
 Node *node_new(const NodeOptions *options, Err *err);

@@ -16,6 +16,8 @@ LAST_LINE = re.compile(
     r"orrery: (?P<reason>\w+) at (?P<time>\d+\.\d{9}) s, (?P<instructions>\d+) instructions, "
     r"hash (?P<hash>[0-9a-f]{16})")
 LIMIT_S = 120
+ENGINES = [line.split()[0] for line in
+           subprocess.run([ORRERY, "list", "engines"], capture_output=True, text=True).stdout.splitlines()]
 
 
 class Result(NamedTuple):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import LAST_LINE, MICROPYTHON, command, objcopy, orrery, program, run_microbit, run_mps2
+from harness import ENGINES, LAST_LINE, MICROPYTHON, command, objcopy, orrery, program, run_microbit, run_mps2
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 
@@ -58,6 +58,9 @@ USAGE = [
     ["run", "--machine", "mps2-an385", "--bogus"],
     ["run", "--machine", "mps2-an385", "--for", "soon"],
     ["run", "--machine", "mps2-an385", "--for"],
+    ["run", "--machine", "mps2-an385", "--engine"],
+    ["run", "--machine", "mps2-an385", "--strict=yes"],
+    ["run", "--machine", "mps2-an385", "--seed", "99999999999999999999"],
     ["run", "--machine", "no-such-board"],
     ["run", "--repl", "/nonexistent.repl"],
     ["run", "--machine", "mps2-an385", "--cpi", "0"],
@@ -78,7 +81,7 @@ def test_usage(arguments: list[str]) -> None:
     """Mistakes on the command line: one line that says so, exit code 64."""
     run = orrery(*arguments)
     assert run.code == 64
-    assert any(line.startswith("orrery: error: ") for line in run.err.splitlines()), run.err
+    assert [line.startswith("orrery: error: ") for line in run.err.splitlines()].count(True) == 1, run.err
 
 
 def test_information() -> None:
@@ -90,6 +93,7 @@ def test_information() -> None:
     assert b"mps2-an385" in orrery("list", "machines").out and b"microbit" in orrery("list", "machines").out
     assert b"cmsdk-uart" in orrery("list", "devices").out
     assert b"cortex-m3" in orrery("list", "cpus").out
+    assert ENGINES[:2] == ["interp", "t0"] and all(f" {name} " in text for name in ENGINES)
 
 
 # --- Time ------------------------------------------------------------------------------------------------------------
@@ -119,10 +123,12 @@ def test_for_is_exact(machine: str, time: str, options: list[str], instructions:
 
 @pytest.mark.parametrize("name,run", [("pieces_mps2", run_mps2), ("pieces_microbit", run_microbit)])
 def test_runs_are_equal(name: str, run) -> None:  # type: ignore[no-untyped-def]
-    """The same run again, in slices, with every trace on, gives the same receipt; another seed or time does not."""
+    """The same run again, under each engine, in slices, with every trace on, gives the same receipt; another time or
+    input does not."""
     text = b"some input for the port"
     first = run(name, "--for", "20ms", stdin=text)
-    for options in ([], ["--slice", "1"], ["--slice", "7"], ["--slice", "1000"], ["--trace", "insn=/dev/null"],
+    ways = [["--engine", engine, "--slice", size] for engine in ENGINES for size in ("0", "1", "7", "1000")]
+    for options in (*ways, ["--trace", "insn=/dev/null"],
                     ["--trace", "mmio=/dev/null", "--trace", "irq=/dev/null", "--watch", "*"],
                     ["--coverage", "/dev/null", "--log", "debug", "--pace", "1"]):
         again = run(name, "--for", "20ms", *options, stdin=text)
@@ -209,6 +215,7 @@ def test_unmodelled_access_is_logged_once() -> None:
     assert len(warnings) == 2
     assert re.search(where, warnings[0])
     assert re.search(r"\b5 times\b.*i2cTouch: read", warnings[1]) and re.search(where, warnings[1])
+    assert re.search(r"^orrery: warning: \d+ guest mistakes in all, \d+ different$", run.err, re.MULTILINE)
 
 
 def test_poll_is_diagnosed() -> None:
@@ -234,22 +241,25 @@ BAD_INPUT = [
     ('\n# comment\n1s uart0 "abc\n', 3, 14),
     ("1s uart0 bla\n", 1, 10),
     ('1s uart0 "a" z\n', 1, 14),
-    ("1s\n", 1, None),
-    ('1s uart0 "\\q"\n', 1, None),
-    ('1s uartX "a"\n', 1, None),
-    ("1s buttonX press\n", 1, None),
+    ("1s\n", 1, 3),
+    ('1s uart0 "\\q"\n', 1, 12),
+    ('1s uartX "a"\n', 1, 4),
+    ('1s button_a "a"\n', 1, 4),
+    ("1s  buttonX press\n", 1, 5),
+    ("  1s uart0 release\n", 1, 6),
+    (f"1s {'u' * 64} press\n", 1, 4),
+    ("1s button_a pressed\n", 1, 13),
 ]
 
 
 @pytest.mark.parametrize("text,line,column", BAD_INPUT)
-def test_input_mistakes(tmp_path: Path, text: str, line: int, column: int | None) -> None:
+def test_input_mistakes(tmp_path: Path, text: str, line: int, column: int) -> None:
     """file:line:col and what was expected."""
     path = tmp_path / "in.txt"
     path.write_text(text)
     run = run_microbit("echo_microbit", "--input", str(path), "--for", "1us")
     assert run.code == 64
-    where = rf"{re.escape(str(path))}:{line}:{column or '[0-9]+'}: expected "
-    assert re.search(where, run.err), run.err
+    assert f"{path}:{line}:{column}: expected " in run.err, run.err
 
 
 def test_input_is_timed(tmp_path: Path) -> None:
@@ -313,6 +323,17 @@ def test_raw_needs_an_address(tmp_path: Path) -> None:
     (tmp_path / "fw.bin").write_bytes(bytes(range(64)))
     run = orrery("run", "-M", "mps2-an385", "--kernel", str(tmp_path / "fw.bin"))
     assert run.code == 64 and "fw.bin" in run.err
+
+
+def test_address_for_a_format_with_its_own(tmp_path: Path) -> None:
+    """FILE@ADDR places raw binaries only; what says itself where it goes is not moved in silence."""
+    raw = objcopy("command", "binary", tmp_path / "fw.bin")
+    (tmp_path / "fw.uf2").write_bytes(uf2_of(Path(raw).read_bytes()))
+    for image, form in ((program("command"), "ELF"), (objcopy("command", "ihex", tmp_path / "fw.hex"), "Intel HEX"),
+                        (objcopy("command", "srec", tmp_path / "fw.srec"), "SREC"), (tmp_path / "fw.uf2", "UF2")):
+        run = orrery("run", "-M", "mps2-an385", "--kernel", f"{image}@0x2000", "--for", "1us")
+        assert run.code == 64, run
+        assert f"{image}: expected no load address for an image in {form}, which has its own" in run.err, run.err
 
 
 def test_no_memory_there(tmp_path: Path) -> None:

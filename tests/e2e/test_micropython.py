@@ -6,7 +6,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from harness import MICROPYTHON, Result, orrery
+import pytest
+
+from harness import ENGINES, MICROPYTHON, Result, orrery
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 
@@ -70,8 +72,11 @@ def test_display(tmp_path: Path) -> None:
     assert picture == LETTER
 
 
-def test_slices(tmp_path: Path) -> None:
-    """The receipt does not depend on the host's steps."""
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ways(tmp_path: Path, engine: str) -> None:
+    """The receipt does not depend on the engine and on the host's steps."""
+    whole = session(tmp_path)
+    assert session(tmp_path, "--engine", engine).last == whole.last
     whole = session(tmp_path, until="0.7s")
     for size in ("1", "7", "1000"):
-        assert session(tmp_path, "--slice", size, until="0.7s").last == whole.last
+        assert session(tmp_path, "--engine", engine, "--slice", size, until="0.7s").last == whole.last

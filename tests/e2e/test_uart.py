@@ -33,11 +33,11 @@ def test_stdin_comes_back_whole(machine: str, name: str) -> None:
     print(f"{name}: {len(run.out)} bytes came back whole")
 
 
-def input_file(path: Path) -> str:
+def input_file(path: Path, times: int = 1) -> str:
     """The bytes as a file of timed input, 256 to a line, all of them far faster than the line."""
     lines = []
-    for at in range(0, len(BYTES), 256):
-        text = "".join(f"\\x{byte:02x}" for byte in BYTES[at:at + 256])
+    for at in range(0, times * len(BYTES), 256):
+        text = "".join(f"\\x{byte:02x}" for byte in (times * BYTES)[at:at + 256])
         lines.append(f'{1000 + at}us uart0 "{text}"\n')
     path.write_text("# 10 KiB\n" + "".join(lines))
     return str(path)
@@ -121,6 +121,23 @@ def test_pty() -> None:
         interrupt(process)
     finally:
         process.kill()
+
+
+@pytest.mark.parametrize("times", [1, 10])
+def test_pty_that_nobody_opens(tmp_path: Path, times: int) -> None:
+    """The run does not wait for a reader; what it cannot keep is dropped, and it says so."""
+    timed = input_file(tmp_path / "in.txt", times)
+    run = run_mps2("echo_irq", "--input", timed, "--uart", "uart0=pty", "--for", f"{times}s")
+    assert run.code == 0 and run.err.count("nobody reads its output: some is lost") == (times > 1), run.err
+    assert run.last == run_mps2("echo_irq", "--input", timed, "--uart", "uart0=null", "--for", f"{times}s").last
+
+
+def test_full_disk() -> None:
+    """Output that cannot be written is said to be lost, once."""
+    run = run_mps2("echo_irq", "--uart", "uart0=file:/dev/full", "--for", "10ms", stdin=b"")
+    assert run.code == 0 and run.err.count("lost") == 0
+    run = run_mps2("pieces_mps2", "--uart", "uart0=file:/dev/full", "--for", "10ms")
+    assert run.code == 0 and run.err.count("uart0: No space left on device: its output is lost from here on") == 1
 
 
 def test_terminal_keys() -> None:

@@ -660,13 +660,23 @@ static uint64_t number(const char *text) {
     return value;
 }
 
+static OrrEngine engine_named(const char *text) {
+    const char *name, *summary;
+    for (size_t i = 0; (name = orr_engine_name(i, &summary)) != NULL; i++) {
+        if (strcmp(name, text) == 0) {
+            return (OrrEngine)i;
+        }
+    }
+    fail("%s: expected an engine (orrery list engines)", text);
+}
+
 static void test_open(Test *t, char **argv) {
     t->arch = strcmp(argv[1], "v6m") == 0 ? DIFF_V6M : DIFF_V7M;
     t->target = &diff_targets[t->arch];
     t->batch = batch_sizes[t->arch];
     t->directory = argv[3];
     t->seed = number(argv[4]);
-    t->engine = strcmp(argv[5], "t0") == 0 ? ORR_ENGINE_T0 : ORR_ENGINE_INTERP;
+    t->engine = engine_named(argv[5]);
     t->image = calloc(1, t->target->image_bytes);
     t->sequences = calloc(t->batch, sizeof *t->sequences);
     assert(t->image && t->sequences && image_bytes(t) <= t->target->image_bytes);

@@ -62,9 +62,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 #ifdef FUZZ_FORMAT
     ImageFormat format = FUZZ_FORMAT;
 #else
-    ImageFormat format = (ImageFormat)(data[0] % (IMAGE_RAW + 1));
+    ImageFormat format = (ImageFormat)((data[0] & 0x1f) % (IMAGE_RAW + 1));
 #endif
-    bool has_raw_addr = data[0] & 0x80;
+    /* An address is a mistake for formats that have their own: not too often. */
+    bool takes_addr = format == IMAGE_RAW || format == IMAGE_AUTO || data[0] & 0x20;
+    bool has_raw_addr = data[0] & 0x80 && takes_addr;
     uint64_t raw_addr = data[0] & 0x40 ? UINT64_MAX - 16 : 0x8000;
     /* An exact copy, so that one byte too far is seen. */
     uint8_t *file = mem_alloc(size - 1);

@@ -2,7 +2,7 @@
 """Writes the seed corpus of fuzz_image into a directory: small images of every format, built here, always the same.
 
 The first byte of a seed selects the format, as in fuzz_image.c: 0 auto, 1 ELF, 2 Intel HEX, 3 SREC, 4 UF2, 5 raw;
-0x80 gives a raw binary its address.
+0x80 gives a raw binary its address; with 0x20 every format is given one.
 """
 import struct
 import sys

@@ -36,11 +36,48 @@ static inline void guest_output(void *user, const void *bytes, size_t len) {
     fwrite(bytes, 1, len, stderr);
 }
 
+/* ---- The matrix: every program runs in each of these ways, with equal results ---- */
+
+static const uint64_t guest_slices[] = {0 /* unbounded */, 1, 7, 1000};
+enum { GUEST_WAYS = ENGINE_COUNT * 4, GUEST_REFERENCE = 0 /* the interpreter, unbounded */ };
+_Static_assert(ARRAY_LEN(guest_slices) * ENGINE_COUNT == GUEST_WAYS, "engines by slices");
+
+static inline Engine guest_engine(size_t way) {
+    return (Engine)(way / ARRAY_LEN(guest_slices));
+}
+static inline uint64_t guest_slice(size_t way) {
+    return guest_slices[way % ARRAY_LEN(guest_slices)];
+}
+static inline const char *guest_engine_name(Engine engine) {
+    const char *summary;
+    return node_engine_name(engine, &summary);
+}
+
+/* What must be equal. */
+typedef struct Receipt {
+    uint64_t hash, instructions, ticks;
+} Receipt;
+
+static inline Receipt guest_receipt(const Node *node) {
+    return (Receipt){node_hash(node), node_instructions(node), cpu_ticks(node->cpu)};
+}
+
+static inline void guest_check_receipt(const Receipt *receipt, const Receipt *expected, Engine engine, uint64_t slice,
+                                       const char *program) {
+    if (memcmp(receipt, expected, sizeof *receipt) != 0) {
+        fail_msg("%s, engine %s, slices of %llu: hash %016llx, %llu instructions, %llu ticks; expected %016llx, %llu, "
+                 "%llu", program, guest_engine_name(engine), (unsigned long long)slice,
+                 (unsigned long long)receipt->hash, (unsigned long long)receipt->instructions,
+                 (unsigned long long)receipt->ticks, (unsigned long long)expected->hash,
+                 (unsigned long long)expected->instructions, (unsigned long long)expected->ticks);
+    }
+}
+
 /** A node with a program; its semihosting output goes to stderr, so that meson keeps it. */
-static inline Node *guest_node(const char *machine, const char *program, uint64_t slice) {
+static inline Node *guest_node(const char *machine, const char *program, Engine engine, uint64_t slice) {
     char path[4096];
     Err err = {0};
-    NodeOptions options = {.machine = machine, .slice = slice};
+    NodeOptions options = {.machine = machine, .engine = engine, .slice = slice};
     Node *node = node_new(&options, &err);
     if (!node) {
         fail_msg("%s", err.text);

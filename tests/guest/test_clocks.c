@@ -116,9 +116,10 @@ static void check_counter(const Counter *c, const Watch *w, uint64_t end_tick) {
     print_message("%s: %llu reads exact\n", c->name, (unsigned long long)w->reads);
 }
 
-static void check_clocks(const char *machine, const char *program, uint64_t hz, const Counter *counters, size_t n) {
+static Receipt check_way(size_t way, const char *machine, const char *program, uint64_t hz, const Counter *counters,
+                         size_t n) {
     uint64_t seconds = guest_quick() ? 3 : SECONDS;
-    Node *node = guest_node(machine, program, 0);
+    Node *node = guest_node(machine, program, guest_engine(way), guest_slice(way));
     memset(&seen, 0, sizeof seen);
     seen.node = node;
     seen.counters = counters;
@@ -131,9 +132,20 @@ static void check_clocks(const char *machine, const char *program, uint64_t hz, 
     for (size_t i = 0; i < n; i++) {
         check_counter(&counters[i], &seen.watches[i], seconds * hz);
     }
-    print_message("%s: %u s, %llu instructions and %llu ticks asleep\n", machine, (unsigned)seconds,
+    print_message("%s, engine %s, slices of %u: %u s, %llu instructions and %llu ticks asleep\n", machine,
+                  guest_engine_name(guest_engine(way)), (unsigned)guest_slice(way), (unsigned)seconds,
                   (unsigned long long)node_instructions(node), (unsigned long long)node->cpu->idle_ticks);
+    Receipt receipt = guest_receipt(node);
     node_free(node);
+    return receipt;
+}
+
+static void check_clocks(const char *machine, const char *program, uint64_t hz, const Counter *counters, size_t n) {
+    Receipt first = check_way(GUEST_REFERENCE, machine, program, hz, counters, n);
+    for (size_t way = 1; way < GUEST_WAYS; way++) {
+        Receipt receipt = check_way(way, machine, program, hz, counters, n);
+        guest_check_receipt(&receipt, &first, guest_engine(way), guest_slice(way), program);
+    }
 }
 
 /* ---- MPS2: 25 MHz ---- */

@@ -1,6 +1,7 @@
-/* An interrupt at every instruction of irq_every.S (IT blocks, LDM and STM, exclusives, masks, both stacks, SVC), alone
- * and with a second one of higher priority inside its handler. What is stacked, and registers and memory at the end,
- * must be what the architecture says: DDI 0403E.e B1.5.6 (frame), A7.3.2 (ITSTATE), A3.4 (exclusives). */
+/* An interrupt at every instruction of irq_every.S (IT blocks, LDM and STM, exclusives, masks, both stacks, SVC), under
+ * each engine, alone and with a second one of higher priority inside its handler. What is stacked, and registers and
+ * memory at the end, must be what the architecture says: DDI 0403E.e B1.5.6 (frame), A7.3.2 (ITSTATE), A3.4
+ * (exclusives). */
 #include "guest_rig.h"
 
 enum { STEPS_MAX = 512, RESULT_WORDS = 96, LINE_INNER = 30, LINE_OUTER = 31, LOOP_INSNS = 5 };
@@ -58,10 +59,14 @@ static void run_to_exit(Node *node) {
     }
 }
 
+static Node *program_node(Engine engine) {
+    return guest_node("mps2-an385", "irq_every", engine, 0);
+}
+
 /* Runs it one instruction at a time and notes where it is each time. */
 static int plan_make(void **state) {
     (void)state;
-    Node *node = guest_node("mps2-an385", "irq_every", 0);
+    Node *node = program_node(ENGINE_INTERP);
     uint32_t begin = guest_symbol(node, "program_begin"), end = guest_symbol(node, "program_end"), it = 0;
     plan.results = guest_symbol(node, "results");
     plan.n_words = (guest_symbol(node, "results_end") - plan.results) / 4;
@@ -145,9 +150,9 @@ static size_t taken_at(size_t index) {
 }
 
 /* One interrupt before instruction `index`; returns how many instructions more than undisturbed were executed. */
-static uint64_t run_with_one(size_t index) {
+static uint64_t run_with_one(Engine engine, size_t index) {
     Pulse pulse;
-    Node *node = guest_node("mps2-an385", "irq_every", 0);
+    Node *node = program_node(engine);
     pulse_at(node, &pulse, LINE_OUTER, index);
     run_to_exit(node);
     Result end = result_of(node);
@@ -159,14 +164,14 @@ static uint64_t run_with_one(size_t index) {
 }
 
 static void test_every_instruction(void **state) {
-    (void)state;
+    Engine engine = (Engine)(uintptr_t)*state;
     size_t in_it = 0, retried = 0, waited = 0;
-    uint64_t handler = run_with_one(plan.first);
+    uint64_t handler = run_with_one(engine, plan.first);
     for (size_t i = plan.first; i < plan.last; i++) {
         size_t at = taken_at(i);
         bool retry = plan.steps[at].exclusive != 0;
         /* An interrupt between LDREX and STREX costs the instructions from LDREX on once more, up to its branch. */
-        uint64_t extra = run_with_one(i), expected = handler + (retry ? LOOP_INSNS : 0);
+        uint64_t extra = run_with_one(engine, i), expected = handler + (retry ? LOOP_INSNS : 0);
         if (extra != expected) {
             fail_msg("before instruction %u (pc 0x%08x): %u instructions more, expected %u", (unsigned)i,
                      (unsigned)plan.steps[i].pc, (unsigned)extra, (unsigned)expected);
@@ -176,19 +181,20 @@ static void test_every_instruction(void **state) {
         waited += at != i;
     }
     assert_true(plan.last - plan.first >= 200 && in_it >= 20 && retried >= 6 && waited >= 6);
-    print_message("%u instruction indices: %u inside IT blocks, %u between LDREX and STREX, %u masked\n",
-                  (unsigned)(plan.last - plan.first), (unsigned)in_it, (unsigned)retried, (unsigned)waited);
+    print_message("engine %s: %u instruction indices: %u inside IT blocks, %u between LDREX and STREX, %u masked\n",
+                  guest_engine_name(engine), (unsigned)(plan.last - plan.first), (unsigned)in_it, (unsigned)retried,
+                  (unsigned)waited);
 }
 
 /* A second interrupt at each instruction from the first one's entry until it is over. */
 static void test_two_interrupts(void **state) {
-    (void)state;
+    Engine engine = (Engine)(uintptr_t)*state;
     size_t runs = 0, step = guest_quick() ? 17 : 1;
-    uint64_t handler = run_with_one(plan.first);
+    uint64_t handler = run_with_one(engine, plan.first);
     for (size_t i = plan.first; i < plan.last; i++) {
         for (uint64_t later = i % step; later <= handler + 1; later += step) {
             Pulse outer, inner;
-            Node *node = guest_node("mps2-an385", "irq_every", 0);
+            Node *node = program_node(engine);
             pulse_at(node, &outer, LINE_OUTER, i);
             pulse_at(node, &inner, LINE_INNER, i + later);
             run_to_exit(node);
@@ -200,13 +206,16 @@ static void test_two_interrupts(void **state) {
             runs++;
         }
     }
-    print_message("%u runs with two interrupts\n", (unsigned)runs);
+    print_message("engine %s: %u runs with two interrupts\n", guest_engine_name(engine), (unsigned)runs);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_instruction),
-        cmocka_unit_test(test_two_interrupts),
-    };
+    struct CMUnitTest tests[2 * ENGINE_COUNT];
+    for (size_t i = 0; i < ENGINE_COUNT; i++) {
+        tests[2 * i] = (struct CMUnitTest){
+            .name = "test_every_instruction", .test_func = test_every_instruction, .initial_state = (void *)i};
+        tests[2 * i + 1] = (struct CMUnitTest){
+            .name = "test_two_interrupts", .test_func = test_two_interrupts, .initial_state = (void *)i};
+    }
     return cmocka_run_group_tests(tests, plan_make, NULL);
 }

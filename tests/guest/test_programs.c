@@ -1,4 +1,5 @@
-/* The self-checking programs of tests/firmware: each ends with code 0, in pieces of any size with the same receipt. */
+/* The self-checking programs of tests/firmware: each ends with code 0, under any engine and in pieces of any size with
+ * the same receipt. */
 #include "guest_rig.h"
 
 typedef struct Program {
@@ -12,40 +13,36 @@ static const Program programs[] = {
     {"microbit", "rows_v6"},        {"mps2-an385", "irq_every"},
 };
 
-static void run_program(const Program *program, uint64_t slice, uint64_t *hash, uint64_t *instructions) {
-    Node *node = guest_node(program->machine, program->name, slice);
-    if (slice) {
+static Receipt run_program(const Program *program, size_t way) {
+    Node *node = guest_node(program->machine, program->name, guest_engine(way), guest_slice(way));
+    if (way != GUEST_REFERENCE) {
         node->console = NULL;
     }
     StopReason reason = node_run_until(node, UINT64_C(10000000000));
     if (reason != STOP_EXIT || node->stop_code != 0) {
-        fail_msg("%s in slices of %u: stop %d with code %d", program->name, (unsigned)slice, (int)reason,
-                 node->stop_code);
+        fail_msg("%s, engine %s, slices of %u: stop %d with code %d", program->name,
+                 guest_engine_name(guest_engine(way)), (unsigned)guest_slice(way), (int)reason, node->stop_code);
     }
-    *hash = node_hash(node);
-    *instructions = node_instructions(node);
+    Receipt receipt = guest_receipt(node);
     node_free(node);
+    return receipt;
 }
 
 static void test_program(void **state) {
-    static const uint64_t slices[] = {1, 7, 1000};
     const Program *program = *state;
-    uint64_t hash, instructions;
-    run_program(program, 0, &hash, &instructions);
-    for (size_t i = 0; i < ARRAY_LEN(slices); i++) {
-        uint64_t other_hash, other_instructions;
-        run_program(program, slices[i], &other_hash, &other_instructions);
-        assert_int_equal(other_instructions, instructions);
-        assert_int_equal(other_hash, hash);
+    Receipt first = run_program(program, GUEST_REFERENCE);
+    for (size_t way = 1; way < GUEST_WAYS; way++) {
+        Receipt receipt = run_program(program, way);
+        guest_check_receipt(&receipt, &first, guest_engine(way), guest_slice(way), program->name);
     }
-    print_message("%s: %llu instructions, hash %016llx in slices of 1, 7, 1000 and unbounded\n", program->name,
-                  (unsigned long long)instructions, (unsigned long long)hash);
+    print_message("%s: %llu instructions, hash %016llx in %d ways\n", program->name,
+                  (unsigned long long)first.instructions, (unsigned long long)first.hash, GUEST_WAYS);
 }
 
 /* The tests must be able to fail: a program that fails its check exits with another code. */
 static void test_failure_is_seen(void **state) {
-    (void)state;
-    Node *node = guest_node("mps2-an385", "irq_every", 0);
+    Engine engine = (Engine)(uintptr_t)*state;
+    Node *node = guest_node("mps2-an385", "irq_every", engine, 0);
     ArmState *s = guest_arm(node);
     StopReason reason = node_run_until(node, guest_tick_ns(node, 60));
     assert_int_equal(reason, STOP_DURATION);
@@ -58,11 +55,14 @@ static void test_failure_is_seen(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[ARRAY_LEN(programs) + 1];
+    struct CMUnitTest tests[ARRAY_LEN(programs) + ENGINE_COUNT];
     for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
         tests[i] = (struct CMUnitTest){.name = programs[i].name, .test_func = test_program,
                                        .initial_state = (void *)&programs[i]};
     }
-    tests[ARRAY_LEN(programs)] = (struct CMUnitTest)cmocka_unit_test(test_failure_is_seen);
+    for (size_t i = 0; i < ENGINE_COUNT; i++) {
+        tests[ARRAY_LEN(programs) + i] = (struct CMUnitTest){
+            .name = "test_failure_is_seen", .test_func = test_failure_is_seen, .initial_state = (void *)i};
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

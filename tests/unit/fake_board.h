@@ -16,7 +16,7 @@ typedef struct FakeBoard {
     uint64_t now_ns, pc;
     StopReason stopped;
     unsigned resets, lines;
-    char last_line[1024];
+    char line_before[1024], last_line[1024];
 } FakeBoard;
 
 static inline uint64_t fake_now_ns(Board *board) {
@@ -36,6 +36,7 @@ static inline void fake_sink(void *user, LogLevel level, const char *line) {
     FakeBoard *fake = user;
     (void)level;
     fake->lines++;
+    memcpy(fake->line_before, fake->last_line, sizeof fake->line_before);
     snprintf(fake->last_line, sizeof fake->last_line, "%s", line);
 }
 

@@ -250,10 +250,11 @@ static void mistakes_are_told_once(void **state) {
     assert_int_equal(bench->fake.lines, before + 1);
     assert_true(guest_log_total(&bench->fake.guest_log) == 3 * ARRAY_LEN(rows) + 1);
 
+    /* What happened once has been told: the summary has only the others, and the total. */
+    bench->fake.lines = 0;
     guest_log_summary(&bench->fake.guest_log, &bench->fake.log);
-    assert_int_equal(bench->fake.lines, before + 1 + 6);
-    assert_string_equal(bench->fake.last_line,
-                        "1 times: node model0.SECRET: read of an unmodelled register, at pc 0x00000200");
+    assert_int_equal(bench->fake.lines, 5 + 1);
+    assert_string_equal(bench->fake.last_line, "19 guest mistakes in all, 6 different");
 }
 
 static void describe_main(void *user, uint64_t pc, char *out, size_t size) {
@@ -273,15 +274,28 @@ static void unmapped_accesses(void **state) {
     assert_string_equal(bench->fake.last_line,
                         "node: unmapped read of 4 bytes at 0x40021000, at pc 0x104 main+0x4 (clock.c:88)");
     guest_log_summary(&bench->fake.guest_log, &bench->fake.log);
+    assert_int_equal(bench->fake.lines, 3);
     assert_string_equal(
-        bench->fake.last_line,
+        bench->fake.line_before,
         "12,345 times: node: unmapped read of 4 bytes at 0x40021000, at pc 0x104 main+0x4 (clock.c:88)");
+    assert_string_equal(bench->fake.last_line, "12,345 guest mistakes in all, 1 different");
     board_guest_unmapped(&bench->fake.board, 0x40021000, 1, true, 0xab);
     assert_string_equal(bench->fake.last_line,
                         "node: unmapped write of 0xab (1 byte) to 0x40021000, at pc 0x104 main+0x4 (clock.c:88)");
     bench->fake.board.guest_log = NULL; /* nobody listens */
     board_guest_unmapped(&bench->fake.board, 0x50000000, 4, false, 0);
-    assert_int_equal(bench->fake.lines, 3);
+    assert_int_equal(bench->fake.lines, 4);
+}
+
+/* Nothing is said twice. */
+static void short_summaries(void **state) {
+    Bench *bench = *state;
+    guest_log_summary(&bench->fake.guest_log, &bench->fake.log);
+    assert_int_equal(bench->fake.lines, 0);
+    board_guest_unmapped(&bench->fake.board, 0x40021000, 4, false, 0);
+    guest_log_summary(&bench->fake.guest_log, &bench->fake.log);
+    assert_int_equal(bench->fake.lines, 2);
+    assert_string_equal(bench->fake.last_line, "1 guest mistake in all");
 }
 
 static void strict_stops(void **state) {
@@ -308,8 +322,9 @@ static void the_log_is_bounded(void **state) {
     assert_true(guest_log_total(&bench->fake.guest_log) == 2 * (GUEST_LOG_ENTRIES_MAX + 1000));
     bench->fake.lines = 0;
     guest_log_summary(&bench->fake.guest_log, &bench->fake.log);
-    assert_int_equal(bench->fake.lines, GUEST_LOG_ENTRIES_MAX + 1);
-    assert_string_equal(bench->fake.last_line, "2,000 times: guest mistakes beyond the first 4096 different ones");
+    assert_int_equal(bench->fake.lines, GUEST_LOG_ENTRIES_MAX + 2);
+    assert_string_equal(bench->fake.last_line, "10,192 guest mistakes in all, 4096 different and more");
+    assert_string_equal(bench->fake.line_before, "2,000 times: guest mistakes beyond the first 4096 different ones");
 }
 
 static void polls_are_diagnosed(void **state) {
@@ -578,6 +593,7 @@ int main(void) {
         BENCH_TEST(parts_of_registers),
         BENCH_TEST(mistakes_are_told_once),
         BENCH_TEST(unmapped_accesses),
+        BENCH_TEST(short_summaries),
         BENCH_TEST(strict_stops),
         BENCH_TEST(the_log_is_bounded),
         BENCH_TEST(polls_are_diagnosed),

@@ -1,4 +1,5 @@
-"""What `orrery list` tells, generated from the tables; saved state and the exception trace on the command line."""
+"""What `orrery list` tells, generated from the tables; saved state and the exception trace on the command line; what
+the documents say of options, paths and output."""
 
 from __future__ import annotations
 
@@ -96,6 +97,27 @@ def test_save_and_load(tmp_path: Path) -> None:
                           (["--load", state, "--for", "400ms", "--save", "/nowhere/x"], "--save /nowhere/x: ")):
         result = orrery(*board, *mistake)
         assert result.returncode == EXIT_USAGE and text in result.stderr, result.stderr
+
+
+PATHS = re.compile(r"\b(?:boards|docs|include|src|tests|tools)/(?:[\w./*-]|\[\w+\])*(?:[\w*]|\[\w+\])(?![\w/]*<)")
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_name_what_exists(path: Path) -> None:
+    """Options are those of `orrery run --help`, paths lead somewhere."""
+    text = path.read_text()
+    known = set(re.findall(r"--[a-z][a-z-]+", orrery("run", "--help").stdout)) | {"--help"}
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known
+    for name in PATHS.findall(text):
+        assert list(ROOT.glob(name)), f"{path.name}: no {name}"
+
+
+def test_readme_shows_a_real_run() -> None:
+    """The sample output; the hash is that of the version that wrote it."""
+    result = orrery("run", "--machine", "microbit", "--kernel", MICROPYTHON, "--for", "1s")
+    shown = result.stdout + result.stderr
+    assert re.sub(r"hash .*", "hash", shown) in re.sub(r"hash .*", "hash", (ROOT / "README.md").read_text()), shown
 
 
 def test_watchdog_is_an_nmi(tmp_path: Path) -> None:

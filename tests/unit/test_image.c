@@ -377,6 +377,30 @@ static void uf2_checks_flags_that_shorten_data(void **state) {
 
 /* ---- raw and detection ---- */
 
+/* Detected or said: a format with addresses of its own takes none. */
+static void address_for_a_format_with_its_own(void **state) {
+    (void)state;
+    static const struct {
+        const char *bytes, *name;
+        ImageFormat format;
+    } cases[] = {{"\x7f" "ELF", "ELF", IMAGE_ELF}, {":00000001FF\n", "Intel HEX", IMAGE_IHEX},
+                 {"S9030000FC\n", "SREC", IMAGE_SREC}, {"UF2\n", "UF2", IMAGE_UF2}};
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        const char *bytes = cases[i / 2].bytes;
+        ImageFormat format = i % 2 ? cases[i / 2].format : IMAGE_AUTO;
+        Arena arena = {0};
+        Err err = {""};
+        Image image;
+        char expected[128];
+        snprintf(expected, sizeof expected, "f: expected no load address for an image in %s, which has its own, found "
+                 "0x8000", cases[i / 2].name);
+        assert_false(image_parse(&image, &arena, "f", (const uint8_t *)bytes, strlen(bytes), format, true, 0x8000,
+                                 &err));
+        assert_string_equal(err.text, expected);
+        arena_free(&arena);
+    }
+}
+
 static void raw_goes_where_told(void **state) {
     (void)state;
     Arena arena = {0};
@@ -799,6 +823,7 @@ int main(void) {
         cmocka_unit_test(uf2_skips_the_rp2350_e10_block),
         cmocka_unit_test(uf2_refuses),
         cmocka_unit_test(uf2_checks_flags_that_shorten_data),
+        cmocka_unit_test(address_for_a_format_with_its_own),
         cmocka_unit_test(raw_goes_where_told),
         cmocka_unit_test(load_reports_missing_files),
         cmocka_unit_test(elf_reads_segments),

@@ -240,7 +240,7 @@ static void test_lines(void **state) {
     line_set(line(&b, "u.Tx"), true);
     assert_true(p->levels[32]);
     assert_int_equal(b.machine.n_devices, 4);
-    assert_ptr_equal(machine_uart(&b.machine, "u", NULL), &((FakeUart *)device(&b, "u"))->port);
+    assert_ptr_equal(device_uart(device(&b, "u")), &((FakeUart *)device(&b, "u"))->port);
     bench_free(&b);
 }
 
@@ -499,10 +499,6 @@ static void test_names(void **state) {
     assert_string_equal(b.err.text, "expected the name of a line, found 'timer.CC9'; the nearest is 'timer.CC0'");
     assert_null(machine_line(&b.machine, "tim.0", &b.err));
     assert_string_equal(b.err.text, "expected the name of a device, found 'tim'; the nearest is 'timer'");
-    assert_null(machine_uart(&b.machine, "timer", &b.err));
-    assert_string_equal(b.err.text, "expected a device with a serial port, found 'timer'");
-    assert_null(machine_uart(&b.machine, "uart", &b.err));
-    assert_string_equal(b.err.text, "expected the name of a device, found 'uart'; the nearest is 'uart0'");
     bench_free(&b);
 }
 

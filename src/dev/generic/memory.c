@@ -67,12 +67,8 @@ static Memory *memory_backing(Device *dev) {
     return &memory_of(dev)->memory;
 }
 
-static void memory_hash(const Device *dev, Hash *hash) {
-    const MemoryDevice *m = (const MemoryDevice *)dev;
-    hash_bytes(hash, m->memory.host, (size_t)m->size);
-}
+/* ---- Contents: only pages that are not as they were at first. Most of a memory never is touched ---- */
 
-/* Only what is not as it was at first: most of a memory never is touched. */
 static bool page_is_fill(const MemoryDevice *m, uint64_t at, uint64_t len) {
     const uint8_t *page = m->memory.host + at;
     return page[0] == fill_of(m) && memcmp(page, page + 1, (size_t)len - 1) == 0;
@@ -82,14 +78,43 @@ static uint64_t page_bytes(const MemoryDevice *m, uint64_t at) {
     return m->size - at < PAGE_BYTES ? m->size - at : PAGE_BYTES;
 }
 
+/* A walk over the pages that differ from the fill: whether somebody read or wrote a page that holds it all the same
+ * cannot be seen. */
+typedef struct PageWalk {
+    uint64_t at; /* the page */
+    uint64_t end; /* as far as the pages are known to be touched */
+} PageWalk;
+
+/* The first such page from walk->at on; false if there is none. */
+static bool page_next(const MemoryDevice *m, PageWalk *walk) {
+    for (;; walk->at += PAGE_BYTES) {
+        if (walk->at >= walk->end) {
+            memory_touched(&m->memory, walk->at, &walk->at, &walk->end);
+        }
+        if (walk->at >= m->size) {
+            return false;
+        }
+        if (!page_is_fill(m, walk->at, page_bytes(m, walk->at))) {
+            return true;
+        }
+    }
+}
+
+static void memory_hash(const Device *dev, Hash *hash) {
+    const MemoryDevice *m = (const MemoryDevice *)dev;
+    for (PageWalk walk = {0}; page_next(m, &walk); walk.at += PAGE_BYTES) {
+        hash_u64(hash, walk.at);
+        hash_bytes(hash, m->memory.host + walk.at, (size_t)page_bytes(m, walk.at));
+    }
+    hash_u64(hash, m->size);
+}
+
 /* Pairs of an address and its page, ended by the size. */
 static void memory_save(const Device *dev, ByteVec *out) {
     const MemoryDevice *m = (const MemoryDevice *)dev;
-    for (uint64_t at = 0; at < m->size; at += PAGE_BYTES) {
-        if (!page_is_fill(m, at, page_bytes(m, at))) {
-            bytes_put_u64(out, at);
-            bytes_put(out, m->memory.host + at, (size_t)page_bytes(m, at));
-        }
+    for (PageWalk walk = {0}; page_next(m, &walk); walk.at += PAGE_BYTES) {
+        bytes_put_u64(out, walk.at);
+        bytes_put(out, m->memory.host + walk.at, (size_t)page_bytes(m, walk.at));
     }
     bytes_put_u64(out, m->size);
 }
@@ -97,20 +122,24 @@ static void memory_save(const Device *dev, ByteVec *out) {
 /* Pages that stay the same are left alone, and with them the code that was translated from them. */
 static void page_restore(MemoryDevice *m, uint64_t at, const uint8_t *bytes) {
     uint64_t len = page_bytes(m, at);
-    uint8_t *page = m->memory.host + at;
-    if (bytes ? memcmp(page, bytes, (size_t)len) == 0 : page_is_fill(m, at, len)) {
-        return;
+    if (memcmp(m->memory.host + at, bytes, (size_t)len) != 0) {
+        memcpy(m->memory.host + at, bytes, (size_t)len);
+        mem_changed(&m->dev.board->map, &m->memory, at, len);
     }
-    if (bytes) {
-        memcpy(page, bytes, (size_t)len);
-    } else {
-        memset(page, (int)fill_of(m), (size_t)len);
+}
+
+/* Pages of the walk below `end` that the saved state does not have. */
+static void pages_clear(MemoryDevice *m, PageWalk *walk, uint64_t end) {
+    for (; page_next(m, walk) && walk->at < end; walk->at += PAGE_BYTES) {
+        uint64_t len = page_bytes(m, walk->at);
+        memset(m->memory.host + walk->at, (int)fill_of(m), (size_t)len);
+        mem_changed(&m->dev.board->map, &m->memory, walk->at, len);
     }
-    mem_changed(&m->dev.board->map, &m->memory, at, len);
 }
 
 static bool memory_load(Device *dev, StateReader *in) {
     MemoryDevice *m = memory_of(dev);
+    PageWalk walk = {0};
     uint64_t next = 0;
     for (;;) {
         uint64_t at = bytes_take_u64(&in->in);
@@ -118,8 +147,8 @@ static bool memory_load(Device *dev, StateReader *in) {
         if (in->in.failed || at > m->size || at < next || (!is_end && at % PAGE_BYTES)) {
             return err_set(in->err, "a page of its contents at an impossible place");
         }
-        for (; in->apply && next < at; next += PAGE_BYTES) {
-            page_restore(m, next, NULL);
+        if (in->apply) {
+            pages_clear(m, &walk, at);
         }
         if (is_end) {
             return true;
@@ -129,6 +158,7 @@ static bool memory_load(Device *dev, StateReader *in) {
             page_restore(m, at, bytes);
         }
         next = at + page_bytes(m, at);
+        walk.at = walk.at < next ? next : walk.at;
     }
 }
 
