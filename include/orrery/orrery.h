@@ -75,6 +75,7 @@ ORR_API const char *orr_stop_name(OrrStopReason reason);
 typedef enum OrrEngine {
     ORR_ENGINE_INTERP, /* the reference interpreter */
     ORR_ENGINE_T0, /* blocks translated to host code */
+    ORR_ENGINE_JIT, /* and hot loops once more as a whole */
 } OrrEngine;
 
 typedef struct OrrNodeOptions {

@@ -72,6 +72,9 @@ static IrExit run_block(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
     if (!can_jit(cpu, cache) || !compiled(cpu, cache, block)) {
         return ir_interp(cpu, &block->ir);
     }
+    if (UNLIKELY(jit_take_hot(cache->jit))) {
+        exec_form_region(cache, block, cpu->isa->flags_slot);
+    }
     jit_link(cache->jit, block);
     return jit_run(cache->jit, cpu, block);
 }

@@ -136,14 +136,15 @@ static bool set_log(RunOptions *o, const char *value) {
 }
 
 static bool set_engine(RunOptions *o, const char *value) {
-    static const char *const names[] = {[ORR_ENGINE_INTERP] = "interp", [ORR_ENGINE_T0] = "t0"};
+    static const char *const names[] = {
+        [ORR_ENGINE_INTERP] = "interp", [ORR_ENGINE_T0] = "t0", [ORR_ENGINE_JIT] = "jit"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(value, names[i]) == 0) {
             o->engine = (OrrEngine)i;
             return true;
         }
     }
-    complain("--engine '%s': expected interp or t0", value);
+    complain("--engine '%s': expected interp, t0 or jit", value);
     return false;
 }
 

@@ -18,6 +18,7 @@ enum { NODE_IMAGES_MAX = 32 };
 typedef enum Engine {
     ENGINE_INTERP, /* the reference interpreter */
     ENGINE_T0, /* each block translated to host code when it runs first */
+    ENGINE_JIT, /* and hot loops once more, as regions */
 } Engine;
 
 typedef struct NodeOptions {

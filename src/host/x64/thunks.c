@@ -6,7 +6,7 @@ static const Reg callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
 static const Reg caller_saved[] = {RAX, RDX, RSI, RDI, R8, R9, R10, R11};
 
 static Mem cpu_member(size_t offset) {
-    return (Mem){RBX, NO_REG, (int32_t)offset};
+    return asm_at(RBX, (int32_t)offset);
 }
 
 static void emit_enter(Asm *a) {
@@ -69,5 +69,12 @@ void x64_patch_jump(Asm *a, uint32_t at, uint32_t target) {
     a->at = a->begin + at;
     uint32_t site = asm_jmp(a);
     asm_link(a, site, target);
+    a->at = cursor;
+}
+
+void x64_patch_nop(Asm *a, uint32_t at, unsigned bytes) {
+    uint8_t *cursor = a->at;
+    a->at = a->begin + at;
+    asm_nop(a, bytes);
     a->at = cursor;
 }
