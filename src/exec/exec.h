@@ -16,7 +16,7 @@ IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *arena);
 void exec_attach(Cpu *cpu);
 
 /** Makes a region of the loop that begins at `head`, from the blocks that have run. False if there is none. */
-bool exec_form_region(CodeCache *cache, CacheBlock *head, uint32_t flags_slot);
+bool exec_form_region(CodeCache *cache, CacheBlock *head);
 
 /** Runs until cpu_ticks reaches deadline_ticks exactly, or the CPU halts, whichever is first; cpu_shorten can move the
  * deadline while it runs. */

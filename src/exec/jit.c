@@ -109,7 +109,7 @@ static bool map_buffer(Jit *jit) {
     return jit->writable && jit->executable;
 }
 
-Jit *jit_new(bool regions) {
+Jit *jit_new(bool regions, uint32_t flags_slot) {
     Jit *jit = mem_alloc(sizeof *jit);
     jit->regions = regions;
     if (!map_buffer(jit)) {
@@ -118,7 +118,7 @@ Jit *jit_new(bool regions) {
     }
     jit->code = (Asm){.begin = jit->writable, .at = jit->writable, .end = jit->writable + CODE_BYTES};
     X64Calls calls = {slow_load, slow_store, slow_call};
-    x64_emit_thunks(&jit->code, &calls, &jit->thunks);
+    x64_emit_thunks(&jit->code, &calls, flags_slot, &jit->thunks);
     jit->first_block = asm_offset(&jit->code);
     jit->exit = IR_NONE;
     forget_targets(jit);
@@ -166,15 +166,14 @@ void jit_flush(Jit *jit) {
     forget_targets(jit);
 }
 
-bool jit_compile(Jit *jit, CacheBlock *block, uint32_t flags_slot, bool *full) {
+bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
     *full = (size_t)(jit->code.end - jit->code.at) < BLOCK_CODE_BYTES_MAX;
     if (*full) {
         return false;
     }
     Arena scratch = {0};
     uint32_t entry = asm_offset(&jit->code);
-    bool ok = x64_lower(&jit->code, &block->ir, flags_slot, (uint32_t)jit->blocks.len, &jit->thunks, &jit->out,
-                        &scratch);
+    bool ok = x64_lower(&jit->code, &block->ir, (uint32_t)jit->blocks.len, &jit->thunks, &jit->out, &scratch);
     arena_free(&scratch);
     if (ok) {
         block->index = (uint32_t)jit->blocks.len;
@@ -184,13 +183,13 @@ bool jit_compile(Jit *jit, CacheBlock *block, uint32_t flags_slot, bool *full) {
     return ok;
 }
 
-bool jit_compile_region(Jit *jit, CacheBlock *const *blocks, const X64Region *region, uint32_t flags_slot) {
+bool jit_compile_region(Jit *jit, CacheBlock *const *blocks, const X64Region *region) {
     if ((size_t)(jit->code.end - jit->code.at) < BLOCK_CODE_BYTES_MAX) {
         return false;
     }
     Arena scratch = {0};
     uint32_t entry = asm_offset(&jit->code);
-    bool ok = x64_lower_region(&jit->code, region, flags_slot, &jit->thunks, &jit->out, &scratch);
+    bool ok = x64_lower_region(&jit->code, region, &jit->thunks, &jit->out, &scratch);
     arena_free(&scratch);
     if (ok) {
         JitRegion formed = {.n_blocks = region->n_blocks};

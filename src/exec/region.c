@@ -95,7 +95,7 @@ static void find_costs(X64RegionBlock *blocks, unsigned n) {
     }
 }
 
-bool exec_form_region(CodeCache *cache, CacheBlock *head, uint32_t flags_slot) {
+bool exec_form_region(CodeCache *cache, CacheBlock *head) {
     Loop l = {.cache = cache};
     if (!head->code || head->region || !x64_region_allows(&head->ir)) {
         return false;
@@ -126,5 +126,5 @@ bool exec_form_region(CodeCache *cache, CacheBlock *head, uint32_t flags_slot) {
     }
     find_costs(blocks, l.n_ordered);
     X64Region region = {blocks, l.n_ordered};
-    return jit_compile_region(cache->jit, members, &region, flags_slot);
+    return jit_compile_region(cache->jit, members, &region);
 }

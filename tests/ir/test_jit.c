@@ -43,7 +43,7 @@ static void check_block(Suite *s, uint64_t seed) {
     ir_finish(&ir, &s->arena);
     CacheBlock *block = ARENA_NEW(&s->arena, CacheBlock);
     block->ir = ir;
-    if (!jit_compile(s->jit, block, rig_isa.flags_slot, &full)) {
+    if (!jit_compile(s->jit, block, &full)) {
         s->refused++;
         assert_false(full);
         return;
@@ -66,7 +66,7 @@ static void check_block(Suite *s, uint64_t seed) {
 
 static void random_blocks_do_what_the_interpreter_does(void **state) {
     Suite *s = *state;
-    s->jit = jit_new(false); /* here: cmocka has its own handler for SIGSEGV, ours must come after it */
+    s->jit = jit_new(false, rig_isa.flags_slot); /* here: cmocka has its own handler for SIGSEGV, ours must come after it */
     assert_non_null(s->jit);
     for (uint64_t seed = s->only ? s->only : 1; seed <= (s->only ? s->only : BLOCKS); seed++) {
         check_block(s, seed);
@@ -119,12 +119,12 @@ static void check_region(Suite *s, uint64_t seed) {
     ir_finish(&ir, &s->arena);
     CacheBlock *block = ARENA_NEW(&s->arena, CacheBlock);
     block->ir = ir;
-    if (!x64_region_allows(&ir) || !jit_compile(s->jit, block, rig_isa.flags_slot, &full)) {
+    if (!x64_region_allows(&ir) || !jit_compile(s->jit, block, &full)) {
         return;
     }
     X64RegionBlock only = {.ir = &block->ir, .block = block->index, .taken = 0, .next = -1, .cost = ir.n_insns};
     X64Region region = {&only, 1};
-    if (!jit_compile_region(s->jit, &block, &region, rig_isa.flags_slot)) {
+    if (!jit_compile_region(s->jit, &block, &region)) {
         s->refused++;
         return;
     }
@@ -149,7 +149,7 @@ static void check_region(Suite *s, uint64_t seed) {
 
 static void random_loops_do_what_the_interpreter_does(void **state) {
     Suite *s = *state;
-    s->jit = jit_new(true);
+    s->jit = jit_new(true, rig_isa.flags_slot);
     assert_non_null(s->jit);
     s->compiled = s->refused = 0;
     for (uint64_t seed = s->only ? s->only : 1; seed <= (s->only ? s->only : LOOPS); seed++) {

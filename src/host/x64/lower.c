@@ -107,9 +107,8 @@ static void lower_block(Lower *l) {
     lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_BUDGET}));
 }
 
-bool x64_lower(Asm *a, const IrBlock *ir, uint32_t flags_slot, uint32_t block, const X64Thunks *thunks, X64Output *out,
-               Arena *scratch) {
-    Lower l = {.a = a, .ir = ir, .thunks = thunks, .out = out, .flags_slot = flags_slot, .block = block,
+bool x64_lower(Asm *a, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out, Arena *scratch) {
+    Lower l = {.a = a, .ir = ir, .thunks = thunks, .out = out, .block = block,
                .cost = ir->n_insns, .arena = scratch};
     uint8_t *start = a->at;
     size_t n_sites = out->sites.len, n_accesses = out->accesses.len, n_heat = out->heat.len;

@@ -57,7 +57,7 @@ typedef struct Lower {
     const IrBlock *ir;
     const X64Thunks *thunks;
     X64Output *out;
-    uint32_t flags_slot, block;
+    uint32_t block;
     uint32_t cost; /* prepaid when the block begins */
     Arena *arena;
     RegionLower *region; /* NULL: a block alone */
@@ -87,7 +87,6 @@ typedef struct Lower {
     uint32_t skip_label[X64_SKIPS_MAX], skip_site[X64_SKIPS_MAX];
     unsigned n_skips;
     VEC(Slow) slow;
-    bool flags_to_state; /* in a region: an exit is being written, flags go to the state and not to the packed word */
     bool slow_mode; /* writing the rest of an instruction in a slow path: no fast accesses, no links */
 } Lower;
 
@@ -135,10 +134,11 @@ Cc lower_condition(Lower *l, IrVal cond);
 /* flags.c */
 void lower_flags(Lower *l, const IrOp *op);
 void lower_cond(Lower *l, const IrOp *op);
-/** Makes the flags in the state those of a fault entry. */
+/** Makes the packed flags those of a fault entry. */
 void lower_flags_at(Lower *l, const IrFault *fault);
-/** Packs the state's flags for a region; changes rax and rcx. */
-void lower_pack_state(Lower *l);
+/** The state's flags into the packed word, and back. */
+void x64_flags_pack(Asm *a, uint32_t flags_slot, Reg word, Reg scratch);
+void x64_flags_unpack(Asm *a, uint32_t flags_slot, Reg scratch);
 
 /* memory.c: accesses, calls, exits and their slow paths */
 void lower_access(Lower *l, const IrOp *op);

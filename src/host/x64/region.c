@@ -15,7 +15,7 @@ bool x64_region_allows(const IrBlock *ir) {
     for (uint32_t i = 0; i < ir->n_ops; i++) {
         const IrOp *op = &ir->ops[i];
         switch (op->op) {
-        case IR_CALL: case IR_GETX: case IR_PUTX: case IR_SKIP: case IR_TRAP: case IR_FLAGS_SET:
+        case IR_CALL: case IR_GETX: case IR_PUTX: case IR_SKIP: case IR_TRAP:
             return false;
         case IR_GOTO_IF:
             if (branched) {
@@ -231,7 +231,6 @@ void lower_region_edge(Lower *l, const Slow *slow) {
 
 static void enter_region(RegionLower *r, Lower *first) {
     Asm *a = first->a;
-    lower_pack_state(first);
     for (unsigned k = 0; k < r->n_pinned; k++) {
         asm_load(a, 32, false, false, r->pinned[k].reg, asm_at(RBP, (int32_t)r->pinned[k].slot));
     }
@@ -306,9 +305,8 @@ static bool try_region(Asm *a, const X64Region *region, Lower *common, unsigned 
     return a->at != start;
 }
 
-bool x64_lower_region(Asm *a, const X64Region *region, uint32_t flags_slot, const X64Thunks *thunks, X64Output *out,
-                      Arena *scratch) {
-    Lower common = {.a = a, .thunks = thunks, .out = out, .flags_slot = flags_slot, .arena = scratch};
+bool x64_lower_region(Asm *a, const X64Region *region, const X64Thunks *thunks, X64Output *out, Arena *scratch) {
+    Lower common = {.a = a, .thunks = thunks, .out = out, .arena = scratch};
     /* With many slots pinned an op may find too few registers: then with fewer. */
     return try_region(a, region, &common, X64_PINNED_MAX) || try_region(a, region, &common, X64_PINNED_FEWER);
 }

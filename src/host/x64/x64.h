@@ -74,13 +74,12 @@ typedef struct X64Output {
     VEC(uint32_t) heat; /* per backward jump: times left until it is hot; cpu->jit_heat points to them */
 } X64Output;
 
-/** Writes the fixed pieces. */
-void x64_emit_thunks(Asm *a, const X64Calls *calls, X64Thunks *thunks);
+/** Writes the fixed pieces. The four flag bytes of the guest stand at flags_slot of its state. */
+void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thunks *thunks);
 
 /** Appends the code of a finished block; its entry is where the cursor stood. Sites and accesses are appended to `out`,
  * with `block` in every site. False if the code did not fit: `out` and the cursor are as before. */
-bool x64_lower(Asm *a, const IrBlock *ir, uint32_t flags_slot, uint32_t block, const X64Thunks *thunks, X64Output *out,
-               Arena *scratch);
+bool x64_lower(Asm *a, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out, Arena *scratch);
 
 /** A block inside a region, and where its direct exits lead: index in the region, or -1 for out of it. */
 typedef struct X64RegionBlock {
@@ -101,8 +100,7 @@ bool x64_region_allows(const IrBlock *ir);
 
 /** Appends code for a region, entered where the cursor stood with all state in memory: it holds the slots that it uses
  * most in host registers from block to block. False if it did not fit or has no gain. */
-bool x64_lower_region(Asm *a, const X64Region *region, uint32_t flags_slot, const X64Thunks *thunks, X64Output *out,
-                      Arena *scratch);
+bool x64_lower_region(Asm *a, const X64Region *region, const X64Thunks *thunks, X64Output *out, Arena *scratch);
 
 /** A jump to the slow path over a fast access, or over a block's entry. */
 void x64_patch_jump(Asm *a, uint32_t at, uint32_t target);
