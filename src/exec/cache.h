@@ -14,7 +14,7 @@ struct CacheBlock {
     bool dead;
     uint32_t code; /* offset of its host code, 0 = none */
     uint32_t index; /* of the block in the engine's code, if it has code */
-    uint32_t region, region_cost; /* offset of the region that begins here, 0 = none, and what it takes from the budget */
+    uint32_t region, region_cost; /* offset of the region that begins here, 0 = none; what it takes from the budget */
     bool interpret; /* it cannot be lowered */
 };
 

@@ -168,7 +168,9 @@ static bool init_engine(Node *node, const NodeOptions *options, Err *err) {
     if (options->engine == ENGINE_INTERP) {
         return true;
     }
-    node->cache.jit = mem_fast_enable(&node->board.map) ? jit_new(options->engine == ENGINE_JIT, node->cpu->isa->flags_slot) : NULL;
+    if (mem_fast_enable(&node->board.map)) {
+        node->cache.jit = jit_new(options->engine == ENGINE_JIT, node->cpu->isa->flags_slot);
+    }
     return node->cache.jit || err_set(err, "the host permits no executable memory: use the interpreter");
 }
 

@@ -66,7 +66,8 @@ static void check_block(Suite *s, uint64_t seed) {
 
 static void random_blocks_do_what_the_interpreter_does(void **state) {
     Suite *s = *state;
-    s->jit = jit_new(false, rig_isa.flags_slot); /* here: cmocka has its own handler for SIGSEGV, ours must come after it */
+    /* Here: cmocka has its own handler for SIGSEGV, ours must come after it. */
+    s->jit = jit_new(false, rig_isa.flags_slot);
     assert_non_null(s->jit);
     for (uint64_t seed = s->only ? s->only : 1; seed <= (s->only ? s->only : BLOCKS); seed++) {
         check_block(s, seed);
