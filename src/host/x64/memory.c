@@ -1,9 +1,8 @@
 /* Loads, stores, calls, traps and block exits, and the code out of line behind them.
  *
- * A fast access is one host instruction on r15 + address. Where the host's memory protection stops it, the engine
- * puts a
- * jump to its slow path over it. The slow path calls the engine; if the CPU must leave after this instruction, the rest
- * of the instruction follows right there and ends in an exit. */
+ * A fast access is one host instruction on r15 + address. Where the host's memory protection stops it, the engine puts
+ * a jump to its slow path over it. The slow path calls the engine; if the CPU must leave after this instruction, the
+ * rest of the instruction follows right there and ends in an exit. */
 #include "host/x64/lower.h"
 
 #include <string.h>
