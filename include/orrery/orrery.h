@@ -72,7 +72,7 @@ ORR_API const char *orr_stop_name(OrrStopReason reason);
 /* ---- Nodes ---- */
 
 /** What runs the instructions; orr_engine_name tells about each. Results are the same; speed is not. */
-typedef enum OrrEngine { ORR_ENGINE_INTERP, ORR_ENGINE_T0 } OrrEngine;
+typedef enum OrrEngine { ORR_ENGINE_INTERP, ORR_ENGINE_T0, ORR_ENGINE_JIT } OrrEngine;
 
 typedef struct OrrNodeOptions {
     const char *name; /* NULL: "node" */

@@ -7,7 +7,7 @@ _Static_assert(sizeof(OrrError) == sizeof(Err), "an OrrError is an Err");
 _Static_assert((int)ORR_LOG_DEBUG == (int)LOG_DEBUG, "log levels are the same");
 _Static_assert((int)ORR_STOP_ERROR == (int)STOP_ERROR && (int)ORR_STOP_ASLEEP == (int)STOP_ASLEEP,
                "stop reasons are the same");
-_Static_assert((int)ORR_ENGINE_T0 == (int)ENGINE_T0 && ENGINE_COUNT == ORR_ENGINE_T0 + 1, "engines are the same");
+_Static_assert((int)ORR_ENGINE_JIT == (int)ENGINE_JIT && ENGINE_COUNT == ORR_ENGINE_JIT + 1, "engines are the same");
 _Static_assert((int)ORR_IMAGE_RAW == (int)IMAGE_RAW, "image formats are the same");
 
 static void log_to_user(void *user, LogLevel level, const char *line) {

@@ -13,6 +13,8 @@ struct CacheBlock {
     unsigned limit; /* translated with at most this many instructions; 0 = whole block */
     bool dead;
     uint32_t code; /* offset of its host code, 0 = none */
+    uint32_t index; /* of the block in the engine's code, if it has code */
+    uint32_t region, region_cost; /* offset of the region that begins here, 0 = none; what it takes from the budget */
     bool interpret; /* it cannot be lowered */
 };
 
@@ -21,7 +23,7 @@ typedef struct GranuleEntry {
     uint32_t next; /* index + 1 of the next entry of the granule, 0 = end */
 } GranuleEntry;
 
-enum { CACHE_FRONT_SLOTS = 1024 };
+enum { CACHE_FRONT_SLOTS = 1024, EXEC_REGION_BLOCKS_MAX = 24, EXEC_REGION_INSNS_MAX = 300 };
 
 typedef struct CodeCache {
     Arena arena;

@@ -7,7 +7,15 @@
 #include "exec/fault.h"
 #include "host/x64/x64.h"
 
-enum { CODE_BYTES = 64 << 20, BLOCK_CODE_BYTES_MAX = 256 << 10 };
+enum {
+    CODE_BYTES = 64 << 20,
+    BLOCK_CODE_BYTES_MAX = 256 << 10, /* left free for one block or region */
+};
+
+typedef struct JitRegion {
+    CacheBlock *blocks[EXEC_REGION_BLOCKS_MAX]; /* the first one is where it is entered */
+    uint32_t n_blocks;
+} JitRegion;
 
 struct Jit {
     FaultRange range; /* first: the fault handler comes back with it */
@@ -20,6 +28,8 @@ struct Jit {
     VEC(CacheBlock *) blocks; /* by the index that sites carry */
     uint32_t exit; /* site of the last exit that can be linked, or IR_NONE */
     X64Target targets[X64_TARGETS];
+    bool regions, hot;
+    VEC(JitRegion) formed;
 };
 
 /* ---- Called from translated code ---- */
@@ -32,7 +42,7 @@ static const X64Site *stand_at(Cpu *cpu, uint32_t site_index) {
     const IrFault *fault = &ir->faults[site->fault];
     cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)fault->pc_offset) & cpu->isa->pc_mask;
     cpu->aux = fault->aux;
-    cpu->prepaid = ir->n_insns - fault->insn + 1;
+    cpu->prepaid = site->cost - fault->insn + 1;
     return site;
 }
 
@@ -102,15 +112,16 @@ static bool map_buffer(Jit *jit) {
     return jit->writable && jit->executable;
 }
 
-Jit *jit_new(void) {
+Jit *jit_new(bool regions, uint32_t flags_slot) {
     Jit *jit = mem_alloc(sizeof *jit);
+    jit->regions = regions;
     if (!map_buffer(jit)) {
         jit_free(jit);
         return NULL;
     }
     jit->code = (Asm){.begin = jit->writable, .at = jit->writable, .end = jit->writable + CODE_BYTES};
     X64Calls calls = {slow_load, slow_store, slow_call};
-    x64_emit_thunks(&jit->code, &calls, &jit->thunks);
+    x64_emit_thunks(&jit->code, &calls, flags_slot, &jit->thunks);
     jit->first_block = asm_offset(&jit->code);
     jit->exit = IR_NONE;
     forget_targets(jit);
@@ -137,59 +148,102 @@ void jit_free(Jit *jit) {
     }
     vec_free(&jit->out.sites);
     vec_free(&jit->out.accesses);
+    vec_free(&jit->out.heat);
+    vec_free(&jit->formed);
     vec_free(&jit->blocks);
     mem_free(jit);
 }
 
 void jit_flush(Jit *jit) {
     for (size_t i = 0; i < jit->blocks.len; i++) {
-        jit->blocks.data[i]->code = 0;
+        jit->blocks.data[i]->code = jit->blocks.data[i]->region = 0;
     }
     jit->blocks.len = 0;
     jit->out.sites.len = 0;
     jit->out.accesses.len = 0;
+    jit->out.heat.len = 0;
+    jit->formed.len = 0;
+    jit->hot = false;
     jit->code.at = jit->writable + jit->first_block;
     jit->exit = IR_NONE;
     forget_targets(jit);
 }
 
-bool jit_compile(Jit *jit, CacheBlock *block, uint32_t flags_slot, bool *full) {
+bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
     *full = (size_t)(jit->code.end - jit->code.at) < BLOCK_CODE_BYTES_MAX;
     if (*full) {
         return false;
     }
     Arena scratch = {0};
     uint32_t entry = asm_offset(&jit->code);
-    bool ok = x64_lower(&jit->code, &block->ir, flags_slot, (uint32_t)jit->blocks.len, &jit->thunks, &jit->out,
-                        &scratch);
+    bool ok = x64_lower(&jit->code, &block->ir, (uint32_t)jit->blocks.len, &jit->thunks, &jit->out, &scratch);
     arena_free(&scratch);
     if (ok) {
+        block->index = (uint32_t)jit->blocks.len;
         vec_push(&jit->blocks, block);
         block->code = entry;
     }
     return ok;
 }
 
-/* The entry becomes a jump to an exit that tells the block's own location: whoever jumps here is sent on by the
- * engine. */
+bool jit_compile_region(Jit *jit, CacheBlock *const *blocks, const X64Region *region) {
+    if ((size_t)(jit->code.end - jit->code.at) < BLOCK_CODE_BYTES_MAX) {
+        return false;
+    }
+    Arena scratch = {0};
+    uint32_t entry = asm_offset(&jit->code);
+    bool ok = x64_lower_region(&jit->code, region, &jit->thunks, &jit->out, &scratch);
+    arena_free(&scratch);
+    if (ok) {
+        JitRegion formed = {.n_blocks = region->n_blocks};
+        for (uint32_t i = 0; i < region->n_blocks; i++) {
+            formed.blocks[i] = blocks[i];
+        }
+        vec_push(&jit->formed, formed);
+        blocks[0]->region = entry;
+        blocks[0]->region_cost = region->blocks[0].cost;
+        x64_patch_jump(&jit->code, blocks[0]->code, entry);
+    }
+    return ok;
+}
+
+bool jit_take_hot(Jit *jit) {
+    bool hot = jit->hot;
+    jit->hot = false;
+    return hot;
+}
+
+/* Regions that contain the block are not entered any more. */
+static void dissolve_regions(Jit *jit, const CacheBlock *block) {
+    for (size_t r = 0; r < jit->formed.len; r++) {
+        JitRegion *region = &jit->formed.data[r];
+        bool member = false;
+        for (uint32_t i = 0; i < region->n_blocks; i++) {
+            member |= region->blocks[i] == block;
+        }
+        if (member) {
+            region->blocks[0]->region = 0;
+            x64_patch_nop(&jit->code, region->blocks[0]->code, X64_ENTRY_BYTES);
+            region->n_blocks = 0;
+        }
+    }
+}
+
+/* The entry becomes an exit that tells the block's own location: whoever jumps here is sent on by the engine. It fits,
+ * since every block begins with more code than that. */
 void jit_kill(Jit *jit, CacheBlock *block) {
     if (!block->code) {
         return;
     }
+    dissolve_regions(jit, block);
     X64Target *target = &jit->targets[x64_target_index(block->ir.loc.pc)];
     if (target->pc == block->ir.loc.pc) {
         target->pc = UINT64_MAX;
     }
     uint32_t site = (uint32_t)jit->out.sites.len;
-    X64Site stop = {.kind = X64_SITE_STOP, .block = IR_NONE, .aux = block->ir.loc.aux};
-    for (uint32_t i = 0; i < jit->blocks.len; i++) {
-        stop.block = jit->blocks.data[i] == block ? i : stop.block;
-    }
+    X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->ir.loc.aux};
     vec_push(&jit->out.sites, stop);
-    uint32_t out_of_line = asm_offset(&jit->code);
-    asm_mov_imm(&jit->code, RAX, site);
-    asm_link(&jit->code, asm_jmp(&jit->code), jit->thunks.leave);
-    x64_patch_jump(&jit->code, block->code, out_of_line);
+    x64_patch_exit(&jit->code, block->code, site, &jit->thunks);
 }
 
 /* ---- Running ---- */
@@ -198,7 +252,7 @@ static void leave_at(Cpu *cpu, const IrBlock *ir, const X64Site *site) {
     const IrFault *fault = &ir->faults[site->fault];
     cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)fault->pc_offset) & cpu->isa->pc_mask;
     cpu->aux = fault->aux;
-    cpu->budget += ir->n_insns - fault->insn;
+    cpu->budget += site->cost - fault->insn;
 }
 
 /* Puts the CPU where the exit says. */
@@ -224,11 +278,18 @@ static IrExit take_exit(Jit *jit, Cpu *cpu, uint32_t index) {
     case X64_SITE_GOTO:
         jit->exit = index;
         /* fallthrough */
-    default: /* STOP, BUDGET */
+    default: /* HOT, STOP, BUDGET */
+        jit->hot = site->kind == X64_SITE_HOT && jit->regions;
         cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)site->pc_offset) & cpu->isa->pc_mask;
     }
     cpu->aux = site->kind == X64_SITE_BUDGET ? ir->loc.aux : site->aux;
     return IR_EXIT_NEXT;
+}
+
+/* With too little budget for the region that begins here, the block runs alone. */
+static const void *start_of(const Jit *jit, const Cpu *cpu, const CacheBlock *block) {
+    bool alone = block->region && cpu->budget < block->region_cost;
+    return jit->executable + block->code + (alone ? X64_ENTRY_BYTES : 0);
 }
 
 IrExit jit_run(Jit *jit, Cpu *cpu, CacheBlock *block) {
@@ -236,8 +297,9 @@ IrExit jit_run(Jit *jit, Cpu *cpu, CacheBlock *block) {
     Enter enter = (Enter)(uintptr_t)(jit->executable + jit->thunks.enter);
     cpu->jit = jit;
     cpu->jit_targets = jit->targets;
+    cpu->jit_heat = jit->out.heat.data;
     jit->exit = IR_NONE;
-    return take_exit(jit, cpu, enter(cpu, cpu->state, cpu->map->fast, jit->executable + block->code));
+    return take_exit(jit, cpu, enter(cpu, cpu->state, cpu->map->fast, start_of(jit, cpu, block)));
 }
 
 /* The address of a block, 32 bits of it: a 32-bit guest wraps around. */

@@ -7,19 +7,26 @@
 #include "exec/cache.h"
 #include "ir/cpu.h"
 
+struct X64Region;
 typedef struct Jit Jit;
 
-/** NULL if the host permits no executable memory. */
-Jit *jit_new(void);
+/** NULL if the host permits no executable memory. With `regions`, hot loops are translated again as a whole.
+ * flags_slot is that of the Isa whose blocks come. */
+Jit *jit_new(bool regions, uint32_t flags_slot);
 void jit_free(Jit *jit);
 
 /** Makes code for a block of the cache. False if it cannot be lowered, or the buffer is full (*full): then all code
  * must be dropped with jit_flush before the next try. */
-bool jit_compile(Jit *jit, CacheBlock *block, uint32_t flags_slot, bool *full);
+bool jit_compile(Jit *jit, CacheBlock *block, bool *full);
 /** Forgets all code. */
 void jit_flush(Jit *jit);
 /** Makes code that still jumps to a dead block come back to the engine. */
 void jit_kill(Jit *jit, CacheBlock *block);
+
+/** True once after a jit_run that ended because a loop has run often: the block at cpu->pc begins it. */
+bool jit_take_hot(Jit *jit);
+/** Makes code for a region, which from now on runs in place of its first block. False if it cannot. */
+bool jit_compile_region(Jit *jit, CacheBlock *const *blocks, const struct X64Region *region);
 
 /** Runs from a block that has code and fits into the budget until translated code comes back. Guest memory is
  * cpu->map->fast. */

@@ -48,7 +48,7 @@ static CacheBlock *choose(Cpu *cpu, CodeCache *cache) {
 }
 
 /* Host code for a block: false if the interpreter must run it. */
-static bool compiled(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
+static bool compiled(CodeCache *cache, CacheBlock *block) {
     bool full = false;
     if (block->code) {
         return true;
@@ -56,7 +56,7 @@ static bool compiled(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
     if (block->interpret || block->dead || block->limit) {
         return false;
     }
-    block->interpret = !jit_compile(cache->jit, block, cpu->isa->flags_slot, &full) && !full;
+    block->interpret = !jit_compile(cache->jit, block, &full) && !full;
     if (full) {
         jit_flush(cache->jit);
     }
@@ -69,8 +69,11 @@ static bool can_jit(const Cpu *cpu, const CodeCache *cache) {
 }
 
 static IrExit run_block(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
-    if (!can_jit(cpu, cache) || !compiled(cpu, cache, block)) {
+    if (!can_jit(cpu, cache) || !compiled(cache, block)) {
         return ir_interp(cpu, &block->ir);
+    }
+    if (UNLIKELY(jit_take_hot(cache->jit))) {
+        exec_form_region(cache, block);
     }
     jit_link(cache->jit, block);
     return jit_run(cache->jit, cpu, block);

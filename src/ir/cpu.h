@@ -94,6 +94,8 @@ struct Cpu {
     /* Between translated code and the engine: operands of an access that is done out of line. */
     uint64_t jit_addr, jit_value;
     struct Jit *jit;
+    uint32_t *jit_heat; /* counters of backward jumps */
+    uint16_t jit_flags; /* N Z C V while translated code runs, as LAHF and SETO give them */
     void *jit_targets; /* table of indirect branch targets */
     uint32_t *coverage; /* executions per decode row, or NULL */
     void (*trace)(Cpu *cpu, uint64_t pc, uint32_t aux); /* before each instruction, or NULL */

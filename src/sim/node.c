@@ -170,6 +170,7 @@ const char *node_engine_name(size_t engine, const char **summary) {
     } engines[ENGINE_COUNT] = {
         [ENGINE_INTERP] = {"interp", "the reference interpreter"},
         [ENGINE_T0] = {"t0", "blocks translated to host code (x86-64) when they run first"},
+        [ENGINE_JIT] = {"jit", "t0, and hot loops translated again with registers held across blocks"},
     };
     if (engine >= ENGINE_COUNT) {
         return NULL;
@@ -182,7 +183,9 @@ static bool init_engine(Node *node, const NodeOptions *options, Err *err) {
     if (options->engine == ENGINE_INTERP) {
         return true;
     }
-    node->cache.jit = mem_fast_enable(&node->board.map) ? jit_new() : NULL;
+    if (mem_fast_enable(&node->board.map)) {
+        node->cache.jit = jit_new(options->engine == ENGINE_JIT, node->cpu->isa->flags_slot);
+    }
     return node->cache.jit || err_set(err, "the host permits no executable memory: use the interpreter");
 }
 

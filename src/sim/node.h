@@ -18,6 +18,7 @@ enum { NODE_IMAGES_MAX = 32 };
 typedef enum Engine {
     ENGINE_INTERP,
     ENGINE_T0,
+    ENGINE_JIT,
     ENGINE_COUNT,
 } Engine;
 

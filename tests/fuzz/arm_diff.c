@@ -1,8 +1,7 @@
 /* Differential test of the Arm guest against QEMU: runs generated sequences on both and compares what they leave
  * behind.
  *
- *     arm_diff ARCH STUB DIRECTORY SEED run FIRST COUNT     compares; ends with a table of rows; exit code 1:
- * mismatches
+ *     arm_diff ARCH STUB DIRECTORY SEED run FIRST COUNT     compares; a table of rows; exit code 1: mismatches
  *     arm_diff ARCH STUB DIRECTORY SEED show INDEX          one sequence: code, state before and after on both sides
  *
  * ARCH is v7m (mps2-an385) or v6m (microbit), STUB the harness made from arm_diff_stub.S, DIRECTORY takes files. A

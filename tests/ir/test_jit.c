@@ -12,9 +12,10 @@
 
 #include "bus/mem.h"
 #include "exec/jit.h"
+#include "host/x64/x64.h"
 #include "../unit/ir_gen.h"
 
-enum { BLOCKS = 20000, RUNS_PER_BLOCK = 4, ARENA_KEEP_BYTES = 1 << 20 };
+enum { BLOCKS = 20000, LOOPS = 20000, RUNS_PER_BLOCK = 4, ARENA_KEEP_BYTES = 1 << 20 };
 
 typedef struct Suite {
     Arena arena;
@@ -42,7 +43,7 @@ static void check_block(Suite *s, uint64_t seed) {
     ir_finish(&ir, &s->arena);
     CacheBlock *block = ARENA_NEW(&s->arena, CacheBlock);
     block->ir = ir;
-    if (!jit_compile(s->jit, block, rig_isa.flags_slot, &full)) {
+    if (!jit_compile(s->jit, block, &full)) {
         s->refused++;
         assert_false(full);
         return;
@@ -65,7 +66,8 @@ static void check_block(Suite *s, uint64_t seed) {
 
 static void random_blocks_do_what_the_interpreter_does(void **state) {
     Suite *s = *state;
-    s->jit = jit_new(); /* here: cmocka has its own handler for SIGSEGV, ours must come after it */
+    /* Here: cmocka has its own handler for SIGSEGV, ours must come after it. */
+    s->jit = jit_new(false, rig_isa.flags_slot);
     assert_non_null(s->jit);
     for (uint64_t seed = s->only ? s->only : 1; seed <= (s->only ? s->only : BLOCKS); seed++) {
         check_block(s, seed);
@@ -77,6 +79,93 @@ static void random_blocks_do_what_the_interpreter_does(void **state) {
     print_message("%llu blocks compiled, %llu refused\n", (unsigned long long)s->compiled,
                   (unsigned long long)s->refused);
     assert_true(s->refused * 100 <= s->compiled);
+    jit_free(s->jit);
+    s->jit = NULL;
+}
+
+/* ---- Regions: a block that jumps back to itself ---- */
+
+/* Turns the conditional exit into the way back; false if the block cannot be in a region. */
+static bool make_loop(IrBlock *ir) {
+    bool loops = false;
+    for (uint32_t i = 0; i < ir->n_ops; i++) {
+        if (ir->ops[i].op == IR_GOTO_IF) {
+            ir->ops[i].b = 0;
+            ir->ops[i].c = ir->loc.aux;
+            loops = true;
+        }
+    }
+    return loops && x64_region_allows(ir);
+}
+
+/* What the engine would do with the interpreter: around until something else is to be done. */
+static IrExit loop_in_interpreter(Cpu *cpu, const IrBlock *ir) {
+    for (;;) {
+        if (ir_interp(cpu, ir) == IR_EXIT_TRAP) {
+            return IR_EXIT_TRAP;
+        }
+        bool again = cpu->pc == ir->loc.pc && cpu->aux == ir->loc.aux;
+        if (!again || cpu->leave || cpu->budget < ir->n_insns) {
+            return IR_EXIT_NEXT;
+        }
+    }
+}
+
+static void check_region(Suite *s, uint64_t seed) {
+    bool full = false;
+    IrBlock ir = gen_block(&s->gen, &s->arena, seed);
+    if (!make_loop(&ir)) {
+        return;
+    }
+    ir_finish(&ir, &s->arena);
+    CacheBlock *block = ARENA_NEW(&s->arena, CacheBlock);
+    block->ir = ir;
+    if (!x64_region_allows(&ir) || !jit_compile(s->jit, block, &full)) {
+        return;
+    }
+    X64RegionBlock only = {.ir = &block->ir, .block = block->index, .taken = 0, .next = -1, .cost = ir.n_insns};
+    X64Region region = {&only, 1};
+    if (!jit_compile_region(s->jit, &block, &region)) {
+        s->refused++;
+        return;
+    }
+    s->compiled++;
+    for (uint64_t run = 0; run < RUNS_PER_BLOCK; run++) {
+        uint64_t start_seed = seed * RUNS_PER_BLOCK + run;
+        Rig want, got;
+        start(s, &want, &ir, start_seed);
+        want.cpu.budget += (int64_t)(start_seed % 50);
+        want.cpu.deadline += start_seed % 50;
+        start(s, &got, &ir, start_seed);
+        got.cpu.budget = want.cpu.budget;
+        got.cpu.deadline = want.cpu.deadline;
+        IrExit expected = loop_in_interpreter(&want.cpu, &ir), exit = jit_run(s->jit, &got.cpu, block);
+        const char *what = expected == exit ? rig_difference(&want, &got) : "exit";
+        if (what) {
+            fputs(ir_print(&ir, &s->arena), stdout);
+            fail_msg("seed %llu, run %llu: %s differs", (unsigned long long)seed, (unsigned long long)run, what);
+        }
+    }
+}
+
+static void random_loops_do_what_the_interpreter_does(void **state) {
+    Suite *s = *state;
+    s->jit = jit_new(true, rig_isa.flags_slot);
+    assert_non_null(s->jit);
+    s->compiled = s->refused = 0;
+    for (uint64_t seed = s->only ? s->only : 1; seed <= (s->only ? s->only : LOOPS); seed++) {
+        check_region(s, seed | GEN_PLAIN);
+        if (s->arena.total > ARENA_KEEP_BYTES) {
+            jit_flush(s->jit);
+            arena_reset(&s->arena);
+        }
+    }
+    print_message("%llu loops compiled, %llu refused\n", (unsigned long long)s->compiled,
+                  (unsigned long long)s->refused);
+    assert_true(s->only || s->compiled > LOOPS / 2);
+    assert_true(s->refused * 20 <= s->compiled);
+    jit_free(s->jit);
+    s->jit = NULL;
 }
 
 int main(int argc, char **argv) {
@@ -88,9 +177,9 @@ int main(int argc, char **argv) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(random_blocks_do_what_the_interpreter_does, suite),
+        cmocka_unit_test_prestate(random_loops_do_what_the_interpreter_does, suite),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    jit_free(suite->jit);
     mem_map_free(&suite->map);
     arena_free(&suite->arena);
     mem_free(suite);

@@ -14,7 +14,11 @@ typedef struct Gen {
     IrVal pool[2][GEN_POOL]; /* values that may be used here: i32, i64 */
     unsigned n[2];
     unsigned depth;
+    bool plain; /* only what may stand in a region */
 } Gen;
+
+/** In a seed: ask for a block without calls, skipped parts, indexed slots and traps at the end. */
+#define GEN_PLAIN (UINT64_C(1) << 63)
 
 static inline unsigned gen_below(Gen *g, unsigned bound) {
     return (unsigned)rng_below(&g->rng, bound);
@@ -128,14 +132,15 @@ static inline void gen_flags(Gen *g) {
     case 2: ir_flags3(&g->b, IR_FLAGS_SUB, x, y, ir_i32(&g->b, 1)); break;
     case 3: ir_flags1(&g->b, IR_FLAGS_C, gen_carry_in(g)); break;
     case 4: ir_flags1(&g->b, IR_FLAGS_V, gen_carry_in(g)); break;
-    case 5: ir_flags1(&g->b, IR_FLAGS_SET, x); break;
+    case 5: ir_flags1(&g->b, g->plain ? IR_FLAGS_NZ : IR_FLAGS_SET, x); break;
     default: ir_flags1(&g->b, IR_FLAGS_NZ, x);
     }
 }
 
 static inline void gen_state(Gen *g) {
     IrType type = gen_type(g);
-    switch (gen_below(g, 6)) {
+    unsigned k = gen_below(g, 6);
+    switch (g->plain && (k == 2 || k == 3) ? 0 : k) {
     case 0: case 1: gen_keep(g, ir_get(&g->b, type, gen_slot(g, type))); break;
     case 2: {
         IrVal index = gen_index(g);
@@ -160,7 +165,7 @@ static inline void gen_access(Gen *g) {
     mem |= gen_below(g, 8) << 3;
     unsigned sign = gen_below(g, 2) * IR_MEM_SIGNED;
     IrVal addr = gen_any(g);
-    switch (gen_below(g, 5)) {
+    switch (gen_below(g, g->plain ? 4 : 5)) {
     case 0: case 1: gen_keep(g, ir_load(&g->b, type, mem | sign, addr)); break;
     case 2: case 3: ir_store(&g->b, mem, addr, gen_value(g, type)); break;
     default: {
@@ -181,7 +186,7 @@ static inline void gen_trap_if(Gen *g) {
 static inline void gen_op(Gen *g);
 
 static inline void gen_skipped(Gen *g) {
-    if (g->depth == GEN_DEPTH_MAX) {
+    if (g->depth == GEN_DEPTH_MAX || g->plain) {
         return;
     }
     IrVal skip = ir_skip_unless(&g->b, gen_truth(g));
@@ -220,13 +225,13 @@ static inline void gen_op(Gen *g) {
 static inline void gen_end(Gen *g) {
     uint64_t near = g->b.loc.pc + gen_below(g, 4096) - 2048;
     IrVal x = gen_any(g), truth = gen_truth(g);
-    if (gen_below(g, 2)) {
+    if (g->plain || gen_below(g, 2)) {
         ir_goto_if(&g->b, truth, near, gen_below(g, 256));
-        for (unsigned k = gen_below(g, 4); k > 0; k--) {
+        for (unsigned k = g->plain ? 0 : gen_below(g, 4); k > 0; k--) {
             gen_op(g);
         }
     }
-    switch (gen_below(g, 3)) {
+    switch (gen_below(g, g->plain ? 2 : 3)) {
     case 0: ir_goto(&g->b, near + 2, gen_below(g, 256)); break;
     case 1: ir_goto_ind(&g->b, x, gen_below(g, 256)); break;
     default: ir_trap(&g->b, near % GEN_TRAP_MAX, gen_below(g, 2) ? x : IR_NONE);
@@ -237,6 +242,7 @@ static inline void gen_end(Gen *g) {
 static inline IrBlock gen_block(Gen *g, Arena *arena, uint64_t seed) {
     memset(g, 0, sizeof *g);
     rng_seed(&g->rng, seed);
+    g->plain = seed & GEN_PLAIN;
     uint64_t pc = gen_below(g, 8) ? gen_below(g, 1 << 30) & ~1u : UINT64_C(0xfffffff8);
     ir_begin(&g->b, arena, (IrLoc){pc, gen_below(g, 4)});
     unsigned n_insns = 1 + gen_below(g, 12);

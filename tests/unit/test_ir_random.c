@@ -1,6 +1,6 @@
 /* Property tests of the IR over random blocks: the engine agrees with the model (ir_model.h), passes change nothing
- * that
- * can be seen from outside, marks and fault entries hold, text survives a round trip, and no op goes without a test.
+ * that can be seen from outside, marks and fault entries hold, text survives a round trip, and no op goes without a
+ * test.
  *
  * A failure prints the seed and the block; `test_ir_random SEED` runs that block alone. */
 #include <setjmp.h>

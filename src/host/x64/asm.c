@@ -44,7 +44,7 @@ static void modrm_mem(Asm *a, unsigned reg, Mem m) {
     unsigned mod = none ? 0 : disp8 ? 1 : 2;
     byte(a, mod << 6 | (reg & 7) << 3 | (sib ? 4u : m.base & 7u));
     if (sib) {
-        byte(a, (m.index == NO_REG ? 4u : m.index & 7u) << 3 | (m.base & 7u));
+        byte(a, (unsigned)m.shift << 6 | (m.index == NO_REG ? 4u : m.index & 7u) << 3 | (m.base & 7u));
     }
     if (mod == 1) {
         byte(a, (unsigned)m.disp & 0xff);
@@ -141,6 +141,10 @@ void asm_bt_imm(Asm *a, Reg x, uint8_t n) {
 
 void asm_cmc(Asm *a) {
     byte(a, 0xf5);
+}
+
+void asm_lahf(Asm *a) {
+    byte(a, 0x9f);
 }
 
 void asm_bsr(Asm *a, bool w, Reg dst, Reg src) {

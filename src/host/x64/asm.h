@@ -28,11 +28,20 @@ typedef struct Asm {
     bool full; /* something did not fit: the code is useless */
 } Asm;
 
-/** A memory operand: base + index + disp; index NO_REG for none. */
+/** A memory operand: base + (index << shift) + disp; index NO_REG for none. */
 typedef struct Mem {
     Reg base, index;
     int32_t disp;
+    uint8_t shift;
 } Mem;
+
+static inline Mem asm_at(Reg base, int32_t disp) {
+    return (Mem){.base = base, .index = NO_REG, .disp = disp};
+}
+
+static inline Mem asm_indexed(Reg base, Reg index, unsigned shift, int32_t disp) {
+    return (Mem){.base = base, .index = index, .disp = disp, .shift = (uint8_t)shift};
+}
 
 static inline uint32_t asm_offset(const Asm *a) {
     return (uint32_t)(a->at - a->begin);
@@ -59,6 +68,8 @@ void asm_shift_cl(Asm *a, Shift op, bool w, Reg dst);
 /** CF = bit n of x. */
 void asm_bt_imm(Asm *a, Reg x, uint8_t n);
 void asm_cmc(Asm *a);
+/** AH = SF ZF 0 AF 0 PF 1 CF. */
+void asm_lahf(Asm *a);
 /** Highest set bit; ZF = 1 and dst unchanged for 0. */
 void asm_bsr(Asm *a, bool w, Reg dst, Reg src);
 void asm_bswap(Asm *a, bool w, Reg reg);

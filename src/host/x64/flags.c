@@ -1,19 +1,98 @@
-/* Flag recipes: N Z C V as four bytes in the state, stored with SETcc straight from the host's flags. */
+/* Flag recipes. While translated code runs, N Z C V are one word in the Cpu, which LAHF and SETO make in two
+ * instructions:
+ * N, Z, C are SF, ZF, CF of the high byte, V is the low one. Entering translated code packs the state's flags,
+ * leaving it unpacks them. */
 #include "host/x64/lower.h"
 
 enum { N = 1, Z = 2, C = 4, V = 8 };
 
-static Mem flag(const Lower *l, unsigned index) {
-    return (Mem){RBP, NO_REG, (int32_t)(l->flags_slot + index)};
+static const uint16_t packed_bit[4] = {0x8000, 0x4000, 0x0100, 0x0001};
+static const uint8_t packed_shift[4] = {15, 14, 8, 0};
+
+static Mem packed(void) {
+    return asm_at(RBX, offsetof(Cpu, jit_flags));
 }
 
-static void store_conditions(Lower *l, unsigned mask, Cc carry) {
-    static const uint8_t plain[4] = {CC_S, CC_E, 0, CC_O};
-    for (unsigned i = 0; i < 4; i++) {
-        if (mask & 1u << i) {
-            asm_setcc_mem(l->a, i == 2 ? carry : (Cc)plain[i], flag(l, i));
-        }
+static Mem state_flag(uint32_t flags_slot, unsigned index) {
+    return asm_at(RBP, (int32_t)(flags_slot + index));
+}
+
+void x64_flags_pack(Asm *a, uint32_t flags_slot, Reg word, Reg scratch) {
+    /* ((N << 1 | Z) << 6 | C) << 8 | V */
+    static const struct {
+        uint8_t flag, shift;
+    } steps[] = {{1, 1}, {2, 6}, {3, 8}};
+    asm_load(a, 8, false, false, word, state_flag(flags_slot, 0));
+    for (unsigned i = 0; i < ARRAY_LEN(steps); i++) {
+        asm_shift_imm(a, SHIFT_SHL, false, word, steps[i].shift);
+        asm_load(a, 8, false, false, scratch, state_flag(flags_slot, steps[i].flag));
+        asm_alu(a, ALU_OR, false, word, scratch);
     }
+    asm_store(a, 16, packed(), word);
+}
+
+void x64_flags_unpack(Asm *a, uint32_t flags_slot, Reg scratch) {
+    asm_load(a, 16, false, false, scratch, packed());
+    for (unsigned i = 0; i < 4; i++) {
+        asm_bt_imm(a, scratch, packed_shift[i]);
+        asm_setcc_mem(a, CC_B, state_flag(flags_slot, i));
+    }
+}
+
+static uint16_t packed_mask(unsigned mask) {
+    uint16_t bits = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        bits |= mask & 1u << i ? packed_bit[i] : 0;
+    }
+    return bits;
+}
+
+/* Merges bits that stand in eax. */
+static void merge_packed(Lower *l, unsigned mask) {
+    if (mask != 0xf) {
+        asm_alu_imm(l->a, ALU_AND, false, RAX, packed_mask(mask));
+        asm_load(l->a, 16, false, false, RCX, packed());
+        asm_alu_imm(l->a, ALU_AND, false, RCX, (uint16_t)~packed_mask(mask));
+        asm_alu(l->a, ALU_OR, false, RAX, RCX);
+    }
+    asm_store(l->a, 16, packed(), RAX);
+}
+
+/* rax is needed for a moment: the value in it, if any, waits on the stack. Neither changes flags. */
+static bool borrow_rax(Lower *l) {
+    bool held = l->held[RAX] != IR_NONE;
+    if (held) {
+        asm_push(l->a, RAX);
+    }
+    return held;
+}
+
+static void return_rax(Lower *l, bool held) {
+    if (held) {
+        asm_pop(l->a, RAX);
+    }
+}
+
+/* The flags that the host's flags stand for; `carry` is the condition that means C. */
+static void store_conditions(Lower *l, unsigned mask, Cc carry) {
+    bool held = borrow_rax(l);
+    if (carry == CC_AE && mask & C) {
+        asm_cmc(l->a);
+    }
+    asm_lahf(l->a);
+    asm_setcc(l->a, CC_O, RAX);
+    merge_packed(l, mask);
+    return_rax(l, held);
+}
+
+/* A flag that is a value: 0 or 1. */
+static void pack_flag(Lower *l, unsigned index, IrVal value) {
+    Reg from = lower_use(l, value);
+    bool held = borrow_rax(l);
+    asm_mov(l->a, false, RAX, from);
+    asm_shift_imm(l->a, SHIFT_SHL, false, RAX, packed_shift[index]);
+    merge_packed(l, 1u << index);
+    return_rax(l, held);
 }
 
 /* True if the host's flags are those of this recipe already: its sum was computed last. */
@@ -58,23 +137,22 @@ static void flags_of_sum(Lower *l, const IrOp *op, unsigned mask) {
     store_conditions(l, mask, carry);
 }
 
-static void store_flag(Lower *l, unsigned index, IrVal value) {
-    uint64_t constant;
-    if (lower_is_const(l, value, &constant)) {
-        asm_store_imm(l->a, 8, flag(l, index), constant & 1);
-    } else {
-        asm_store(l->a, 8, flag(l, index), lower_use(l, value));
-    }
-}
-
+/* N Z C V = bits 31..28. */
 static void flags_from_bits(Lower *l, const IrOp *op, unsigned mask) {
-    Reg x = lower_use(l, op->a);
+    l->pinned |= 1u << RAX; /* the word is put together there */
+    Reg x = lower_borrow(l);
+    asm_mov(l->a, false, x, lower_use(l, op->a));
+    bool held = borrow_rax(l);
+    asm_mov_imm(l->a, RAX, 0);
     for (unsigned i = 0; i < 4; i++) {
-        if (mask & 1u << i) {
-            asm_bt_imm(l->a, x, (uint8_t)(31 - i));
-            asm_setcc_mem(l->a, CC_B, flag(l, i));
-        }
+        asm_bt_imm(l->a, x, (uint8_t)(31 - i));
+        asm_setcc(l->a, CC_B, RCX);
+        asm_extend(l->a, 8, false, false, RCX, RCX);
+        asm_shift_imm(l->a, SHIFT_SHL, false, RCX, packed_shift[i]);
+        asm_alu(l->a, ALU_OR, false, RAX, RCX);
     }
+    merge_packed(l, mask);
+    return_rax(l, held);
 }
 
 /* Stores the flags of `mask` that a flag op stands for. */
@@ -93,10 +171,10 @@ static void store_recipe(Lower *l, const IrOp *op, unsigned mask) {
         break;
     }
     case IR_FLAGS_C:
-        store_flag(l, 2, op->a);
+        pack_flag(l, 2, op->a);
         break;
     case IR_FLAGS_V:
-        store_flag(l, 3, op->a);
+        pack_flag(l, 3, op->a);
         break;
     default:
         flags_from_bits(l, op, mask);
@@ -111,28 +189,29 @@ void lower_flags(Lower *l, const IrOp *op) {
 }
 
 void lower_flags_at(Lower *l, const IrFault *fault) {
+    unsigned done = 0;
     l->sum = IR_NONE;
     for (unsigned i = 0; i < 4; i++) {
         uint32_t recipe = fault->flags[i];
         unsigned mask = 0;
-        if (recipe == IR_NONE) {
-            continue;
-        }
-        for (unsigned k = i; k < 4; k++) {
+        for (unsigned k = i; recipe != IR_NONE && k < 4; k++) {
             mask |= fault->flags[k] == recipe ? 1u << k : 0;
         }
-        for (unsigned k = 0; k < i; k++) {
-            mask = fault->flags[k] == recipe ? 0 : mask; /* done with the first of its flags */
+        if (mask) {
+            mask &= ~(done | l->eager[recipe]);
+            done |= mask;
+            store_recipe(l, &l->ir->ops[recipe], mask);
+            l->pinned = 0;
         }
-        store_recipe(l, &l->ir->ops[recipe], mask & ~l->eager[recipe]);
-        l->pinned = 0;
     }
 }
 
 /* ---- Conditions on flags in the state ---- */
 
 static void load_flag(Lower *l, Reg to, unsigned index) {
-    asm_load(l->a, 8, false, false, to, flag(l, index));
+    asm_load(l->a, 16, false, false, to, packed());
+    asm_shift_imm(l->a, SHIFT_SHR, false, to, packed_shift[index]);
+    asm_alu_imm(l->a, ALU_AND, false, to, 1);
 }
 
 /* What conditions 0..3 pairs test, as a 0-or-1 value in `to`; the odd condition of a pair is its inverse. */

@@ -24,8 +24,13 @@ static void lower_label(Lower *l) {
 
 static void lower_put(Lower *l, const IrOp *op) {
     int32_t imm;
+    int pinned = lower_pinned(l, op->a, op->type);
+    if (pinned >= 0) {
+        lower_put_pinned(l, (unsigned)pinned, op->b);
+        return;
+    }
     unsigned bits = op->type == IR_I64 ? 64 : 32;
-    Mem slot = {RBP, NO_REG, (int32_t)op->a};
+    Mem slot = asm_at(RBP, (int32_t)op->a);
     if (lower_imm(l, op->b, bits == 64, &imm)) {
         asm_store_imm(l->a, bits, slot, imm);
     } else {
@@ -34,8 +39,13 @@ static void lower_put(Lower *l, const IrOp *op) {
 }
 
 static void lower_get(Lower *l, const IrOp *op) {
+    int pinned = lower_pinned(l, op->a, op->type);
+    if (pinned >= 0) {
+        lower_get_pinned(l, (unsigned)pinned);
+        return;
+    }
     unsigned bits = op->type == IR_I64 ? 64 : 32;
-    asm_load(l->a, bits, false, bits == 64, lower_define(l, l->at), (Mem){RBP, NO_REG, (int32_t)op->a});
+    asm_load(l->a, bits, false, bits == 64, lower_define(l, l->at), asm_at(RBP, (int32_t)op->a));
 }
 
 /* State slot a + 4 * value b. */
@@ -44,7 +54,7 @@ static void lower_indexed(Lower *l, const IrOp *op) {
     Reg data = op->op == IR_PUTX ? lower_use(l, op->c) : NO_REG;
     asm_mov(l->a, false, RCX, lower_use(l, op->b));
     asm_shift_imm(l->a, SHIFT_SHL, false, RCX, 2);
-    Mem slot = {RBP, RCX, (int32_t)op->a};
+    Mem slot = asm_indexed(RBP, RCX, 0, (int32_t)op->a);
     if (op->op == IR_PUTX) {
         asm_store(l->a, bits, slot, data);
     } else {
@@ -85,6 +95,7 @@ void lower_op(Lower *l, uint32_t index) {
 
 static void lower_block(Lower *l) {
     Asm *a = l->a;
+    asm_nop(a, X64_ENTRY_BYTES);
     asm_alu_imm(a, ALU_SUB, true, R14, (int32_t)l->ir->n_insns);
     uint32_t over = asm_jcc(a, CC_S);
     for (uint32_t i = 0; i < l->ir->n_ops; i++) {
@@ -96,14 +107,16 @@ static void lower_block(Lower *l) {
     lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_BUDGET}));
 }
 
-bool x64_lower(Asm *a, const IrBlock *ir, uint32_t flags_slot, uint32_t block, const X64Thunks *thunks, X64Output *out,
-               Arena *scratch) {
-    Lower l = {.a = a, .ir = ir, .thunks = thunks, .out = out, .flags_slot = flags_slot, .block = block,
-               .arena = scratch};
+bool x64_lower(Asm *a, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out, Arena *scratch) {
+    Lower l = {.a = a, .ir = ir, .thunks = thunks, .out = out, .block = block,
+               .cost = ir->n_insns, .arena = scratch};
     uint8_t *start = a->at;
-    size_t n_sites = out->sites.len, n_accesses = out->accesses.len;
+    size_t n_sites = out->sites.len, n_accesses = out->accesses.len, n_heat = out->heat.len;
     for (unsigned reg = 0; reg < REG_COUNT; reg++) {
         l.held[reg] = IR_NONE;
+    }
+    for (unsigned k = 0; k < X64_PINNED_MAX; k++) {
+        l.alias[k] = IR_NONE;
     }
     lower_prepare(&l);
     lower_block(&l);
@@ -113,6 +126,7 @@ bool x64_lower(Asm *a, const IrBlock *ir, uint32_t flags_slot, uint32_t block, c
         a->at = start;
         out->sites.len = n_sites;
         out->accesses.len = n_accesses;
+        out->heat.len = n_heat;
         return false;
     }
     return true;

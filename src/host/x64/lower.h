@@ -16,7 +16,31 @@ enum {
 };
 
 /** Code out of line, written behind the block: continues from a snapshot of the registers. */
-typedef enum SlowKind { SLOW_ACCESS, SLOW_TRAP_IF, SLOW_GOTO } SlowKind;
+typedef enum SlowKind { SLOW_ACCESS, SLOW_TRAP_IF, SLOW_GOTO, SLOW_EDGE } SlowKind;
+
+enum { X64_PINNED_MAX = 7, X64_PINNED_FEWER = 4, X64_HEAT = 100 /* backward jumps until a loop is hot */ };
+
+/** A region while it is lowered: slots that live in host registers from its entry to its exits. */
+typedef struct Pinned {
+    uint32_t slot;
+    Reg reg;
+    bool written; /* by some block: exits store it */
+} Pinned;
+
+/** A jump to a block whose code comes later. */
+typedef struct Edge {
+    uint32_t site, to;
+} Edge;
+
+typedef struct RegionLower {
+    const X64Region *region;
+    Pinned pinned[X64_PINNED_MAX];
+    unsigned n_pinned;
+    uint32_t pinned_regs; /* mask */
+    uint8_t *needs; /* per block: flags that it needs in the state when it begins */
+    uint32_t *entry; /* per block: code offset */
+    VEC(Edge) edges;
+} RegionLower;
 
 typedef struct Slow {
     SlowKind kind;
@@ -24,7 +48,8 @@ typedef struct Slow {
     uint32_t site; /* displacement of the jump to here, 0 = none but a patched access */
     uint32_t resume; /* ACCESS: where the fast path goes on; of a call: its site */
     uint32_t access; /* ACCESS: index of the fast access in out->accesses, or IR_NONE */
-    IrVal before[REG_COUNT], after[REG_COUNT]; /* values in registers before the op, and with its result */
+    Reg result; /* of a load */
+    IrVal held[REG_COUNT], alias[X64_PINNED_MAX]; /* values in registers before the op's result is made */
 } Slow;
 
 typedef struct Lower {
@@ -32,21 +57,28 @@ typedef struct Lower {
     const IrBlock *ir;
     const X64Thunks *thunks;
     X64Output *out;
-    uint32_t flags_slot, block;
+    uint32_t block;
+    uint32_t cost; /* prepaid when the block begins */
     Arena *arena;
+    RegionLower *region; /* NULL: a block alone */
+    uint32_t region_index; /* of the block */
+    IrFault end; /* in a region: the flags at the end of the block */
 
     /* Facts about the block, found by lower_prepare */
     uint32_t *last_use; /* per value: last op that reads it */
-    bool *fused; /* per comparison or address sum: computed by its one user, see lower_prepare */
+    bool *fused; /* per comparison, address sum or shifted addend: computed by its one user */
     uint8_t *eager; /* per flag op: flags to store at once; the others are recomputed where the block is left */
 
     /* Allocation */
     uint8_t *reg; /* per value: Reg or NO_REG */
     uint16_t *spill; /* per value: slot + 1, 0 = none */
     uint32_t *spilled_at; /* per value: op at which the main path filled its slot */
-    uint32_t *spilled_by; /* per value: slow path that filled it last, 0 = none */
-    uint32_t slow_path, slow_from; /* slow path being written (from 1), and the op it begins at; 0 = main path */
+    uint32_t *spilled_by; /* per value: path off the main one that filled it last, 0 = none */
+    uint32_t path, path_parent, path_from; /* path being written, 0 = main; the one it leaves, and at which op */
+    uint32_t n_paths;
     IrVal held[REG_COUNT]; /* per register: its value or IR_NONE */
+    IrVal alias[X64_PINNED_MAX]; /* per pinned slot: the value that its register stands for, or IR_NONE */
+    uint8_t *target; /* per value: pinned slot + 1 that it can be computed into, 0 = none */
     uint32_t pinned; /* registers that the current op needs */
     uint32_t n_spills;
     uint32_t at; /* current op */
@@ -58,7 +90,17 @@ typedef struct Lower {
     bool slow_mode; /* writing the rest of an instruction in a slow path: no fast accesses, no links */
 } Lower;
 
+/** A piece of code that is branched around: what it does to registers and spill slots does not hold behind it. */
+typedef struct Side {
+    IrVal held[REG_COUNT], alias[X64_PINNED_MAX];
+    uint32_t path, path_parent, path_from;
+} Side;
+
 /* alloc.c */
+void lower_side_begin(Lower *l, Side *side);
+void lower_side_end(Lower *l, const Side *side);
+/** From now on: the path that leaves the main one at op `from`. */
+void lower_path_begin(Lower *l, uint32_t from);
 void lower_prepare(Lower *l);
 bool lower_is_const(const Lower *l, IrVal value, uint64_t *out);
 /** True if the value is a constant that fits a sign-extended 32-bit immediate of an operation `w` wide. */
@@ -78,7 +120,11 @@ void lower_release(Lower *l);
 /** Makes sure that every live value has its spill slot filled; lower_forget then drops all registers. */
 void lower_spill_all(Lower *l);
 void lower_forget(Lower *l);
-void lower_restore(Lower *l, const IrVal held[REG_COUNT]);
+void lower_restore(Lower *l, const IrVal held[REG_COUNT], const IrVal alias[X64_PINNED_MAX]);
+/** Index of the pinned register of a slot, or -1. */
+int lower_pinned(const Lower *l, uint32_t slot, IrType type);
+void lower_get_pinned(Lower *l, unsigned index);
+void lower_put_pinned(Lower *l, unsigned index, IrVal value);
 
 /* ops.c */
 void lower_pure(Lower *l, const IrOp *op);
@@ -88,8 +134,11 @@ Cc lower_condition(Lower *l, IrVal cond);
 /* flags.c */
 void lower_flags(Lower *l, const IrOp *op);
 void lower_cond(Lower *l, const IrOp *op);
-/** Stores the flags that a fault entry says are only recipes. */
+/** Makes the packed flags those of a fault entry. */
 void lower_flags_at(Lower *l, const IrFault *fault);
+/** The state's flags into the packed word, and back. */
+void x64_flags_pack(Asm *a, uint32_t flags_slot, Reg word, Reg scratch);
+void x64_flags_unpack(Asm *a, uint32_t flags_slot, Reg scratch);
 
 /* memory.c: accesses, calls, exits and their slow paths */
 void lower_access(Lower *l, const IrOp *op);
@@ -99,10 +148,19 @@ void lower_trap(Lower *l, const IrOp *op);
 void lower_goto(Lower *l, const IrOp *op);
 void lower_slow_paths(Lower *l);
 uint32_t lower_site(Lower *l, X64Site site);
+Slow *lower_add_slow(Lower *l, SlowKind kind);
 void lower_exit(Lower *l, uint32_t site);
 
 /* lower.c */
 /** One op; the current op is `index`. */
 void lower_op(Lower *l, uint32_t index);
+
+/* region.c */
+void lower_store_pinned(Lower *l);
+/** Jump inside a region, or out of it if `to` is negative. */
+void lower_region_goto(Lower *l, const IrOp *op);
+void lower_region_edge(Lower *l, const Slow *slow);
+/** Gives back what was prepaid beyond the end of this block. */
+void lower_refund(Lower *l);
 
 #endif

@@ -1,15 +1,14 @@
 /* Loads, stores, calls, traps and block exits, and the code out of line behind them.
  *
- * A fast access is one host instruction on r15 + address. Where the host's memory protection stops it, the engine
- * puts a
- * jump to its slow path over it. The slow path calls the engine; if the CPU must leave after this instruction, the rest
- * of the instruction follows right there and ends in an exit. */
+ * A fast access is one host instruction on r15 + address. Where the host's memory protection stops it, the engine puts
+ * a jump to its slow path over it. The slow path calls the engine; if the CPU must leave after this instruction, the
+ * rest of the instruction follows right there and ends in an exit. */
 #include "host/x64/lower.h"
 
 #include <string.h>
 
 static Mem cpu_member(size_t offset) {
-    return (Mem){RBX, NO_REG, (int32_t)offset};
+    return asm_at(RBX, (int32_t)offset);
 }
 
 static unsigned access_bits(const IrOp *op) {
@@ -18,20 +17,25 @@ static unsigned access_bits(const IrOp *op) {
 
 uint32_t lower_site(Lower *l, X64Site site) {
     site.block = l->block;
+    site.cost = l->cost;
     vec_push(&l->out->sites, site);
     return (uint32_t)l->out->sites.len - 1;
 }
 
 void lower_exit(Lower *l, uint32_t site) {
+    if (l->region) {
+        lower_store_pinned(l);
+    }
     asm_mov_imm(l->a, RAX, site);
     asm_link(l->a, asm_jmp(l->a), l->thunks->leave);
 }
 
 /* ---- Exits ---- */
 
-static Slow *add_slow(Lower *l, SlowKind kind) {
+Slow *lower_add_slow(Lower *l, SlowKind kind) {
     Slow slow = {.kind = kind, .op = l->at, .access = IR_NONE};
-    memcpy(slow.before, l->held, sizeof slow.before);
+    memcpy(slow.held, l->held, sizeof slow.held);
+    memcpy(slow.alias, l->alias, sizeof slow.alias);
     vec_push(&l->slow, slow);
     return &l->slow.data[l->slow.len - 1];
 }
@@ -48,36 +52,80 @@ static void jump_to_target(Lower *l, Reg pc) {
     asm_alu_imm(l->a, ALU_AND, false, entry, X64_TARGETS - 1);
     asm_shift_imm(l->a, SHIFT_SHL, false, entry, 4);
     asm_alu_load(l->a, ALU_ADD, true, entry, cpu_member(offsetof(Cpu, jit_targets)));
-    asm_alu_load(l->a, ALU_CMP, true, pc, (Mem){entry, NO_REG, offsetof(X64Target, pc)});
+    asm_alu_load(l->a, ALU_CMP, true, pc, asm_at(entry, offsetof(X64Target, pc)));
     uint32_t miss = asm_jcc(l->a, CC_NE);
-    asm_jmp_mem(l->a, (Mem){entry, NO_REG, offsetof(X64Target, code)});
+    asm_jmp_mem(l->a, asm_at(entry, offsetof(X64Target, code)));
     asm_link(l->a, miss, asm_offset(l->a));
+}
+
+static void goto_indirect(Lower *l, const IrOp *op) {
+    if (l->region) {
+        lower_flags_at(l, &l->end);
+        lower_refund(l);
+    }
+    Reg pc = lower_use(l, op->a);
+    if (l->region) {
+        lower_store_pinned(l);
+    }
+    if (!l->slow_mode && op->c == 0) {
+        jump_to_target(l, pc);
+    }
+    asm_store(l->a, 64, cpu_member(offsetof(Cpu, pc)), pc);
+    lower_exit(l, goto_site(l, X64_SITE_INDIRECT, 0, op->c, 0));
+}
+
+/* In a slow path: the engine must look at the CPU before it goes on. */
+static void goto_in_slow_mode(Lower *l, const IrOp *op) {
+    bool always = op->op == IR_GOTO;
+    uint32_t not_taken = always ? 0 : asm_jcc(l->a, lower_condition(l, op->a) ^ 1);
+    Side taken;
+    lower_side_begin(l, &taken);
+    if (l->region) {
+        l->pinned = 0;
+        lower_flags_at(l, &l->end);
+        lower_refund(l);
+    }
+    lower_exit(l, goto_site(l, X64_SITE_STOP, (int32_t)(always ? op->a : op->b), op->c, 0));
+    lower_side_end(l, &taken);
+    if (!always) {
+        asm_link(l->a, not_taken, asm_offset(l->a));
+    }
 }
 
 void lower_goto(Lower *l, const IrOp *op) {
     if (op->op == IR_GOTO_IND) {
-        Reg pc = lower_use(l, op->a);
-        if (!l->slow_mode && op->c == 0) {
-            jump_to_target(l, pc);
-        }
-        asm_store(l->a, 64, cpu_member(offsetof(Cpu, pc)), pc);
-        lower_exit(l, goto_site(l, X64_SITE_INDIRECT, 0, op->c, 0));
-    } else if (l->slow_mode && op->op == IR_GOTO) {
-        lower_exit(l, goto_site(l, X64_SITE_STOP, (int32_t)op->a, op->c, 0));
+        goto_indirect(l, op);
     } else if (l->slow_mode) {
-        uint32_t not_taken = asm_jcc(l->a, lower_condition(l, op->a) ^ 1);
-        lower_exit(l, goto_site(l, X64_SITE_STOP, (int32_t)op->b, op->c, 0));
-        asm_link(l->a, not_taken, asm_offset(l->a));
+        goto_in_slow_mode(l, op);
+    } else if (l->region) {
+        lower_region_goto(l, op);
     } else {
         uint32_t jump = op->op == IR_GOTO ? asm_jmp(l->a) : asm_jcc(l->a, lower_condition(l, op->a));
-        add_slow(l, SLOW_GOTO)->site = jump;
+        lower_add_slow(l, SLOW_GOTO)->site = jump;
     }
+}
+
+/* A backward jump counts how often it is taken: what it leads to may be worth a region. */
+static void count_jump(Lower *l, int32_t offset, uint32_t aux) {
+    uint32_t index = (uint32_t)l->out->heat.len;
+    vec_push(&l->out->heat, X64_HEAT);
+    asm_load(l->a, 64, false, true, RCX, cpu_member(offsetof(Cpu, jit_heat)));
+    asm_alu_mem_imm(l->a, ALU_SUB, false, asm_at(RCX, (int32_t)(4 * index)), 1);
+    uint32_t cold = asm_jcc(l->a, CC_NE);
+    lower_exit(l, goto_site(l, X64_SITE_HOT, offset, aux, 0));
+    asm_link(l->a, cold, asm_offset(l->a));
 }
 
 static void slow_goto(Lower *l, const Slow *slow) {
     const IrOp *op = &l->ir->ops[slow->op];
     int32_t offset = (int32_t)(op->op == IR_GOTO ? op->a : op->b);
-    lower_exit(l, goto_site(l, X64_SITE_GOTO, offset, op->c, slow->site));
+    uint32_t jump = slow->site;
+    if (offset <= 0) {
+        count_jump(l, offset, op->c);
+        jump = asm_jmp(l->a);
+        asm_link(l->a, jump, asm_offset(l->a));
+    }
+    lower_exit(l, goto_site(l, X64_SITE_GOTO, offset, op->c, jump));
 }
 
 /* ---- Traps ---- */
@@ -106,7 +154,7 @@ void lower_trap(Lower *l, const IrOp *op) {
 
 void lower_trap_if(Lower *l, const IrOp *op) {
     uint32_t jump = asm_jcc(l->a, lower_condition(l, op->a));
-    Slow *slow = add_slow(l, SLOW_TRAP_IF);
+    Slow *slow = lower_add_slow(l, SLOW_TRAP_IF);
     slow->site = jump;
 }
 
@@ -123,7 +171,7 @@ static void store_address(Lower *l, IrVal address) {
         store_value(l, offsetof(Cpu, jit_addr), address);
         return;
     }
-    asm_lea(l->a, false, RCX, (Mem){lower_use(l, base), NO_REG, displacement});
+    asm_lea(l->a, false, RCX, asm_at(lower_use(l, base), displacement));
     asm_store(l->a, 64, cpu_member(offsetof(Cpu, jit_addr)), RCX);
 }
 
@@ -162,10 +210,10 @@ static void access_in_slow_mode(Lower *l, const IrOp *op) {
     call_engine(l, op, site);
     asm_alu_imm(l->a, ALU_CMP, false, RCX, 2);
     uint32_t fine = asm_jcc(l->a, CC_NE);
-    IrVal held[REG_COUNT];
-    memcpy(held, l->held, sizeof held);
+    Side trap;
+    lower_side_begin(l, &trap);
     access_trap(l, op, site);
-    lower_restore(l, held);
+    lower_side_end(l, &trap);
     asm_link(l->a, fine, asm_offset(l->a));
     take_result(l, op);
 }
@@ -173,7 +221,7 @@ static void access_in_slow_mode(Lower *l, const IrOp *op) {
 /* Jumps if base + displacement is not a multiple of `bytes`; returns the jump. */
 static uint32_t test_alignment(Lower *l, Reg base, int32_t displacement, unsigned bytes) {
     if (displacement % (int32_t)bytes) {
-        asm_lea(l->a, false, RCX, (Mem){base, NO_REG, displacement});
+        asm_lea(l->a, false, RCX, asm_at(base, displacement));
         base = RCX;
     }
     asm_test_imm8(l->a, base, (uint8_t)(bytes - 1));
@@ -188,12 +236,12 @@ static Mem fast_address(Lower *l, const IrOp *op, Reg *low) {
     unsigned bytes = access_bits(op) / 8;
     if (lower_is_const(l, op->a, &constant) && constant <= INT32_MAX && constant % bytes == 0) {
         *low = NO_REG;
-        return (Mem){R15, NO_REG, (int32_t)constant};
+        return asm_at(R15, (int32_t)constant);
     }
     int32_t displacement = 0;
     IrVal base = lower_address_base(l, op->a, &displacement);
     *low = lower_use(l, base);
-    return (Mem){R15, *low, displacement};
+    return asm_indexed(R15, *low, 0, displacement);
 }
 
 static void emit_fast(Lower *l, const IrOp *op, Mem at, Reg data) {
@@ -211,10 +259,10 @@ static void access_fast(Lower *l, const IrOp *op) {
     if (op->op == IR_STORE) {
         data = lower_use(l, op->b);
     }
+    Slow *slow = lower_add_slow(l, SLOW_ACCESS);
     if (op->op == IR_LOAD) {
-        data = lower_define(l, l->at);
+        data = slow->result = lower_define(l, l->at);
     }
-    Slow *slow = add_slow(l, SLOW_ACCESS);
     if (op->n & IR_MEM_ALIGNED && bytes > 1 && low != NO_REG) {
         slow->site = test_alignment(l, low, at.disp, bytes);
     }
@@ -225,18 +273,16 @@ static void access_fast(Lower *l, const IrOp *op) {
     uint32_t length = asm_offset(l->a) - access.at;
     asm_nop(l->a, length < X64_ACCESS_BYTES ? X64_ACCESS_BYTES - length : 0);
     slow->resume = asm_offset(l->a);
-    memcpy(slow->after, l->held, sizeof slow->after);
 }
 
 /* A helper is called in line; only its unusual answers go out of line. */
 static void access_call(Lower *l, const IrOp *op) {
     uint32_t site = access_site(l, op);
     call_engine(l, op, site);
-    Slow *slow = add_slow(l, SLOW_ACCESS);
+    Slow *slow = lower_add_slow(l, SLOW_ACCESS);
     slow->site = asm_jcc(l->a, CC_NE);
     slow->resume = site;
     take_result(l, op);
-    memcpy(slow->after, l->held, sizeof slow->after);
 }
 
 void lower_access(Lower *l, const IrOp *op) {
@@ -276,11 +322,13 @@ static void finish_instruction(Lower *l, uint32_t index) {
 static void unusual_answer(Lower *l, const Slow *slow, const IrOp *op, uint32_t site) {
     asm_alu_imm(l->a, ALU_CMP, false, RCX, 2);
     uint32_t leave = asm_jcc(l->a, CC_NE);
-    lower_restore(l, slow->before);
+    Side trap;
     l->at = slow->op;
+    lower_restore(l, slow->held, slow->alias);
+    lower_side_begin(l, &trap);
     access_trap(l, op, site);
+    lower_side_end(l, &trap);
     asm_link(l->a, leave, asm_offset(l->a));
-    lower_restore(l, slow->before);
     take_result(l, op);
     lower_release(l);
     finish_instruction(l, slow->op);
@@ -299,9 +347,8 @@ static void slow_access(Lower *l, const Slow *slow) {
         site = access_site(l, op);
         call_engine(l, op, site);
         unusual = asm_jcc(l->a, CC_NE);
-        lower_restore(l, slow->after);
         if (op->op == IR_LOAD) {
-            asm_load(l->a, 64, false, true, l->reg[slow->op], cpu_member(offsetof(Cpu, jit_value)));
+            asm_load(l->a, 64, false, true, slow->result, cpu_member(offsetof(Cpu, jit_value)));
         }
         asm_link(l->a, asm_jmp(l->a), slow->resume);
         asm_link(l->a, unusual, asm_offset(l->a));
@@ -312,14 +359,16 @@ static void slow_access(Lower *l, const Slow *slow) {
 void lower_slow_paths(Lower *l) {
     for (size_t i = 0; i < l->slow.len; i++) {
         Slow slow = l->slow.data[i];
-        l->slow_path = (uint32_t)i + 1;
-        l->slow_from = slow.op;
-        lower_restore(l, slow.before);
+        lower_path_begin(l, slow.op);
+        lower_restore(l, slow.held, slow.alias);
         l->at = slow.op;
         switch (slow.kind) {
         case SLOW_GOTO:
             asm_link(l->a, slow.site, asm_offset(l->a));
             slow_goto(l, &slow);
+            break;
+        case SLOW_EDGE:
+            lower_region_edge(l, &slow);
             break;
         case SLOW_TRAP_IF:
             asm_link(l->a, slow.site, asm_offset(l->a));

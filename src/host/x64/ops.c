@@ -84,7 +84,20 @@ static Alu alu_of(IrOpcode op) {
     }
 }
 
+/* x + (y << n): the sum without the host's flags. */
+static void add_shifted(Lower *l, const IrOp *op) {
+    const IrOp *shifted = &l->ir->ops[op->b];
+    Reg x = lower_use(l, op->a), y = lower_use(l, shifted->a);
+    unsigned n = l->ir->ops[shifted->b].a;
+    l->sum = IR_NONE;
+    asm_lea(l->a, wide(op), lower_define(l, l->at), asm_indexed(x, y, n, 0));
+}
+
 static void two_operands(Lower *l, const IrOp *op) {
+    if (op->op == IR_ADD && l->fused[op->b]) {
+        add_shifted(l, op);
+        return;
+    }
     IrVal x = op->a, y = op->b;
     uint64_t constant;
     int32_t imm;

@@ -6,10 +6,10 @@ static const Reg callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
 static const Reg caller_saved[] = {RAX, RDX, RSI, RDI, R8, R9, R10, R11};
 
 static Mem cpu_member(size_t offset) {
-    return (Mem){RBX, NO_REG, (int32_t)offset};
+    return asm_at(RBX, (int32_t)offset);
 }
 
-static void emit_enter(Asm *a) {
+static void emit_enter(Asm *a, uint32_t flags_slot) {
     for (size_t i = 0; i < ARRAY_LEN(callee_saved); i++) {
         asm_push(a, callee_saved[i]);
     }
@@ -18,10 +18,13 @@ static void emit_enter(Asm *a) {
     asm_mov(a, true, RBP, RSI);
     asm_mov(a, true, R15, RDX);
     asm_load(a, 64, false, true, R14, cpu_member(offsetof(Cpu, budget)));
+    x64_flags_pack(a, flags_slot, RAX, RDX);
     asm_jmp_reg(a, RCX);
 }
 
-static void emit_leave(Asm *a) {
+/* The site is in eax. */
+static void emit_leave(Asm *a, uint32_t flags_slot) {
+    x64_flags_unpack(a, flags_slot, RCX);
     asm_store(a, 64, cpu_member(offsetof(Cpu, budget)), R14);
     asm_alu_imm(a, ALU_ADD, true, RSP, X64_FRAME_BYTES);
     for (size_t i = ARRAY_LEN(callee_saved); i-- > 0;) {
@@ -32,7 +35,7 @@ static void emit_leave(Asm *a) {
 
 /* Called from a slow path with the site in ecx; gives the status in ecx. The stack is aligned to 16 bytes: the frame
  * is, the return address and eight registers make 72 bytes, 8 more are taken. */
-static void emit_call_out(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t site)) {
+static void emit_call_out(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t site), const uint32_t *flags_slot) {
     for (size_t i = 0; i < ARRAY_LEN(caller_saved); i++) {
         asm_push(a, caller_saved[i]);
     }
@@ -40,9 +43,15 @@ static void emit_call_out(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t site))
     asm_store(a, 64, cpu_member(offsetof(Cpu, budget)), R14);
     asm_mov(a, true, RDI, RBX);
     asm_mov(a, false, RSI, RCX);
+    if (flags_slot) {
+        x64_flags_unpack(a, *flags_slot, RCX);
+    }
     asm_mov_imm(a, RAX, (uint64_t)(uintptr_t)function);
     asm_call_reg(a, RAX);
     asm_mov(a, false, RCX, RAX);
+    if (flags_slot) {
+        x64_flags_pack(a, *flags_slot, RAX, RDX);
+    }
     asm_load(a, 64, false, true, R14, cpu_member(offsetof(Cpu, budget)));
     asm_alu_imm(a, ALU_ADD, true, RSP, 8);
     for (size_t i = ARRAY_LEN(caller_saved); i-- > 0;) {
@@ -51,17 +60,17 @@ static void emit_call_out(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t site))
     asm_ret(a);
 }
 
-void x64_emit_thunks(Asm *a, const X64Calls *calls, X64Thunks *thunks) {
+void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thunks *thunks) {
     thunks->enter = asm_offset(a);
-    emit_enter(a);
+    emit_enter(a, flags_slot);
     thunks->leave = asm_offset(a);
-    emit_leave(a);
+    emit_leave(a, flags_slot);
     thunks->load = asm_offset(a);
-    emit_call_out(a, calls->load);
+    emit_call_out(a, calls->load, NULL);
     thunks->store = asm_offset(a);
-    emit_call_out(a, calls->store);
+    emit_call_out(a, calls->store, NULL);
     thunks->call = asm_offset(a);
-    emit_call_out(a, calls->call);
+    emit_call_out(a, calls->call, &flags_slot); /* helpers may read and write the flags */
 }
 
 void x64_patch_jump(Asm *a, uint32_t at, uint32_t target) {
@@ -69,5 +78,20 @@ void x64_patch_jump(Asm *a, uint32_t at, uint32_t target) {
     a->at = a->begin + at;
     uint32_t site = asm_jmp(a);
     asm_link(a, site, target);
+    a->at = cursor;
+}
+
+void x64_patch_exit(Asm *a, uint32_t at, uint32_t site, const X64Thunks *thunks) {
+    uint8_t *cursor = a->at;
+    a->at = a->begin + at;
+    asm_mov_imm(a, RAX, site);
+    asm_link(a, asm_jmp(a), thunks->leave);
+    a->at = cursor;
+}
+
+void x64_patch_nop(Asm *a, uint32_t at, unsigned bytes) {
+    uint8_t *cursor = a->at;
+    a->at = a->begin + at;
+    asm_nop(a, bytes);
     a->at = cursor;
 }

@@ -1,8 +1,8 @@
 /* Lowering of IR blocks to x86-64 code, and the fixed pieces of code around them.
  *
  * Registers in translated code: rbx the Cpu, rbp its state, r14 the budget, r15 guest memory, rsp a frame of spill
- * slots;
- * rcx is scratch; the other ten hold values. Code refers to no node and no Cpu by address, so it can be shared. */
+ * slots; rcx is scratch; the other ten hold values. Code refers to no node and no Cpu by address, so it can be
+ * shared. */
 #ifndef HOST_X64_X64_H
 #define HOST_X64_X64_H
 
@@ -13,6 +13,7 @@
 /** What the engine does when translated code comes back. */
 typedef enum X64SiteKind {
     X64_SITE_GOTO, /* direct jump at `patch`, not linked yet: go to pc_offset, aux */
+    X64_SITE_HOT, /* the same, and a loop has run often there */
     X64_SITE_STOP, /* the same, but the engine must look at the CPU first; never linked */
     X64_SITE_INDIRECT, /* cpu->pc is set, aux */
     X64_SITE_BUDGET, /* the block did not fit into the budget: nothing has run */
@@ -27,7 +28,8 @@ typedef struct X64Site {
     uint16_t number; /* TRAP: number; ACCESS: IrMem bits, or the helper of a call */
     uint32_t block; /* index of the block, given by the engine */
     uint32_t fault; /* index of the fault entry */
-    uint32_t patch; /* GOTO: offset of the displacement to link */
+    uint32_t patch; /* GOTO, HOT: offset of the displacement to link */
+    uint32_t cost; /* taken from the budget when the block began: its instructions, or more inside a region */
     int32_t pc_offset;
     uint32_t aux;
 } X64Site;
@@ -49,6 +51,8 @@ static inline uint32_t x64_target_index(uint64_t pc) {
     return (uint32_t)(pc >> 1) & (X64_TARGETS - 1);
 }
 
+enum { X64_ENTRY_BYTES = 5 /* at the entry of a block: room for a jump to the region that begins there */ };
+
 enum { X64_ACCESS_BYTES = 5 /* room that every fast access takes: that of a jump */ };
 
 /** Code offsets of the fixed pieces. */
@@ -67,17 +71,41 @@ typedef struct X64Calls {
 typedef struct X64Output {
     VEC(X64Site) sites;
     VEC(X64Access) accesses; /* sorted by `at` */
+    VEC(uint32_t) heat; /* per backward jump: times left until it is hot; cpu->jit_heat points to them */
 } X64Output;
 
-/** Writes the fixed pieces. */
-void x64_emit_thunks(Asm *a, const X64Calls *calls, X64Thunks *thunks);
+/** Writes the fixed pieces. The four flag bytes of the guest stand at flags_slot of its state. */
+void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thunks *thunks);
 
 /** Appends the code of a finished block; its entry is where the cursor stood. Sites and accesses are appended to `out`,
  * with `block` in every site. False if the code did not fit: `out` and the cursor are as before. */
-bool x64_lower(Asm *a, const IrBlock *ir, uint32_t flags_slot, uint32_t block, const X64Thunks *thunks, X64Output *out,
-               Arena *scratch);
+bool x64_lower(Asm *a, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out, Arena *scratch);
+
+/** A block inside a region, and where its direct exits lead: index in the region, or -1 for out of it. */
+typedef struct X64RegionBlock {
+    const IrBlock *ir;
+    uint32_t block; /* index that sites carry */
+    int taken, next; /* of its GOTO_IF, of its GOTO */
+    uint32_t cost; /* what is prepaid when it begins: at least its instructions */
+} X64RegionBlock;
+
+/** A loop nest. Its first block is where it is entered. */
+typedef struct X64Region {
+    const X64RegionBlock *blocks;
+    uint32_t n_blocks;
+} X64Region;
+
+/** True if a block may be part of a region. */
+bool x64_region_allows(const IrBlock *ir);
+
+/** Appends code for a region, entered where the cursor stood with all state in memory: it holds the slots that it uses
+ * most in host registers from block to block. False if it did not fit or has no gain. */
+bool x64_lower_region(Asm *a, const X64Region *region, const X64Thunks *thunks, X64Output *out, Arena *scratch);
 
 /** A jump to the slow path over a fast access, or over a block's entry. */
 void x64_patch_jump(Asm *a, uint32_t at, uint32_t target);
+/** An exit over the beginning of a block. */
+void x64_patch_exit(Asm *a, uint32_t at, uint32_t site, const X64Thunks *thunks);
+void x64_patch_nop(Asm *a, uint32_t at, unsigned bytes);
 
 #endif

@@ -1,8 +1,7 @@
 /* The guest's main program for a kernel on mps2-an385: vector table, start-up; tells the checksum and the number of
  * SysTick interrupts by semihosting, exit status 0. Arm Semihosting 2.0: SYS_WRITE0 and SYS_EXIT_EXTENDED. Programs
- * have
- * no initialised data (the linker script checks it), so only .bss is prepared. ROUNDS comes from the command line of
- * the compiler. */
+ * have no initialised data (the linker script checks it), so only .bss is prepared. ROUNDS comes from the command line
+ * of the compiler. */
 #include "bench.h"
 
 enum { SYS_WRITE0 = 0x04, SYS_EXIT_EXTENDED = 0x20, APPLICATION_EXIT = 0x20026, UNEXPECTED = 2 };

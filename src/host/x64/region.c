@@ -1,0 +1,312 @@
+/* Regions: loop nests lowered as one piece. The slots that they use most stay in host registers from the entry to the
+ * exits; between blocks nothing else does.
+ *
+ * Counting: each block has a cost that is prepaid when it begins, at least its own instructions. An edge gives back, or
+ * takes, the difference to what the next block wants prepaid; only an edge that takes has to look whether the budget is
+ * enough. Every way around a loop takes somewhere, so every loop ends in time. */
+#include "host/x64/lower.h"
+
+enum { SLOTS_SEEN_MAX = 64 };
+
+/* ---- What may be in a region ---- */
+
+bool x64_region_allows(const IrBlock *ir) {
+    bool branched = false;
+    for (uint32_t i = 0; i < ir->n_ops; i++) {
+        const IrOp *op = &ir->ops[i];
+        switch (op->op) {
+        case IR_CALL: case IR_GETX: case IR_PUTX: case IR_SKIP: case IR_TRAP:
+            return false;
+        case IR_GOTO_IF:
+            if (branched) {
+                return false;
+            }
+            branched = true;
+            break;
+        case IR_GOTO: case IR_GOTO_IND:
+            break;
+        default:
+            if (branched && !(ir_op_info[op->op].traits & IR_TRAIT_PURE)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* ---- Choosing the slots ---- */
+
+typedef struct SlotUse {
+    uint32_t slot;
+    unsigned uses;
+    bool written, other_type; /* also used as something else than i32 */
+} SlotUse;
+
+static SlotUse *slot_use(SlotUse *seen, unsigned *n, uint32_t slot) {
+    for (unsigned i = 0; i < *n; i++) {
+        if (seen[i].slot == slot) {
+            return &seen[i];
+        }
+    }
+    if (*n == SLOTS_SEEN_MAX) {
+        return NULL;
+    }
+    seen[*n] = (SlotUse){.slot = slot};
+    return &seen[(*n)++];
+}
+
+/* Uses count eight times as much in each loop inside. A jump back spans the blocks of its loop: they are in order. */
+static unsigned weight_of(const X64Region *region, uint32_t block) {
+    unsigned weight = 1;
+    for (uint32_t b = 0; b < region->n_blocks; b++) {
+        const int to[2] = {region->blocks[b].taken, region->blocks[b].next};
+        for (unsigned k = 0; k < 2; k++) {
+            bool inside = to[k] > 0 && (uint32_t)to[k] <= b && (uint32_t)to[k] <= block && block <= b;
+            weight *= inside && weight < 512 ? 8 : 1;
+        }
+    }
+    return weight;
+}
+
+static void count_slots(const IrBlock *ir, unsigned weight, SlotUse *seen, unsigned *n) {
+    for (uint32_t i = 0; i < ir->n_ops; i++) {
+        const IrOp *op = &ir->ops[i];
+        SlotUse *use = op->op == IR_GET || op->op == IR_PUT ? slot_use(seen, n, op->a) : NULL;
+        if (!use) {
+            continue;
+        }
+        use->uses += weight;
+        use->written |= op->op == IR_PUT;
+        use->other_type |= op->type != IR_I32;
+        if (op->type == IR_I64) {
+            SlotUse *half = slot_use(seen, n, op->a + 4);
+            if (half) {
+                half->other_type = true;
+            }
+        }
+    }
+}
+
+static void choose_pinned(RegionLower *r, unsigned most) {
+    static const Reg registers[X64_PINNED_MAX] = {R8, R9, R10, R11, R12, R13, RDI};
+    SlotUse seen[SLOTS_SEEN_MAX];
+    unsigned n = 0;
+    for (uint32_t b = 0; b < r->region->n_blocks; b++) {
+        count_slots(r->region->blocks[b].ir, weight_of(r->region, b), seen, &n);
+    }
+    while (r->n_pinned < most && n < SLOTS_SEEN_MAX) {
+        SlotUse *best = NULL;
+        for (unsigned i = 0; i < n; i++) {
+            if (!seen[i].other_type && seen[i].uses && (!best || seen[i].uses > best->uses)) {
+                best = &seen[i];
+            }
+        }
+        if (!best) {
+            return;
+        }
+        Reg reg = registers[r->n_pinned];
+        r->pinned[r->n_pinned++] = (Pinned){best->slot, reg, best->written};
+        r->pinned_regs |= 1u << reg;
+        best->uses = 0;
+    }
+}
+
+/* ---- Flags between blocks ---- */
+
+/* Flags that the block needs when it begins, given those that blocks behind it need. */
+static unsigned needs_of(const X64RegionBlock *block, unsigned behind) {
+    unsigned needs = 0, set = 0, mask;
+    const IrBlock *ir = block->ir;
+    for (uint32_t i = 0; i < ir->n_ops; i++) {
+        const IrOp *op = &ir->ops[i];
+        if (op->op == IR_COND) {
+            needs |= ir_cond_reads(op->a) & ~set;
+        } else if (ir_op_info[op->op].operand[2] == IR_OPERAND_FAULT) {
+            needs |= 0xfu & ~set;
+        } else if (ir_sets_flags(op->op, &mask)) {
+            set |= mask;
+        }
+    }
+    return needs | (behind & ~set);
+}
+
+/* Any edge may be an exit (the budget), where all flags must be known: those that no block on the way sets come from
+ * the state. */
+static void find_needs(RegionLower *r) {
+    for (uint32_t b = 0; b < r->region->n_blocks; b++) {
+        r->needs[b] = (uint8_t)needs_of(&r->region->blocks[b], 0xf);
+    }
+}
+
+/* ---- Edges ---- */
+
+void lower_store_pinned(Lower *l) {
+    for (unsigned k = 0; k < l->region->n_pinned; k++) {
+        const Pinned *p = &l->region->pinned[k];
+        if (p->written) {
+            asm_store(l->a, 32, asm_at(RBP, (int32_t)p->slot), p->reg);
+        }
+    }
+}
+
+void lower_refund(Lower *l) {
+    if (l->cost != l->ir->n_insns) {
+        asm_alu_imm(l->a, ALU_ADD, true, R14, (int32_t)(l->cost - l->ir->n_insns));
+    }
+}
+
+/* A jump, whose displacement is given, to a block of the region: now, or when its code is there. */
+static void jump_to_block(Lower *l, uint32_t site, uint32_t to) {
+    RegionLower *r = l->region;
+    if (r->entry[to]) {
+        asm_link(l->a, site, r->entry[to]);
+    } else {
+        Edge edge = {site, to};
+        vec_push(&r->edges, edge);
+    }
+}
+
+static void leave_region(Lower *l, X64SiteKind kind, int32_t offset, uint32_t aux) {
+    l->pinned = 0;
+    lower_flags_at(l, &l->end);
+    uint32_t jump = 0;
+    if (kind == X64_SITE_GOTO) {
+        lower_refund(l);
+        lower_store_pinned(l);
+        jump = asm_jmp(l->a);
+        asm_link(l->a, jump, asm_offset(l->a));
+    }
+    lower_exit(l, lower_site(l, (X64Site){.kind = (uint8_t)kind, .pc_offset = offset, .aux = aux, .patch = jump}));
+}
+
+/* The way from the end of this block to block `to` of the region, or out of it; nothing follows it. */
+static void emit_edge(Lower *l, int to, int32_t offset, uint32_t aux) {
+    if (to < 0) {
+        leave_region(l, X64_SITE_GOTO, offset, aux);
+        return;
+    }
+    int32_t wanted = (int32_t)l->region->region->blocks[to].cost;
+    int32_t back = (int32_t)(l->cost - l->ir->n_insns) - wanted;
+    if (back >= 0) {
+        if (back > 0) {
+            asm_alu_imm(l->a, ALU_ADD, true, R14, back);
+        }
+        jump_to_block(l, asm_jmp(l->a), (uint32_t)to);
+        return;
+    }
+    asm_alu_imm(l->a, ALU_SUB, true, R14, -back);
+    jump_to_block(l, asm_jcc(l->a, CC_NS), (uint32_t)to);
+    asm_alu_imm(l->a, ALU_ADD, true, R14, wanted);
+    leave_region(l, X64_SITE_STOP, offset, aux);
+}
+
+void lower_region_goto(Lower *l, const IrOp *op) {
+    const X64RegionBlock *block = &l->region->region->blocks[l->region_index];
+    if (op->op == IR_GOTO) {
+        emit_edge(l, block->next, (int32_t)op->a, op->c);
+        return;
+    }
+    Cc cc = lower_condition(l, op->a);
+    if (block->taken >= 0 && (uint32_t)block->taken <= l->region_index) {
+        /* The way around the loop stays in line. */
+        uint32_t on = asm_jcc(l->a, cc ^ 1);
+        Side around;
+        lower_side_begin(l, &around);
+        emit_edge(l, block->taken, (int32_t)op->b, op->c);
+        lower_side_end(l, &around);
+        asm_link(l->a, on, asm_offset(l->a));
+        return;
+    }
+    uint32_t jump = asm_jcc(l->a, cc);
+    lower_add_slow(l, SLOW_EDGE)->site = jump;
+}
+
+void lower_region_edge(Lower *l, const Slow *slow) {
+    const IrOp *op = &l->ir->ops[slow->op];
+    asm_link(l->a, slow->site, asm_offset(l->a));
+    emit_edge(l, l->region->region->blocks[l->region_index].taken, (int32_t)op->b, op->c);
+}
+
+/* ---- The whole ---- */
+
+static void enter_region(RegionLower *r, Lower *first) {
+    Asm *a = first->a;
+    for (unsigned k = 0; k < r->n_pinned; k++) {
+        asm_load(a, 32, false, false, r->pinned[k].reg, asm_at(RBP, (int32_t)r->pinned[k].slot));
+    }
+    asm_alu_imm(a, ALU_SUB, true, R14, (int32_t)first->cost);
+    uint32_t fine = asm_jcc(a, CC_NS);
+    asm_alu_imm(a, ALU_ADD, true, R14, (int32_t)first->cost);
+    asm_mov_imm(a, RAX, lower_site(first, (X64Site){.kind = X64_SITE_BUDGET}));
+    asm_link(a, asm_jmp(a), first->thunks->leave);
+    asm_link(a, fine, asm_offset(a));
+}
+
+static void lower_blocks(RegionLower *r, Lower *blocks) {
+    for (uint32_t b = 0; b < r->region->n_blocks; b++) {
+        Lower *l = &blocks[b];
+        r->entry[b] = asm_offset(l->a);
+        for (uint32_t i = 0; i < l->ir->n_ops; i++) {
+            lower_op(l, i);
+        }
+    }
+    for (uint32_t b = 0; b < r->region->n_blocks; b++) {
+        lower_slow_paths(&blocks[b]);
+    }
+    for (size_t i = 0; i < r->edges.len; i++) {
+        asm_link(blocks[0].a, r->edges.data[i].site, r->entry[r->edges.data[i].to]);
+    }
+}
+
+static void start_block(RegionLower *r, Lower *l, uint32_t b, const Lower *common) {
+    const X64RegionBlock *block = &r->region->blocks[b];
+    *l = *common;
+    l->ir = block->ir;
+    l->block = block->block;
+    l->cost = block->cost;
+    l->region = r;
+    l->region_index = b;
+    for (unsigned reg = 0; reg < REG_COUNT; reg++) {
+        l->held[reg] = IR_NONE;
+    }
+    for (unsigned k = 0; k < X64_PINNED_MAX; k++) {
+        l->alias[k] = IR_NONE;
+    }
+    lower_prepare(l);
+}
+
+static bool try_region(Asm *a, const X64Region *region, Lower *common, unsigned most_pinned) {
+    RegionLower r = {.region = region};
+    Arena *scratch = common->arena;
+    X64Output *out = common->out;
+    uint8_t *start = a->at;
+    size_t n_sites = out->sites.len, n_accesses = out->accesses.len, n_heat = out->heat.len;
+    r.needs = ARENA_ARRAY(scratch, uint8_t, region->n_blocks);
+    r.entry = ARENA_ARRAY(scratch, uint32_t, region->n_blocks);
+    Lower *blocks = ARENA_ARRAY(scratch, Lower, region->n_blocks);
+    choose_pinned(&r, most_pinned);
+    find_needs(&r);
+    for (uint32_t b = 0; b < region->n_blocks; b++) {
+        start_block(&r, &blocks[b], b, common);
+    }
+    enter_region(&r, &blocks[0]);
+    lower_blocks(&r, blocks);
+    for (uint32_t b = 0; b < region->n_blocks; b++) {
+        vec_free(&blocks[b].slow);
+    }
+    vec_free(&r.edges);
+    if (a->full) {
+        a->full = false;
+        a->at = start;
+        out->sites.len = n_sites;
+        out->accesses.len = n_accesses;
+        out->heat.len = n_heat;
+    }
+    return a->at != start;
+}
+
+bool x64_lower_region(Asm *a, const X64Region *region, const X64Thunks *thunks, X64Output *out, Arena *scratch) {
+    Lower common = {.a = a, .thunks = thunks, .out = out, .arena = scratch};
+    /* With many slots pinned an op may find too few registers: then with fewer. */
+    return try_region(a, region, &common, X64_PINNED_MAX) || try_region(a, region, &common, X64_PINNED_FEWER);
+}
