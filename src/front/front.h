@@ -16,6 +16,9 @@ enum {
     EXIT_INTERRUPTED = 130, /* Ctrl-C */
 };
 
+/** What `orrery run` uses if nothing is said; where the host permits no executable memory, the node interprets. */
+#define ENGINE_DEFAULT ORR_ENGINE_JIT
+
 enum { OPTION_LIST_MAX = 32 };
 
 /** The values of an option that may be given more than once. */

@@ -9,7 +9,8 @@
 static void help_engines(void) {
     const char *name, *summary;
     for (size_t i = 0; (name = orr_engine_name(i, &summary)) != NULL; i++) {
-        printf("                                 %-7s %s%s\n", name, summary, i == 0 ? " (default)" : "");
+        printf("                                 %-7s %s%s\n", name, summary,
+               i == ENGINE_DEFAULT ? " (default)" : "");
     }
 }
 
@@ -283,7 +284,7 @@ static bool parse_one(RunOptions *o, int argc, char **argv, int *i) {
 }
 
 bool options_parse(RunOptions *o, int argc, char **argv, bool *help) {
-    *o = (RunOptions){.for_ns = ORR_TIME_NEVER, .pace = -1, .log_level = ORR_LOG_WARN};
+    *o = (RunOptions){.for_ns = ORR_TIME_NEVER, .pace = -1, .log_level = ORR_LOG_WARN, .engine = ENGINE_DEFAULT};
     *help = false;
     for (int i = 0; i < argc; i++) {
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {

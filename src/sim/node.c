@@ -179,14 +179,18 @@ const char *node_engine_name(size_t engine, const char **summary) {
     return engines[engine].name;
 }
 
-static bool init_engine(Node *node, const NodeOptions *options, Err *err) {
+/* Results are the same with every engine, so a host that permits no translated code only costs time. */
+static void init_engine(Node *node, const NodeOptions *options) {
     if (options->engine == ENGINE_INTERP) {
-        return true;
+        return;
     }
     if (mem_fast_enable(&node->board.map)) {
         node->cache.jit = jit_new(options->engine == ENGINE_JIT, node->cpu->isa->flags_slot);
     }
-    return node->cache.jit || err_set(err, "the host permits no executable memory: use the interpreter");
+    if (!node->cache.jit) {
+        log_line(options->log, LOG_WARN, "%s: the host permits no executable memory or no 4 GiB of address space: "
+                 "interpreting, which is slow", node->board.name);
+    }
 }
 
 /* Registers first, so that a line that a device raises in its reset is not lost; then the devices. */
@@ -203,10 +207,11 @@ Node *node_new(const NodeOptions *options, Err *err) {
     cache_init(&node->cache, CACHE_BYTES_MAX);
     init_board(node, options);
     node->machine = machine_new(&node->board, options->machine, options->repl_path, options->stub_unknown, err);
-    if (!node->machine || !init_cpu(node, options, err) || !init_engine(node, options, err)) {
+    if (!node->machine || !init_cpu(node, options, err)) {
         node_free(node);
         return NULL;
     }
+    init_engine(node, options);
     reset_all(node, true);
     return node;
 }
