@@ -4,11 +4,9 @@
  * are fresh. The field is a property in steps of 0.1 uT; user offsets are subtracted unless CTRL_REG2.RAW is set.
  * Not modelled: noise, the sensor reset pulse (CTRL_REG2.Mag_RST reads back as done). */
 #include "bus/device.h"
+#include "dev/sensors/nxp_axes.h"
 
 enum {
-    REG_DR_STATUS = 0x00,
-    REG_OUT_X_MSB = 0x01,
-    REG_OUT_Z_LSB = 0x06,
     REG_WHO_AM_I = 0x07,
     REG_SYSMOD = 0x08,
     REG_OFF_X_MSB = 0x09,
@@ -19,7 +17,6 @@ enum {
 };
 
 enum { WHO_AM_I = 0xC4, AXES = 3, SAMPLE_MAX = 30000 };
-enum { STATUS_ZYXDR = 0x08, STATUS_FRESH = 0x0F, STATUS_OVERWRITTEN = 0xF0 };
 enum { CTRL1_AC = 0x01, CTRL1_TM = 0x02, CTRL1_FR = 0x04, CTRL2_RAW = 0x20, CTRL2_MAG_RST = 0x10 };
 
 static const uint64_t fastest_period_ns = 12500000;
@@ -27,7 +24,7 @@ static const uint64_t fastest_period_ns = 12500000;
 typedef struct Mag3110 {
     Device dev;
     uint8_t regs[REGS];
-    uint8_t pointer, pointer_next; /* pointer_next: the next byte written is the register number */
+    NxpPointer pointer;
     Event sample;
     Line int1;
     uint32_t field[AXES], die_temperature; /* properties: two's complement */
@@ -47,21 +44,20 @@ static void sample_store(Mag3110 *m) {
         int32_t offset = (int16_t)(uint16_t)(off[0] << 8 | off[1]) / 2;
         int64_t value = (int64_t)(int32_t)m->field[axis] - (m->regs[REG_CTRL_REG2] & CTRL2_RAW ? 0 : offset);
         value = value > SAMPLE_MAX ? SAMPLE_MAX : value < -SAMPLE_MAX ? -SAMPLE_MAX : value;
-        m->regs[REG_OUT_X_MSB + 2 * axis] = (uint8_t)((uint16_t)value >> 8);
-        m->regs[REG_OUT_X_MSB + 2 * axis + 1] = (uint8_t)value;
+        m->regs[NXP_OUT_X_MSB + 2 * axis] = (uint8_t)((uint16_t)value >> 8);
+        m->regs[NXP_OUT_X_MSB + 2 * axis + 1] = (uint8_t)value;
     }
     m->regs[REG_DIE_TEMP] = (uint8_t)m->die_temperature;
 }
 
 static void interrupt_update(Mag3110 *m) {
-    line_set(&m->int1, m->regs[REG_DR_STATUS] & STATUS_ZYXDR);
+    line_set(&m->int1, m->regs[NXP_STATUS] & NXP_STATUS_READY);
 }
 
 static void sampled(Event *event) {
     Mag3110 *m = CONTAINER_OF(event, Mag3110, sample);
     sample_store(m);
-    m->regs[REG_DR_STATUS] |=
-        m->regs[REG_DR_STATUS] & STATUS_ZYXDR ? STATUS_OVERWRITTEN | STATUS_FRESH : STATUS_FRESH;
+    nxp_status_sampled(&m->regs[NXP_STATUS]);
     m->regs[REG_CTRL_REG1] &= (uint8_t)~CTRL1_TM;
     if (m->regs[REG_CTRL_REG1] & CTRL1_AC) {
         device_event_at(&m->dev, &m->sample, event->time_ns + period_ns(m));
@@ -93,29 +89,20 @@ static void register_write(Mag3110 *m, uint8_t reg, uint8_t value) {
     }
 }
 
-/* Status and data form a ring, in which FR leaves out the low bytes. */
-static uint8_t register_after(const Mag3110 *m, uint8_t reg) {
-    bool fast = m->regs[REG_CTRL_REG1] & CTRL1_FR;
-    if (reg > REG_OUT_Z_LSB) {
-        return (uint8_t)((reg + 1) % REGS);
-    }
-    uint8_t next = (uint8_t)(reg + (fast && reg >= REG_OUT_X_MSB ? 2 : 1));
-    return next > REG_OUT_Z_LSB ? REG_DR_STATUS : next;
+static void advance(Mag3110 *m) {
+    nxp_pointer_advance(&m->pointer, REGS, m->regs[REG_CTRL_REG1] & CTRL1_FR);
 }
 
 static bool mag_start(Device *dev, bool read) {
-    mag_of(dev)->pointer_next = !read;
+    mag_of(dev)->pointer.expected = !read;
     return true;
 }
 
 static bool mag_write(Device *dev, uint8_t byte) {
     Mag3110 *m = mag_of(dev);
-    if (m->pointer_next) {
-        m->pointer = byte;
-        m->pointer_next = 0;
-    } else {
-        register_write(m, m->pointer, byte);
-        m->pointer = register_after(m, m->pointer);
+    if (!nxp_pointer_take(&m->pointer, byte)) {
+        register_write(m, m->pointer.reg, byte);
+        advance(m);
     }
     return true;
 }
@@ -123,14 +110,11 @@ static bool mag_write(Device *dev, uint8_t byte) {
 static uint8_t mag_read(Device *dev, bool ack) {
     (void)ack;
     Mag3110 *m = mag_of(dev);
-    uint8_t reg = m->pointer, value = reg < REGS ? m->regs[reg] : 0;
-    if (reg >= REG_OUT_X_MSB && reg <= REG_OUT_Z_LSB && reg % 2 == 1) {
-        unsigned axis = (reg - REG_OUT_X_MSB) / 2u;
-        uint8_t left = m->regs[REG_DR_STATUS] & (uint8_t)~(0x11u << axis);
-        m->regs[REG_DR_STATUS] = left & 7 ? left : 0; /* the summary bits fall with the last axis */
+    uint8_t reg = m->pointer.reg, value = reg < REGS ? m->regs[reg] : 0;
+    if (nxp_status_read(&m->regs[NXP_STATUS], reg)) {
         interrupt_update(m);
     }
-    m->pointer = register_after(m, reg);
+    advance(m);
     return value;
 }
 
@@ -144,8 +128,7 @@ static const I2cTargetOps mag_i2c = {.start = mag_start, .write = mag_write, .re
 
 static const Field mag_fields[] = {
     FIELD_ARRAY(Mag3110, regs, 0, "registers"),
-    FIELD(Mag3110, pointer, 0, "register of the next transfer"),
-    FIELD(Mag3110, pointer_next, 0, "the next byte written is the register number"),
+    NXP_POINTER_FIELDS(Mag3110, pointer),
 };
 
 static const EventField mag_events[] = {{"sample", offsetof(Mag3110, sample), sampled, 0}};

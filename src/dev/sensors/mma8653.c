@@ -5,11 +5,9 @@
  * Not modelled: orientation, freefall and motion detection, auto-sleep, self-test, offsets (their registers are
  * storage), noise, the difference between power modes. */
 #include "bus/device.h"
+#include "dev/sensors/nxp_axes.h"
 
 enum {
-    REG_STATUS = 0x00,
-    REG_OUT_X_MSB = 0x01,
-    REG_OUT_Z_LSB = 0x06,
     REG_SYSMOD = 0x0B,
     REG_INT_SOURCE = 0x0C,
     REG_WHO_AM_I = 0x0D,
@@ -27,13 +25,12 @@ enum {
 };
 
 enum { WHO_AM_I = 0x5A, AXES = 3, SAMPLE_MAX = 511 };
-enum { STATUS_ZYXDR = 0x08, STATUS_FRESH = 0x0F, STATUS_OVERWRITTEN = 0xF0 };
 enum { CTRL1_ACTIVE = 0x01, CTRL1_F_READ = 0x02, CTRL2_RST = 0x40, CTRL3_IPOL = 0x02, INT_DRDY = 0x01 };
 
 typedef struct Mma8653 {
     Device dev;
     uint8_t regs[REGS];
-    uint8_t pointer, pointer_next; /* pointer_next: the next byte written is the register number */
+    NxpPointer pointer;
     Event sample;
     Line int1, int2;
     uint32_t acceleration_mg[AXES]; /* properties: two's complement */
@@ -49,7 +46,7 @@ static uint64_t period_ns(const Mma8653 *m) {
 }
 
 static void interrupts_update(Mma8653 *m) {
-    bool ready = (m->regs[REG_STATUS] & STATUS_ZYXDR) && (m->regs[REG_CTRL_REG4] & INT_DRDY);
+    bool ready = (m->regs[NXP_STATUS] & NXP_STATUS_READY) && (m->regs[REG_CTRL_REG4] & INT_DRDY);
     bool to_int1 = m->regs[REG_CTRL_REG5] & INT_DRDY, active_high = m->regs[REG_CTRL_REG3] & CTRL3_IPOL;
     m->regs[REG_INT_SOURCE] = ready ? INT_DRDY : 0;
     line_set(&m->int1, (ready && to_int1) == active_high);
@@ -62,15 +59,15 @@ static void sample_store(Mma8653 *m) {
         int64_t counts = (int64_t)(int32_t)m->acceleration_mg[axis] * (256 >> (m->regs[REG_XYZ_DATA_CFG] & 3)) / 1000;
         counts = counts > SAMPLE_MAX ? SAMPLE_MAX : counts < -SAMPLE_MAX - 1 ? -SAMPLE_MAX - 1 : counts;
         uint16_t justified = (uint16_t)(counts * 64);
-        m->regs[REG_OUT_X_MSB + 2 * axis] = (uint8_t)(justified >> 8);
-        m->regs[REG_OUT_X_MSB + 2 * axis + 1] = (uint8_t)justified;
+        m->regs[NXP_OUT_X_MSB + 2 * axis] = (uint8_t)(justified >> 8);
+        m->regs[NXP_OUT_X_MSB + 2 * axis + 1] = (uint8_t)justified;
     }
 }
 
 static void sampled(Event *event) {
     Mma8653 *m = CONTAINER_OF(event, Mma8653, sample);
     sample_store(m);
-    m->regs[REG_STATUS] |= m->regs[REG_STATUS] & STATUS_ZYXDR ? STATUS_OVERWRITTEN | STATUS_FRESH : STATUS_FRESH;
+    nxp_status_sampled(&m->regs[NXP_STATUS]);
     device_event_at(&m->dev, &m->sample, event->time_ns + period_ns(m));
     interrupts_update(m);
 }
@@ -117,29 +114,20 @@ static void register_write(Mma8653 *m, uint8_t reg, uint8_t value) {
     interrupts_update(m);
 }
 
-/* Status and data form a ring, in which F_READ leaves out the low bytes. */
-static uint8_t register_after(const Mma8653 *m, uint8_t reg) {
-    bool fast = m->regs[REG_CTRL_REG1] & CTRL1_F_READ;
-    if (reg > REG_OUT_Z_LSB) {
-        return (uint8_t)((reg + 1) % REGS);
-    }
-    uint8_t next = (uint8_t)(reg + (fast && reg >= REG_OUT_X_MSB ? 2 : 1));
-    return next > REG_OUT_Z_LSB ? REG_STATUS : next;
+static void advance(Mma8653 *m) {
+    nxp_pointer_advance(&m->pointer, REGS, m->regs[REG_CTRL_REG1] & CTRL1_F_READ);
 }
 
 static bool mma_start(Device *dev, bool read) {
-    mma_of(dev)->pointer_next = !read;
+    mma_of(dev)->pointer.expected = !read;
     return true;
 }
 
 static bool mma_write(Device *dev, uint8_t byte) {
     Mma8653 *m = mma_of(dev);
-    if (m->pointer_next) {
-        m->pointer = byte;
-        m->pointer_next = 0;
-    } else {
-        register_write(m, m->pointer, byte);
-        m->pointer = register_after(m, m->pointer);
+    if (!nxp_pointer_take(&m->pointer, byte)) {
+        register_write(m, m->pointer.reg, byte);
+        advance(m);
     }
     return true;
 }
@@ -147,14 +135,11 @@ static bool mma_write(Device *dev, uint8_t byte) {
 static uint8_t mma_read(Device *dev, bool ack) {
     (void)ack;
     Mma8653 *m = mma_of(dev);
-    uint8_t reg = m->pointer, value = reg < REGS ? m->regs[reg] : 0;
-    if (reg >= REG_OUT_X_MSB && reg <= REG_OUT_Z_LSB && reg % 2 == 1) {
-        unsigned axis = (reg - REG_OUT_X_MSB) / 2u;
-        uint8_t left = m->regs[REG_STATUS] & (uint8_t)~(0x11u << axis);
-        m->regs[REG_STATUS] = left & 7 ? left : 0; /* the summary bits fall with the last axis */
+    uint8_t reg = m->pointer.reg, value = reg < REGS ? m->regs[reg] : 0;
+    if (nxp_status_read(&m->regs[NXP_STATUS], reg)) {
         interrupts_update(m);
     }
-    m->pointer = register_after(m, reg);
+    advance(m);
     return value;
 }
 
@@ -166,8 +151,7 @@ static const I2cTargetOps mma_i2c = {.start = mma_start, .write = mma_write, .re
 
 static const Field mma_fields[] = {
     FIELD_ARRAY(Mma8653, regs, 0, "registers"),
-    FIELD(Mma8653, pointer, 0, "register of the next transfer"),
-    FIELD(Mma8653, pointer_next, 0, "the next byte written is the register number"),
+    NXP_POINTER_FIELDS(Mma8653, pointer),
 };
 
 static const EventField mma_events[] = {{"sample", offsetof(Mma8653, sample), sampled, 0}};
