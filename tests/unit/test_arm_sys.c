@@ -282,6 +282,11 @@ static void test_interwork(void **user) {
     assert_int_equal(rd(rig, CFSR), ARM_CFSR_INVSTATE);
     assert_int_equal(rd(rig, rig->s->r[ARM_SP] + 24), 0x2000);
     assert_int_equal(rd(rig, rig->s->r[ARM_SP] + 28) & 1u << 24, 0);
+    /* In that handler a BLX to an even 0xFxxxxxxx is a branch to Arm state, no return. */
+    rig_trap(rig, ARM_TRAP_ARM_STATE, 0xfffffff8);
+    assert_int_equal(rig->s->ipsr, ARM_EXC_HARDFAULT);
+    assert_int_equal(rig->cpu->pc, 0xfffffff8);
+    assert_int_equal(rig->cpu->aux, ARM_AUX_NOT_THUMB);
     rig_free(rig);
     rig = rig_new("cortex-m3"); /* in thread mode EXC_RETURN is an address */
     rig_trap(rig, ARM_TRAP_INTERWORK, EXC_THREAD_MSP);

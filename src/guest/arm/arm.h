@@ -26,6 +26,7 @@ typedef enum ArmTrap {
     ARM_TRAP_BKPT, /* arg: immediate; 0xAB = semihosting */
     ARM_TRAP_INTERWORK, /* arg: value written to PC by BX, BLX, POP, LDM, LDR that is not a plain Thumb address:
                          * EXC_RETURN or bit 0 clear. All other effects of the instruction are done. */
+    ARM_TRAP_ARM_STATE, /* arg: target of a BLX with bit 0 clear. The link register is written */
     ARM_TRAP_WFI, /* arg: length of the instruction; continues behind it */
     ARM_TRAP_WFE, /* arg: length */
     ARM_TRAP_IGNORED, /* never translated: a bus error that CCR.BFHFNMIGN hides; goes on behind the instruction */

@@ -34,14 +34,14 @@ void arm_sem_bl(ArmTranslator *t, const ArmArgs_bl *a) {
     branch_if(t, t->cond, t->pc + (uint32_t)a->off);
 }
 
-/* Traps if `refused` is not 0; goes to target without bit 0 otherwise. */
-static void exchange(ArmTranslator *t, IrVal target, IrVal refused) {
+/* Raises `trap` if `refused` is not 0; goes to target without bit 0 otherwise. */
+static void exchange(ArmTranslator *t, IrVal target, IrVal refused, ArmTrap trap) {
     IrBuilder *b = t->b;
     IrVal address = ir_op2i(b, IR_AND, target, ~1u);
     if (t->cond == IR_NONE) {
-        ir_trap_if(b, refused, ARM_TRAP_INTERWORK, target);
+        ir_trap_if(b, refused, trap, target);
     } else {
-        ir_trap_if(b, ir_op2(b, IR_AND, refused, t->cond), ARM_TRAP_INTERWORK, target);
+        ir_trap_if(b, ir_op2(b, IR_AND, refused, t->cond), trap, target);
         ir_goto_if(b, ir_op2i(b, IR_XOR, t->cond, 1), t->next_pc, t->aux_next);
     }
     ir_goto_ind(b, address, 0);
@@ -49,7 +49,7 @@ static void exchange(ArmTranslator *t, IrVal target, IrVal refused) {
 
 void arm_sem_bx(ArmTranslator *t, const ArmArgs_bx *a) {
     IrVal target = arm_get_reg(t, a->rm);
-    exchange(t, target, arm_not_plain_thumb(t, target));
+    exchange(t, target, arm_not_plain_thumb(t, target), ARM_TRAP_INTERWORK);
 }
 
 /* BLX never returns from an exception: only bit 0 counts. */
@@ -57,7 +57,7 @@ void arm_sem_blx(ArmTranslator *t, const ArmArgs_blx *a) {
     IrVal target = arm_get_reg(t, a->rm);
     IrVal refused = ir_op2i(t->b, IR_XOR, ir_op2i(t->b, IR_AND, target, 1), 1);
     link_to_next(t);
-    exchange(t, target, refused);
+    exchange(t, target, refused, ARM_TRAP_ARM_STATE);
 }
 
 void arm_sem_cbz(ArmTranslator *t, const ArmArgs_cbz *a) {

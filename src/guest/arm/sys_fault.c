@@ -100,14 +100,19 @@ static void trap_bkpt(Cpu *cpu, uint32_t immediate) {
     arm_exception_entry(cpu, (uint32_t)cpu->pc, cpu->aux);
 }
 
-/* BXWritePC (A2.3.1): in handler mode 0xFxxxxxxx returns from the exception; else bit 0 is the new T. */
+/* Bit 0 is the new T (BLXWritePC). */
+static void branch_exchange(Cpu *cpu, uint32_t value) {
+    cpu->pc = value & ~UINT32_C(1);
+    cpu->aux = value & 1 ? 0 : ARM_AUX_NOT_THUMB;
+}
+
+/* BXWritePC: in handler mode 0xFxxxxxxx returns from the exception. */
 static void trap_interwork(Cpu *cpu, uint32_t value) {
     if (arm_state(cpu)->ipsr && value >= UINT32_C(0xf0000000)) {
         arm_exception_return(cpu, value);
         return;
     }
-    cpu->pc = value & ~UINT32_C(1);
-    cpu->aux = value & 1 ? 0 : ARM_AUX_NOT_THUMB;
+    branch_exchange(cpu, value);
 }
 
 static void trap_wfe(Cpu *cpu, uint32_t length) {
@@ -155,6 +160,9 @@ void arm_trap(Cpu *cpu, unsigned number, uint64_t arg) {
         break;
     case ARM_TRAP_INTERWORK:
         trap_interwork(cpu, value);
+        break;
+    case ARM_TRAP_ARM_STATE: /* BLX does not return from exceptions, whatever its target */
+        branch_exchange(cpu, value);
         break;
     case ARM_TRAP_WFI:
         step_over(cpu, value);
