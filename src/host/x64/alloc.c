@@ -15,9 +15,13 @@ static bool branches_on_a(IrOpcode op) {
     return op == IR_GOTO_IF || op == IR_SKIP || op == IR_TRAP_IF || op == IR_SELECT;
 }
 
+static void use_until(Lower *l, IrVal value, uint32_t at) {
+    l->last_use[value] = at > l->last_use[value] ? at : l->last_use[value];
+}
+
 static void note_use(Lower *l, uint8_t *uses, IrVal value, uint32_t at) {
     if (value != IR_NONE) {
-        l->last_use[value] = at > l->last_use[value] ? at : l->last_use[value];
+        use_until(l, value, at);
         uses[value] += uses[value] < 255;
     }
 }
@@ -29,6 +33,46 @@ static void note_operands(Lower *l, uint8_t *uses, uint32_t i) {
         if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE) {
             note_use(l, uses, operand[k], i);
         }
+    }
+}
+
+/* True if the op leaves the host's flags alone. */
+static bool keeps_host_flags(const Lower *l, uint32_t i) {
+    const IrOp *op = &l->ir->ops[i];
+    unsigned mask;
+    switch (op->op) {
+    case IR_INSN: case IR_NOP: case IR_CONST: case IR_GET: case IR_PUT:
+        return true;
+    default:
+        return l->cold[i] || l->fused[i] || (ir_sets_flags(op->op, &mask) && !l->eager[i]);
+    }
+}
+
+/* A comparison, done by op `at`, of what was subtracted just before: the host's flags have its result already. */
+static bool follows_sum(Lower *l, IrVal comparison, uint32_t at) {
+    const IrOp *compare = &l->ir->ops[comparison];
+    for (uint32_t i = at; i-- > 0;) {
+        const IrOp *op = &l->ir->ops[i];
+        if (op->op == IR_SUB && op->type == compare->type && !l->cold[i] && op->a == compare->a && op->b == compare->b) {
+            l->after_sum[comparison] = true;
+            return true;
+        }
+        if (!keeps_host_flags(l, i)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* x & y against 0, where nobody else needs x & y: one TEST. */
+static void fuse_test(Lower *l, const uint8_t *uses, IrVal comparison, uint32_t at) {
+    const IrOp *compare = &l->ir->ops[comparison], *both = &l->ir->ops[compare->a];
+    uint64_t zero, constant;
+    if (compare->op <= IR_NE && lower_is_const(l, compare->b, &zero) && zero == 0 && both->op == IR_AND &&
+        uses[compare->a] == 1 && !lower_is_const(l, both->a, &constant)) {
+        l->fused[compare->a] = true;
+        use_until(l, both->a, at);
+        use_until(l, both->b, at);
     }
 }
 
@@ -44,10 +88,13 @@ static void fuse(Lower *l, const uint8_t *uses, uint32_t i) {
             return;
         }
     }
-    const IrOp *compare = &l->ir->ops[op->a];
     l->fused[op->a] = true;
-    l->last_use[compare->a] = i > l->last_use[compare->a] ? i : l->last_use[compare->a];
-    l->last_use[compare->b] = i > l->last_use[compare->b] ? i : l->last_use[compare->b];
+    if (!follows_sum(l, op->a, i)) {
+        fuse_test(l, uses, op->a, i);
+        const IrOp *compare = &l->ir->ops[op->a];
+        use_until(l, compare->a, i);
+        use_until(l, compare->b, i);
+    }
 }
 
 /* base + small constant with one user, an access: the access computes it. */
@@ -64,7 +111,7 @@ static void fuse_address(Lower *l, const uint8_t *uses, uint32_t i) {
         return;
     }
     l->fused[op->a] = true;
-    l->last_use[sum->a] = i > l->last_use[sum->a] ? i : l->last_use[sum->a];
+    use_until(l, sum->a, i);
 }
 
 /* x + (y << 1..3) with one user of the shift: one LEA. */
@@ -77,7 +124,7 @@ static void fuse_shift(Lower *l, const uint8_t *uses, uint32_t i) {
         return;
     }
     l->fused[op->b] = true;
-    l->last_use[shift->a] = i > l->last_use[shift->a] ? i : l->last_use[shift->a];
+    use_until(l, shift->a, i);
 }
 
 IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement) {
@@ -90,6 +137,38 @@ IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement) {
     return sum->a;
 }
 
+/* What a value that only cold paths need is made of must live until then. */
+static void keep(Lower *l, IrVal value, uint32_t until) {
+    const IrOp *op = &l->ir->ops[value];
+    const uint32_t operand[3] = {op->a, op->b, op->c};
+    if (l->last_use[value] < until) {
+        l->last_use[value] = until;
+    }
+    for (unsigned k = 0; l->cold[value] && k < 3; k++) {
+        if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE) {
+            keep(l, operand[k], until);
+        }
+    }
+}
+
+/* Pure values that only flag recipes use which no code computes on the normal way: they are made where the block is
+ * left. */
+static void find_cold(Lower *l) {
+    bool *hot = ARENA_ARRAY(l->arena, bool, l->ir->n_ops);
+    for (uint32_t i = l->ir->n_ops; i-- > 0;) {
+        const IrOp *op = &l->ir->ops[i];
+        const uint32_t operand[3] = {op->a, op->b, op->c};
+        unsigned mask;
+        bool flags = ir_sets_flags(op->op, &mask), pure = ir_op_info[op->op].traits & IR_TRAIT_PURE;
+        l->cold[i] = pure && op->op != IR_CONST && !hot[i];
+        for (unsigned k = 0; k < 3; k++) {
+            if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE && operand[k] != IR_NONE) {
+                hot[operand[k]] |= flags ? l->eager[i] != 0 : !l->cold[i];
+            }
+        }
+    }
+}
+
 /* Recipes that a fault entry refers to must still be computable there. */
 static void keep_recipes(Lower *l, const IrFault *fault) {
     for (unsigned i = 0; i < 4; i++) {
@@ -100,8 +179,8 @@ static void keep_recipes(Lower *l, const IrFault *fault) {
         const IrOp *op = &l->ir->ops[recipe];
         const uint32_t operand[3] = {op->a, op->b, op->c};
         for (unsigned k = 0; k < 3; k++) {
-            if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE && l->last_use[operand[k]] < fault->op) {
-                l->last_use[operand[k]] = fault->op;
+            if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE) {
+                keep(l, operand[k], fault->op);
             }
         }
     }
@@ -182,6 +261,8 @@ void lower_prepare(Lower *l) {
     l->last_use = ARENA_ARRAY(l->arena, uint32_t, n);
     l->fused = ARENA_ARRAY(l->arena, bool, n);
     l->eager = ARENA_ARRAY(l->arena, uint8_t, n);
+    l->cold = ARENA_ARRAY(l->arena, bool, n);
+    l->after_sum = ARENA_ARRAY(l->arena, bool, n);
     l->reg = ARENA_ARRAY(l->arena, uint8_t, n);
     l->spill = ARENA_ARRAY(l->arena, uint16_t, n);
     l->spilled_at = ARENA_ARRAY(l->arena, uint32_t, n);
@@ -191,24 +272,27 @@ void lower_prepare(Lower *l) {
     for (uint32_t i = 0; i < n; i++) {
         note_operands(l, uses, i);
     }
+    if (l->region) {
+        find_eager_in_region(l);
+    } else {
+        find_eager(l);
+    }
+    find_cold(l);
     for (uint32_t i = 0; i < n; i++) {
         fuse(l, uses, i);
         fuse_address(l, uses, i);
         fuse_shift(l, uses, i);
     }
     if (l->region) {
-        find_eager_in_region(l);
         find_end_flags(l);
         keep_recipes(l, &l->end);
-    } else {
-        find_eager(l);
     }
     find_targets(l);
     for (uint32_t i = 0; i < l->ir->n_faults; i++) {
         keep_recipes(l, &l->ir->faults[i]);
     }
     lower_forget(l);
-    l->sum = IR_NONE;
+    l->sum = l->cold_for = IR_NONE;
 }
 
 /* ---- Registers ---- */
@@ -258,7 +342,7 @@ static void store_spill(Lower *l, IrVal value) {
     if (l->path) {
         l->spilled_by[value] = l->path;
     } else {
-        l->spilled_at[value] = l->at;
+        l->spilled_at[value] = l->cold_for != IR_NONE ? l->cold_for : l->at;
     }
     asm_store(l->a, 64, spill_slot(l, value), l->reg[value]);
 }
@@ -301,12 +385,28 @@ static Reg take(Lower *l) {
     return best;
 }
 
+/* Makes a cold value here, with the registers that the current op needs kept. */
+static Reg make_cold(Lower *l, IrVal value) {
+    uint32_t at = l->at, pinned = l->pinned, outer = l->cold_for;
+    l->cold_for = outer == IR_NONE ? at : outer;
+    l->at = value; /* nothing that it uses is used there for the last time */
+    lower_pure(l, &l->ir->ops[value]);
+    l->sum = IR_NONE;
+    l->at = at;
+    l->cold_for = outer;
+    l->pinned = pinned | 1u << l->reg[value];
+    return l->reg[value];
+}
+
 Reg lower_use(Lower *l, IrVal value) {
     uint64_t constant;
     Reg reg = l->reg[value];
     if (reg != NO_REG) {
         l->pinned |= 1u << reg;
         return reg;
+    }
+    if (l->cold[value] && !is_spilled(l, value)) {
+        return make_cold(l, value);
     }
     reg = take(l);
     if (lower_is_const(l, value, &constant)) {
@@ -479,6 +579,7 @@ void lower_forget(Lower *l) {
 
 void lower_restore(Lower *l, const IrVal held[REG_COUNT], const IrVal alias[X64_PINNED_MAX]) {
     lower_forget(l);
+    l->sum = IR_NONE;
     for (unsigned k = 0; k < X64_PINNED_MAX; k++) {
         l->alias[k] = alias[k];
         if (alias[k] != IR_NONE) {

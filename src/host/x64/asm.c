@@ -96,6 +96,11 @@ void asm_test_imm8(Asm *a, Reg x, uint8_t imm) {
     byte(a, imm);
 }
 
+void asm_test_imm(Asm *a, bool w, Reg x, int32_t imm) {
+    op_rr(a, 0xf7, w, 0, x, false);
+    dword(a, (uint32_t)imm);
+}
+
 void asm_mov(Asm *a, bool w, Reg dst, Reg src) {
     op_rr(a, 0x89, w, src, dst, false);
 }

@@ -56,6 +56,7 @@ void asm_alu_mem_imm(Asm *a, Alu op, bool w, Mem mem, int32_t imm);
 void asm_cmp_mem8_imm(Asm *a, Mem mem, uint8_t imm);
 void asm_test(Asm *a, bool w, Reg x, Reg y);
 void asm_test_imm8(Asm *a, Reg x, uint8_t imm);
+void asm_test_imm(Asm *a, bool w, Reg x, int32_t imm);
 void asm_mov(Asm *a, bool w, Reg dst, Reg src);
 /** Shortest form of a 64-bit constant; does not change flags. */
 void asm_mov_imm(Asm *a, Reg dst, uint64_t value);

@@ -165,8 +165,10 @@ static void store_recipe(Lower *l, const IrOp *op, unsigned mask) {
         flags_of_sum(l, op, mask);
         break;
     case IR_FLAGS_NZ: {
-        Reg x = lower_use(l, op->a);
-        asm_test(l->a, op->type == IR_I64, x, x);
+        if (l->sum != op->a || l->ir->ops[op->a].type != op->type) {
+            Reg x = lower_use(l, op->a);
+            asm_test(l->a, op->type == IR_I64, x, x);
+        }
         store_conditions(l, mask, CC_B);
         break;
     }
@@ -183,7 +185,7 @@ static void store_recipe(Lower *l, const IrOp *op, unsigned mask) {
 
 void lower_flags(Lower *l, const IrOp *op) {
     store_recipe(l, op, l->eager[l->at]);
-    if (l->eager[l->at] && op->op != IR_FLAGS_C && op->op != IR_FLAGS_V) {
+    if (l->eager[l->at]) {
         l->sum = IR_NONE;
     }
 }

@@ -85,7 +85,7 @@ void lower_op(Lower *l, uint32_t index) {
     default:
         if (ir_sets_flags(op->op, &mask)) {
             lower_flags(l, op);
-        } else {
+        } else if (!l->cold[index]) {
             lower_pure(l, op);
         }
     }

@@ -66,7 +66,9 @@ typedef struct Lower {
 
     /* Facts about the block, found by lower_prepare */
     uint32_t *last_use; /* per value: last op that reads it */
-    bool *fused; /* per comparison, address sum or shifted addend: computed by its one user */
+    bool *fused; /* per comparison, address sum, shifted addend or tested AND: computed by its one user */
+    bool *after_sum; /* per fused comparison: the host's flags have its result already */
+    bool *cold; /* per pure op: made only where the block is left, if a recipe needs it there */
     uint8_t *eager; /* per flag op: flags to store at once; the others are recomputed where the block is left */
 
     /* Allocation */
@@ -82,7 +84,8 @@ typedef struct Lower {
     uint32_t pinned; /* registers that the current op needs */
     uint32_t n_spills;
     uint32_t at; /* current op */
-    uint32_t sum; /* ADD or SUB op whose x86 flags are still valid, or IR_NONE */
+    uint32_t cold_for; /* while a cold value is made: the op that needs it; else IR_NONE */
+    uint32_t sum; /* ADD, SUB, AND, OR or XOR op whose host flags are still valid, or IR_NONE */
 
     uint32_t skip_label[X64_SKIPS_MAX], skip_site[X64_SKIPS_MAX];
     unsigned n_skips;

@@ -279,6 +279,10 @@ static void access_fast(Lower *l, const IrOp *op) {
 static void access_call(Lower *l, const IrOp *op) {
     uint32_t site = access_site(l, op);
     call_engine(l, op, site);
+    if (ir_op_info[op->op].result) {
+        lower_borrow(l); /* what the result pushes out is spilled before the way forks */
+        l->pinned = 0;
+    }
     Slow *slow = lower_add_slow(l, SLOW_ACCESS);
     slow->site = asm_jcc(l->a, CC_NE);
     slow->resume = site;
