@@ -38,11 +38,10 @@ struct Jit {
 static const X64Site *stand_at(Cpu *cpu, uint32_t site_index) {
     Jit *jit = cpu->jit;
     const X64Site *site = &jit->out.sites.data[site_index];
-    const IrBlock *ir = &jit->blocks.data[site->block]->ir;
-    const IrFault *fault = &ir->faults[site->fault];
-    cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)fault->pc_offset) & cpu->isa->pc_mask;
-    cpu->aux = fault->aux;
-    cpu->prepaid = site->cost - fault->insn + 1;
+    uint64_t start = jit->blocks.data[site->block]->ir.loc.pc;
+    cpu->pc = (start + (uint64_t)(int64_t)site->pc_offset) & cpu->isa->pc_mask;
+    cpu->aux = site->aux;
+    cpu->prepaid = site->unused + 1;
     return site;
 }
 
@@ -249,10 +248,9 @@ void jit_kill(Jit *jit, CacheBlock *block) {
 /* ---- Running ---- */
 
 static void leave_at(Cpu *cpu, const IrBlock *ir, const X64Site *site) {
-    const IrFault *fault = &ir->faults[site->fault];
-    cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)fault->pc_offset) & cpu->isa->pc_mask;
-    cpu->aux = fault->aux;
-    cpu->budget += site->cost - fault->insn;
+    cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)site->pc_offset) & cpu->isa->pc_mask;
+    cpu->aux = site->aux;
+    cpu->budget += site->unused;
 }
 
 /* Puts the CPU where the exit says. */

@@ -17,9 +17,17 @@ static unsigned access_bits(const IrOp *op) {
 
 uint32_t lower_site(Lower *l, X64Site site) {
     site.block = l->block;
-    site.cost = l->cost;
     vec_push(&l->out->sites, site);
     return (uint32_t)l->out->sites.len - 1;
+}
+
+/* A site at a fault entry. */
+static uint32_t fault_site(Lower *l, X64Site site, uint32_t entry) {
+    const IrFault *fault = &l->ir->faults[entry];
+    site.unused = l->cost - fault->insn;
+    site.pc_offset = fault->pc_offset;
+    site.aux = fault->aux;
+    return lower_site(l, site);
 }
 
 void lower_exit(Lower *l, uint32_t site) {
@@ -145,7 +153,7 @@ static void trap_exit(Lower *l, const IrOp *op) {
     store_value(l, offsetof(Cpu, trap_arg), op->b);
     l->pinned = 0;
     lower_flags_at(l, &l->ir->faults[op->c]);
-    lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_TRAP, .number = op->n, .fault = op->c}));
+    lower_exit(l, fault_site(l, (X64Site){.kind = X64_SITE_TRAP, .number = op->n}, op->c));
 }
 
 void lower_trap(Lower *l, const IrOp *op) {
@@ -161,7 +169,7 @@ void lower_trap_if(Lower *l, const IrOp *op) {
 /* ---- Accesses ---- */
 
 static uint32_t access_site(Lower *l, const IrOp *op) {
-    return lower_site(l, (X64Site){.kind = X64_SITE_ACCESS, .type = op->type, .number = op->n, .fault = op->c});
+    return fault_site(l, (X64Site){.kind = X64_SITE_ACCESS, .type = op->type, .number = op->n}, op->c);
 }
 
 static void store_address(Lower *l, IrVal address) {
@@ -304,7 +312,7 @@ void lower_access(Lower *l, const IrOp *op) {
 void lower_poll(Lower *l, const IrOp *op) {
     if (l->slow_mode) {
         lower_flags_at(l, &l->ir->faults[op->c]);
-        lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_LEAVE, .fault = op->c}));
+        lower_exit(l, fault_site(l, (X64Site){.kind = X64_SITE_LEAVE}, op->c));
     }
 }
 

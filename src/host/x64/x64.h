@@ -27,9 +27,8 @@ typedef struct X64Site {
     uint8_t type; /* ACCESS: IrType of a load */
     uint16_t number; /* TRAP: number; ACCESS: IrMem bits, or the helper of a call */
     uint32_t block; /* index of the block, given by the engine */
-    uint32_t fault; /* index of the fault entry */
     uint32_t patch; /* GOTO, HOT: offset of the displacement to link */
-    uint32_t cost; /* taken from the budget when the block began: its instructions, or more inside a region */
+    uint32_t unused; /* LEAVE, TRAP, ACCESS: prepaid instructions that have not begun */
     int32_t pc_offset;
     uint32_t aux;
 } X64Site;
