@@ -1,5 +1,6 @@
 #include "exec/jit.h"
 
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 enum {
     CODE_BYTES = 64 << 20,
     BLOCK_CODE_BYTES_MAX = 256 << 10, /* left free for one block or region */
+    LANDINGS_MAX = 4096,
 };
 
 typedef struct JitRegion {
@@ -17,11 +19,16 @@ typedef struct JitRegion {
     uint32_t n_blocks;
 } JitRegion;
 
+/* Where an indirect branch has led. */
+typedef struct JitLanding {
+    CacheBlock *from, *to;
+} JitLanding;
+
 struct Jit {
     FaultRange range; /* first: the fault handler comes back with it */
     int fd;
     uint8_t *writable, *executable;
-    Asm code;
+    X64Code code;
     X64Thunks thunks;
     uint32_t first_block; /* code offset behind the thunks */
     X64Output out;
@@ -30,6 +37,7 @@ struct Jit {
     X64Target targets[X64_TARGETS];
     bool regions, hot;
     VEC(JitRegion) formed;
+    VEC(JitLanding) landings;
 };
 
 /* ---- Called from translated code ---- */
@@ -95,7 +103,7 @@ static const uint8_t *redirect(FaultRange *range, const uint8_t *pc) {
     if (lo == jit->out.accesses.len || jit->out.accesses.data[lo].at != at) {
         return NULL;
     }
-    x64_patch_jump(&jit->code, at, jit->out.accesses.data[lo].slow);
+    x64_patch_jump(&jit->code.hot, at, jit->out.accesses.data[lo].slow);
     return pc;
 }
 
@@ -118,10 +126,12 @@ Jit *jit_new(bool regions, uint32_t flags_slot) {
         jit_free(jit);
         return NULL;
     }
-    jit->code = (Asm){.begin = jit->writable, .at = jit->writable, .end = jit->writable + CODE_BYTES};
+    uint8_t *begin = jit->writable, *middle = begin + CODE_BYTES / 2;
+    jit->code.hot = (Asm){.begin = begin, .at = begin, .end = middle};
+    jit->code.cold = (Asm){.begin = begin, .at = middle, .end = begin + CODE_BYTES};
     X64Calls calls = {slow_load, slow_store, slow_call};
-    x64_emit_thunks(&jit->code, &calls, flags_slot, &jit->thunks);
-    jit->first_block = asm_offset(&jit->code);
+    x64_emit_thunks(&jit->code.hot, &calls, flags_slot, &jit->thunks);
+    jit->first_block = asm_offset(&jit->code.hot);
     jit->exit = IR_NONE;
     forget_targets(jit);
     jit->range = (FaultRange){.begin = jit->executable, .end = jit->executable + CODE_BYTES, .redirect = redirect};
@@ -149,6 +159,7 @@ void jit_free(Jit *jit) {
     vec_free(&jit->out.accesses);
     vec_free(&jit->out.heat);
     vec_free(&jit->formed);
+    vec_free(&jit->landings);
     vec_free(&jit->blocks);
     mem_free(jit);
 }
@@ -162,19 +173,26 @@ void jit_flush(Jit *jit) {
     jit->out.accesses.len = 0;
     jit->out.heat.len = 0;
     jit->formed.len = 0;
+    jit->landings.len = 0;
     jit->hot = false;
-    jit->code.at = jit->writable + jit->first_block;
+    jit->code.hot.at = jit->writable + jit->first_block;
+    jit->code.cold.at = jit->writable + CODE_BYTES / 2;
     jit->exit = IR_NONE;
     forget_targets(jit);
 }
 
+static bool has_room(const Jit *jit) {
+    const Asm *hot = &jit->code.hot, *cold = &jit->code.cold;
+    return hot->end - hot->at >= BLOCK_CODE_BYTES_MAX && cold->end - cold->at >= BLOCK_CODE_BYTES_MAX;
+}
+
 bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
-    *full = (size_t)(jit->code.end - jit->code.at) < BLOCK_CODE_BYTES_MAX;
+    *full = !has_room(jit);
     if (*full) {
         return false;
     }
     Arena scratch = {0};
-    uint32_t entry = asm_offset(&jit->code);
+    uint32_t entry = asm_offset(&jit->code.hot);
     bool ok = x64_lower(&jit->code, &block->ir, (uint32_t)jit->blocks.len, &jit->thunks, &jit->out, &scratch);
     arena_free(&scratch);
     if (ok) {
@@ -185,23 +203,21 @@ bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
     return ok;
 }
 
-bool jit_compile_region(Jit *jit, CacheBlock *const *blocks, const X64Region *region) {
-    if ((size_t)(jit->code.end - jit->code.at) < BLOCK_CODE_BYTES_MAX) {
+bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members, const X64Region *region) {
+    if (!has_room(jit)) {
         return false;
     }
     Arena scratch = {0};
-    uint32_t entry = asm_offset(&jit->code);
+    uint32_t entry = asm_offset(&jit->code.hot);
     bool ok = x64_lower_region(&jit->code, region, &jit->thunks, &jit->out, &scratch);
     arena_free(&scratch);
     if (ok) {
-        JitRegion formed = {.n_blocks = region->n_blocks};
-        for (uint32_t i = 0; i < region->n_blocks; i++) {
-            formed.blocks[i] = blocks[i];
-        }
+        JitRegion formed = {.n_blocks = n_members};
+        memcpy(formed.blocks, members, n_members * sizeof *members);
         vec_push(&jit->formed, formed);
-        blocks[0]->region = entry;
-        blocks[0]->region_cost = region->blocks[0].cost;
-        x64_patch_jump(&jit->code, blocks[0]->code, entry);
+        members[0]->region = entry;
+        members[0]->region_cost = region->blocks[0].cost;
+        x64_patch_jump(&jit->code.hot, members[0]->code, entry);
     }
     return ok;
 }
@@ -222,7 +238,7 @@ static void dissolve_regions(Jit *jit, const CacheBlock *block) {
         }
         if (member) {
             region->blocks[0]->region = 0;
-            x64_patch_nop(&jit->code, region->blocks[0]->code, X64_ENTRY_BYTES);
+            x64_patch_nop(&jit->code.hot, region->blocks[0]->code, X64_ENTRY_BYTES);
             region->n_blocks = 0;
         }
     }
@@ -242,7 +258,7 @@ void jit_kill(Jit *jit, CacheBlock *block) {
     uint32_t site = (uint32_t)jit->out.sites.len;
     X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->ir.loc.aux};
     vec_push(&jit->out.sites, stop);
-    x64_patch_exit(&jit->code, block->code, site, &jit->thunks);
+    x64_patch_exit(&jit->code.hot, block->code, site, &jit->thunks);
 }
 
 /* ---- Running ---- */
@@ -273,10 +289,10 @@ static IrExit take_exit(Jit *jit, Cpu *cpu, uint32_t index) {
         cpu->pc &= cpu->isa->pc_mask;
         jit->exit = index;
         break;
-    case X64_SITE_GOTO:
+    case X64_SITE_GOTO: case X64_SITE_HOT:
         jit->exit = index;
         /* fallthrough */
-    default: /* HOT, STOP, BUDGET */
+    default: /* STOP, BUDGET */
         jit->hot = site->kind == X64_SITE_HOT && jit->regions;
         cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)site->pc_offset) & cpu->isa->pc_mask;
     }
@@ -306,7 +322,30 @@ static bool leads_to(const X64Site *site, const CacheBlock *from, const CacheBlo
     return (uint32_t)pc == (uint32_t)to->ir.loc.pc && site->aux == to->ir.loc.aux;
 }
 
-void jit_link(Jit *jit, const CacheBlock *block) {
+CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k) {
+    for (size_t i = 0; i < jit->landings.len; i++) {
+        if (jit->landings.data[i].from == from && k-- == 0) {
+            return jit->landings.data[i].to;
+        }
+    }
+    return NULL;
+}
+
+static void note_landing(Jit *jit, CacheBlock *from, CacheBlock *to) {
+    CacheBlock *seen;
+    if (!jit->regions || jit->landings.len == LANDINGS_MAX) {
+        return;
+    }
+    for (size_t k = 0; (seen = jit_landing(jit, from, k)) != NULL; k++) {
+        if (seen == to) {
+            return;
+        }
+    }
+    JitLanding landing = {from, to};
+    vec_push(&jit->landings, landing);
+}
+
+void jit_link(Jit *jit, CacheBlock *block) {
     uint32_t exit = jit->exit;
     jit->exit = IR_NONE;
     if (exit == IR_NONE || !block->code || block->limit) {
@@ -315,10 +354,11 @@ void jit_link(Jit *jit, const CacheBlock *block) {
     const X64Site *site = &jit->out.sites.data[exit];
     if (site->kind == X64_SITE_INDIRECT) {
         if (site->aux == 0 && block->ir.loc.aux == 0) {
+            note_landing(jit, jit->blocks.data[site->block], block);
             jit->targets[x64_target_index(block->ir.loc.pc)] =
                 (X64Target){block->ir.loc.pc, (uint64_t)(uintptr_t)(jit->executable + block->code)};
         }
     } else if (leads_to(site, jit->blocks.data[site->block], block)) {
-        asm_link(&jit->code, site->patch, block->code);
+        asm_link(&jit->code.hot, site->patch, block->code);
     }
 }

@@ -25,13 +25,16 @@ void jit_kill(Jit *jit, CacheBlock *block);
 
 /** True once after a jit_run that ended because a loop has run often: the block at cpu->pc begins it. */
 bool jit_take_hot(Jit *jit);
-/** Makes code for a region, which from now on runs in place of its first block. False if it cannot. */
-bool jit_compile_region(Jit *jit, CacheBlock *const *blocks, const struct X64Region *region);
+/** Makes code for a region, which from now on runs in place of its first block (the first member); it holds as long as
+ * all members live. False if it cannot. */
+bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members, const struct X64Region *region);
+/** The k-th block to which an indirect branch at the end of `from` has been seen to lead; NULL behind the last. */
+CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k);
 
 /** Runs from a block that has code and fits into the budget until translated code comes back. Guest memory is
  * cpu->map->fast. */
 IrExit jit_run(Jit *jit, Cpu *cpu, CacheBlock *block);
 /** If the last jit_run ended in a jump to where `block` begins, such jumps go straight to it from now on. */
-void jit_link(Jit *jit, const CacheBlock *block);
+void jit_link(Jit *jit, CacheBlock *block);
 
 #endif

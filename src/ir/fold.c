@@ -493,8 +493,9 @@ static void fold_op(Fold *f, IrOp op, uint32_t old) {
     }
 }
 
-void ir_pass_fold(IrBlock *block, Arena *arena) {
-    Fold f = {.arena = arena, .cap = block->n_ops + block->n_ops / 2 + 16, .old_ops = block->ops, .chooser = IR_NONE};
+static void fold(IrBlock *block, Arena *arena, bool in_region) {
+    Fold f = {.arena = arena, .cap = block->n_ops + block->n_ops / 2 + 16, .old_ops = block->ops, .chooser = IR_NONE,
+              .in_region = in_region};
     f.ops = ARENA_ARRAY(arena, IrOp, f.cap);
     f.new_of = ARENA_ARRAY(arena, IrVal, block->n_ops);
     f.label_of = ARENA_ARRAY(arena, uint32_t, block->n_ops);
@@ -513,4 +514,12 @@ void ir_pass_fold(IrBlock *block, Arena *arena) {
     block->ops = f.ops;
     block->n_ops = f.n_ops;
     block->n_faults = 0; /* they named ops by their old index */
+}
+
+void ir_pass_fold(IrBlock *block, Arena *arena) {
+    fold(block, arena, false);
+}
+
+void ir_pass_fold_in_region(IrBlock *block, Arena *arena) {
+    fold(block, arena, true);
 }

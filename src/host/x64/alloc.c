@@ -207,12 +207,9 @@ static void find_eager(Lower *l) {
     }
 }
 
-/* In a region, what the end of the block needs is what the blocks behind it need; exits compute recipes. */
+/* In a region only conditions that could not be fused read stored flags; edges and exits compute recipes. */
 static void find_eager_in_region(Lower *l) {
     unsigned live = 0, mask;
-    const X64RegionBlock *b = &l->region->region->blocks[l->region_index];
-    live |= b->taken >= 0 ? l->region->needs[b->taken] : 0u;
-    live |= b->next >= 0 ? l->region->needs[b->next] : 0u;
     for (uint32_t i = l->ir->n_ops; i-- > 0;) {
         const IrOp *op = &l->ir->ops[i];
         if (ir_sets_flags(op->op, &mask)) {
@@ -412,7 +409,7 @@ Reg lower_use(Lower *l, IrVal value) {
     if (lower_is_const(l, value, &constant)) {
         asm_mov_imm(l->a, reg, constant);
     } else {
-        assert(is_spilled(l, value) || l->a->full);
+        assert(is_spilled(l, value) || l->code->hot.full || l->code->cold.full);
         asm_load(l->a, 64, false, true, reg, spill_slot(l, value));
     }
     hold(l, reg, value);

@@ -190,14 +190,14 @@ void lower_flags(Lower *l, const IrOp *op) {
     }
 }
 
-void lower_flags_at(Lower *l, const IrFault *fault) {
+void lower_flags_at(Lower *l, const IrFault *fault, unsigned flags) {
     unsigned done = 0;
     l->sum = IR_NONE;
     for (unsigned i = 0; i < 4; i++) {
         uint32_t recipe = fault->flags[i];
         unsigned mask = 0;
         for (unsigned k = i; recipe != IR_NONE && k < 4; k++) {
-            mask |= fault->flags[k] == recipe ? 1u << k : 0;
+            mask |= fault->flags[k] == recipe ? flags & 1u << k : 0;
         }
         if (mask) {
             mask &= ~(done | l->eager[recipe]);

@@ -37,7 +37,6 @@ typedef struct RegionLower {
     Pinned pinned[X64_PINNED_MAX];
     unsigned n_pinned;
     uint32_t pinned_regs; /* mask */
-    uint8_t *needs; /* per block: flags that it needs in the state when it begins */
     uint32_t *entry; /* per block: code offset */
     VEC(Edge) edges;
 } RegionLower;
@@ -52,8 +51,15 @@ typedef struct Slow {
     IrVal held[REG_COUNT], alias[X64_PINNED_MAX]; /* values in registers before the op's result is made */
 } Slow;
 
+/** How much code and output there was, to go back to. */
+typedef struct Mark {
+    uint8_t *hot, *cold;
+    size_t n_sites, n_accesses, n_heat;
+} Mark;
+
 typedef struct Lower {
-    Asm *a;
+    X64Code *code;
+    Asm *a; /* the part of it that is being written */
     const IrBlock *ir;
     const X64Thunks *thunks;
     X64Output *out;
@@ -137,8 +143,8 @@ Cc lower_condition(Lower *l, IrVal cond);
 /* flags.c */
 void lower_flags(Lower *l, const IrOp *op);
 void lower_cond(Lower *l, const IrOp *op);
-/** Makes the packed flags those of a fault entry. */
-void lower_flags_at(Lower *l, const IrFault *fault);
+/** Makes the packed flags of a mask those of a fault entry. */
+void lower_flags_at(Lower *l, const IrFault *fault, unsigned flags);
 /** The state's flags into the packed word, and back. */
 void x64_flags_pack(Asm *a, uint32_t flags_slot, Reg word, Reg scratch);
 void x64_flags_unpack(Asm *a, uint32_t flags_slot, Reg scratch);
@@ -155,6 +161,11 @@ Slow *lower_add_slow(Lower *l, SlowKind kind);
 void lower_exit(Lower *l, uint32_t site);
 
 /* lower.c */
+void lower_cold(Lower *l);
+void lower_hot(Lower *l);
+Mark lower_mark(const X64Code *code, const X64Output *out);
+/** True if everything since then has fitted; else it is undone. */
+bool lower_fitted(X64Code *code, X64Output *out, const Mark *mark);
 /** One op; the current op is `index`. */
 void lower_op(Lower *l, uint32_t index);
 
@@ -163,6 +174,8 @@ void lower_store_pinned(Lower *l);
 /** Jump inside a region, or out of it if `to` is negative. */
 void lower_region_goto(Lower *l, const IrOp *op);
 void lower_region_edge(Lower *l, const Slow *slow);
+/** Jumps to where a GOTO_IND may lead inside the region; falls through if it leads out of it. */
+void lower_region_landings(Lower *l, Reg pc);
 /** Gives back what was prepaid beyond the end of this block. */
 void lower_refund(Lower *l);
 

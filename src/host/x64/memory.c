@@ -67,12 +67,14 @@ static void jump_to_target(Lower *l, Reg pc) {
 }
 
 static void goto_indirect(Lower *l, const IrOp *op) {
-    if (l->region) {
-        lower_flags_at(l, &l->end);
-        lower_refund(l);
-    }
     Reg pc = lower_use(l, op->a);
     if (l->region) {
+        if (!l->slow_mode) {
+            lower_region_landings(l, pc);
+        }
+        lower_flags_at(l, &l->end, 0xf);
+        lower_refund(l);
+        pc = lower_use(l, op->a);
         lower_store_pinned(l);
     }
     if (!l->slow_mode && op->c == 0) {
@@ -90,7 +92,7 @@ static void goto_in_slow_mode(Lower *l, const IrOp *op) {
     lower_side_begin(l, &taken);
     if (l->region) {
         l->pinned = 0;
-        lower_flags_at(l, &l->end);
+        lower_flags_at(l, &l->end, 0xf);
         lower_refund(l);
     }
     lower_exit(l, goto_site(l, X64_SITE_STOP, (int32_t)(always ? op->a : op->b), op->c, 0));
@@ -113,14 +115,15 @@ void lower_goto(Lower *l, const IrOp *op) {
     }
 }
 
-/* A backward jump counts how often it is taken: what it leads to may be worth a region. */
-static void count_jump(Lower *l, int32_t offset, uint32_t aux) {
+/* A backward jump, whose displacement is given, counts how often it is taken: what it leads to may be worth a region.
+ * It does so until that is known. */
+static void count_jump(Lower *l, uint32_t jump, int32_t offset, uint32_t aux) {
     uint32_t index = (uint32_t)l->out->heat.len;
     vec_push(&l->out->heat, X64_HEAT);
     asm_load(l->a, 64, false, true, RCX, cpu_member(offsetof(Cpu, jit_heat)));
     asm_alu_mem_imm(l->a, ALU_SUB, false, asm_at(RCX, (int32_t)(4 * index)), 1);
     uint32_t cold = asm_jcc(l->a, CC_NE);
-    lower_exit(l, goto_site(l, X64_SITE_HOT, offset, aux, 0));
+    lower_exit(l, goto_site(l, X64_SITE_HOT, offset, aux, jump));
     asm_link(l->a, cold, asm_offset(l->a));
 }
 
@@ -129,7 +132,7 @@ static void slow_goto(Lower *l, const Slow *slow) {
     int32_t offset = (int32_t)(op->op == IR_GOTO ? op->a : op->b);
     uint32_t jump = slow->site;
     if (offset <= 0) {
-        count_jump(l, offset, op->c);
+        count_jump(l, jump, offset, op->c);
         jump = asm_jmp(l->a);
         asm_link(l->a, jump, asm_offset(l->a));
     }
@@ -152,7 +155,7 @@ static void store_value(Lower *l, size_t member, IrVal value) {
 static void trap_exit(Lower *l, const IrOp *op) {
     store_value(l, offsetof(Cpu, trap_arg), op->b);
     l->pinned = 0;
-    lower_flags_at(l, &l->ir->faults[op->c]);
+    lower_flags_at(l, &l->ir->faults[op->c], 0xf);
     lower_exit(l, fault_site(l, (X64Site){.kind = X64_SITE_TRAP, .number = op->n}, op->c));
 }
 
@@ -208,7 +211,7 @@ static void take_result(Lower *l, const IrOp *op) {
 }
 
 static void access_trap(Lower *l, const IrOp *op, uint32_t site) {
-    lower_flags_at(l, &l->ir->faults[op->c]);
+    lower_flags_at(l, &l->ir->faults[op->c], 0xf);
     lower_exit(l, site);
 }
 
@@ -311,7 +314,7 @@ void lower_access(Lower *l, const IrOp *op) {
 
 void lower_poll(Lower *l, const IrOp *op) {
     if (l->slow_mode) {
-        lower_flags_at(l, &l->ir->faults[op->c]);
+        lower_flags_at(l, &l->ir->faults[op->c], 0xf);
         lower_exit(l, fault_site(l, (X64Site){.kind = X64_SITE_LEAVE}, op->c));
     }
 }
@@ -369,6 +372,7 @@ static void slow_access(Lower *l, const Slow *slow) {
 }
 
 void lower_slow_paths(Lower *l) {
+    lower_cold(l);
     for (size_t i = 0; i < l->slow.len; i++) {
         Slow slow = l->slow.data[i];
         lower_path_begin(l, slow.op);
@@ -391,4 +395,5 @@ void lower_slow_paths(Lower *l) {
             break;
         }
     }
+    lower_hot(l);
 }
