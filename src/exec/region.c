@@ -78,12 +78,16 @@ static void gather(Gather *g, CacheBlock *head) {
     }
 }
 
-/* A return has been noticed once per target, so the returns of a function share what they have noticed. */
+/* A target has been noticed at the first branch to it only, so the returns of a function share what they have noticed;
+ * a switch, which leads to many places, has no part in that. */
 static void share_landings(Loop *l) {
+    enum { RETURNS_MAX = 4 };
+    const Loop noticed = *l;
     for (unsigned i = 0; i < l->n; i++) {
         for (unsigned k = 0; is_indirect(&l->blocks[i].block->ir) && k < l->n; k++) {
-            for (unsigned j = 0; k != i && j < l->blocks[k].n_landings; j++) {
-                add_landing(&l->blocks[i], l->blocks[k].landings[j]);
+            bool few = noticed.blocks[i].n_landings <= RETURNS_MAX && noticed.blocks[k].n_landings <= RETURNS_MAX;
+            for (unsigned j = 0; few && j < noticed.blocks[k].n_landings; j++) {
+                add_landing(&l->blocks[i], noticed.blocks[k].landings[j]);
             }
         }
     }

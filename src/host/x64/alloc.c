@@ -161,9 +161,10 @@ static void find_cold(Lower *l) {
         unsigned mask;
         bool flags = ir_sets_flags(op->op, &mask), pure = ir_op_info[op->op].traits & IR_TRAIT_PURE;
         l->cold[i] = pure && op->op != IR_CONST && !hot[i];
+        bool late = i >= l->late_check && (op->op == IR_TRAP_IF || op->op == IR_GOTO_IND);
         for (unsigned k = 0; k < 3; k++) {
             if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE && operand[k] != IR_NONE) {
-                hot[operand[k]] |= flags ? l->eager[i] != 0 : !l->cold[i];
+                hot[operand[k]] |= flags ? l->eager[i] != 0 : !l->cold[i] && !late;
             }
         }
     }
@@ -283,6 +284,10 @@ void lower_prepare(Lower *l) {
     if (l->region) {
         find_end_flags(l);
         keep_recipes(l, &l->end);
+    }
+    if (l->late_check != IR_NONE) {
+        keep(l, l->ir->ops[l->late_check].a, n - 1);
+        keep(l, l->ir->ops[n - 1].a, n - 1);
     }
     find_targets(l);
     for (uint32_t i = 0; i < l->ir->n_faults; i++) {

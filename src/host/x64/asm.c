@@ -122,6 +122,21 @@ void asm_lea(Asm *a, bool w, Reg dst, Mem mem) {
     op_mem(a, 0x8d, w, dst, mem, false);
 }
 
+uint32_t asm_lea_code(Asm *a, Reg dst) {
+    rex(a, true, dst, 0, 0, false);
+    byte(a, 0x8d);
+    byte(a, 0x05 | (dst & 7) << 3);
+    dword(a, 0);
+    return asm_offset(a) - 4;
+}
+
+void asm_data(Asm *a, const void *data, size_t size) {
+    const uint8_t *bytes = data;
+    for (size_t i = 0; i < size; i++) {
+        byte(a, bytes[i]);
+    }
+}
+
 void asm_imul(Asm *a, bool w, Reg dst, Reg src) {
     op_rr(a, 0x0faf, w, dst, src, false);
 }

@@ -61,6 +61,10 @@ void asm_mov(Asm *a, bool w, Reg dst, Reg src);
 /** Shortest form of a 64-bit constant; does not change flags. */
 void asm_mov_imm(Asm *a, Reg dst, uint64_t value);
 void asm_lea(Asm *a, bool w, Reg dst, Mem mem);
+/** dst = address of code or data: returns the offset of the displacement, for asm_link. */
+uint32_t asm_lea_code(Asm *a, Reg dst);
+/** Bytes that are no code. */
+void asm_data(Asm *a, const void *data, size_t size);
 void asm_imul(Asm *a, bool w, Reg dst, Reg src);
 void asm_unary(Asm *a, Unary op, bool w, Reg reg);
 void asm_shift_imm(Asm *a, Shift op, bool w, Reg dst, uint8_t n);

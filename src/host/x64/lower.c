@@ -135,7 +135,7 @@ static void lower_block(Lower *l) {
 bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out,
                Arena *scratch) {
     Lower l = {.code = code, .a = &code->hot, .ir = ir, .thunks = thunks, .out = out, .block = block,
-               .cost = ir->n_insns, .arena = scratch};
+               .cost = ir->n_insns, .arena = scratch, .late_check = IR_NONE};
     Mark mark = lower_mark(code, out);
     for (unsigned reg = 0; reg < REG_COUNT; reg++) {
         l.held[reg] = IR_NONE;

@@ -68,6 +68,7 @@ typedef struct Lower {
     Arena *arena;
     RegionLower *region; /* NULL: a block alone */
     uint32_t region_index; /* of the block */
+    uint32_t late_check; /* in a region: TRAP_IF that is done only where the GOTO_IND behind it leaves, or IR_NONE */
     IrFault end; /* in a region: the flags at the end of the block */
 
     /* Facts about the block, found by lower_prepare */
@@ -174,9 +175,14 @@ void lower_store_pinned(Lower *l);
 /** Jump inside a region, or out of it if `to` is negative. */
 void lower_region_goto(Lower *l, const IrOp *op);
 void lower_region_edge(Lower *l, const Slow *slow);
-/** Jumps to where a GOTO_IND may lead inside the region; falls through if it leads out of it. */
-void lower_region_landings(Lower *l, Reg pc);
+/** Takes what block `to` wants prepaid beyond what is left, and goes there if the budget is enough. */
+void lower_region_take(Lower *l, uint32_t to, int32_t takes);
 /** Gives back what was prepaid beyond the end of this block. */
 void lower_refund(Lower *l);
+
+/* landings.c */
+/** Jumps to where a GOTO_IND to this value may lead inside the region; falls through if it leads out of it. */
+void lower_landings(Lower *l, IrVal value);
+void lower_find_late_check(Lower *l);
 
 #endif

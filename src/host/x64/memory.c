@@ -67,14 +67,15 @@ static void jump_to_target(Lower *l, Reg pc) {
 }
 
 static void goto_indirect(Lower *l, const IrOp *op) {
-    Reg pc = lower_use(l, op->a);
+    if (l->region && !l->slow_mode && l->late_check == IR_NONE) {
+        lower_landings(l, op->a);
+    }
     if (l->region) {
-        if (!l->slow_mode) {
-            lower_region_landings(l, pc);
-        }
         lower_flags_at(l, &l->end, 0xf);
         lower_refund(l);
-        pc = lower_use(l, op->a);
+    }
+    Reg pc = lower_use(l, op->a);
+    if (l->region) {
         lower_store_pinned(l);
     }
     if (!l->slow_mode && op->c == 0) {
@@ -164,6 +165,10 @@ void lower_trap(Lower *l, const IrOp *op) {
 }
 
 void lower_trap_if(Lower *l, const IrOp *op) {
+    if (l->at == l->late_check && !l->slow_mode) {
+        lower_landings(l, op->b);
+    }
+    l->pinned = 0;
     uint32_t jump = asm_jcc(l->a, lower_condition(l, op->a));
     Slow *slow = lower_add_slow(l, SLOW_TRAP_IF);
     slow->site = jump;

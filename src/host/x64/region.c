@@ -153,8 +153,7 @@ static void leave_region(Lower *l, X64SiteKind kind, int32_t offset, uint32_t au
     lower_exit(l, lower_site(l, (X64Site){.kind = (uint8_t)kind, .pc_offset = offset, .aux = aux, .patch = jump}));
 }
 
-/* Takes what block `to` wants prepaid beyond what is left, and goes there if the budget is enough. */
-static void take_and_jump(Lower *l, uint32_t to, int32_t takes) {
+void lower_region_take(Lower *l, uint32_t to, int32_t takes) {
     const X64RegionBlock *target = &l->region->region->blocks[to];
     Asm *a = l->a;
     asm_alu_imm(a, ALU_SUB, true, R14, takes);
@@ -180,7 +179,7 @@ static void emit_edge(Lower *l, int to, int32_t offset, uint32_t aux) {
     lower_flags_at(l, &l->end, target->needs);
     int32_t back = (int32_t)(l->cost - l->ir->n_insns) - (int32_t)target->cost;
     if (back < 0) {
-        take_and_jump(l, (uint32_t)to, -back);
+        lower_region_take(l, (uint32_t)to, -back);
         return;
     }
     if (back > 0) {
@@ -217,23 +216,6 @@ void lower_region_edge(Lower *l, const Slow *slow) {
     const IrOp *op = &l->ir->ops[slow->op];
     asm_link(l->a, slow->site, asm_offset(l->a));
     emit_edge(l, l->region->region->blocks[l->region_index].taken, (int32_t)op->b, op->c);
-}
-
-void lower_region_landings(Lower *l, Reg pc) {
-    const X64RegionBlock *block = &l->region->region->blocks[l->region_index];
-    int32_t left = (int32_t)(l->cost - l->ir->n_insns);
-    for (unsigned k = 0; k < block->n_landings; k++) {
-        const X64RegionBlock *to = &l->region->region->blocks[block->landings[k]];
-        asm_alu_imm(l->a, ALU_CMP, false, pc, (int32_t)to->ir->loc.pc);
-        uint32_t other = asm_jcc(l->a, CC_NE);
-        Side here;
-        lower_side_begin(l, &here);
-        l->pinned = 0;
-        lower_flags_at(l, &l->end, to->needs);
-        take_and_jump(l, block->landings[k], (int32_t)to->cost - left);
-        lower_side_end(l, &here);
-        asm_link(l->a, other, asm_offset(l->a));
-    }
 }
 
 /* ---- The whole ---- */
@@ -282,6 +264,7 @@ static void start_block(RegionLower *r, Lower *l, uint32_t b, const Lower *commo
     for (unsigned k = 0; k < X64_PINNED_MAX; k++) {
         l->alias[k] = IR_NONE;
     }
+    lower_find_late_check(l);
     lower_prepare(l);
 }
 

@@ -86,7 +86,7 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
  * `out`, with `block` in every site. False if the code did not fit: `out` and the cursors are as before. */
 bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out, Arena *scratch);
 
-enum { X64_REGION_BLOCKS_MAX = 96, X64_LANDINGS_MAX = 6 };
+enum { X64_REGION_BLOCKS_MAX = 96, X64_LANDINGS_MAX = 32 };
 
 /** A block inside a region (finished by ir_with_entry), and where it leads: index in the region, or -1 for out of it. */
 typedef struct X64RegionBlock {
