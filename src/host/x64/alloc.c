@@ -53,7 +53,8 @@ static bool follows_sum(Lower *l, IrVal comparison, uint32_t at) {
     const IrOp *compare = &l->ir->ops[comparison];
     for (uint32_t i = at; i-- > 0;) {
         const IrOp *op = &l->ir->ops[i];
-        if (op->op == IR_SUB && op->type == compare->type && !l->cold[i] && op->a == compare->a && op->b == compare->b) {
+        bool same = op->op == IR_SUB && op->type == compare->type && op->a == compare->a && op->b == compare->b;
+        if (same && !l->cold[i]) {
             l->after_sum[comparison] = true;
             return true;
         }

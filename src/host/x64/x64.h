@@ -73,8 +73,8 @@ typedef struct X64Output {
     VEC(uint32_t) heat; /* per backward jump: times left until it is hot; cpu->jit_heat points to them */
 } X64Output;
 
-/** Where code goes: what runs often, and what is out of line, far away so that it takes no room between. Offsets of both
- * count from the same beginning. */
+/** Where code goes: what runs often, and what is out of line, far away so that it takes no room between. Offsets of
+ * both count from the same beginning. */
 typedef struct X64Code {
     Asm hot, cold;
 } X64Code;
@@ -84,11 +84,12 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
 
 /** Appends the code of a finished block; its entry is where the hot cursor stood. Sites and accesses are appended to
  * `out`, with `block` in every site. False if the code did not fit: `out` and the cursors are as before. */
-bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out, Arena *scratch);
+bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out,
+               Arena *scratch);
 
 enum { X64_REGION_BLOCKS_MAX = 96, X64_LANDINGS_MAX = 32 };
 
-/** A block inside a region (finished by ir_with_entry), and where it leads: index in the region, or -1 for out of it. */
+/** A block inside a region (made by ir_with_entry), and where it leads: index in the region, or -1 for out of it. */
 typedef struct X64RegionBlock {
     const IrBlock *ir;
     uint32_t block; /* index that sites carry */
@@ -107,8 +108,8 @@ typedef struct X64Region {
 /** True if a block may be part of a region. */
 bool x64_region_allows(const IrBlock *ir);
 
-/** Appends code for a region, entered where the hot cursor stood with all state in memory: it holds the slots that it uses
- * most in host registers from block to block. False if it did not fit or has no gain. */
+/** Appends code for a region, entered where the hot cursor stood with all state in memory: it holds the slots that it
+ * uses most in host registers from block to block. False if it did not fit or has no gain. */
 bool x64_lower_region(X64Code *code, const X64Region *region, const X64Thunks *thunks, X64Output *out, Arena *scratch);
 
 /** A jump to the slow path over a fast access, or over a block's entry. */
