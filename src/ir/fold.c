@@ -293,6 +293,29 @@ static IrVal identity(const Fold *f, const IrOp *op) {
     }
 }
 
+/* (x op constant) op constant is x op one constant: compilers split what does not fit an immediate. */
+static void reassociate(Fold *f, IrOp *op) {
+    uint64_t outer, inner;
+    const IrOp before = f->ops[op->a];
+    if (op->op != IR_ADD && op->op != IR_AND && op->op != IR_OR && op->op != IR_XOR && op->op != IR_SUB) {
+        return;
+    }
+    bool sum = op->op == IR_ADD || op->op == IR_SUB, before_sum = before.op == IR_ADD || before.op == IR_SUB;
+    if (!const_of(f, op->b, &outer) || before.type != op->type || (sum ? !before_sum : before.op != op->op) ||
+        !const_of(f, before.b, &inner)) {
+        return;
+    }
+    if (sum) {
+        inner = before.op == IR_SUB ? 0 - inner : inner;
+        outer = op->op == IR_SUB ? inner - outer : inner + outer;
+        op->op = IR_ADD;
+    } else {
+        outer = ir_eval(op->op, op->type, outer, inner, 0);
+    }
+    op->a = before.a;
+    op->b = constant(f, op->type, outer & ir_mask(op->type));
+}
+
 static IrVal fold_pure(Fold *f, IrOp op) {
     uint64_t v[3];
     if (op.op == IR_NOP) {
@@ -304,6 +327,7 @@ static IrVal fold_pure(Fold *f, IrOp op) {
     if (all_const(f, &op, v)) {
         return constant(f, ir_result_type(&op), ir_eval(op.op, op.type, v[0], v[1], v[2]));
     }
+    reassociate(f, &op);
     IrVal same = identity(f, &op);
     return same != IR_NONE ? same : append_pure(f, op);
 }
