@@ -12,6 +12,7 @@ enum {
     CODE_BYTES = 64 << 20,
     BLOCK_CODE_BYTES_MAX = 256 << 10, /* left free for one block or region */
     LANDINGS_MAX = 4096,
+    LANDINGS_NOTED = 8, /* times that an indirect branch goes through the engine, for the regions that come */
 };
 
 typedef struct JitRegion {
@@ -351,10 +352,13 @@ void jit_link(Jit *jit, CacheBlock *block) {
     if (exit == IR_NONE || !block->code || block->limit) {
         return;
     }
-    const X64Site *site = &jit->out.sites.data[exit];
+    X64Site *site = &jit->out.sites.data[exit];
     if (site->kind == X64_SITE_INDIRECT) {
         if (site->aux == 0 && block->ir.loc.aux == 0) {
             note_landing(jit, jit->blocks.data[site->block], block);
+            if (site->patch && ++site->unused == LANDINGS_NOTED) {
+                asm_link(&jit->code.hot, site->patch, site->patch + 4);
+            }
             jit->targets[x64_target_index(block->ir.loc.pc)] =
                 (X64Target){block->ir.loc.pc, (uint64_t)(uintptr_t)(jit->executable + block->code)};
         }

@@ -254,9 +254,14 @@ void asm_jmp_reg(Asm *a, Reg reg) {
     op_rr(a, 0xff, false, 4, reg, false);
 }
 
+/* One instruction: Intel SDM, NOP, "recommended multi-byte sequence". */
 void asm_nop(Asm *a, unsigned bytes) {
-    while (bytes-- > 0) {
-        byte(a, 0x90);
+    static const uint8_t forms[5][5] = {
+        {0x90}, {0x66, 0x90}, {0x0f, 0x1f, 0x00}, {0x0f, 0x1f, 0x40, 0x00}, {0x0f, 0x1f, 0x44, 0x00, 0x00},
+    };
+    assert(bytes <= ARRAY_LEN(forms));
+    if (bytes > 0) {
+        asm_data(a, forms[bytes - 1], bytes);
     }
 }
 

@@ -94,6 +94,7 @@ void asm_ret(Asm *a);
 void asm_call_reg(Asm *a, Reg reg);
 void asm_jmp_mem(Asm *a, Mem mem);
 void asm_jmp_reg(Asm *a, Reg reg);
+/** At most 5 bytes. */
 void asm_nop(Asm *a, unsigned bytes);
 
 /** Jumps with a 32-bit displacement. They return the offset of the displacement, for asm_link. */

@@ -52,20 +52,21 @@ static uint32_t goto_site(Lower *l, X64SiteKind kind, int32_t pc_offset, uint32_
     return lower_site(l, (X64Site){.kind = (uint8_t)kind, .pc_offset = pc_offset, .aux = aux, .patch = patch});
 }
 
-/* Looks the target up; falls through if it is not in the table. No value is needed any more: all registers are free. */
-static void jump_to_target(Lower *l, Reg pc) {
-    Reg entry = pc == RAX ? RDX : RAX;
-    asm_mov(l->a, false, entry, pc);
-    asm_shift_imm(l->a, SHIFT_SHR, false, entry, 1);
-    asm_alu_imm(l->a, ALU_AND, false, entry, X64_TARGETS - 1);
-    asm_shift_imm(l->a, SHIFT_SHL, false, entry, 4);
-    asm_alu_load(l->a, ALU_ADD, true, entry, cpu_member(offsetof(Cpu, jit_targets)));
-    asm_alu_load(l->a, ALU_CMP, true, pc, asm_at(entry, offsetof(X64Target, pc)));
+/* Looks the target up; returns the jump that is taken if it is not in the table. No value is needed any more: all
+ * registers are free. An entry takes 16 bytes, which is 8 for each address that can be branched to. */
+static uint32_t jump_to_target(Lower *l, Reg pc) {
+    Reg index = pc == RAX ? RDX : RAX;
+    asm_load(l->a, 64, false, true, RCX, cpu_member(offsetof(Cpu, jit_targets)));
+    asm_mov(l->a, false, index, pc);
+    asm_alu_imm(l->a, ALU_AND, false, index, 2 * (X64_TARGETS - 1));
+    asm_alu_load(l->a, ALU_CMP, true, pc, asm_indexed(RCX, index, 3, offsetof(X64Target, pc)));
     uint32_t miss = asm_jcc(l->a, CC_NE);
-    asm_jmp_mem(l->a, asm_at(entry, offsetof(X64Target, code)));
-    asm_link(l->a, miss, asm_offset(l->a));
+    asm_jmp_mem(l->a, asm_indexed(RCX, index, 3, offsetof(X64Target, code)));
+    return miss;
 }
 
+/* At first every such branch of a block goes to the engine, which notes where it leads; then it is linked to the table.
+ */
 static void goto_indirect(Lower *l, const IrOp *op) {
     if (l->region && !l->slow_mode && l->late_check == IR_NONE) {
         lower_landings(l, op->a);
@@ -78,11 +79,22 @@ static void goto_indirect(Lower *l, const IrOp *op) {
     if (l->region) {
         lower_store_pinned(l);
     }
-    if (!l->slow_mode && op->c == 0) {
-        jump_to_target(l, pc);
+    bool tabled = !l->slow_mode && op->c == 0;
+    uint32_t noting = 0, miss = 0;
+    if (tabled) {
+        noting = l->region ? 0 : asm_jmp(l->a);
+        miss = jump_to_target(l, pc);
+        lower_cold(l);
+        asm_link(l->a, miss, asm_offset(l->a));
+    }
+    if (noting) {
+        asm_link(&l->code->hot, noting, asm_offset(l->a));
     }
     asm_store(l->a, 64, cpu_member(offsetof(Cpu, pc)), pc);
-    lower_exit(l, goto_site(l, X64_SITE_INDIRECT, 0, op->c, 0));
+    lower_exit(l, goto_site(l, X64_SITE_INDIRECT, 0, op->c, noting));
+    if (tabled) {
+        lower_hot(l);
+    }
 }
 
 /* In a slow path: the engine must look at the CPU before it goes on. */

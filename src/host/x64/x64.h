@@ -27,8 +27,9 @@ typedef struct X64Site {
     uint8_t type; /* ACCESS: IrType of a load */
     uint16_t number; /* TRAP: number; ACCESS: IrMem bits, or the helper of a call */
     uint32_t block; /* index of the block, given by the engine */
-    uint32_t patch; /* GOTO, HOT: offset of the displacement to link; HOT: that of the jump itself, to count no more */
-    uint32_t unused; /* LEAVE, TRAP, ACCESS: prepaid instructions that have not begun */
+    uint32_t patch; /* GOTO, HOT: offset of the displacement to link; HOT: that of the jump itself, to count no more;
+                       INDIRECT: that of the jump over the table, to link with what follows it, or 0 */
+    uint32_t unused; /* LEAVE, TRAP, ACCESS: prepaid instructions that have not begun; INDIRECT: the engine's counter */
     int32_t pc_offset;
     uint32_t aux;
 } X64Site;
