@@ -98,21 +98,70 @@ static void fuse(Lower *l, const uint8_t *uses, uint32_t i) {
     }
 }
 
-/* base + small constant with one user, an access: the access computes it. */
-static void fuse_address(Lower *l, const uint8_t *uses, uint32_t i) {
-    const IrOp *op = &l->ir->ops[i], *sum = &l->ir->ops[op->a];
+/* True if the op is base +- small constant, which an access can compute. */
+static bool is_displaced(const Lower *l, IrVal sum, int32_t *displacement) {
+    const IrOp *op = &l->ir->ops[sum];
     uint64_t constant, base;
-    if ((op->op != IR_LOAD && op->op != IR_STORE) || sum->op != IR_ADD || sum->type != IR_I32 || uses[op->a] != 1 ||
-        (op->op == IR_STORE && op->b == op->a) || !lower_is_const(l, sum->b, &constant) ||
-        lower_is_const(l, sum->a, &base)) {
+    if ((op->op != IR_ADD && op->op != IR_SUB) || op->type != IR_I32 || !lower_is_const(l, op->b, &constant) ||
+        lower_is_const(l, op->a, &base)) {
+        return false;
+    }
+    *displacement = (int32_t)(uint32_t)(op->op == IR_SUB ? 0 - constant : constant);
+    return *displacement >= -X64_DISPLACEMENT_MAX && *displacement <= X64_DISPLACEMENT_MAX;
+}
+
+static bool is_access_to(const IrOp *op, IrVal address) {
+    return (op->op == IR_LOAD || op->op == IR_STORE) && op->a == address && !(op->op == IR_STORE && op->b == address);
+}
+
+/* A displaced address with one user: the access computes it. */
+static void fuse_address(Lower *l, const uint8_t *uses, uint32_t i) {
+    const IrOp *op = &l->ir->ops[i];
+    int32_t displacement;
+    if ((op->op == IR_LOAD || op->op == IR_STORE) && is_access_to(op, op->a) && uses[op->a] == 1 &&
+        is_displaced(l, op->a, &displacement)) {
+        l->fused[op->a] = true;
+        use_until(l, l->ir->ops[op->a].a, i);
+    }
+}
+
+static bool uses_value(const IrOp *op, IrVal value) {
+    const uint32_t operand[3] = {op->a, op->b, op->c};
+    for (unsigned k = 0; k < 3; k++) {
+        if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE && operand[k] == value) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Base registers that an access updates (push, pop, post-increment): until the PUT of the sum only accesses use it,
+ * which compute it themselves; the PUT then adds in the pinned register. Not if anything needs the old value later. */
+static void find_late_sum(Lower *l, uint32_t put) {
+    const IrOp *op = &l->ir->ops[put];
+    int32_t displacement;
+    if (op->op != IR_PUT || lower_pinned(l, op->a, op->type) < 0 || l->fused[op->b] || l->cold[op->b] ||
+        !is_displaced(l, op->b, &displacement)) {
         return;
     }
-    int32_t displacement = (int32_t)(uint32_t)constant;
-    if (displacement < -X64_DISPLACEMENT_MAX || displacement > X64_DISPLACEMENT_MAX) {
+    IrVal base = l->ir->ops[op->b].a;
+    if (l->ir->ops[base].op != IR_GET || l->ir->ops[base].a != op->a || l->last_use[base] > put) {
         return;
     }
-    l->fused[op->a] = true;
-    use_until(l, sum->a, i);
+    bool accessed = false;
+    for (uint32_t i = base + 1; i < put; i++) {
+        const IrOp *between = &l->ir->ops[i];
+        bool other_put = between->op == IR_PUT && between->a == op->a;
+        if (other_put || (i > op->b && uses_value(between, op->b) && !is_access_to(between, op->b))) {
+            return;
+        }
+        accessed |= between->op == IR_LOAD || between->op == IR_STORE;
+    }
+    if (accessed) {
+        l->fused[op->b] = true;
+        l->late[op->b] = put;
+        use_until(l, base, put);
+    }
 }
 
 /* x + (y << 1..3) with one user of the shift: one LEA. */
@@ -128,14 +177,17 @@ static void fuse_shift(Lower *l, const uint8_t *uses, uint32_t i) {
     use_until(l, shift->a, i);
 }
 
+bool lower_fused_shift(const Lower *l, IrVal value) {
+    return l->fused[value] && l->ir->ops[value].op == IR_SHL;
+}
+
 IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement) {
-    if (!l->fused[address]) {
+    if (!l->fused[address] || (l->late[address] && l->at > l->late[address])) {
         *displacement = 0;
         return address;
     }
-    const IrOp *sum = &l->ir->ops[address];
-    *displacement = (int32_t)l->ir->ops[sum->b].a;
-    return sum->a;
+    is_displaced(l, address, displacement);
+    return l->ir->ops[address].a;
 }
 
 /* What a value that only cold paths need is made of must live until then. */
@@ -262,6 +314,8 @@ void lower_prepare(Lower *l) {
     l->eager = ARENA_ARRAY(l->arena, uint8_t, n);
     l->cold = ARENA_ARRAY(l->arena, bool, n);
     l->after_sum = ARENA_ARRAY(l->arena, bool, n);
+    l->late = ARENA_ARRAY(l->arena, uint32_t, n);
+    l->aligned = ARENA_ARRAY(l->arena, uint8_t, n);
     l->reg = ARENA_ARRAY(l->arena, uint8_t, n);
     l->spill = ARENA_ARRAY(l->arena, uint16_t, n);
     l->spilled_at = ARENA_ARRAY(l->arena, uint32_t, n);
@@ -293,6 +347,9 @@ void lower_prepare(Lower *l) {
     find_targets(l);
     for (uint32_t i = 0; i < l->ir->n_faults; i++) {
         keep_recipes(l, &l->ir->faults[i]);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        find_late_sum(l, i);
     }
     lower_forget(l);
     l->sum = l->cold_for = IR_NONE;
@@ -388,6 +445,16 @@ static Reg take(Lower *l) {
     return best;
 }
 
+/* Makes a late sum; the host's flags stay. */
+static Reg make_late(Lower *l, IrVal value) {
+    int32_t displacement;
+    is_displaced(l, value, &displacement);
+    Reg base = lower_use(l, l->ir->ops[value].a), reg = lower_borrow(l);
+    asm_lea(l->a, false, reg, asm_at(base, displacement));
+    hold(l, reg, value);
+    return reg;
+}
+
 /* Makes a cold value here, with the registers that the current op needs kept. */
 static Reg make_cold(Lower *l, IrVal value) {
     uint32_t at = l->at, pinned = l->pinned, outer = l->cold_for;
@@ -408,8 +475,8 @@ Reg lower_use(Lower *l, IrVal value) {
         l->pinned |= 1u << reg;
         return reg;
     }
-    if (l->cold[value] && !is_spilled(l, value)) {
-        return make_cold(l, value);
+    if (!is_spilled(l, value) && (l->cold[value] || l->late[value])) {
+        return l->cold[value] ? make_cold(l, value) : make_late(l, value);
     }
     reg = take(l);
     if (lower_is_const(l, value, &constant)) {
@@ -449,7 +516,7 @@ static bool reads_first(const Lower *l, const IrOp *op) {
     case IR_LOAD: case IR_SEXT8: case IR_SEXT16: case IR_ZEXT8: case IR_ZEXT16: case IR_TRUNC:
         return true;
     default:
-        return op->op == IR_ADD && l->fused[op->b];
+        return op->op == IR_ADD && lower_fused_shift(l, op->b);
     }
 }
 
@@ -509,12 +576,31 @@ void lower_get_pinned(Lower *l, unsigned index) {
     l->reg[l->at] = (uint8_t)reg;
 }
 
+/* The PUT of a late sum: adds in the pinned register, with LEA since the host's flags may be wanted. */
+static bool put_late_sum(Lower *l, unsigned index, IrVal value) {
+    Reg reg = l->region->pinned[index].reg;
+    IrVal base = l->ir->ops[value].a;
+    int32_t displacement;
+    if (!l->late[value] || l->alias[index] != base || l->last_use[base] > l->at || l->slow_mode) {
+        return false;
+    }
+    is_displaced(l, value, &displacement);
+    asm_lea(l->a, false, reg, asm_at(reg, displacement));
+    l->reg[base] = NO_REG;
+    l->alias[index] = value;
+    l->reg[value] = (uint8_t)reg;
+    return true;
+}
+
 void lower_put_pinned(Lower *l, unsigned index, IrVal value) {
     Reg to = l->region->pinned[index].reg;
     IrVal old = l->alias[index];
     uint64_t constant;
-    if (old == value) {
+    if (old == value || put_late_sum(l, index, value)) {
         return;
+    }
+    if (l->late[value]) {
+        lower_use(l, value); /* before its base moves */
     }
     if (old != IR_NONE) {
         l->reg[old] = NO_REG;

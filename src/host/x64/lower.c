@@ -1,6 +1,8 @@
 /* From a finished IR block to code: one pass over the ops, then the slow paths. */
 #include "host/x64/lower.h"
 
+#include <string.h>
+
 /* Nothing here can be seen by the guest: a block that cannot be lowered is interpreted. */
 static void lower_skip(Lower *l, const IrOp *op) {
     if (l->n_skips == X64_SKIPS_MAX) {
@@ -20,6 +22,7 @@ static void lower_label(Lower *l) {
         asm_link(l->a, l->skip_site[--l->n_skips], asm_offset(l->a));
     }
     lower_forget(l);
+    memset(l->aligned, 0, l->ir->n_ops); /* the tests may have been skipped */
 }
 
 static void lower_put(Lower *l, const IrOp *op) {

@@ -75,6 +75,8 @@ typedef struct Lower {
     uint32_t *last_use; /* per value: last op that reads it */
     bool *fused; /* per comparison, address sum, shifted addend or tested AND: computed by its one user */
     bool *after_sum; /* per fused comparison: the host's flags have its result already */
+    uint32_t *late; /* per address sum: the PUT that makes it; up to there it is fused. 0 = it is not late */
+    uint8_t *aligned; /* per value: what it has been tested to be a multiple of, 0 = nothing */
     bool *cold; /* per pure op: made only where the block is left, if a recipe needs it there */
     uint8_t *eager; /* per flag op: flags to store at once; the others are recomputed where the block is left */
 
@@ -115,6 +117,8 @@ void lower_prepare(Lower *l);
 bool lower_is_const(const Lower *l, IrVal value, uint64_t *out);
 /** True if the value is a constant that fits a sign-extended 32-bit immediate of an operation `w` wide. */
 bool lower_imm(const Lower *l, IrVal value, bool w, int32_t *out);
+/** True if the value is a shift that its one user, an addition, does. */
+bool lower_fused_shift(const Lower *l, IrVal value);
 /** If the address is a sum that its access computes: the value it is based on, and the constant; else itself and 0. */
 IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement);
 /** The value in a register, pinned for this op. */

@@ -272,6 +272,17 @@ static Mem fast_address(Lower *l, const IrOp *op, Reg *low) {
     return asm_indexed(R15, *low, 0, displacement);
 }
 
+/* A misaligned access never comes back from its slow path, so behind it all that has the same base is known. */
+static bool known_aligned(Lower *l, const IrOp *op, unsigned bytes) {
+    int32_t displacement;
+    uint8_t *known = &l->aligned[lower_address_base(l, op->a, &displacement)];
+    bool multiple = displacement % (int32_t)bytes == 0, skip = multiple && *known >= bytes;
+    if (multiple && *known < bytes) {
+        *known = (uint8_t)bytes;
+    }
+    return skip;
+}
+
 static void emit_fast(Lower *l, const IrOp *op, Mem at, Reg data) {
     if (op->op == IR_LOAD) {
         asm_load(l->a, access_bits(op), op->n & IR_MEM_SIGNED, op->type == IR_I64, data, at);
@@ -291,7 +302,7 @@ static void access_fast(Lower *l, const IrOp *op) {
     if (op->op == IR_LOAD) {
         data = slow->result = lower_define(l, l->at);
     }
-    if (op->n & IR_MEM_ALIGNED && bytes > 1 && low != NO_REG) {
+    if (op->n & IR_MEM_ALIGNED && bytes > 1 && low != NO_REG && !known_aligned(l, op, bytes)) {
         slow->site = test_alignment(l, low, at.disp, bytes);
     }
     slow->access = (uint32_t)l->out->accesses.len;

@@ -62,7 +62,7 @@ static Cc compare(Lower *l, const IrOp *op) {
     if (l->after_sum[op - l->ir->ops] || is_known_sign(l, op, &cc)) {
         return cc;
     }
-    if (l->fused[op->a]) {
+    if (l->fused[op->a] && l->ir->ops[op->a].op == IR_AND) {
         return test_both(l, op);
     }
     if (lower_is_const(l, op->a, &constant) && lower_imm(l, op->a, wide(op), &imm)) {
@@ -128,7 +128,7 @@ static void add_shifted(Lower *l, const IrOp *op) {
 }
 
 static void two_operands(Lower *l, const IrOp *op) {
-    if (op->op == IR_ADD && l->fused[op->b]) {
+    if (op->op == IR_ADD && lower_fused_shift(l, op->b)) {
         add_shifted(l, op);
         return;
     }
