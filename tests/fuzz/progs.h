@@ -20,7 +20,7 @@
 enum {
     PROG_STMTS_MAX = 4000,
     PROG_FNS_MAX = 14,
-    PROG_SLOTS_MAX = 12,
+    PROG_SLOTS_MAX = 24,
     PROG_PART_BYTES = 0x8000,
     PROG_ALTS = 4, /* contents of a slot */
     PROG_SLOT_BYTES = 8,

@@ -270,8 +270,8 @@ static void body_call(Emit *e) {
         emit_word(e, e->entry[f], 1);
         emit_word(e, e->entry[other], 1);
         label_set(e, over);
-    } else if (low && (e->p->fns[f].place != e->place || emit_chance(e, 20))) {
-        emit_addr(e, target, e->entry[f], 1 + (emit_chance(e, 15) ? e->p->target->alias : 0));
+    } else if (low && (e->p->fns[f].place != e->place || emit_chance(e, 25))) {
+        emit_addr(e, target, e->entry[f], 1 + (emit_chance(e, 30) ? e->p->target->alias : 0));
         emit16(e, 0x4780 | target << 3);
     } else if (e->p->fns[f].place == e->place) {
         emit_bl(e, e->entry[f]);
@@ -401,8 +401,27 @@ static void body_fault(Emit *e) {
     e->free = free;
 }
 
+/* The protection unit, which takes a part of the data away: the interpreter takes over and gives back. */
+static void body_protect(Emit *e) {
+    uint32_t free = e->free;
+    unsigned pointer = emit_low(e);
+    e->free &= ~(1u << pointer);
+    if (e->free & 0xff) {
+        unsigned value = emit_low(e);
+        emit_const(e, pointer, 0xe000ed94); /* MPU_CTRL */
+        emit_const(e, value, 5);
+        emit16(e, 0x6000 | pointer << 3 | value); /* str */
+        alu_run(e, emit_below(e, 3));
+        body_mem(e, 1 + emit_below(e, 3));
+        emit_const(e, value, 0);
+        emit_const(e, pointer, 0xe000ed94);
+        emit16(e, 0x6000 | pointer << 3 | value);
+    }
+    e->free = free;
+}
+
 static void body_mask(Emit *e) {
-    unsigned reg = emit_low(e), x = emit_below(e, emit_v7m(e) ? 6 : 4);
+    unsigned reg = emit_low(e), x = emit_below(e, emit_v7m(e) ? 7 : 4);
     switch (x) {
     case 0: case 1: /* cpsid i; ...; cpsie i */
         emit16(e, 0xb672);
@@ -415,6 +434,9 @@ static void body_mask(Emit *e) {
         break;
     case 3:
         emit32(e, 0xf3ef8000 | reg << 8 | (emit_chance(e, 50) ? 0 : 16)); /* mrs reg, apsr or primask */
+        break;
+    case 4:
+        body_protect(e);
         break;
     default: /* basepri = 0x20 to 0xe0; ...; basepri = 0 */
         emit16(e, 0x2000 | reg << 8 | 0x20 * (1 + emit_below(e, 7)));
@@ -477,7 +499,7 @@ static void body_stmt(Emit *e, uint16_t stmt) {
     case STMT_RECURSE: body_recurse(e); break;
     case STMT_PEND: body_pend(e); break;
     case STMT_SLOT: self_slot(e, stmt); break;
-    case STMT_PATCH: self_patch(e); break;
+    case STMT_PATCH: self_patch(e, s); break;
     case STMT_COPY: self_copy(e); break;
     case STMT_BLOCK: case STMT_KINDS: assert(false);
     }

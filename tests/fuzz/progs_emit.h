@@ -100,7 +100,7 @@ void body_mem(Emit *e, unsigned n);
 
 /* progs_self.c */
 void self_slot(Emit *e, uint16_t stmt);
-void self_patch(Emit *e);
+void self_patch(Emit *e, const Stmt *s);
 void self_copy(Emit *e);
 void self_tables(Emit *e);
 

@@ -19,6 +19,8 @@ static void set_word(Emit *e, uint32_t addr, uint32_t value) {
 static void set_up_v7m(Emit *e) {
     set_word(e, 0xe000ed14, 0x200 | (emit_chance(e, 15) ? 8 : 0) | (emit_chance(e, 40) ? 0x10 : 0)); /* CCR */
     set_word(e, 0xe000ed24, emit_chance(e, 50) ? 0x70000 : 0); /* SHCSR */
+    set_word(e, 0xe000ed9c, (e->p->data & ~0xffu) | 0x110); /* MPU: region 0, 256 bytes, read-only or nothing */
+    set_word(e, 0xe000eda0, 0x1000000f | emit_below(e, 2) << 26 | emit_below(e, 2) << 25);
     set_word(e, 0xe000edfc, 1u << 24); /* DEMCR, DWT */
     set_word(e, 0xe0001000, 1);
     set_word(e, 0x40004010, 16); /* baud rate */

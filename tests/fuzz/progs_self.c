@@ -171,13 +171,27 @@ static void store_bit(Emit *e, const Regs *r) {
     emit16(e, 0x5000 | r->from << 6 | r->to << 3 | r->value); /* str */
 }
 
-void self_patch(Emit *e) {
+/* Most often a slot near by: the one that comes next, or one of this function. */
+static unsigned choose_slot(Emit *e, const Stmt *s) {
+    const Prog *p = e->p;
+    int next = s->next == PROG_NONE ? -1 : slot_of(p, s->next);
+    if (next >= 0 && emit_chance(e, 70)) {
+        return (unsigned)next;
+    }
+    unsigned k = emit_below(e, p->n_slots);
+    for (unsigned tries = emit_below(e, 8); tries > 0 && p->slots[k].fn != e->fn_index; tries--) {
+        k = emit_below(e, p->n_slots);
+    }
+    return k;
+}
+
+void self_patch(Emit *e, const Stmt *s) {
     Prog *p = e->p;
     Regs r;
     if (p->n_slots == 0 || !take_regs(e, &r)) {
         return;
     }
-    unsigned k = emit_below(e, p->n_slots), method = emit_below(e, 6);
+    unsigned k = choose_slot(e, s), method = emit_below(e, 6);
     uint32_t skip = label_new(e), alias = emit_chance(e, 25) ? p->target->alias : 0;
     every(e, &r, k, skip);
     emit16(e, 0x0780 | r.value << 3 | r.value); /* lsls #30, lsrs #27: offset of one of the four contents */
@@ -223,7 +237,7 @@ void self_copy(Emit *e) {
     if (!f || !take_regs(e, &r) || r.other == r.value) {
         return;
     }
-    uint32_t alias = emit_chance(e, 20) ? e->p->target->alias : 0, run_alias = emit_chance(e, 20) ? alias : 0;
+    uint32_t alias = emit_chance(e, 20) ? e->p->target->alias : 0, run_alias = emit_chance(e, 30) ? e->p->target->alias : 0;
     uint32_t copy = e->p->target->copies + 4 * emit_below(e, 8) + 0x20 * emit_below(e, 2);
     uint32_t skip = label_new(e), loop = label_new(e);
     every(e, &r, PROG_SLOTS_MAX + emit_below(e, 4), skip);

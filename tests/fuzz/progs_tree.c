@@ -88,6 +88,7 @@ static uint16_t new_stmt(Tree *t, StmtKind kind) {
     return (uint16_t)p->n_stmts++;
 }
 
+static uint16_t make_slot(Tree *t);
 static uint16_t make_block(Tree *t, unsigned depth, unsigned n, uint32_t *cost);
 
 /* How often each kind comes: in plain loops, elsewhere, in programs that change themselves. */
@@ -185,9 +186,12 @@ static uint32_t largest_callee(const Prog *p, unsigned caller) {
 static uint16_t make_stmt(Tree *t, unsigned depth, uint32_t *cost) {
     Prog *p = t->p;
     StmtKind kind = choose_kind(t, depth);
+    *cost += 6;
+    if (kind == STMT_SLOT) {
+        return make_slot(t);
+    }
     uint16_t stmt = new_stmt(t, kind);
     uint32_t a = 0, b = 0;
-    *cost += 6;
     switch (kind) {
     case STMT_IF:
         p->stmts[stmt].first = make_block(t, depth - 1, 1 + prog_below(&t->rng, 3), &a);
@@ -214,9 +218,15 @@ static uint16_t make_stmt(Tree *t, unsigned depth, uint32_t *cost) {
     case STMT_CALL: *cost += largest_callee(p, t->fn); break;
     case STMT_COPY: *cost += 200; break;
     case STMT_RECURSE: p->fns[t->fn].recurses = true; break;
-    case STMT_SLOT: p->slots[p->n_slots++] = (ProgSlot){.stmt = stmt, .fn = (uint16_t)t->fn}; break;
     default: break;
     }
+    return stmt;
+}
+
+static uint16_t make_slot(Tree *t) {
+    Prog *p = t->p;
+    uint16_t stmt = new_stmt(t, STMT_SLOT);
+    p->slots[p->n_slots++] = (ProgSlot){.stmt = stmt, .fn = (uint16_t)t->fn};
     return stmt;
 }
 
@@ -227,6 +237,11 @@ static uint16_t make_block(Tree *t, unsigned depth, unsigned n, uint32_t *cost) 
         uint16_t stmt = make_stmt(t, depth, cost);
         *link = stmt;
         link = &t->p->stmts[stmt].next;
+        bool patch = t->p->stmts[stmt].kind == STMT_PATCH && may_be_here(t, STMT_SLOT, depth);
+        if (patch && prog_chance(&t->rng, 40)) { /* in the same block, ahead */
+            *link = make_slot(t);
+            link = &t->p->stmts[*link].next;
+        }
     }
     return block;
 }
