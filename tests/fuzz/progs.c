@@ -20,25 +20,29 @@ enum { STOPS_MAX = 400, STOP_TICKS = 4000, SHOWN_MAX = 3, REFERENCE = 0 };
 typedef struct Way {
     Engine engine;
     uint64_t slice;
-    bool stops; /* also at random times of its own */
+    unsigned stops; /* so many of its own, at random times, between those of all ways */
+    bool flush; /* forgets all translated code at those */
     unsigned every; /* on every n-th program */
     unsigned share; /* on the first 1/n of its ticks */
 } Way;
 
 static const Way ways[] = {
-    {ENGINE_INTERP, 0, false, 1, 1}, /* the reference */
-    {ENGINE_T0, 0, false, 1, 1},
-    {ENGINE_JIT, 0, false, 1, 1},
-    {ENGINE_JIT, 0, true, 1, 1},
-    {ENGINE_JIT, 1000, false, 2, 1},
-    {ENGINE_T0, 1000, true, 4, 1},
-    {ENGINE_INTERP, 1000, true, 8, 2},
-    {ENGINE_JIT, 7, true, 8, 2},
-    {ENGINE_T0, 7, false, 16, 4},
-    {ENGINE_INTERP, 7, false, 32, 4},
-    {ENGINE_JIT, 1, false, 16, 8},
-    {ENGINE_T0, 1, false, 32, 8},
-    {ENGINE_INTERP, 1, false, 32, 8},
+    {ENGINE_INTERP, 0, 0, false, 1, 1}, /* the reference */
+    {ENGINE_T0, 0, 0, false, 1, 1},
+    {ENGINE_JIT, 0, 0, false, 1, 1},
+    {ENGINE_JIT, 0, 1, false, 1, 1},
+    {ENGINE_INTERP, 0, 2, true, 2, 2}, /* would show code that all engines have failed to drop */
+    {ENGINE_JIT, 1000, 0, false, 2, 1},
+    {ENGINE_JIT, 0, 10, true, 4, 2},
+    {ENGINE_T0, 1000, 1, false, 4, 1},
+    {ENGINE_INTERP, 1000, 1, false, 8, 2},
+    {ENGINE_JIT, 7, 1, false, 8, 2},
+    {ENGINE_INTERP, 0, 500, true, 16, 8},
+    {ENGINE_T0, 7, 0, false, 16, 4},
+    {ENGINE_INTERP, 7, 0, false, 32, 4},
+    {ENGINE_JIT, 1, 0, false, 16, 8},
+    {ENGINE_T0, 1, 0, false, 32, 8},
+    {ENGINE_INTERP, 1, 0, false, 32, 8},
 };
 enum { WAYS = sizeof ways / sizeof ways[0] };
 
@@ -108,13 +112,17 @@ static bool same(const State *a, const State *b) {
 static StopReason run_to(Node *node, const Way *way, uint64_t *rng, uint64_t tick) {
     StopReason reason = STOP_DURATION;
     uint64_t end_ns = clock_ns(&node->clock, tick);
-    while (way->stops && reason == STOP_DURATION && prog_chance(rng, 60)) {
+    for (unsigned left = prog_below(rng, 2 * way->stops + 1); left > 0 && reason == STOP_DURATION; left--) {
         uint64_t now_ns = node_time_ns(node);
         if (end_ns <= now_ns) {
             break;
         }
-        uint64_t most = end_ns - now_ns, step = prog_chance(rng, 30) && most > 400 ? 400 : most;
-        reason = node_run_until(node, now_ns + diff_random(rng) % step);
+        uint64_t most = end_ns - now_ns, step = prog_chance(rng, 30) && most > 400 ? 400 : 1 + 2 * most / (left + 1);
+        uint64_t until_ns = now_ns + diff_random(rng) % step;
+        reason = node_run_until(node, until_ns < end_ns ? until_ns : end_ns);
+        if (way->flush) {
+            cache_flush(&node->cache);
+        }
     }
     return reason == STOP_DURATION ? node_run_until(node, end_ns) : reason;
 }
@@ -332,8 +340,9 @@ static void list_part(const Prog *p, ProgPlace place) {
 
 static void show(Prog *p, const Way *way, Schedule *s, int stop, uint64_t ticks, bool whole) {
     const char *summary;
-    printf("  engine %s, slices of %llu%s: differs at tick %llu\n", node_engine_name(way->engine, &summary),
-           (unsigned long long)way->slice, way->stops ? ", random stops" : "", (unsigned long long)s->tick[stop]);
+    printf("  engine %s, slices of %llu, %u random stops%s: differs at tick %llu\n",
+           node_engine_name(way->engine, &summary), (unsigned long long)way->slice, way->stops,
+           way->flush ? " with flushes" : "", (unsigned long long)s->tick[stop]);
     if (whole) {
         minimise(p, way, s, ticks);
         stop = try_again(p, way, s, ticks);

@@ -103,8 +103,8 @@ static const struct {
     {STMT_SWITCH, 0, 4, 3, false},     {STMT_DEVICE, 1, 4, 2, false},    {STMT_FAULT, 0, 3, 2, false},
     {STMT_SVC, 0, 1, 1, false},        {STMT_MASK, 0, 3, 2, false},      {STMT_SLEEP, 0, 1, 1, false},
     {STMT_CHAIN, 8, 6, 4, false},      {STMT_EXCLUSIVE, 1, 2, 1, true},  {STMT_STACK, 2, 3, 3, false},
-    {STMT_RECURSE, 0, 1, 1, false},    {STMT_PEND, 0, 2, 1, false},      {STMT_SLOT, 0, 0, 22, false},
-    {STMT_PATCH, 0, 0, 16, false},     {STMT_COPY, 0, 0, 5, false},
+    {STMT_RECURSE, 0, 1, 1, false},    {STMT_PEND, 0, 2, 1, false},      {STMT_SLOT, 12, 0, 22, false},
+    {STMT_PATCH, 2, 0, 16, false},     {STMT_COPY, 0, 0, 5, false},
 };
 
 static bool may_be_here(const Tree *t, StmtKind kind, unsigned depth) {
@@ -131,8 +131,10 @@ static bool may_be_here(const Tree *t, StmtKind kind, unsigned depth) {
         return fn->kind != FN_HANDLER && p->systick;
     case STMT_SVC: case STMT_MASK: case STMT_FAULT: case STMT_PEND:
         return fn->kind != FN_HANDLER;
+    case STMT_PATCH:
+        return p->selfmod;
     case STMT_SLOT:
-        return p->n_slots < PROG_SLOTS_MAX && (fn->place == PROG_RAM || p->arch == DIFF_V7M);
+        return p->selfmod && p->n_slots < PROG_SLOTS_MAX && (fn->place == PROG_RAM || p->arch == DIFF_V7M);
     default:
         return true;
     }
@@ -260,6 +262,11 @@ static void make_fn(Tree *t, unsigned f) {
     t->fn = f;
     t->quota = p->n_stmts + (f == 0 ? 150 : 50);
     fn->body = make_block(t, handler ? 1 : DEPTH_MAX - 2 + prog_below(&t->rng, 3), n, &fn->cost);
+    if (handler && p->selfmod) { /* it patches what it interrupts */
+        uint16_t patch = new_stmt(t, STMT_PATCH);
+        p->stmts[patch].next = p->stmts[fn->body].first;
+        p->stmts[fn->body].first = patch;
+    }
     if (fn->recurses) {
         fn->cost *= 6;
     }
