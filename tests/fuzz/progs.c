@@ -1,8 +1,8 @@
 /* Fuzzer of the engines: runs generated programs (progs.h) in lockstep on every engine, in slices, with stops at random
  * times, and compares the state at the same instructions.
  *
- *     progs [--count N] [--first N] [--seed N] [--ticks N] [--stats N]   programs 0 to N - 1 of both instruction sets
- *     progs --show v7m:INDEX [--seed N] [--ticks N]                      one program: minimises what differs
+ *     progs [--count N] [--first N] [--seed N] [--ticks N]   programs 0 to N - 1 of both instruction sets
+ *     progs --show v7m:INDEX [--seed N] [--ticks N]        one program: minimises what differs, or else lists it
  *
  * Exit code: 0 all equal, 1 something differs. The last line says how many instructions the reference has run. */
 #include <assert.h>
@@ -380,6 +380,10 @@ static void run_program(const Options *o, DiffArch arch, uint64_t index, Totals 
             }
             return;
         }
+    }
+    if (o->show) {
+        list_part(&p, PROG_ROM);
+        list_part(&p, PROG_RAM);
     }
 }
 

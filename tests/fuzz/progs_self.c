@@ -11,13 +11,13 @@ enum { ROOM = PROG_SLOT_BYTES / 2, NOP = 0xbf00 };
 static uint32_t slot_insn(Emit *e, unsigned at, unsigned bits) {
     ArmRow row;
     unsigned x = emit_below(e, 100);
-    if (bits == 16 && at + 1 < ROOM && x < 10) {
-        return x < 5 ? 0xe000 : 0xd000 | emit_below(e, 14) << 8; /* over the next halfword */
+    if (bits == 16 && at + 1 < ROOM && x >= 82) {
+        return x < 88 ? 0xe000 : 0xd000 | emit_below(e, 14) << 8; /* over the next halfword */
     }
-    if (bits == 16 && x < 14) {
-        return x == 10 ? 0xde00 : x == 11 ? 0xdf00 : NOP; /* udf, svc */
+    if (bits == 16 && x < 4) {
+        return x == 0 ? 0xde00 : x == 1 ? 0xdf00 : NOP; /* udf, svc */
     }
-    if (bits == 16 && x < 22) {
+    if (bits == 16 && x < 12) {
         return 0x6000 | (x & 1) << 11 | emit_below(e, 32) << 6 | DATA_REG << 3 | (x & 1 ? emit_low(e) : x & 7);
     }
     return emit_choose_alu(e, bits, &row);
@@ -67,7 +67,7 @@ void self_slot(Emit *e, uint16_t stmt) {
     for (unsigned i = 0; i < PROG_ALTS; i++) {
         fill(e, slot->alts[i], emit_v7m(e) && mixed ? shapes[emit_below(e, sizeof shapes)] : shape);
     }
-    if (emit_chance(e, 25)) {
+    if (emit_chance(e, 35)) {
         go_to_border(e);
     }
     if (!emit_v7m(e)) {

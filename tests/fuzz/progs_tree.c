@@ -68,7 +68,7 @@ const ProgTarget prog_targets[DIFF_ARCHS] = {
 
 /* ---- Statements ------------------------------------------------------------------------------------------------- */
 
-enum { DEPTH_MAX = 5, CALL_COST_MAX = 6000, LOOP_COST_MAX = 20000 };
+enum { DEPTH_MAX = 5 };
 
 typedef struct Tree {
     Prog *p;
@@ -76,6 +76,7 @@ typedef struct Tree {
     unsigned fn; /* that is being made */
     bool plain; /* inside a loop that shall become a region */
     unsigned loops; /* around this statement */
+    uint32_t loop_cost; /* the most that a loop may cost: it decides how often everything runs */
     unsigned quota; /* of statements: beyond it no compound ones */
     unsigned stacked; /* pushes around this statement, inside the loop */
 } Tree;
@@ -170,7 +171,7 @@ static void make_loop(Tree *t, uint16_t stmt, unsigned depth, uint32_t *cost) {
     t->stacked = stacked;
     t->loops--;
     t->plain = plain;
-    uint32_t most = LOOP_COST_MAX / (inside + 3), trips = prog_chance(&t->rng, 30) ? prog_below(&t->rng, 8)
+    uint32_t most = t->loop_cost / (inside + 3), trips = prog_chance(&t->rng, 30) ? prog_below(&t->rng, 8)
                                                                                     : prog_below(&t->rng, 250);
     trips = 1 + (trips < most ? trips : most);
     p->stmts[stmt].trips = (uint8_t)(trips > 255 ? 255 : trips);
@@ -270,8 +271,8 @@ static void make_fn(Tree *t, unsigned f) {
     if (fn->recurses) {
         fn->cost *= 6;
     }
-    if (fn->cost > CALL_COST_MAX && f != 0) {
-        fn->cost = CALL_COST_MAX * 4; /* nobody calls it in a loop */
+    if (fn->cost > t->loop_cost && f != 0) {
+        fn->cost = 4 * t->loop_cost; /* nobody calls it in a loop */
     }
 }
 
@@ -285,6 +286,7 @@ void prog_make(Prog *p, DiffArch arch, uint64_t seed, uint64_t index) {
     p->selfmod = prog_chance(&t.rng, 35);
     p->systick = prog_chance(&t.rng, 65);
     p->timer = prog_chance(&t.rng, 35);
+    t.loop_cost = (p->selfmod ? 300u : 1000u) << prog_below(&t.rng, 5);
     p->rom = p->target->rom + 2 * prog_below(&t.rng, 0x600) * 2;
     p->ram = p->target->ram + 2 * prog_below(&t.rng, arch == DIFF_V7M ? 0x500 : 0x40) * 2;
     p->data = p->target->data; /* the linker may move it behind the code */
