@@ -1,6 +1,6 @@
-/* Statements of generated programs become instructions. Registers: r7 points to data and r8 (ARMv7-M) to data in another
- * page, both never written; a loop keeps its counter in the highest free register of r3 to r6; everything else that
- * e->free allows is data. See progs.h. */
+/* Statements of generated programs become instructions. Registers: r7 points to data and r8 (ARMv7-M) to data in
+ * another page, both never written; a loop keeps its counter in the highest free register of r3 to r6; everything else
+ * that e->free allows is data. See progs.h. */
 #include "progs_emit.h"
 
 #include <assert.h>

@@ -237,7 +237,8 @@ void self_copy(Emit *e) {
     if (!f || !take_regs(e, &r) || r.other == r.value) {
         return;
     }
-    uint32_t alias = emit_chance(e, 20) ? e->p->target->alias : 0, run_alias = emit_chance(e, 30) ? e->p->target->alias : 0;
+    uint32_t alias = emit_chance(e, 20) ? e->p->target->alias : 0;
+    uint32_t run_alias = emit_chance(e, 30) ? e->p->target->alias : 0;
     uint32_t copy = e->p->target->copies + 4 * emit_below(e, 8) + 0x20 * emit_below(e, 2);
     uint32_t skip = label_new(e), loop = label_new(e);
     every(e, &r, PROG_SLOTS_MAX + emit_below(e, 4), skip);
