@@ -162,7 +162,7 @@ static void run_reference(const Prog *p, Schedule *s, Totals *totals) {
     totals->instructions += node_instructions(node);
     totals->all_instructions += node_instructions(node);
     totals->lockups += s->state[s->n - 1].reason == STOP_LOCKUP;
-    totals->faults += faults;
+    totals->faults += faults < node_instructions(node) ? faults : 0; /* the program may have written over it */
     node_free(node);
 }
 

@@ -100,8 +100,8 @@ static const struct {
 } weights[] = {
     {STMT_ALU, 40, 30, 30, false},     {STMT_MEM, 22, 14, 10, false},    {STMT_INDEX, 12, 8, 6, false},
     {STMT_POINTER, 8, 8, 5, false},    {STMT_IF, 16, 14, 12, false},     {STMT_IT, 10, 8, 6, true},
-    {STMT_LOOP, 8, 12, 14, false},     {STMT_BREAK, 3, 3, 2, false},     {STMT_CALL, 0, 10, 10, false},
-    {STMT_SWITCH, 0, 4, 3, false},     {STMT_DEVICE, 1, 4, 2, false},    {STMT_FAULT, 0, 3, 2, false},
+    {STMT_LOOP, 8, 12, 14, false},     {STMT_BREAK, 3, 3, 2, false},     {STMT_CALL, 8, 10, 10, false},
+    {STMT_SWITCH, 3, 4, 3, false},     {STMT_DEVICE, 1, 4, 2, false},    {STMT_FAULT, 0, 3, 2, false},
     {STMT_SVC, 0, 1, 1, false},        {STMT_MASK, 0, 3, 2, false},      {STMT_SLEEP, 0, 1, 1, false},
     {STMT_CHAIN, 8, 6, 4, false},      {STMT_EXCLUSIVE, 1, 2, 1, true},  {STMT_STACK, 2, 3, 3, false},
     {STMT_RECURSE, 0, 1, 1, false},    {STMT_PEND, 0, 2, 1, false},      {STMT_SLOT, 12, 0, 22, false},
