@@ -61,7 +61,7 @@ typedef struct State {
 
 typedef struct Totals {
     uint64_t programs, unlinked, instructions, all_instructions, stops, lockups, faults, differences;
-    uint64_t runs[WAYS];
+    uint64_t regions; /* that stood when runs ended */
 } Totals;
 
 /* ---- Running ---------------------------------------------------------------------------------------------------- */
@@ -166,6 +166,14 @@ static void run_reference(const Prog *p, Schedule *s, Totals *totals) {
     node_free(node);
 }
 
+static unsigned count_regions(const CodeCache *cache) {
+    unsigned n = 0;
+    for (size_t i = 0; i < cache->cap; i++) {
+        n += cache->table[i] && cache->table[i]->region;
+    }
+    return n;
+}
+
 /* Index of the first stop that differs, or -1. */
 static int compare(const Prog *p, const Way *way, const Schedule *s, Totals *totals) {
     Node *node = start(p, way);
@@ -178,7 +186,7 @@ static int compare(const Prog *p, const Way *way, const Schedule *s, Totals *tot
         totals->stops++;
     }
     totals->all_instructions += node_instructions(node);
-    totals->runs[way - ways]++;
+    totals->regions += count_regions(&node->cache);
     node_free(node);
     return different;
 }
@@ -425,10 +433,11 @@ int main(int argc, char **argv) {
             }
         }
     }
-    printf("%llu programs (%llu too large), %llu faults, %llu ended in lockup; %llu stops compared, %llu instructions "
-           "in all\n%llu instructions of the reference: %llu programs differ\n", (unsigned long long)totals.programs,
+    printf("%llu programs (%llu too large), %llu faults, %llu ended in lockup; %llu stops compared, %llu regions, %llu "
+           "instructions in all\n%llu instructions of the reference: %llu programs differ\n", (unsigned long long)totals.programs,
            (unsigned long long)totals.unlinked, (unsigned long long)totals.faults, (unsigned long long)totals.lockups,
-           (unsigned long long)totals.stops, (unsigned long long)totals.all_instructions,
+           (unsigned long long)totals.stops,
+           (unsigned long long)totals.regions, (unsigned long long)totals.all_instructions,
            (unsigned long long)totals.instructions, (unsigned long long)totals.differences);
     return totals.differences ? 1 : 0;
 }
