@@ -6,9 +6,13 @@
  *
  * Exit code: 0 all equal, 1 something differs. The last line says how many instructions the reference has run. */
 #include <assert.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "guest/arm/sys.h"
 #include "progs.h"
@@ -305,8 +309,28 @@ static int try_again(Prog *p, const Way *way, Schedule *s, uint64_t ticks) {
     return compare(p, way, s, &scrap);
 }
 
-/* Leaves out statements, outer ones first, as long as something differs. */
-static void minimise(Prog *p, const Way *way, Schedule *s, uint64_t ticks) {
+typedef enum Outcome { EQUAL, DIFFERENT, DIED } Outcome;
+
+/* In a process of its own, which may die or hang. */
+static Outcome outcome(Prog *p, const Way *way, Schedule *s, uint64_t ticks) {
+    enum { SECONDS = 30 };
+    int status;
+    fflush(NULL);
+    pid_t pid = fork();
+    assert(pid >= 0);
+    if (pid == 0) {
+        signal(SIGABRT, SIG_DFL);
+        signal(SIGALRM, SIG_DFL);
+        alarm(SECONDS);
+        bool quiet = freopen("/dev/null", "w", stderr) != NULL;
+        _exit(try_again(p, way, s, ticks) >= 0 ? DIFFERENT : quiet ? EQUAL : DIED);
+    }
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) <= DIFFERENT ? (Outcome)WEXITSTATUS(status) : DIED;
+}
+
+/* Leaves out statements, outer ones first, as long as the outcome stays. */
+static void minimise(Prog *p, const Way *way, Schedule *s, uint64_t ticks, Outcome wanted) {
     unsigned left = 0, all = 0;
     for (bool again = true; again;) {
         again = false;
@@ -315,11 +339,8 @@ static void minimise(Prog *p, const Way *way, Schedule *s, uint64_t ticks) {
                 continue;
             }
             p->dropped[i] = true;
-            if (try_again(p, way, s, ticks) < 0) {
-                p->dropped[i] = false;
-            } else {
-                again = true;
-            }
+            p->dropped[i] = outcome(p, way, s, ticks) == wanted;
+            again |= p->dropped[i];
         }
     }
     for (unsigned i = 0; i < p->n_stmts; i++) {
@@ -346,27 +367,43 @@ static void list_part(const Prog *p, ProgPlace place) {
     }
 }
 
-static void show(Prog *p, const Way *way, Schedule *s, int stop, uint64_t ticks, bool whole) {
+static void tell_way(const Way *way) {
     const char *summary;
-    printf("  engine %s, slices of %llu, %u random stops%s: differs at tick %llu\n",
-           node_engine_name(way->engine, &summary), (unsigned long long)way->slice, way->stops,
-           way->flush ? " with flushes" : "", (unsigned long long)s->tick[stop]);
-    if (whole) {
-        minimise(p, way, s, ticks);
-        stop = try_again(p, way, s, ticks);
-        assert(stop >= 0);
-        list_part(p, PROG_ROM);
-        list_part(p, PROG_RAM);
-    }
-    show_first(p, way, s, (unsigned)stop);
-    fflush(stdout);
+    printf("  engine %s, slices of %llu, %u random stops%s", node_engine_name(way->engine, &summary),
+           (unsigned long long)way->slice, way->stops, way->flush ? " with flushes" : "");
 }
 
 /* ---- All programs ----------------------------------------------------------------------------------------------- */
 
+static char current[160]; /* how to see the program that is running */
+
+static void on_death(int number) {
+    const char *why = number == SIGPROF ? "HANGS: " : "DIES: ";
+    ssize_t n = write(STDOUT_FILENO, why, strlen(why));
+    n += write(STDOUT_FILENO, current, strlen(current));
+    _exit(n > 0);
+}
+
+/* A program that makes an engine fail, or never come back, is told before this one ends. */
+static void watch_deaths(void) {
+    static const int deaths[] = {SIGABRT, SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGPROF};
+    for (size_t i = 0; i < sizeof deaths / sizeof deaths[0]; i++) {
+        signal(deaths[i], on_death);
+    }
+}
+
+static void watch_hang(void) {
+    enum { SECONDS = 100 };
+    struct itimerval limit = {.it_value = {.tv_sec = SECONDS}};
+    setitimer(ITIMER_PROF, &limit, NULL);
+}
+
 static void run_program(const Options *o, DiffArch arch, uint64_t index, Totals *totals) {
     static Prog p;
     static Schedule s;
+    snprintf(current, sizeof current, "--seed %llu --ticks %llu --show %s:%llu\n", (unsigned long long)o->seed,
+             (unsigned long long)o->ticks, arch_names[arch], (unsigned long long)index);
+    watch_hang();
     prog_make(&p, arch, o->seed, index);
     totals->programs++;
     if (!prog_link(&p)) {
@@ -376,23 +413,46 @@ static void run_program(const Options *o, DiffArch arch, uint64_t index, Totals 
     make_schedule(&s, &p, o->ticks);
     run_reference(&p, &s, totals);
     for (unsigned w = 1; w < WAYS; w++) {
-        if (!o->show && index % ways[w].every != w % ways[w].every) {
-            continue;
-        }
-        int stop = compare(&p, &ways[w], &s, totals);
+        int stop = index % ways[w].every == w % ways[w].every ? compare(&p, &ways[w], &s, totals) : -1;
         if (stop >= 0) {
-            printf("DIFFERENCE: --seed %llu --ticks %llu --show %s:%llu\n", (unsigned long long)o->seed,
-                   (unsigned long long)o->ticks, arch_names[arch], (unsigned long long)index);
+            printf("DIFFERENCE: %s", current);
+            tell_way(&ways[w]);
+            printf(": differs at tick %llu\n", (unsigned long long)s.tick[stop]);
             if (totals->differences++ < SHOWN_MAX) {
-                show(&p, &ways[w], &s, stop, o->ticks, o->show);
+                show_first(&p, &ways[w], &s, (unsigned)stop);
             }
+            fflush(stdout);
             return;
         }
     }
-    if (o->show) {
+}
+
+/* One program: the first way that differs or dies is minimised. */
+static int show_program(const Options *o) {
+    static Prog p;
+    static Schedule s;
+    for (unsigned w = 1; w < WAYS; w++) {
+        prog_make(&p, o->arch, o->seed, o->first);
+        Outcome found = outcome(&p, &ways[w], &s, o->ticks);
+        tell_way(&ways[w]);
+        printf(": %s\n", found == EQUAL ? "equal" : found == DIED ? "dies or hangs" : "differs");
+        if (found == EQUAL && w + 1 < WAYS) {
+            continue;
+        }
+        if (found != EQUAL) {
+            minimise(&p, &ways[w], &s, o->ticks, found);
+        }
+        prog_link(&p);
         list_part(&p, PROG_ROM);
         list_part(&p, PROG_RAM);
+        fflush(stdout);
+        int stop = found == EQUAL ? -1 : try_again(&p, &ways[w], &s, o->ticks); /* or it dies */
+        if (stop >= 0) {
+            show_first(&p, &ways[w], &s, (unsigned)stop);
+        }
+        return found != EQUAL;
     }
+    return 0;
 }
 
 static bool parse(int argc, char **argv, Options *o) {
@@ -425,16 +485,19 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: progs [--count N] [--first N] [--seed N] [--ticks N] [--show v7m:N|v6m:N]\n");
         return 2;
     }
+    if (o.show) {
+        return show_program(&o);
+    }
+    watch_deaths();
     static Totals totals;
-    for (uint64_t i = o.first; o.show ? i == o.first : i < o.first + o.count; i++) {
+    for (uint64_t i = o.first; i < o.first + o.count; i++) {
         for (DiffArch arch = 0; arch < DIFF_ARCHS; arch++) {
-            if (!o.show || arch == o.arch) {
-                run_program(&o, arch, i, &totals);
-            }
+            run_program(&o, arch, i, &totals);
         }
     }
     printf("%llu programs (%llu too large), %llu faults, %llu ended in lockup; %llu stops compared, %llu regions, %llu "
-           "instructions in all\n%llu instructions of the reference: %llu programs differ\n", (unsigned long long)totals.programs,
+           "instructions in all\n%llu instructions of the reference: %llu programs differ\n",
+           (unsigned long long)totals.programs,
            (unsigned long long)totals.unlinked, (unsigned long long)totals.faults, (unsigned long long)totals.lockups,
            (unsigned long long)totals.stops,
            (unsigned long long)totals.regions, (unsigned long long)totals.all_instructions,
