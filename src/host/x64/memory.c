@@ -77,6 +77,7 @@ static void goto_indirect(Lower *l, const IrOp *op) {
     Reg pc = lower_use(l, op->a);
     if (l->region) {
         lower_store_pinned(l);
+        lower_count_leave(l);
     }
     if (!l->slow_mode && op->c == 0) {
         jump_to_target(l, pc);
@@ -382,6 +383,7 @@ void lower_slow_paths(Lower *l) {
         Slow slow = l->slow.data[i];
         lower_path_begin(l, slow.op);
         lower_restore(l, slow.held, slow.alias);
+        lower_note(l, X64_NOTE_SLOW, slow.op);
         l->at = slow.op;
         switch (slow.kind) {
         case SLOW_GOTO:
