@@ -116,8 +116,8 @@ ORR_API uint64_t orr_node_time_ns(const OrrNode *node);
 ORR_API uint64_t orr_node_instructions(const OrrNode *node);
 /** Receipt of a run: a hash of CPU, devices, memories and time. Equal runs have equal hashes. */
 ORR_API uint64_t orr_node_hash(const OrrNode *node);
-/** Hash of one part, the same in equal nodes: part 0 is the CPU ("cpu" and time), then each device of the platform file.
- * Its name; NULL behind the last one. */
+/** Hash of one part, the same in equal nodes: part 0 is the CPU ("cpu" and time), then each device of the platform
+ * file. Its name; NULL behind the last one. */
 ORR_API const char *orr_node_part(const OrrNode *node, size_t index, uint64_t *hash);
 /** Runs the node's world until the node has executed that many instructions in all, or until virtual time until_ns,
  * whichever is first (ORR_STOP_DURATION), or to the first stop. Exact if an instruction lasts 1 ns or more; else
@@ -233,6 +233,7 @@ typedef enum OrrDumpStage {
 typedef struct OrrDump {
     OrrDumpStage stage;
     bool is_region; /* HOST, CODE: several blocks, pc is that of the first one */
+    bool is_prefix; /* IR, OPT: of a block cut short, so that a run ends at an exact instruction */
     bool is_fixed; /* CODE: the engine's own entry and exit code; no pc */
     uint64_t pc;
     const void *code, *cold; /* HOST, CODE: what runs often, and what is out of line */

@@ -156,10 +156,15 @@ const char *orr_node_stats_device(const OrrNode *node, size_t index, uint64_t *r
 static void on_piece(void *user, const ExecPiece *piece) {
     const NodeTools *t = user;
     const JitCode *code = &piece->code;
-    OrrDump dump = {.stage = (OrrDumpStage)piece->stage, .is_region = piece->is_region, .is_fixed = !piece->block,
-                    .pc = piece->block ? piece->block->loc.pc : 0, .code = code->begin + code->hot,
-                    .code_bytes = code->hot_end - code->hot, .cold = code->begin + code->cold,
-                    .cold_bytes = code->cold_end - code->cold, .text = piece->text};
+    OrrDump dump = {.stage = (OrrDumpStage)piece->stage, .is_region = piece->is_region,
+                    .is_prefix = piece->is_prefix, .is_fixed = !piece->block,
+                    .pc = piece->block ? piece->block->loc.pc : 0, .text = piece->text};
+    if (code->begin) {
+        dump.code = code->begin + code->hot;
+        dump.code_bytes = code->hot_end - code->hot;
+        dump.cold = code->begin + code->cold;
+        dump.cold_bytes = code->cold_end - code->cold;
+    }
     t->dump(t->dump_user, &dump);
 }
 

@@ -29,12 +29,12 @@ static void tell(ExecProbe *p, ExecPiece *piece) {
     p->piece(p->piece_user, piece);
 }
 
-void probe_ir(Cpu *cpu, const IrBlock *block, ExecStage stage) {
+void probe_ir(Cpu *cpu, const IrBlock *block, ExecStage stage, bool is_prefix) {
     ExecProbe *p = cpu->probe;
     if (!(p->stages & stage) || !touches(p, block)) {
         return;
     }
-    ExecPiece piece = {.stage = stage, .block = block};
+    ExecPiece piece = {.stage = stage, .is_prefix = is_prefix, .block = block};
     probe_print_ir(cpu, block, stage, &p->text);
     tell(p, &piece);
 }

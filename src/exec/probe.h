@@ -29,6 +29,7 @@ typedef enum ExecExit {
 typedef struct ExecPiece {
     ExecStage stage;
     bool is_region; /* HOST, CODE: of a region; the location is that of its first block */
+    bool is_prefix; /* IR, OPT: of a block cut short, so that a run ends at an exact instruction */
     const IrBlock *block; /* NULL: CODE of the engine's fixed pieces */
     JitCode code; /* HOST, CODE */
     const char *text; /* lines, each with its newline; "" for CODE */
@@ -77,7 +78,7 @@ static inline uint64_t probe_clock(const Cpu *cpu) {
     } while (0)
 
 /* What run.c and translate.c tell a probe that is there. */
-void probe_ir(Cpu *cpu, const IrBlock *block, ExecStage stage);
+void probe_ir(Cpu *cpu, const IrBlock *block, ExecStage stage, bool is_prefix);
 void probe_translated(Cpu *cpu, const IrBlock *block, uint64_t start_ns);
 void probe_lowered(Cpu *cpu, const CodeCache *cache, const CacheBlock *block, uint64_t start_ns);
 /** While the IR of its blocks is there. */

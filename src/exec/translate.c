@@ -64,13 +64,13 @@ IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *arena) {
     }
     IrBlock block = ir_end(&b);
     if (UNLIKELY(cpu->probe != NULL)) {
-        probe_ir(cpu, &block, EXEC_STAGE_IR);
+        probe_ir(cpu, &block, EXEC_STAGE_IR, limit < EXEC_BLOCK_INSNS_MAX);
     }
     ir_finish(&block, arena);
     mem_code_mark(cpu->map, loc.pc, block.n_bytes);
     if (UNLIKELY(cpu->probe != NULL)) {
         probe_translated(cpu, &block, start_ns);
-        probe_ir(cpu, &block, EXEC_STAGE_OPT);
+        probe_ir(cpu, &block, EXEC_STAGE_OPT, limit < EXEC_BLOCK_INSNS_MAX);
     }
     return block;
 }

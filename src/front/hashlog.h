@@ -14,6 +14,7 @@
 
 #include "front/front.h"
 
+#define HASH_LOG_HEAD "orrery hash log 1"
 enum { HASH_LOG_ARGUMENTS_MAX = 256, HASH_LOG_FILES_MAX = 64 };
 
 typedef struct HashPoint {

@@ -1,15 +1,18 @@
 /* `orrery lockstep`: two engines side by side, and the first instruction at which they differ, shown from both sides.
  * `orrery tracediff` shows its difference the same way. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "front/front.h"
 
-enum { LINE_BYTES = 256, SHORT_ARRAY = 16 /* longer arrays of registers are shown where they differ only */ };
+enum { LINE_BYTES = 256 };
 
 typedef struct Session {
     const RunOptions *sides;
     const char *const *names;
+    FILE *dumps; /* of whole blocks and regions */
+    char *prefix[2][2]; /* per side, of ir and opt: the last dump of a block cut short, which ran last */
 } Session;
 
 static OrrNode *make(void *user, unsigned side, OrrError *error) {
@@ -24,8 +27,14 @@ static OrrNode *make(void *user, unsigned side, OrrError *error) {
 }
 
 static void on_dump(void *user, unsigned side, const OrrDump *dump) {
-    const Session *s = user;
-    printf("; side %u, %s\n%s", side + 1, s->names[side], dump->text);
+    Session *s = user;
+    if (dump->is_prefix) {
+        char **last = &s->prefix[side][dump->stage == ORR_DUMP_OPT];
+        free(*last);
+        *last = strdup(dump->text);
+    } else {
+        fprintf(s->dumps, "; %s\n%s", s->names[side], dump->text);
+    }
 }
 
 /* ---- Showing a difference ---- */
@@ -41,7 +50,7 @@ static void print_number(const char *name, uint64_t a, uint64_t b) {
     printf("%c %-22s 0x%016llx 0x%016llx\n", a == b ? ' ' : '*', name, (unsigned long long)a, (unsigned long long)b);
 }
 
-/* Registers of one name stand together. */
+/* Those that are not 0 on both sides. Registers of one name stand together. */
 static void print_registers(OrrNode *const node[2]) {
     size_t n = orr_node_register_count(node[0]), first = 0;
     for (size_t end; first < n; first = end) {
@@ -52,7 +61,7 @@ static void print_registers(OrrNode *const node[2]) {
             uint64_t a = orr_node_register(node[0], i), b = orr_node_register(node[1], i);
             char text[64];
             snprintf(text, sizeof text, end - first > 1 ? "%s%zu" : "%s", name, i - first);
-            if (a != b || end - first <= SHORT_ARRAY) {
+            if (a || b) {
                 print_number(text, a, b);
             }
         }
@@ -61,7 +70,7 @@ static void print_registers(OrrNode *const node[2]) {
 
 /* The first byte at which a memory differs. */
 static void print_memory(OrrNode *const node[2], const char *name, uint64_t base, uint64_t size) {
-    static uint8_t bytes[2][4096];
+    uint8_t bytes[2][1024];
     for (uint64_t at = 0; at < size;) {
         size_t n = size - at < sizeof bytes[0] ? (size_t)(size - at) : sizeof bytes[0];
         if (!orr_node_read(node[0], base + at, bytes[0], n) || !orr_node_read(node[1], base + at, bytes[1], n)) {
@@ -95,7 +104,7 @@ static void print_parts(OrrNode *const node[2]) {
 
 static void print_state(const OrrLockstepResult *r, const char *const names[2]) {
     OrrNode *const *node = r->node;
-    printf("  %-22s %-18s %s\n", "", names[0], names[1]);
+    printf("  %-22s %-18.18s %.18s\n", "", names[0], names[1]);
     printf("%c %-22s %-18s %s\n", r->stop[0].reason == r->stop[1].reason ? ' ' : '*', "stop",
            orr_stop_name(r->stop[0].reason), orr_stop_name(r->stop[1].reason));
     print_number("instructions", orr_node_instructions(node[0]), orr_node_instructions(node[1]));
@@ -131,18 +140,40 @@ static int print_result(const OrrLockstepResult *r, const char *const names[2]) 
     return EXIT_DIFFERENT;
 }
 
+static void print_dumps(Session *s, const char *whole) {
+    fputs(whole, stdout);
+    for (int side = 0; side < 2; side++) {
+        for (int stage = 0; stage < 2; stage++) {
+            if (s->prefix[side][stage]) {
+                printf("; %s, cut short\n%s", s->names[side], s->prefix[side][stage]);
+                free(s->prefix[side][stage]);
+            }
+        }
+    }
+}
+
 int lockstep_run(const RunOptions sides[2], const char *const names[2], uint64_t every, uint64_t until_ns) {
-    Session session = {sides, names};
+    char *dumps = NULL;
+    size_t dumps_len = 0;
+    Session session = {.sides = sides, .names = names, .dumps = open_memstream(&dumps, &dumps_len)};
     OrrLockstep how = {.make = make, .user = &session, .every = every, .until_ns = until_ns, .dump = on_dump};
     OrrLockstepResult result;
     OrrError error;
-    if (!orr_lockstep(&how, &result, &error)) {
-        complain("%s", error.text);
-        return EXIT_USAGE;
+    int code = EXIT_USAGE;
+    if (!session.dumps) {
+        complain("lockstep: %s", strerror(errno));
+        return EXIT_INTERNAL;
     }
-    int code = print_result(&result, names);
-    orr_world_free(orr_node_world(result.node[0]));
-    orr_world_free(orr_node_world(result.node[1]));
+    if (orr_lockstep(&how, &result, &error)) {
+        code = print_result(&result, names);
+        orr_world_free(orr_node_world(result.node[0]));
+        orr_world_free(orr_node_world(result.node[1]));
+    } else {
+        complain("%s", error.text);
+    }
+    fclose(session.dumps);
+    print_dumps(&session, dumps);
+    free(dumps);
     return code;
 }
 

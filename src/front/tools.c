@@ -220,7 +220,8 @@ void stats_print(FILE *out, const OrrNode *node) {
     fprintf(out, "orrery: statistics: %.1f MIPS, %.3f virtual seconds per second, %.3f ms in all\n",
             ratio(all * 1e3, (double)s.host_ns), ratio((double)s.virtual_ns, (double)s.host_ns),
             (double)s.host_ns / 1e6);
-    fprintf(out, "  instructions           %10llu: interpreted %.2f %%, in blocks (t0) %.2f %%, in regions (t1) %.2f %%\n",
+    fprintf(out, "  instructions           %10llu: interpreted %.2f %%, in blocks (t0) %.2f %%, in regions (t1) "
+            "%.2f %%\n",
             (unsigned long long)s.instructions, 100 * ratio((double)s.interp_instructions, all),
             100 * ratio((double)s.t0_instructions, all), 100 * ratio((double)s.t1_instructions, all));
     print_tier(out, "translated to IR", s.ir_blocks, "blocks", s.ir_block_instructions, s.ir_ns);

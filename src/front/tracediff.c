@@ -1,5 +1,5 @@
-/* `orrery tracediff A B`: the first point at which two hash logs differ, and, if what they ran is still there, the first
- * instruction, by running both again. */
+/* `orrery tracediff A B`: the first point at which two hash logs differ, and, if what they ran is still there, the
+ * first instruction, by running both again. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,9 +7,9 @@
 
 static void help(void) {
     fputs("usage: orrery tracediff [--no-replay] A B\n\n"
-          "Compares two logs of orrery run --hash-every N --hash-log FILE. At the first point that differs it runs both\n"
-          "command lines again, if all their files are what they were, finds the first instruction that differs, and\n"
-          "shows both sides as orrery lockstep does. Relative paths in the logs count from the current folder.\n\n"
+          "Compares two logs of orrery run --hash-every N --hash-log FILE. If they differ it runs both command lines\n"
+          "again, if all their files are what they were, finds the first instruction that differs, and shows both\n"
+          "sides as orrery lockstep does. Relative paths in the logs count from the current folder.\n\n"
           "  --no-replay                  only compare the logs\n\n"
           "Exit code: 0 equal, 1 different, 64 usage, unreadable or malformed log.\n\n"
           "example:\n"
