@@ -115,7 +115,9 @@ static bool bisect(const OrrLockstep *how, OrrLockstepResult *result, uint64_t b
     if (!replay(&pair, how, base, result->equal, NULL, error)) {
         return false;
     }
-    result->pc = orr_node_pc(pair.side[0].node);
+    OrrNode *node = pair.side[0].node;
+    orr_world_run(node->world, orr_node_time_ns(node)); /* power on, if nothing has run */
+    result->pc = orr_node_pc(node);
     pair_free(&pair);
     return true;
 }
