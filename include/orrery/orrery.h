@@ -208,7 +208,8 @@ typedef struct OrrStats {
     uint64_t t1_refused; /* loops that were hot and could not become regions */
     uint64_t interp_blocks; /* blocks interpreted, each time */
     uint64_t exits[ORR_EXIT_KINDS]; /* why translated code came back */
-    uint64_t interrupts, traps; /* taken between instructions; raised by instructions (faults, supervisor calls) */
+    uint64_t interrupts; /* taken between instructions; those that an exception return is chained to are not in it */
+    uint64_t traps; /* raised by instructions: faults, supervisor calls, exception returns */
     uint64_t mmio_reads, mmio_writes; /* accesses to devices; orr_node_stats_device tells them apart */
     uint64_t ir_bytes, code_bytes; /* in the cache now */
     uint64_t flushes; /* times that a part of the cache was full and dropped */

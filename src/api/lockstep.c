@@ -1,10 +1,20 @@
 /* include/orrery/orrery.h: two runs side by side, and the first instruction at which they differ.
  *
- * A replay starts from new nodes, makes the same stops up to the last point where both were equal, and goes on from
- * there in one piece: so the translator has translated, linked and formed regions exactly as in the run that failed. */
+ * A replay starts with new nodes, makes the same stops up to the last point where both were equal, and goes on from
+ * there in one piece, so that translated code runs as it did. It starts from the last saved state if the difference
+ * shows from there, which is fast; else (it needs a translation, link or region that is older) from the beginning. */
 #include <string.h>
 
 #include "api/api.h"
+
+enum { CHECKPOINT_POINTS = 1024 /* comparisons from one saved state to the next */ };
+
+/** A state in which both sides were equal; without bytes it is the beginning. */
+typedef struct Checkpoint {
+    uint64_t instructions;
+    uint8_t *bytes[2];
+    size_t len[2];
+} Checkpoint;
 
 typedef struct Side {
     OrrNode *node;
@@ -76,18 +86,35 @@ static void on_dump(void *user, const OrrDump *dump) {
     to->how->dump(to->how->user, to->side, dump);
 }
 
-/* The same stops as in the run, the last one at `equal`, then straight on to `at`. `pc`: of the block to dump, or NULL;
- * dumps begin with an empty cache, which a new node has anyway. */
-static bool replay(Pair *pair, const OrrLockstep *how, uint64_t equal, uint64_t at, const uint64_t *pc,
-                   OrrError *error) {
-    if (!pair_make(pair, how, error)) {
+typedef struct Replay {
+    const OrrLockstep *how;
+    const Checkpoint *from;
+    uint64_t equal; /* where the run made its last stop with both sides equal */
+} Replay;
+
+static bool restore(Pair *pair, const Checkpoint *from, OrrError *error) {
+    bool restored = true;
+    for (unsigned i = 0; i < 2 && restored && from->bytes[i]; i++) {
+        restored = orr_node_restore(pair->side[i].node, from->bytes[i], from->len[i], error);
+    }
+    if (!restored) {
+        pair_free(pair);
+    }
+    return restored;
+}
+
+/* The same stops as in the run, then straight on to `at`. `pc`: of the block to dump, or NULL; dumps begin with an
+ * empty cache, which a new node has anyway. */
+static bool replay(Pair *pair, const Replay *r, uint64_t at, const uint64_t *pc, OrrError *error) {
+    const OrrLockstep *how = r->how;
+    if (!pair_make(pair, how, error) || !restore(pair, r->from, error)) {
         return false;
     }
     DumpSide to[2] = {{how, 0}, {how, 1}};
     for (unsigned i = 0; pc && how->dump && i < 2; i++) {
         orr_node_dump(pair->side[i].node, ORR_DUMP_IR | ORR_DUMP_OPT | ORR_DUMP_HOST, *pc, *pc + 1, on_dump, &to[i]);
     }
-    for (uint64_t stop = how->every; stop <= equal; stop += how->every) {
+    for (uint64_t stop = r->from->instructions + how->every; stop <= r->equal; stop += how->every) {
         pair_run(pair, stop);
     }
     pair_run(pair, at);
@@ -98,11 +125,11 @@ static bool replay(Pair *pair, const OrrLockstep *how, uint64_t equal, uint64_t 
 }
 
 /* Between `equal`, where both sides are, and `different`, where they are not, by halves. */
-static bool bisect(const OrrLockstep *how, OrrLockstepResult *result, uint64_t base, OrrError *error) {
+static bool bisect(const Replay *r, OrrLockstepResult *result, OrrError *error) {
     Pair pair;
     while (result->at - result->equal > 1) {
         uint64_t middle = result->equal + (result->at - result->equal) / 2;
-        if (!replay(&pair, how, base, middle, NULL, error)) {
+        if (!replay(&pair, r, middle, NULL, error)) {
             return false;
         }
         if (pair_equal(&pair)) {
@@ -112,7 +139,7 @@ static bool bisect(const OrrLockstep *how, OrrLockstepResult *result, uint64_t b
         }
         pair_free(&pair);
     }
-    if (!replay(&pair, how, base, result->equal, NULL, error)) {
+    if (!replay(&pair, r, result->equal, NULL, error)) {
         return false;
     }
     OrrNode *node = pair.side[0].node;
@@ -130,16 +157,24 @@ static void hand_over(OrrLockstepResult *result, Pair *pair) {
 }
 
 /* The run has differed at result->at; its nodes are freed. */
-static bool locate(const OrrLockstep *how, OrrLockstepResult *result, OrrError *error) {
+static bool locate(const OrrLockstep *how, const Checkpoint *last, OrrLockstepResult *result, OrrError *error) {
     Pair pair;
-    uint64_t base = result->equal, far = result->at;
-    if (!replay(&pair, how, base, far, NULL, error)) {
+    static const Checkpoint beginning = {0};
+    Replay r = {how, last, result->equal};
+    if (!replay(&pair, &r, result->at, NULL, error)) {
         return false;
+    }
+    if (pair_equal(&pair) && last->instructions) {
+        pair_free(&pair);
+        r.from = &beginning;
+        if (!replay(&pair, &r, result->at, NULL, error)) {
+            return false;
+        }
     }
     result->reproduced = !pair_equal(&pair);
     if (result->reproduced) {
         pair_free(&pair);
-        if (!bisect(how, result, base, error) || !replay(&pair, how, base, result->at, &result->pc, error)) {
+        if (!bisect(&r, result, error) || !replay(&pair, &r, result->at, &result->pc, error)) {
             return false;
         }
     }
@@ -147,8 +182,27 @@ static bool locate(const OrrLockstep *how, OrrLockstepResult *result, OrrError *
     return true;
 }
 
+static void checkpoint_free(Checkpoint *c) {
+    orr_free(c->bytes[0]);
+    orr_free(c->bytes[1]);
+    *c = (Checkpoint){0};
+}
+
+/* Both or none: a node that cannot be saved leaves the beginning to start from. */
+static void checkpoint_take(Checkpoint *c, const Pair *pair, uint64_t instructions) {
+    checkpoint_free(c);
+    c->instructions = instructions;
+    for (unsigned i = 0; i < 2; i++) {
+        if (!orr_node_save(pair->side[i].node, &c->bytes[i], &c->len[i])) {
+            checkpoint_free(c);
+            return;
+        }
+    }
+}
+
 bool orr_lockstep(const OrrLockstep *how, OrrLockstepResult *result, OrrError *error) {
     Pair pair;
+    Checkpoint last = {0};
     memset(result, 0, sizeof *result);
     if (!pair_make(&pair, how, error)) {
         return false;
@@ -161,11 +215,17 @@ bool orr_lockstep(const OrrLockstep *how, OrrLockstepResult *result, OrrError *e
             result->at = next;
             pair_free(&pair);
             result->points++;
-            return locate(how, result, error);
+            bool located = locate(how, &last, result, error);
+            checkpoint_free(&last);
+            return located;
         }
         ended = pair_ended(&pair);
         result->equal = ended ? orr_node_instructions(pair.side[0].node) : next;
+        if (!ended && result->points % CHECKPOINT_POINTS == CHECKPOINT_POINTS - 1) {
+            checkpoint_take(&last, &pair, next);
+        }
     }
+    checkpoint_free(&last);
     result->at = result->equal;
     hand_over(result, &pair);
     return true;

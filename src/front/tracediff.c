@@ -77,6 +77,9 @@ static void print_ends(const HashLog *a, const HashLog *b) {
 }
 
 static bool equal_ends(const HashLog *a, const HashLog *b) {
+    if (!a->ended && !b->ended) {
+        return a->n_points == b->n_points;
+    }
     return a->ended && b->ended && strcmp(a->reason, b->reason) == 0 && same(&a->end, &b->end);
 }
 
