@@ -303,7 +303,7 @@ def test_log_with_a_hostile_command_line(tmp_path: Path) -> None:
     """What a log says is parsed as a command line is, and runs nothing but a board: files are read only if their bytes
     are those of the log."""
     other = tmp_path / "other"
-    other.write_text(HEAD + POINT)
+    other.write_text(HEAD.replace("every", "argument -M\nargument mps2-an385\nevery") + POINT)
     for lines, what in (("argument --bogus\n", "holds no command line"), ("argument --help\n", "holds no command line"),
                         ("argument -M\nargument mps2-an385\nfile 0123456789abcdef /etc/passwd\n", "has changed"),
                         ("argument -M\nargument no-such-board\n", "")):
@@ -314,7 +314,8 @@ def test_log_with_a_hostile_command_line(tmp_path: Path) -> None:
         assert result.code == (1 if what else 64) and what.encode() in result.out, result
 
 
-@pytest.mark.parametrize("arguments", [[], ["a"], ["a", "b", "c"], ["--bogus", "a", "b"], ["/nonexistent", "/dev/null"]])
+@pytest.mark.parametrize("arguments", [[], ["a"], ["a", "b", "c"], ["--bogus", "a", "b"],
+                                       ["/nonexistent", "/dev/null"]])
 def test_tracediff_usage(arguments: list[str]) -> None:
     """Mistakes: one line, exit code 64."""
     result = orrery("tracediff", *arguments)
