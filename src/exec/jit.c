@@ -2,7 +2,6 @@
 
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "bus/mem.h"
 #include "exec/fault.h"
@@ -30,7 +29,6 @@ typedef struct JitLanding {
 
 struct Jit {
     FaultRange range; /* first: the fault handler comes back with it */
-    int fd;
     uint8_t *writable, *executable;
     X64Code code;
     X64Thunks thunks;
@@ -112,16 +110,14 @@ static const uint8_t *redirect(FaultRange *range, const uint8_t *pc) {
     return pc;
 }
 
+/* A shared mapping that is moved from size 0 is mapped twice (mremap(2)). It is anonymous and not a memfd since perf
+ * reads the names of --perf-map only for code in anonymous memory. */
 static bool map_buffer(Jit *jit) {
-    jit->fd = memfd_create("orrery-code", MFD_CLOEXEC);
-    if (jit->fd < 0 || ftruncate(jit->fd, CODE_BYTES) != 0) {
-        return false;
-    }
-    void *w = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, jit->fd, 0);
-    void *x = mmap(NULL, CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, jit->fd, 0);
+    void *w = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     jit->writable = w == MAP_FAILED ? NULL : w;
+    void *x = jit->writable ? mremap(w, 0, CODE_BYTES, MREMAP_MAYMOVE) : MAP_FAILED;
     jit->executable = x == MAP_FAILED ? NULL : x;
-    return jit->writable && jit->executable;
+    return jit->executable && mprotect(x, CODE_BYTES, PROT_READ | PROT_EXEC) == 0;
 }
 
 Jit *jit_new(bool regions, uint32_t flags_slot) {
@@ -156,9 +152,6 @@ void jit_free(Jit *jit) {
     }
     if (jit->executable) {
         munmap(jit->executable, CODE_BYTES);
-    }
-    if (jit->fd >= 0) {
-        close(jit->fd);
     }
     vec_free(&jit->out.sites);
     vec_free(&jit->out.accesses);

@@ -1,6 +1,6 @@
 /* Translated blocks as host code: the code buffer, entering it, linking its exits, and what its slow paths call.
  *
- * The buffer is one anonymous file mapped twice, writable and executable, so no page is ever both. */
+ * The buffer is anonymous memory mapped twice, writable and executable, so no page is ever both. */
 #ifndef EXEC_JIT_H
 #define EXEC_JIT_H
 

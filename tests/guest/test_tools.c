@@ -168,11 +168,35 @@ static void check_host(const OrrDump *dump) {
     assert_int_equal(n, dump->code_bytes);
 }
 
+/* perf reads names from /tmp/perf-PID.map only for executable memory that Linux calls so (its is_anon_memory); and no
+ * page may be writable and executable at once. */
+static void check_mapping(const void *code) {
+    FILE *f = fopen("/proc/self/maps", "r");
+    char line[512];
+    bool found = false;
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f)) {
+        unsigned long long begin, end;
+        char rights[5];
+        assert_int_equal(sscanf(line, "%llx-%llx %4s", &begin, &end, rights), 3);
+        assert_false(strchr(rights, 'w') && strchr(rights, 'x'));
+        if ((uintptr_t)code >= begin && (uintptr_t)code < end) {
+            found = true;
+            assert_true(rights[2] == 'x' && strstr(line, " /dev/zero"));
+        }
+    }
+    fclose(f);
+    assert_true(found);
+}
+
 static void on_dump(void *user, const OrrDump *dump) {
     Seen *s = user;
     s->pieces[dump->stage]++;
     s->regions += dump->is_region;
     s->prefixes += dump->is_prefix;
+    if (dump->is_fixed) {
+        check_mapping(dump->code);
+    }
     if (dump->stage == ORR_DUMP_HOST) {
         check_host(dump);
     } else if (dump->stage != ORR_DUMP_CODE) {
