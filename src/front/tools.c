@@ -76,7 +76,14 @@ static bool open_dump(Tools *tools, const char *spec, unsigned *stages, uint64_t
 
 /* ---- --perf-map ---- */
 
-/* One line per piece of code, as tools/perf/Documentation/jit-interface.txt of Linux has it: start, size, name. */
+/* A line as tools/perf/Documentation/jit-interface.txt of Linux has it: start, size, name. */
+static void write_symbol(FILE *f, const void *code, size_t bytes, const char *tier, const char *name,
+                         const char *part) {
+    if (bytes > 0) {
+        fprintf(f, "%llx %zx %s:%s%s\n", (unsigned long long)(uintptr_t)code, bytes, tier, name, part);
+    }
+}
+
 static void write_perf_map(FILE *f, OrrNode *node, const OrrDump *dump) {
     char name[256] = "enter and leave";
     if (!dump->is_fixed) {
@@ -86,8 +93,9 @@ static void write_perf_map(FILE *f, OrrNode *node, const OrrDump *dump) {
             snprintf(name, sizeof name, "0x%llx", (unsigned long long)dump->pc);
         }
     }
-    fprintf(f, "%llx %zx %s:%s\n", (unsigned long long)(uintptr_t)dump->code, dump->code_bytes,
-            dump->is_fixed ? "orrery" : dump->is_region ? "t1" : "t0", name);
+    const char *tier = dump->is_fixed ? "orrery" : dump->is_region ? "t1" : "t0";
+    write_symbol(f, dump->code, dump->code_bytes, tier, name, "");
+    write_symbol(f, dump->cold, dump->cold_bytes, tier, name, " (out of line)");
     fflush(f); /* perf may look while we run */
 }
 

@@ -148,24 +148,30 @@ static void check_ir(Seen *s, const OrrDump *dump) {
     }
 }
 
-/* All bytes, in order. */
-static void check_host(const OrrDump *dump) {
+/* All bytes of a part (+ hot, ~ cold), in order. */
+static void check_bytes(const OrrDump *dump, char part, const uint8_t *code, size_t code_bytes) {
     size_t n = 0;
     for (const char *line = dump->text; *line; line = strchr(line, '\n') + 1) {
         unsigned at;
         int used;
-        if (sscanf(line, "    +0x%x:%n", &at, &used) != 1) {
+        char found;
+        if (sscanf(line, "    %c0x%x:%n", &found, &at, &used) != 2 || found != part) {
             continue;
         }
         assert_int_equal(at, n);
         unsigned byte;
         for (int step; line[used] == ' ' && sscanf(line + used, " %2x%n", &byte, &step) == 1; used += step) {
-            assert_true(n < dump->code_bytes);
-            assert_int_equal(byte, ((const uint8_t *)dump->code)[n]);
+            assert_true(n < code_bytes);
+            assert_int_equal(byte, code[n]);
             n++;
         }
     }
-    assert_int_equal(n, dump->code_bytes);
+    assert_int_equal(n, code_bytes);
+}
+
+static void check_host(const OrrDump *dump) {
+    check_bytes(dump, '+', dump->code, dump->code_bytes);
+    check_bytes(dump, '~', dump->cold, dump->cold_bytes);
 }
 
 /* perf reads names from /tmp/perf-PID.map only for executable memory that Linux calls so (its is_anon_memory); and no
