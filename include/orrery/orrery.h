@@ -263,7 +263,7 @@ typedef struct OrrLockstepResult {
     bool different;
     bool reproduced; /* a replay shows the same difference: `equal` and `at` are exact */
     uint64_t equal; /* instructions after which both sides are equal */
-    uint64_t at; /* instructions after which they are not: equal + 1 if reproduced */
+    uint64_t at; /* instructions after which they are not: equal + 1 if reproduced; 0: they are not from the start */
     uint64_t points; /* comparisons */
     uint64_t pc; /* of the instruction after `equal` ones, if reproduced */
     OrrStop stop[2]; /* why each side ended */

@@ -207,6 +207,11 @@ bool orr_lockstep(const OrrLockstep *how, OrrLockstepResult *result, OrrError *e
     if (!pair_make(&pair, how, error)) {
         return false;
     }
+    if (!pair_equal(&pair)) {
+        result->different = result->reproduced = true;
+        hand_over(result, &pair);
+        return true;
+    }
     for (bool ended = false; !ended; result->points++) {
         uint64_t next = result->equal + how->every;
         pair_run(&pair, next);

@@ -11,15 +11,18 @@ enum { LINE_BYTES = 256 };
 typedef struct Session {
     const RunOptions *sides;
     const char *const *names;
+    unsigned made; /* nodes */
     FILE *dumps; /* of whole blocks and regions */
     char *prefix[2][2]; /* per side, of ir and opt: the last dump of a block cut short, which ran last */
 } Session;
 
 static OrrNode *make(void *user, unsigned side, OrrError *error) {
-    const Session *s = user;
+    Session *s = user;
     OrrWorld *world;
     OrrNode *node;
-    if (!session_new(&s->sides[side], &world, &node, error)) {
+    RunOptions options = s->sides[side];
+    options.log_level = s->made++ ? ORR_LOG_ERROR : options.log_level; /* what the guest does wrong is told once */
+    if (!session_new(&options, &world, &node, error)) {
         orr_world_free(world);
         return NULL;
     }
@@ -127,7 +130,9 @@ static int print_result(const OrrLockstepResult *r, const char *const names[2]) 
                time_text(time, orr_node_time_ns(r->node[0])), (unsigned long long)orr_node_hash(r->node[0]));
         return EXIT_OK;
     }
-    if (r->reproduced) {
+    if (r->at == 0) {
+        printf("different: %s and %s are so before the first instruction\n", names[0], names[1]);
+    } else if (r->reproduced) {
         printf("different: %s and %s are equal after %llu instructions, not after %llu\n", names[0], names[1],
                (unsigned long long)r->equal, (unsigned long long)r->at);
         print_pc("instruction at", r->node[0], r->pc);

@@ -111,6 +111,7 @@ static void on_dump(void *user, const OrrDump *dump) {
 static bool open_perf_map(Tools *tools, OrrError *error) {
     char path[64];
     snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
+    unlink(path); /* of a process that had our number */
     tools->perf_map = fopen(path, "wx"); /* in a folder that all may write to: never through somebody's link */
     if (!tools->perf_map) {
         snprintf(error->text, sizeof error->text, "--perf-map: %s: %s", path, strerror(errno));
