@@ -436,9 +436,8 @@ uint64_t node_instructions(const Node *node) {
     return cpu_ticks(node->cpu) - node->cpu->idle_ticks;
 }
 
-uint64_t node_hash(const Node *node) {
+void node_hash_cpu(const Node *node, Hash *hash) {
     const Cpu *cpu = node->cpu;
-    Hash *hash = hash_new();
     hash_u64(hash, cpu_ticks(cpu));
     hash_u64(hash, cpu->idle_ticks);
     hash_u64(hash, cpu->pc);
@@ -446,6 +445,11 @@ uint64_t node_hash(const Node *node) {
     hash_u64(hash, cpu->halted);
     hash_u64(hash, cpu->locked_up);
     field_hash(cpu->isa->fields, cpu->isa->n_fields, cpu->state, hash);
+}
+
+uint64_t node_hash(const Node *node) {
+    Hash *hash = hash_new();
+    node_hash_cpu(node, hash);
     machine_hash(node->machine, hash);
     uint64_t value = hash_value(hash);
     hash_free(hash);

@@ -79,6 +79,7 @@ static void goto_indirect(Lower *l, const IrOp *op) {
     Reg pc = lower_use(l, op->a);
     if (l->region) {
         lower_store_pinned(l);
+        lower_count_leave(l);
     }
     bool tabled = !l->slow_mode && op->c == 0;
     uint32_t noting = 0, miss = 0;
@@ -416,6 +417,7 @@ void lower_slow_paths(Lower *l) {
         Slow slow = l->slow.data[i];
         lower_path_begin(l, slow.op);
         lower_restore(l, slow.held, slow.alias);
+        lower_note(l, X64_NOTE_SLOW, slow.op);
         l->at = slow.op;
         switch (slow.kind) {
         case SLOW_GOTO:
