@@ -316,13 +316,14 @@ static const void *start_of(const Jit *jit, const Cpu *cpu, const CacheBlock *bl
 }
 
 IrExit jit_run(Jit *jit, Cpu *cpu, CacheBlock *block) {
-    typedef uint32_t (*Enter)(Cpu *cpu, void *state, void *memory, const void *code);
+    typedef uint32_t (*Enter)(Cpu *cpu, void *memory, const void *code);
     Enter enter = (Enter)(uintptr_t)(jit->executable + jit->thunks.enter);
+    assert(cpu->state == cpu + 1);
     cpu->jit = jit;
     cpu->jit_targets = jit->targets;
     cpu->jit_heat = jit->out.heat.data;
     jit->exit = IR_NONE;
-    uint32_t site = enter(cpu, cpu->state, cpu->map->fast, start_of(jit, cpu, block));
+    uint32_t site = enter(cpu, cpu->map->fast, start_of(jit, cpu, block));
     IrExit exit = take_exit(jit, cpu, site);
     if (UNLIKELY(cpu->probe != NULL)) {
         count_exit(cpu, jit->out.sites.data[site].kind);

@@ -60,7 +60,7 @@ typedef struct Isa {
 
 struct Cpu {
     const Isa *isa;
-    void *state;
+    void *state; /* stands right behind the Cpu, so that translated code needs one address for both */
     uint32_t features; /* bits that select decode rows */
     const char *name;
     unsigned index; /* core number in its node */

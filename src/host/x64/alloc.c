@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const Reg pool[] = {RAX, RDX, RSI, RDI, R8, R9, R10, R11, R12, R13};
+static const Reg pool[] = {RAX, RDX, RSI, RBX, RDI, R8, R9, R10, R11, R12, R13};
 
 /* ---- Facts ---- */
 

@@ -15,10 +15,15 @@ enum {
     X64_DISPLACEMENT_MAX = 4096, /* in an access; less than the guard around the window of guest memory */
 };
 
+/** A member of the Cpu: it stands in front of the state. */
+static inline Mem lower_cpu(size_t offset) {
+    return asm_at(RBP, (int32_t)offset - (int32_t)sizeof(Cpu));
+}
+
 /** Code out of line, written behind the block: continues from a snapshot of the registers. */
 typedef enum SlowKind { SLOW_ACCESS, SLOW_TRAP_IF, SLOW_GOTO, SLOW_EDGE } SlowKind;
 
-enum { X64_PINNED_MAX = 7, X64_PINNED_FEWER = 4, X64_HEAT = 100 /* backward jumps until a loop is hot */ };
+enum { X64_PINNED_MAX = 8, X64_PINNED_FEWER = 5, X64_HEAT = 100 /* backward jumps until a loop is hot */ };
 
 /** A region while it is lowered: slots that live in host registers from its entry to its exits. */
 typedef struct Pinned {

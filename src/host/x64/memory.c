@@ -7,10 +7,6 @@
 
 #include <string.h>
 
-static Mem cpu_member(size_t offset) {
-    return asm_at(RBX, (int32_t)offset);
-}
-
 static unsigned access_bits(const IrOp *op) {
     return 8u << (op->n & IR_MEM_SIZE);
 }
@@ -57,7 +53,7 @@ static uint32_t goto_site(Lower *l, X64SiteKind kind, int32_t pc_offset, uint32_
  * registers are free. An entry takes 16 bytes, which is 8 for each address that can be branched to. */
 static uint32_t jump_to_target(Lower *l, Reg pc) {
     Reg index = pc == RAX ? RDX : RAX;
-    asm_load(l->a, 64, false, true, RCX, cpu_member(offsetof(Cpu, jit_targets)));
+    asm_load(l->a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_targets)));
     asm_mov(l->a, false, index, pc);
     asm_alu_imm(l->a, ALU_AND, false, index, 2 * (X64_TARGETS - 1));
     asm_alu_load(l->a, ALU_CMP, true, pc, asm_indexed(RCX, index, 3, offsetof(X64Target, pc)));
@@ -92,7 +88,7 @@ static void goto_indirect(Lower *l, const IrOp *op) {
     if (noting) {
         asm_link(&l->code->hot, noting, asm_offset(l->a));
     }
-    asm_store(l->a, 64, cpu_member(offsetof(Cpu, pc)), pc);
+    asm_store(l->a, 64, lower_cpu(offsetof(Cpu, pc)), pc);
     lower_exit(l, goto_site(l, X64_SITE_INDIRECT, 0, op->c, noting));
     if (tabled) {
         lower_hot(l);
@@ -135,7 +131,7 @@ void lower_goto(Lower *l, const IrOp *op) {
 static void count_jump(Lower *l, uint32_t jump, int32_t offset, uint32_t aux) {
     uint32_t index = (uint32_t)l->out->heat.len;
     vec_push(&l->out->heat, X64_HEAT);
-    asm_load(l->a, 64, false, true, RCX, cpu_member(offsetof(Cpu, jit_heat)));
+    asm_load(l->a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_heat)));
     asm_alu_mem_imm(l->a, ALU_SUB, false, asm_at(RCX, (int32_t)(4 * index)), 1);
     uint32_t cold = asm_jcc(l->a, CC_NE);
     lower_exit(l, goto_site(l, X64_SITE_HOT, offset, aux, jump));
@@ -159,11 +155,11 @@ static void slow_goto(Lower *l, const Slow *slow) {
 static void store_value(Lower *l, size_t member, IrVal value) {
     int32_t imm;
     if (value == IR_NONE) {
-        asm_store_imm(l->a, 64, cpu_member(member), 0);
+        asm_store_imm(l->a, 64, lower_cpu(member), 0);
     } else if (lower_imm(l, value, true, &imm)) {
-        asm_store_imm(l->a, 64, cpu_member(member), imm);
+        asm_store_imm(l->a, 64, lower_cpu(member), imm);
     } else {
-        asm_store(l->a, 64, cpu_member(member), lower_use(l, value));
+        asm_store(l->a, 64, lower_cpu(member), lower_use(l, value));
     }
 }
 
@@ -212,7 +208,7 @@ static void store_address(Lower *l, IrVal address) {
         return;
     }
     asm_lea(l->a, false, RCX, asm_at(lower_use(l, base), displacement));
-    asm_store(l->a, 64, cpu_member(offsetof(Cpu, jit_addr)), RCX);
+    asm_store(l->a, 64, lower_cpu(offsetof(Cpu, jit_addr)), RCX);
 }
 
 /* Calls the engine for this access; ecx has its answer. */
@@ -235,7 +231,7 @@ static void call_engine(Lower *l, const IrOp *op, uint32_t site) {
 static void take_result(Lower *l, const IrOp *op) {
     if (ir_op_info[op->op].result && l->last_use[l->at] > l->at) {
         Reg dst = l->reg[l->at] != NO_REG ? (Reg)l->reg[l->at] : lower_define(l, l->at);
-        asm_load(l->a, 64, false, true, dst, cpu_member(offsetof(Cpu, jit_value)));
+        asm_load(l->a, 64, false, true, dst, lower_cpu(offsetof(Cpu, jit_value)));
     }
 }
 
@@ -403,7 +399,7 @@ static void slow_access(Lower *l, const Slow *slow) {
         call_engine(l, op, site);
         unusual = asm_jcc(l->a, CC_NE);
         if (op->op == IR_LOAD) {
-            asm_load(l->a, 64, false, true, slow->result, cpu_member(offsetof(Cpu, jit_value)));
+            asm_load(l->a, 64, false, true, slow->result, lower_cpu(offsetof(Cpu, jit_value)));
         }
         asm_link(l->a, asm_jmp(l->a), slow->resume);
         asm_link(l->a, unusual, asm_offset(l->a));

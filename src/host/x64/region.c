@@ -88,7 +88,7 @@ static void count_slots(const IrBlock *ir, unsigned weight, SlotUse *seen, unsig
 }
 
 static void choose_pinned(RegionLower *r, unsigned most) {
-    static const Reg registers[X64_PINNED_MAX] = {R8, R9, R10, R11, R12, R13, RDI};
+    static const Reg registers[X64_PINNED_MAX] = {R8, R9, R10, R11, R12, R13, RDI, RBX};
     SlotUse seen[SLOTS_SEEN_MAX];
     unsigned n = 0;
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {

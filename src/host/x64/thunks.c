@@ -2,22 +2,18 @@
 #include "host/x64/lower.h"
 
 static const Reg callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
-/* All that a C function may change, rcx aside: it carries the status back. r12 and r13 survive C by convention. */
+/* All that a C function may change, rcx aside: it carries the status back. rbx, r12 and r13 survive C by convention. */
 static const Reg caller_saved[] = {RAX, RDX, RSI, RDI, R8, R9, R10, R11};
-
-static Mem cpu_member(size_t offset) {
-    return asm_at(RBX, (int32_t)offset);
-}
 
 static void emit_enter(Asm *a, uint32_t flags_slot) {
     for (size_t i = 0; i < ARRAY_LEN(callee_saved); i++) {
         asm_push(a, callee_saved[i]);
     }
     asm_alu_imm(a, ALU_SUB, true, RSP, X64_FRAME_BYTES);
-    asm_mov(a, true, RBX, RDI);
-    asm_mov(a, true, RBP, RSI);
-    asm_mov(a, true, R15, RDX);
-    asm_load(a, 64, false, true, R14, cpu_member(offsetof(Cpu, budget)));
+    asm_lea(a, true, RBP, asm_at(RDI, sizeof(Cpu)));
+    asm_mov(a, true, R15, RSI);
+    asm_load(a, 64, false, true, R14, lower_cpu(offsetof(Cpu, budget)));
+    asm_mov(a, true, RCX, RDX);
     x64_flags_pack(a, flags_slot, RAX, RDX);
     asm_jmp_reg(a, RCX);
 }
@@ -25,7 +21,7 @@ static void emit_enter(Asm *a, uint32_t flags_slot) {
 /* The site is in eax. */
 static void emit_leave(Asm *a, uint32_t flags_slot) {
     x64_flags_unpack(a, flags_slot, RCX);
-    asm_store(a, 64, cpu_member(offsetof(Cpu, budget)), R14);
+    asm_store(a, 64, lower_cpu(offsetof(Cpu, budget)), R14);
     asm_alu_imm(a, ALU_ADD, true, RSP, X64_FRAME_BYTES);
     for (size_t i = ARRAY_LEN(callee_saved); i-- > 0;) {
         asm_pop(a, callee_saved[i]);
@@ -40,8 +36,8 @@ static void emit_call_out(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t site),
         asm_push(a, caller_saved[i]);
     }
     asm_alu_imm(a, ALU_SUB, true, RSP, 8);
-    asm_store(a, 64, cpu_member(offsetof(Cpu, budget)), R14);
-    asm_mov(a, true, RDI, RBX);
+    asm_store(a, 64, lower_cpu(offsetof(Cpu, budget)), R14);
+    asm_lea(a, true, RDI, lower_cpu(0));
     asm_mov(a, false, RSI, RCX);
     if (flags_slot) {
         x64_flags_unpack(a, *flags_slot, RCX);
@@ -52,7 +48,7 @@ static void emit_call_out(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t site),
     if (flags_slot) {
         x64_flags_pack(a, *flags_slot, RAX, RDX);
     }
-    asm_load(a, 64, false, true, R14, cpu_member(offsetof(Cpu, budget)));
+    asm_load(a, 64, false, true, R14, lower_cpu(offsetof(Cpu, budget)));
     asm_alu_imm(a, ALU_ADD, true, RSP, 8);
     for (size_t i = ARRAY_LEN(caller_saved); i-- > 0;) {
         asm_pop(a, caller_saved[i]);
