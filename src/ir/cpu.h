@@ -95,6 +95,7 @@ struct Cpu {
     uint64_t jit_addr, jit_value;
     struct Jit *jit;
     uint32_t *jit_heat; /* counters of backward jumps */
+    uint64_t jit_shadow[IR_SHADOWS]; /* what flag ops are made of, between blocks of a region */
     uint16_t jit_flags; /* N Z C V while translated code runs, as LAHF and SETO give them */
     void *jit_targets; /* table of indirect branch targets */
     struct ExecProbe *probe; /* who looks at the translator, or NULL */

@@ -82,7 +82,7 @@ typedef struct Lower {
     bool *after_sum; /* per fused comparison: the host's flags have its result already */
     uint32_t *late; /* per address sum: the PUT that makes it; up to there it is fused. 0 = it is not late */
     uint8_t *aligned; /* per value: what it has been tested to be a multiple of, 0 = nothing */
-    bool *cold; /* per pure op: made only where the block is left, if a recipe needs it there */
+    bool *cold; /* per pure op or GET: made only where the block is left, if a recipe needs it there */
     uint8_t *eager; /* per flag op: flags to store at once; the others are recomputed where the block is left */
 
     /* Allocation */
@@ -188,6 +188,8 @@ void lower_hot(Lower *l);
 Mark lower_mark(const X64Code *code, const X64Output *out);
 /** True if everything since then has fitted; else it is undone. */
 bool lower_fitted(X64Code *code, X64Output *out, const Mark *mark);
+/** The GET that is the current op. */
+void lower_get(Lower *l, const IrOp *op);
 /** One op; the current op is `index`. */
 void lower_op(Lower *l, uint32_t index);
 
