@@ -148,7 +148,7 @@ typedef struct IrEntry {
  * tell where it is left, before it sets them. */
 unsigned ir_flags_needed(const IrBlock *block);
 /** Writes the flags at the end of a finished block as ops over the state there, and over shadow slots, whose values it
- * adds to `shadows`. Returns which of the wanted ones: they are set in the block, and what they are made of is there. */
+ * adds to `shadows`. Returns which of the wanted ones: they are set in the block, and what makes them is there. */
 unsigned ir_flags_at_end(const IrBlock *block, unsigned wanted, IrEntry *entry, IrShadows *shadows);
 /** Has the block put those values into their slots before it branches. */
 void ir_put_shadows(IrBlock *block, const IrShadows *shadows, Arena *arena);
