@@ -81,6 +81,9 @@ typedef struct OrrNodeOptions {
     uint64_t cpi_num, cpi_den; /* cycles per instruction as a fraction; 0: 1 */
     OrrEngine engine;
     uint64_t slice; /* host-side chunk in instructions, 0: none; never changes a result */
+    /** Boards with several cores: instructions of the first core between two meetings of all, 0: 1,000. A part of the
+     * machine, since it decides how their accesses interleave; at least 32. */
+    uint64_t quantum;
     bool strict; /* accesses to unmapped addresses and unmodelled registers stop the run */
     bool stub_unknown; /* device types without a model become logged stubs */
 } OrrNodeOptions;
@@ -165,6 +168,7 @@ typedef enum OrrTraceKind { ORR_TRACE_INSN = 1, ORR_TRACE_IRQ = 2, ORR_TRACE_MMI
 typedef struct OrrTrace {
     OrrTraceKind kind;
     uint64_t time_ns, instructions, pc;
+    unsigned core; /* that runs */
     const char *text; /* disassembly, exception, or access, without newline */
 } OrrTrace;
 

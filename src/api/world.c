@@ -81,6 +81,7 @@ OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *
         .cpi_den = options->cpi_den,
         .engine = (Engine)options->engine,
         .slice = options->slice,
+        .quantum = options->quantum,
         .strict = options->strict,
         .stub_unknown = options->stub_unknown,
     };

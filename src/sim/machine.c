@@ -63,6 +63,12 @@ static bool init_part(Build *b, Part *part) {
 }
 
 bool build_init(Build *b) {
+    unsigned index = 0;
+    for (size_t i = 0; i < b->cpus.len; i++) { /* whatever the order in which they come to the node */
+        if (device_cpu(b->cpus.data[i])) {
+            device_cpu(b->cpus.data[i])->index = index++;
+        }
+    }
     for (size_t i = 0; i < b->parts.len; i++) {
         if (!init_part(b, b->parts.data[i])) {
             return false;

@@ -7,8 +7,11 @@
  * for, devices of unknown types become windows that report each access as unmodelled and fill what nothing else
  * occupies.
  *
- * Refused with a message: monitor commands other than Tag in init, preinit and reset sections; registrations that
- * differ by CPU, cluster or condition; regions of a device (BusMultiRegistration with `region`); local inputs (`#`). */
+ * A window that is registered for one of several CPUs (`cpu:`) is seen by that CPU only, and its device keeps that CPU's
+ * time (machine_bank.c).
+ *
+ * Refused with a message: monitor commands other than Tag in init, preinit and reset sections; memories for one of
+ * several CPUs, registrations for clusters or with conditions; regions of a device (BusMultiRegistration with `region`); local inputs (`#`). */
 #ifndef SIM_MACHINE_H
 #define SIM_MACHINE_H
 
@@ -56,6 +59,9 @@ void machine_hash(const Machine *machine, Hash *hash);
 Device *machine_device(const Machine *machine, const char *name, Err *err);
 /** An output: "gpio.3" for numbered ones, "uart0.TxInterrupt" for single ones, "timer.compare2" for named arrays. */
 Line *machine_line(const Machine *machine, const char *name, Err *err);
+
+/** The device that an access of the core in turn to a region of `device` reaches. */
+const Device *machine_banked(const Device *device);
 
 /** Number of outputs of a type, and output i of a device. */
 size_t machine_output_count(const DeviceType *type);
