@@ -44,9 +44,20 @@ typedef struct Machine {
  * file may be freed afterwards. type->init may be called with a device property that has another type than meant:
  * models check `->type`. */
 bool machine_build(Machine *machine, Board *board, const ReplFile *file, const MachineOptions *options, Err *err);
-/** Loads a built-in board by name, or the platform file at a path if name is NULL, and builds it with all device types
- * of this program. The machine lives in the board's arena. NULL and an error on a mistake. */
-Machine *machine_new(Board *board, const char *name, const char *repl_path, bool stub_unknown, Err *err);
+/** What a machine is built from: the first of the four that is not NULL. */
+typedef struct MachineSource {
+    const ReplFile *file; /* a syntax tree */
+    const char *name; /* of a built-in board */
+    const char *text; /* of a platform file */
+    const char *path; /* of a platform file */
+    const DeviceType *const *types; /* beside those of this program */
+    size_t n_types;
+    bool stub_unknown;
+} MachineSource;
+
+/** Builds it with all device types of this program. The machine lives in the board's arena. NULL and an error on a
+ * mistake. */
+Machine *machine_new(Board *board, const MachineSource *source, Err *err);
 /** Calls type->free of every device (also after a failed init) and frees UART queues; the board frees the rest. */
 void machine_free(Machine *machine);
 

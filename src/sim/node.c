@@ -225,7 +225,10 @@ void node_reset_all(Node *node, bool cold) {
 Node *node_new(const NodeOptions *options, Err *err) {
     Node *node = mem_alloc(sizeof *node);
     init_board(node, options);
-    node->machine = machine_new(&node->board, options->machine, options->repl_path, options->stub_unknown, err);
+    MachineSource source = {.file = options->repl, .name = options->machine, .text = options->repl_text,
+                            .path = options->repl_path, .types = options->types, .n_types = options->n_types,
+                            .stub_unknown = options->stub_unknown};
+    node->machine = machine_new(&node->board, &source, err);
     if (!node->machine || !init_cores(node, options, err)) {
         node_free(node);
         return NULL;

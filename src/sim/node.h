@@ -25,8 +25,13 @@ typedef enum Engine {
 
 typedef struct NodeOptions {
     const char *name;
-    const char *machine; /* name of a built-in board, or NULL */
-    const char *repl_path; /* path of a platform file, if machine is NULL */
+    /* The board is the first of these that is not NULL. */
+    const ReplFile *repl; /* a platform file as a syntax tree */
+    const char *machine; /* name of a built-in board */
+    const char *repl_text; /* a platform file in memory */
+    const char *repl_path; /* path of a platform file */
+    const DeviceType *const *types; /* beside those of this program; must outlive the node */
+    size_t n_types;
     const Log *log;
     uint64_t seed;
     uint64_t cpi_num, cpi_den; /* cycles per instruction; 0 means 1 */
