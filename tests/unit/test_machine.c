@@ -332,8 +332,8 @@ static void test_banks(void **state) {
     Bench b = {0};
     bench_build(&b, "b: CPU.Fake @ sysbus { cpuType: \"m\" }\na: CPU.Fake @ sysbus { cpuType: \"m\" }\n"
                     "c: CPU.Fake @ sysbus { cpuType: \"m\" }\n"
-                    "p: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration { address: 0x1000; cpu: a }\n"
-                    "t: Timers.Fake @ sysbus new Bus.BusPointRegistration { address: 0x1000; cpu: b }");
+                    "p: IRQControllers.Pic @ sysbus new Bus.BusRangeRegistration { range: <0x1000, +16>; cpu: a }\n"
+                    "t: Timers.Fake @ sysbus new Bus.BusRangeRegistration { range: <0x1000, +16>; cpu: b }");
     machine_reset(&b.machine, true);
     const FakeCpu *cpus[] = {device(&b, "b"), device(&b, "a"), device(&b, "c")};
     const MemRegion *region = mem_region_at(&b.board.map, 0x1000);
