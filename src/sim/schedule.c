@@ -4,8 +4,8 @@
  * at most `quantum` ticks of the first core away, and never behind the next event. An event fires at a meeting; one that
  * a core other than the first arms for a time before the coming meeting fires as soon as that core gets there. What a
  * core does is seen by those behind it in the order when their slices of the same round begin, by those before it when
- * their next slices begin. Turn and meeting are state, so that a run may be cut anywhere. A board with one core meets
- * at each event, and nowhere else.
+ * their next slices begin. Turn and meeting are state, so that a run may be cut anywhere. A board with one core has no
+ * rounds.
  *
  * All comparisons are between ticks; conversions from nanoseconds are kept until they change. */
 #include "sim/node_internal.h"
@@ -52,12 +52,12 @@ uint64_t node_seen_ns(const Node *node) {
 
 uint64_t node_now_ns(Board *board) {
     Node *node = node_of(board);
-    uint64_t now_ns = node_seen_ns(node);
-    if (node->n_cores > 1) {
-        node->latest_ns = now_ns > node->latest_ns ? now_ns : node->latest_ns;
-        return node->latest_ns;
+    if (LIKELY(node->n_cores == 1)) {
+        return board->events.firing ? board->events.firing_ns : clock_ns(&node->cores[0].clock, cpu_ticks(node->cpu));
     }
-    return now_ns;
+    uint64_t now_ns = node_seen_ns(node);
+    node->latest_ns = now_ns > node->latest_ns ? now_ns : node->latest_ns;
+    return node->latest_ns;
 }
 
 uint64_t node_core_now_ns(Board *board, const Cpu *cpu) {
@@ -155,14 +155,10 @@ void node_send_event(Board *board) {
 
 /* ---- Meetings ---- */
 
-static void power_on(Node *node) {
+static void start_over(Node *node) {
     if (node->reset_requested) {
         node->reset_requested = false;
         node_reset_all(node, false);
-        node->started = false;
-    }
-    if (node->started) {
-        return;
     }
     node->started = true;
     for (unsigned i = 0; i < node->n_cores; i++) {
@@ -170,6 +166,12 @@ static void power_on(Node *node) {
         if (!cpu->held) {
             core_start(cpu, BOARD_ENTRY_RESET);
         }
+    }
+}
+
+static inline void power_on(Node *node) {
+    if (UNLIKELY(node->reset_requested || !node->started)) {
+        start_over(node);
     }
 }
 
@@ -207,7 +209,7 @@ static bool round_begin(Node *node, uint64_t until_ns) {
         node->round_ns = until_ns;
     }
     uint64_t full = cpu_ticks(first->cpu) + node->quantum;
-    if (node->n_cores > 1 && !asleep && full < node->round_tick) {
+    if (!asleep && full < node->round_tick) {
         node->round_tick = full;
         node->round_ns = node->n_clocks > 1 ? clock_ns(&first->clock, full) : 0;
     }
@@ -260,7 +262,7 @@ static void resume(Node *node, Cpu *cpu) {
 }
 
 static void turn_next(Node *node) {
-    node->cores[node->board.current_cpu].cpu->yielded = false;
+    core_running(node)->cpu->yielded = false;
     if (++node->board.current_cpu == node->n_cores) {
         node->board.current_cpu = 0;
         node->in_round = false;
@@ -301,17 +303,48 @@ static StopReason slice_run(Node *node, uint64_t until_ns) {
     return node->stop;
 }
 
+/* ---- Runs ---- */
+
+/* One step of a board with one core: to the next event. */
+static StopReason run_alone(Node *node, uint64_t until_ns) {
+    NodeCore *core = node->cores;
+    Cpu *cpu = core->cpu;
+    power_on(node);
+    uint64_t now = cpu_ticks(cpu), until = tick_kept(core, &core->until, until_ns);
+    if (now >= until) {
+        return STOP_DURATION;
+    }
+    if (node->interrupted && *node->interrupted) {
+        return STOP_USER;
+    }
+    if (event_tick(node, core) <= now) {
+        event_run(&node->board.events, core_ns(core));
+        if (node->stop != STOP_NONE || node->reset_requested) {
+            return node->stop;
+        }
+    }
+    uint64_t tick = event_tick(node, core);
+    tick = tick < until ? tick : until;
+    if (!cpu->halted) {
+        run_to(node, core, tick);
+    } else if (tick == TICK_NEVER) {
+        return STOP_ASLEEP;
+    } else {
+        skip_to(cpu, tick);
+    }
+    return node->stop;
+}
+
+static StopReason run_together(Node *node, uint64_t until_ns) {
+    StopReason reason = node->in_round ? STOP_NONE : meet(node, until_ns);
+    return reason == STOP_NONE && node->in_round ? slice_run(node, until_ns) : reason;
+}
+
 StopReason node_run_until(Node *node, uint64_t until_ns) {
-    node->stop = STOP_NONE;
-    StopReason reason = STOP_NONE;
+    StopReason (*const step)(Node *, uint64_t) = node->n_cores == 1 ? run_alone : run_together;
+    StopReason reason = node->stop = STOP_NONE;
     while (reason == STOP_NONE) {
-        if (!node->in_round) {
-            reason = meet(node, until_ns);
-        }
-        if (node->in_round && reason == STOP_NONE) {
-            reason = slice_run(node, until_ns);
-            node->in_round = node->in_round && node->n_cores > 1;
-        }
+        reason = step(node, until_ns);
     }
     return reason;
 }
