@@ -48,21 +48,28 @@ typedef enum OrrStopReason {
     ORR_STOP_DURATION = 1, /* the time asked for has passed */
     ORR_STOP_EXIT, /* the guest ended itself, with a code (Arm semihosting SYS_EXIT) */
     ORR_STOP_LOCKUP, /* a fault that the CPU cannot handle: it can never run again */
-    ORR_STOP_ASLEEP, /* the CPU sleeps and nothing is left that could wake it */
+    ORR_STOP_ASLEEP, /* all CPUs sleep or are powered down, and nothing is left that could wake them */
     ORR_STOP_STRICT, /* a guest mistake, in a node with `strict` */
     ORR_STOP_USER, /* orr_world_stop */
     ORR_STOP_ERROR, /* Orrery itself failed */
+    ORR_STOP_HALTED, /* a CPU took a trap while traps are off (SPARC error mode); `ta 0` ends programs so, with a code */
+    ORR_STOP_DEADLINE, /* orr_world_deadline has come */
+    ORR_STOP_BREAKPOINT, /* a core stands before an instruction at a breakpoint */
 } OrrStopReason;
 
 typedef struct OrrStop {
     OrrStopReason reason;
-    int exit_code; /* the guest's, with ORR_STOP_EXIT, else 0 */
+    int exit_code; /* the guest's, with ORR_STOP_EXIT and ORR_STOP_HALTED, else 0 */
+    unsigned core; /* of the node, whose turn it was */
     OrrNode *node; /* that stopped, or NULL */
 } OrrStop;
 
 /** Runs all nodes until virtual time until_ns, to the exact instruction, or to the first stop. Runs may be cut into
  * pieces at any times: the result is the same. */
 ORR_API OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns);
+/** The time by which the guest should have ended (ORR_TIME_NEVER: none): a run that gets there ends with
+ * ORR_STOP_DEADLINE. */
+ORR_API void orr_world_deadline(OrrWorld *world, uint64_t time_ns);
 /** Asks the run that is under way, or else the next one, to come back soon with ORR_STOP_USER. May be called from a
  * signal handler. */
 ORR_API void orr_world_stop(OrrWorld *world);

@@ -20,6 +20,7 @@ struct OrrWorld {
     OrrWorldOptions options;
     Log log;
     volatile bool interrupted;
+    uint64_t deadline_ns;
     VEC(OrrNode *) nodes;
 };
 

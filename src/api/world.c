@@ -5,7 +5,8 @@
 
 _Static_assert(sizeof(OrrError) == sizeof(Err), "an OrrError is an Err");
 _Static_assert((int)ORR_LOG_DEBUG == (int)LOG_DEBUG, "log levels are the same");
-_Static_assert((int)ORR_STOP_ERROR == (int)STOP_ERROR && (int)ORR_STOP_ASLEEP == (int)STOP_ASLEEP,
+_Static_assert((int)ORR_STOP_ERROR == (int)STOP_ERROR && (int)ORR_STOP_ASLEEP == (int)STOP_ASLEEP &&
+                   (int)ORR_STOP_BREAKPOINT == (int)STOP_BREAKPOINT && (int)ORR_STOP_HALTED == (int)STOP_HALTED,
                "stop reasons are the same");
 _Static_assert((int)ORR_ENGINE_JIT == (int)ENGINE_JIT && ENGINE_COUNT == ORR_ENGINE_JIT + 1, "engines are the same");
 _Static_assert((int)ORR_IMAGE_RAW == (int)IMAGE_RAW, "image formats are the same");
@@ -20,6 +21,7 @@ OrrWorld *orr_world_new(const OrrWorldOptions *options) {
     if (options) {
         world->options = *options;
     }
+    world->deadline_ns = ORR_TIME_NEVER;
     world->log.level = (LogLevel)world->options.log_level;
     world->log.user = world;
     world->log.sink = world->options.log ? log_to_user : NULL;
@@ -39,17 +41,27 @@ void orr_world_free(OrrWorld *world) {
 
 OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
     OrrStop stop = {.reason = ORR_STOP_DURATION};
+    uint64_t end_ns = until_ns < world->deadline_ns ? until_ns : world->deadline_ns;
     for (size_t i = 0; i < world->nodes.len; i++) {
         OrrNode *node = world->nodes.data[i];
-        StopReason reason = node_run_until(node->node, until_ns);
+        StopReason reason = node_run_until(node->node, end_ns);
         if (reason != STOP_DURATION && stop.reason == ORR_STOP_DURATION) {
-            stop = (OrrStop){(OrrStopReason)reason, node->node->stop_code, node};
+            bool coded = reason == STOP_EXIT || reason == STOP_HALTED;
+            stop = (OrrStop){.reason = (OrrStopReason)reason, .exit_code = coded ? node->node->stop_code : 0,
+                             .node = node, .core = node->node->board.current_cpu};
         }
+    }
+    if (stop.reason == ORR_STOP_DURATION && world->deadline_ns <= until_ns && world->deadline_ns != ORR_TIME_NEVER) {
+        stop.reason = ORR_STOP_DEADLINE;
     }
     if (stop.reason == ORR_STOP_USER) {
         world->interrupted = false; /* only once it has been obeyed: it may have come between two runs */
     }
     return stop;
+}
+
+void orr_world_deadline(OrrWorld *world, uint64_t time_ns) {
+    world->deadline_ns = time_ns;
 }
 
 void orr_world_stop(OrrWorld *world) {
@@ -60,7 +72,8 @@ const char *orr_stop_name(OrrStopReason reason) {
     static const char *const names[] = {
         [ORR_STOP_DURATION] = "duration", [ORR_STOP_EXIT] = "exit",   [ORR_STOP_LOCKUP] = "lockup",
         [ORR_STOP_ASLEEP] = "asleep",     [ORR_STOP_STRICT] = "strict", [ORR_STOP_USER] = "user",
-        [ORR_STOP_ERROR] = "error",
+        [ORR_STOP_ERROR] = "error",       [ORR_STOP_HALTED] = "halted", [ORR_STOP_DEADLINE] = "deadline",
+        [ORR_STOP_BREAKPOINT] = "breakpoint",
     };
     return (size_t)reason < ARRAY_LEN(names) && names[reason] ? names[reason] : "unknown";
 }

@@ -176,6 +176,9 @@ typedef enum StopReason {
     STOP_STRICT, /* a guest mistake under --strict */
     STOP_USER, /* the embedder asked */
     STOP_ERROR, /* Orrery itself failed */
+    STOP_HALTED, /* a CPU took a trap that it could not take (SPARC error mode), with a code: many programs end so */
+    STOP_DEADLINE, /* the time by which the guest should have ended has come */
+    STOP_BREAKPOINT, /* a CPU stands before an instruction at a breakpoint */
 } StopReason;
 
 struct Board {

@@ -9,7 +9,7 @@ enum {
     EXIT_OK = 0,
     EXIT_USAGE = 64, /* bad command line, file or platform */
     EXIT_INTERNAL = 70, /* Orrery itself failed */
-    EXIT_TIMEOUT = 80, /* --timeout: the virtual time is over and the guest has not ended */
+    EXIT_DEADLINE = 80, /* --timeout: the virtual time is over and the guest has not ended */
     EXIT_LOCKUP = 81, /* the CPU locked up */
     EXIT_STRICT = 82, /* --strict: the guest used what is not there or not modelled */
     EXIT_ASLEEP = 83, /* nothing is left that could wake the CPU */
@@ -35,8 +35,8 @@ typedef struct RunOptions {
     OptionList watches;
     const char *input, *report, *coverage, *save, *load;
     uint64_t for_ns; /* ORR_TIME_NEVER: no end */
-    bool is_timeout; /* the end came from --timeout */
-    uint64_t slice, seed, cpi_num, cpi_den;
+    bool is_deadline; /* the end came from --timeout */
+    uint64_t slice, quantum, seed, cpi_num, cpi_den;
     double pace; /* virtual seconds per host second at most; 0 = as fast as it goes, negative = not given */
     bool strict, stub_unknown;
     OrrEngine engine;

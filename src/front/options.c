@@ -43,13 +43,15 @@ void options_help(void) {
     help_engines();
     fputs(
         "  --slice N                    run in pieces of N instructions: changes nothing but speed (for tests)\n"
+        "  --quantum N                  boards with several cores: instructions of the first one between two meetings of\n"
+        "                               all; a part of the machine, at least 32 (default 1000)\n"
         "  --pace X                     at most X virtual seconds per second (default 1 on a terminal, else none)\n"
         "  --log error|warn|info|debug  what to tell on stderr (default warn)\n"
         "  -nographic, -semihosting, -kernel FILE   accepted as QEMU spells them\n\n"
         "On a terminal: Ctrl-A x quits, Ctrl-A h helps.\n"
         "The last line on stderr is `orrery: REASON at SECONDS s, N instructions, hash HASH`: equal runs have equal\n"
-        "hashes. Exit code: that of the guest (semihosting), else 0 at the end of --for, 64 usage or input file,\n"
-        "70 Orrery failed, 80 timeout, 81 lockup, 82 --strict, 83 asleep for ever, 130 Ctrl-C.\n\n"
+        "hashes. Exit code: that of the guest (semihosting, or how it halted), else 0 at the end of --for, 64 usage or\n"
+        "input file, 70 Orrery failed, 80 --timeout, 81 lockup, 82 --strict, 83 asleep for ever, 130 Ctrl-C.\n\n"
         "examples:\n"
         "  orrery run --machine mps2-an385 --kernel firmware.elf\n"
         "  orrery run -M microbit --kernel /usr/share/firmware-microbit-micropython/firmware.hex\n"
@@ -109,7 +111,7 @@ static bool list_add(OptionList *list, const char *value) {
 
 /* ---- What options do with their value ---- */
 
-static bool set_end(RunOptions *o, const char *value, bool is_timeout) {
+static bool set_end(RunOptions *o, const char *value, bool is_deadline) {
     uint64_t ns;
     if (!time_parse(value, &ns)) {
         complain("'%s': expected a time such as 2s, 1.5ms, 10us, 7ns", value);
@@ -117,7 +119,7 @@ static bool set_end(RunOptions *o, const char *value, bool is_timeout) {
     }
     if (ns < o->for_ns) {
         o->for_ns = ns;
-        o->is_timeout = is_timeout;
+        o->is_deadline = is_deadline;
     }
     return true;
 }
@@ -140,6 +142,18 @@ static bool set_number(uint64_t *to, const char *name, const char *value) {
 
 static bool set_slice(RunOptions *o, const char *value) {
     return set_number(&o->slice, "--slice", value);
+}
+
+static bool set_quantum(RunOptions *o, const char *value) {
+    enum { QUANTUM_MIN = 32 };
+    if (!set_number(&o->quantum, "--quantum", value)) {
+        return false;
+    }
+    if (o->quantum < QUANTUM_MIN) {
+        complain("--quantum '%s': expected at least %d instructions", value, QUANTUM_MIN);
+        return false;
+    }
+    return true;
 }
 
 static bool set_seed(RunOptions *o, const char *value) {
@@ -223,6 +237,7 @@ static const Option options[] = {
     LIST("watch", watches),   TEXT("input", input),     TEXT("report", report),
     TEXT("save", save),       TEXT("load", load),       TEXT("coverage", coverage),
     SET("for", set_for),      SET("timeout", set_timeout), SET("slice", set_slice),
+    SET("quantum", set_quantum),
     SET("seed", set_seed),    SET("cpi", set_cpi),      SET("engine", set_engine),
     SET("pace", set_pace),    SET("log", set_log),      FLAG("strict", strict),
     FLAG("stub-unknown", stub_unknown), IGNORED("nographic"), IGNORED("semihosting"),

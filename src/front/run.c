@@ -229,9 +229,10 @@ static bool set_up(Run *run, OrrError *error) {
     const RunOptions *o = &run->options;
     OrrWorldOptions world = {.seed = o->seed, .log_level = o->log_level, .log = log_line};
     OrrNodeOptions node = {.machine = o->machine, .repl_path = o->repl, .cpi_num = o->cpi_num, .cpi_den = o->cpi_den,
-                           .engine = o->engine, .slice = o->slice, .strict = o->strict,
+                           .engine = o->engine, .slice = o->slice, .quantum = o->quantum, .strict = o->strict,
                            .stub_unknown = o->stub_unknown};
     run->world = orr_world_new(&world);
+    orr_world_deadline(run->world, o->is_deadline ? o->for_ns : ORR_TIME_NEVER);
     run->node = orr_node_new(run->world, &node, error);
     if (!run->node) {
         return false;
@@ -326,9 +327,12 @@ static void run_world(Run *run) {
 static int exit_code(const Run *run) {
     switch (run->stop.reason) {
     case ORR_STOP_EXIT:
+    case ORR_STOP_HALTED:
         return run->stop.exit_code & 0xff;
     case ORR_STOP_DURATION:
-        return run->options.is_timeout ? EXIT_TIMEOUT : EXIT_OK;
+        return EXIT_OK;
+    case ORR_STOP_DEADLINE:
+        return EXIT_DEADLINE;
     case ORR_STOP_LOCKUP:
         return EXIT_LOCKUP;
     case ORR_STOP_ASLEEP:
@@ -342,11 +346,6 @@ static int exit_code(const Run *run) {
     }
 }
 
-static const char *reason_text(const Run *run) {
-    bool timeout = run->stop.reason == ORR_STOP_DURATION && run->options.is_timeout;
-    return timeout ? "timeout" : orr_stop_name(run->stop.reason);
-}
-
 static bool write_report(const Run *run) {
     FILE *f = fopen(run->options.report, "w");
     if (!f) {
@@ -356,7 +355,7 @@ static bool write_report(const Run *run) {
     fprintf(f,
             "{\"reason\": \"%s\", \"exit_code\": %d, \"time_ns\": %llu, \"instructions\": %llu, "
             "\"hash\": \"%016llx\"}\n",
-            reason_text(run), exit_code(run), (unsigned long long)orr_node_time_ns(run->node),
+            orr_stop_name(run->stop.reason), exit_code(run), (unsigned long long)orr_node_time_ns(run->node),
             (unsigned long long)orr_node_instructions(run->node), (unsigned long long)orr_node_hash(run->node));
     return fclose(f) == 0;
 }
@@ -397,7 +396,8 @@ static int finish(Run *run) {
     orr_node_log_summary(run->node);
     char time[TIME_TEXT_BYTES];
     fflush(stdout);
-    fprintf(stderr, "orrery: %s at %s s, %llu instructions, hash %016llx\n", reason_text(run),
+    fprintf(stderr, "orrery: %s at %s s, %llu instructions, hash %016llx\n",
+            orr_stop_name(run->stop.reason),
             time_text(time, orr_node_time_ns(run->node)), (unsigned long long)orr_node_instructions(run->node),
             (unsigned long long)orr_node_hash(run->node));
     return written ? exit_code(run) : EXIT_USAGE;

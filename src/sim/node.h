@@ -14,7 +14,13 @@
 #include "sim/clock.h"
 #include "sim/machine.h"
 
-enum { NODE_IMAGES_MAX = 32, NODE_CORES_MAX = 32, NODE_QUANTUM_DEFAULT = 1000, NODE_QUANTUM_MIN = 32 };
+enum {
+    NODE_IMAGES_MAX = 32,
+    NODE_CORES_MAX = 32,
+    NODE_QUANTUM_DEFAULT = 1000,
+    NODE_QUANTUM_MIN = 32,
+    NODE_BREAKPOINTS_MAX = 256,
+};
 
 typedef enum Engine {
     ENGINE_INTERP,
@@ -92,6 +98,10 @@ typedef struct Node {
     int stop_code;
     void (*console)(void *user, const void *bytes, size_t len); /* semihosting output, or NULL */
     void *console_user;
+    /* For debuggers; no part of the machine. */
+    uint64_t breakpoints[NODE_BREAKPOINTS_MAX];
+    size_t n_breakpoints;
+    uint64_t break_ticks; /* of the core that stands at a breakpoint and may go on, + 1 */
     const volatile bool *interrupted; /* set from a signal handler or another thread: stop soon (STOP_USER); or NULL */
     void *user; /* of the API layer */
 } Node;
@@ -110,6 +120,14 @@ bool node_load(Node *node, const char *path, ImageFormat format, bool has_addr, 
 /** Runs until virtual time `until_ns` (TIME_NEVER: until something stops it) or a stop; STOP_DURATION if the time has
  * come. STOP_ASLEEP: the CPU sleeps and no event is left to wake it (only with TIME_NEVER). */
 StopReason node_run_until(Node *node, uint64_t until_ns);
+
+/** Runs the next instruction of the board, of whatever core; time jumps if all sleep until then. STOP_DURATION when it
+ * is done. */
+StopReason node_step(Node *node);
+/** Sets or removes a breakpoint for all cores: a run stops (STOP_BREAKPOINT) before the instruction there, and goes on
+ * with it when it is called again. While there are any, each instruction is run by itself. False if the table is full,
+ * or there was none. */
+bool node_break(Node *node, uint64_t pc, bool set);
 
 /** Virtual time now: when the next instruction of the first core starts; no other core is ahead of it. */
 uint64_t node_time_ns(const Node *node);

@@ -242,8 +242,31 @@ static void skip_to(Cpu *cpu, uint64_t tick) {
     cpu->budget = 0;
 }
 
+/* Whether the core stands before a breakpoint that it has not told of. An interrupt that it would take here comes
+ * first, as it does in the engine. */
+static bool at_breakpoint(Node *node, Cpu *cpu) {
+    while (cpu->irq_request && cpu->isa->interrupt(cpu)) {
+    }
+    bool told = node->break_ticks == cpu_ticks(cpu) + 1;
+    node->break_ticks = 0;
+    for (size_t i = 0; i < node->n_breakpoints && !told && !cpu->halted; i++) {
+        if (node->breakpoints[i] == cpu->pc) {
+            node->break_ticks = cpu_ticks(cpu) + 1;
+            node->board.stop(&node->board, STOP_BREAKPOINT, 0);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void run_to(Node *node, NodeCore *core, uint64_t tick) {
     uint64_t now = cpu_ticks(core->cpu);
+    if (UNLIKELY(node->n_breakpoints)) {
+        if (at_breakpoint(node, core->cpu)) {
+            return;
+        }
+        tick = now + 1;
+    }
     uint64_t most = node->slice && node->slice < LOOK_UP_TICKS ? node->slice : LOOK_UP_TICKS;
     node->running = true;
     exec_run(core->cpu, core->cache, tick - now > most ? now + most : tick);
@@ -338,6 +361,37 @@ static StopReason run_alone(Node *node, uint64_t until_ns) {
 static StopReason run_together(Node *node, uint64_t until_ns) {
     StopReason reason = node->in_round ? STOP_NONE : meet(node, until_ns);
     return reason == STOP_NONE && node->in_round ? slice_run(node, until_ns) : reason;
+}
+
+StopReason node_step(Node *node) {
+    uint64_t slice = node->slice, before = node_instructions(node);
+    StopReason reason = node->stop = STOP_NONE;
+    node->slice = 1;
+    while (reason == STOP_NONE && node_instructions(node) == before) {
+        reason = (node->n_cores == 1 ? run_alone : run_together)(node, TIME_NEVER);
+    }
+    node->slice = slice;
+    return reason == STOP_NONE ? STOP_DURATION : reason;
+}
+
+bool node_break(Node *node, uint64_t pc, bool set) {
+    size_t i = 0;
+    while (i < node->n_breakpoints && node->breakpoints[i] != pc) {
+        i++;
+    }
+    if (!set) {
+        bool found = i < node->n_breakpoints;
+        if (found) {
+            node->breakpoints[i] = node->breakpoints[--node->n_breakpoints];
+        }
+        return found;
+    }
+    if (i == NODE_BREAKPOINTS_MAX) {
+        return false;
+    }
+    node->breakpoints[i] = pc;
+    node->n_breakpoints += i == node->n_breakpoints;
+    return true;
 }
 
 StopReason node_run_until(Node *node, uint64_t until_ns) {
