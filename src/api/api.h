@@ -4,17 +4,36 @@
 
 #include "orrery/orrery.h"
 
+/* Two names for one thing: OrrError is Err. */
+static inline bool api_failed(OrrError *error, OrrErrorCode code) {
+    if (error) {
+        error->code = code;
+    }
+    return false;
+}
+
 #include "base/vec.h"
 #include "bus/device_types.h"
 #include "load/boards.h"
 #include "sim/node.h"
 
+typedef struct Observer {
+    unsigned kinds;
+    void (*trace)(void *user, const OrrTrace *event);
+    void *user;
+} Observer;
+
 struct OrrNode {
     Node *node;
     OrrWorld *world;
-    void (*trace)(void *user, const OrrTrace *event);
-    void *trace_user;
+    Observer observers[ORR_OBSERVERS_MAX];
+    size_t n_observers;
+    /* What does the accesses while they are watched; all cores have the same. */
+    bool (*load)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value);
+    bool (*store)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value);
 };
+
+typedef struct PeripheralType PeripheralType;
 
 struct OrrWorld {
     OrrWorldOptions options;
@@ -22,6 +41,12 @@ struct OrrWorld {
     volatile bool interrupted;
     uint64_t deadline_ns;
     VEC(OrrNode *) nodes;
+    PeripheralType *peripherals; /* device types of the embedder's, newest first */
+    VEC(const DeviceType *) types; /* the same, oldest first */
 };
+
+void api_peripherals_free(OrrWorld *world);
+/** How a run of that node ended. */
+OrrStop api_stop(OrrNode *node, StopReason reason);
 
 #endif

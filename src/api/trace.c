@@ -7,11 +7,15 @@ static OrrNode *node_of_board(Board *board) {
     return ((Node *)board)->user;
 }
 
-static void tell(OrrNode *node, OrrTraceKind kind, uint64_t pc, const char *text) {
-    OrrTrace event = {.kind = kind, .time_ns = node_seen_ns(node->node), .core = node->node->board.current_cpu,
-                      .instructions = node_instructions(node->node),
-                      .pc = pc, .text = text};
-    node->trace(node->trace_user, &event);
+static void tell(OrrNode *node, OrrTrace event) {
+    event.time_ns = node_seen_ns(node->node);
+    event.core = node->node->board.current_cpu;
+    event.instructions = node_instructions(node->node);
+    for (size_t i = 0; i < node->n_observers; i++) {
+        if (node->observers[i].kinds & event.kind) {
+            node->observers[i].trace(node->observers[i].user, &event);
+        }
+    }
 }
 
 static void trace_insn(Cpu *cpu, uint64_t pc, uint32_t aux) {
@@ -23,11 +27,11 @@ static void trace_insn(Cpu *cpu, uint64_t pc, uint32_t aux) {
         n++;
     }
     cpu->isa->disassemble(text, sizeof text, cpu->features, bytes, n, pc);
-    tell(node_of_board(cpu->board), ORR_TRACE_INSN, pc, text);
+    tell(node_of_board(cpu->board), (OrrTrace){.kind = ORR_TRACE_INSN, .pc = pc, .text = text});
 }
 
 static void trace_exception(Cpu *cpu, const char *text) {
-    tell(node_of_board(cpu->board), ORR_TRACE_IRQ, cpu->pc, text);
+    tell(node_of_board(cpu->board), (OrrTrace){.kind = ORR_TRACE_IRQ, .pc = cpu->pc, .text = text});
 }
 
 static void trace_mmio(MemMap *map, const MemRegion *region, uint64_t addr, unsigned size, uint64_t value, bool store) {
@@ -36,18 +40,73 @@ static void trace_mmio(MemMap *map, const MemRegion *region, uint64_t addr, unsi
     device_reg_name(device, region->offset + addr - region->base, reg, sizeof reg);
     snprintf(text, sizeof text, "%s%u %s.%s 0x%llx = 0x%0*llx", store ? "write" : "read", size * 8, device->name, reg,
              (unsigned long long)addr, (int)size * 2, (unsigned long long)value);
-    tell(node_of_board(map->board), ORR_TRACE_MMIO, map->board->current_pc(map->board), text);
+    tell(node_of_board(map->board),
+         (OrrTrace){.kind = ORR_TRACE_MMIO, .pc = map->board->current_pc(map->board), .text = text, .addr = addr,
+                    .value = value, .size = size, .store = store});
+}
+
+static void tell_memory(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value, bool store) {
+    unsigned size = 1u << (mem & IR_MEM_SIZE);
+    char text[64];
+    value &= size == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * size)) - 1;
+    snprintf(text, sizeof text, "%s%u 0x%llx = 0x%0*llx", store ? "store" : "load", size * 8, (unsigned long long)addr,
+             (int)size * 2, (unsigned long long)value);
+    tell(node_of_board(cpu->board), (OrrTrace){.kind = ORR_TRACE_MEMORY, .pc = cpu_current_pc(cpu), .text = text,
+                                               .addr = addr, .value = value, .size = size, .store = store});
+}
+
+static bool watched_load(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value) {
+    bool done = node_of_board(cpu->board)->load(cpu, addr, mem, value);
+    if (done) {
+        tell_memory(cpu, addr, mem, *value, false);
+    }
+    return done;
+}
+
+static bool watched_store(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value) {
+    bool done = node_of_board(cpu->board)->store(cpu, addr, mem, value);
+    if (done) {
+        tell_memory(cpu, addr, mem, value, true);
+    }
+    return done;
+}
+
+/* Keeps the core with the reference engine, where each access is a call. */
+static void trace_nothing(Cpu *cpu, uint64_t pc, uint32_t aux) {
+    (void)cpu;
+    (void)pc;
+    (void)aux;
+}
+
+static void hooks_set(OrrNode *node, Cpu *cpu, unsigned kinds) {
+    cpu->trace = kinds & ORR_TRACE_INSN ? trace_insn : kinds & ORR_TRACE_MEMORY ? trace_nothing : NULL;
+    cpu->trace_exception = kinds & ORR_TRACE_IRQ ? trace_exception : NULL;
+    if (cpu->load != watched_load) {
+        node->load = cpu->load;
+        node->store = cpu->store;
+    }
+    cpu->load = kinds & ORR_TRACE_MEMORY ? watched_load : node->load;
+    cpu->store = kinds & ORR_TRACE_MEMORY ? watched_store : node->store;
 }
 
 void orr_node_trace(OrrNode *node, unsigned kinds, void (*trace)(void *user, const OrrTrace *event), void *user) {
-    node->trace = trace;
-    node->trace_user = user;
-    for (unsigned i = 0; i < node->node->n_cores; i++) {
-        Cpu *cpu = node->node->cores[i].cpu;
-        cpu->trace = kinds & ORR_TRACE_INSN ? trace_insn : NULL;
-        cpu->trace_exception = kinds & ORR_TRACE_IRQ ? trace_exception : NULL;
+    size_t i = 0;
+    while (i < node->n_observers && (node->observers[i].trace != trace || node->observers[i].user != user)) {
+        i++;
     }
-    node->node->board.map.trace = kinds & ORR_TRACE_MMIO ? trace_mmio : NULL;
+    if (i == ORR_OBSERVERS_MAX) {
+        return;
+    }
+    node->observers[i] = (Observer){kinds, trace, user};
+    node->n_observers += i == node->n_observers;
+    unsigned all = 0;
+    for (i = 0; i < node->n_observers; i++) {
+        all |= node->observers[i].kinds;
+    }
+    for (i = 0; i < node->node->n_cores; i++) {
+        hooks_set(node, node->node->cores[i].cpu, all);
+    }
+    node->node->board.map.trace = all & ORR_TRACE_MMIO ? trace_mmio : NULL;
 }
 
 /* Cores of one instruction set count together. */

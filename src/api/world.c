@@ -2,8 +2,11 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/build.h"
 
-_Static_assert(sizeof(OrrError) == sizeof(Err), "an OrrError is an Err");
+_Static_assert(sizeof(OrrError) == sizeof(Err) && offsetof(OrrError, code) == offsetof(Err, code) &&
+                   (int)ORR_ERROR_STATE == (int)ERR_STATE,
+               "an OrrError is an Err");
 _Static_assert((int)ORR_LOG_DEBUG == (int)LOG_DEBUG, "log levels are the same");
 _Static_assert((int)ORR_STOP_ERROR == (int)STOP_ERROR && (int)ORR_STOP_ASLEEP == (int)STOP_ASLEEP &&
                    (int)ORR_STOP_BREAKPOINT == (int)STOP_BREAKPOINT && (int)ORR_STOP_HALTED == (int)STOP_HALTED,
@@ -35,8 +38,15 @@ void orr_world_free(OrrWorld *world) {
     }
     if (world) {
         vec_free(&world->nodes);
+        api_peripherals_free(world);
         mem_free(world);
     }
+}
+
+OrrStop api_stop(OrrNode *node, StopReason reason) {
+    bool coded = reason == STOP_EXIT || reason == STOP_HALTED;
+    return (OrrStop){.reason = (OrrStopReason)reason, .exit_code = coded ? node->node->stop_code : 0, .node = node,
+                     .core = node->node->board.current_cpu};
 }
 
 OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
@@ -46,9 +56,7 @@ OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
         OrrNode *node = world->nodes.data[i];
         StopReason reason = node_run_until(node->node, end_ns);
         if (reason != STOP_DURATION && stop.reason == ORR_STOP_DURATION) {
-            bool coded = reason == STOP_EXIT || reason == STOP_HALTED;
-            stop = (OrrStop){.reason = (OrrStopReason)reason, .exit_code = coded ? node->node->stop_code : 0,
-                             .node = node, .core = node->node->board.current_cpu};
+            stop = api_stop(node, reason);
         }
     }
     if (stop.reason == ORR_STOP_DURATION && world->deadline_ns <= until_ns && world->deadline_ns != ORR_TIME_NEVER) {
@@ -58,6 +66,15 @@ OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
         world->interrupted = false; /* only once it has been obeyed: it may have come between two runs */
     }
     return stop;
+}
+
+OrrStop orr_world_run_for(OrrWorld *world, uint64_t duration_ns) {
+    uint64_t now_ns = 0;
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        uint64_t node_ns = node_time_ns(world->nodes.data[i]->node);
+        now_ns = node_ns > now_ns ? node_ns : now_ns;
+    }
+    return orr_world_run(world, duration_ns < ORR_TIME_NEVER - now_ns ? now_ns + duration_ns : ORR_TIME_NEVER);
 }
 
 void orr_world_deadline(OrrWorld *world, uint64_t time_ns) {
@@ -78,16 +95,15 @@ const char *orr_stop_name(OrrStopReason reason) {
     return (size_t)reason < ARRAY_LEN(names) && names[reason] ? names[reason] : "unknown";
 }
 
-OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *error) {
-    Err *err = (Err *)error;
-    if (!options->machine == !options->repl_path) {
-        err_set(err, "a node needs a machine or a platform file, and not both");
-        return NULL;
-    }
+static Node *node_made(OrrWorld *world, const OrrNodeOptions *options, const ReplFile *repl, Err *err) {
     NodeOptions how = {
         .name = options->name,
         .machine = options->machine,
         .repl_path = options->repl_path,
+        .repl_text = options->repl_text,
+        .repl = repl,
+        .types = world->types.data,
+        .n_types = world->types.len,
         .log = &world->log,
         .seed = world->options.seed,
         .cpi_num = options->cpi_num,
@@ -98,7 +114,25 @@ OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *
         .strict = options->strict,
         .stub_unknown = options->stub_unknown,
     };
-    Node *node = node_new(&how, err);
+    return node_new(&how, err);
+}
+
+OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *error) {
+    Err *err = (Err *)error;
+    if (!options->machine + !options->repl_path + !options->repl_text + !options->parts != 3) {
+        err_set(err, "a node needs a machine, a platform file or parts, and not more than one of them");
+        api_failed(error, ORR_ERROR_ARGUMENT);
+        return NULL;
+    }
+    Arena tree = {0};
+    const ReplFile *repl = options->parts ? build_parts(&tree, options->parts, err) : NULL;
+    Node *node = NULL;
+    if (repl || !options->parts) {
+        node = node_made(world, options, repl, err);
+    } else {
+        api_failed(error, ORR_ERROR_ARGUMENT);
+    }
+    arena_free(&tree);
     if (!node) {
         return NULL;
     }
@@ -113,7 +147,8 @@ OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *
 
 bool orr_node_load(OrrNode *node, const char *path, OrrImageFormat format, bool has_addr, uint64_t addr,
                    OrrError *error) {
-    return node_load(node->node, path, (ImageFormat)format, has_addr, addr, (Err *)error);
+    return node_load(node->node, path, (ImageFormat)format, has_addr, addr, (Err *)error) ||
+           api_failed(error, ORR_ERROR_IMAGE);
 }
 
 bool orr_node_save(const OrrNode *node, uint8_t **bytes, size_t *len) {
@@ -129,7 +164,7 @@ void orr_free(void *bytes) {
 }
 
 bool orr_node_restore(OrrNode *node, const void *bytes, size_t len, OrrError *error) {
-    return node_restore(node->node, bytes, len, (Err *)error);
+    return node_restore(node->node, bytes, len, (Err *)error) || api_failed(error, ORR_ERROR_STATE);
 }
 
 uint64_t orr_node_time_ns(const OrrNode *node) {

@@ -56,11 +56,14 @@ typedef struct Isa {
     /** The state table, PC, aux and the halves of sleep have been restored: sets what follows from them (irq_request,
      * the check flags). */
     void (*restored)(Cpu *cpu);
-    /* Nodes with several cores; each may be NULL. */
+    /* Each of these may be NULL. */
     /** Other cores have run between two instructions of this one: exclusive reservations are lost. */
     void (*resumed)(Cpu *cpu);
     /** Another core sent an event (SEV). */
     void (*event)(Cpu *cpu);
+    /** Bus address of a virtual one, as loads and stores find it now; false if nothing is mapped there. NULL: they are
+     * the same. No side effects: for debuggers. */
+    bool (*physical)(const Cpu *cpu, uint64_t addr, uint64_t *physical);
     /** Goes on at an address, as after a jump; NULL: pc is all that there is to set, aux becomes 0. */
     void (*set_pc)(Cpu *cpu, uint64_t pc);
 } Isa;

@@ -26,6 +26,7 @@ static const ReplFile *file_of(Arena *files, const MachineSource *source, Err *e
 Machine *machine_new(Board *board, const MachineSource *source, Err *err) {
     Arena files = {0};
     MachineOptions options = options_make(board, source);
+    err_code(err, ERR_SYNTAX);
     const ReplFile *file = file_of(&files, source, err);
     Machine *machine = ARENA_NEW(board->arena, Machine);
     bool ok = file && machine_build(machine, board, file, &options, err);

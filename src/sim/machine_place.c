@@ -51,7 +51,7 @@ const DeviceType machine_stub_type = {
 static bool map_for(Build *b, Device *dev, const Device *cpu, uint64_t base, uint64_t size, uint64_t offset,
                     ReplPos pos) {
     const DeviceType *type = dev->type;
-    Err inner = {""};
+    Err inner = {0};
     bool table = type->n_regs > 0;
     MemRegion region = {.base = base,
                         .size = size,
@@ -218,7 +218,7 @@ static bool has_window(const DeviceType *type) {
 
 static bool place_map_hook(Build *b, const Part *part, const Place *place, ReplPos pos) {
     const DeviceType *type = part->device->type;
-    Err inner = {""};
+    Err inner = {0};
     if (place->offset) {
         return build_fail(b, pos, "expected no offset: %s (%s) is mapped from its start", part->name, type->name);
     }
@@ -309,7 +309,7 @@ static bool attach_child(Build *b, const Part *part, const ReplReg *reg) {
         return build_fail(b, value->pos, "expected the address or number of %s at %s, found %s", part->name,
                           parent->name, build_value_kind(value));
     }
-    Err inner = {""};
+    Err inner = {0};
     return type->attach(parent->device, part->device, value ? value->number : 0, &inner) ||
            build_fail(b, value ? value->pos : reg->pos, "%s", inner.text);
 }

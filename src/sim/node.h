@@ -117,6 +117,8 @@ void node_free(Node *node);
  * image's address, overlap with an image loaded before. Only before the first run. */
 bool node_load(Node *node, const char *path, ImageFormat format, bool has_addr, uint64_t addr, Err *err);
 
+/** Lets the cores take their reset now, not when they run first: for who sets registers before that. */
+void node_start(Node *node);
 /** Runs until virtual time `until_ns` (TIME_NEVER: until something stops it) or a stop; STOP_DURATION if the time has
  * come. STOP_ASLEEP: the CPU sleeps and no event is left to wake it (only with TIME_NEVER). */
 StopReason node_run_until(Node *node, uint64_t until_ns);

@@ -175,6 +175,10 @@ static inline void power_on(Node *node) {
     }
 }
 
+void node_start(Node *node) {
+    power_on(node);
+}
+
 static void fire_due(Node *node) {
     NodeCore *first = &node->cores[0];
     if (node->n_clocks > 1) {

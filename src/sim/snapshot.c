@@ -377,7 +377,7 @@ static bool state_load(Node *node, StateReader *in) {
 }
 
 bool node_restore(Node *node, const void *bytes, size_t len, Err *err) {
-    Err inner = {""};
+    Err inner = {0};
     if (node->running || node->board.events.firing) {
         return err_set(err, "a node cannot be restored while it runs");
     }
