@@ -97,8 +97,8 @@ void orr_node_trace(OrrNode *node, unsigned kinds, void (*trace)(void *user, con
     if (i == ORR_OBSERVERS_MAX) {
         return;
     }
-    node->observers[i] = (Observer){kinds, trace, user};
     node->n_observers += i == node->n_observers;
+    node->observers[i] = kinds ? (Observer){kinds, trace, user} : node->observers[--node->n_observers];
     unsigned all = 0;
     for (i = 0; i < node->n_observers; i++) {
         all |= node->observers[i].kinds;
