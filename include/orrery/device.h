@@ -1,5 +1,5 @@
-/* Orrery: a peripheral of your own. Fill in an OrrDeviceType, give it to a world before its nodes are made, and name its
- * `type` in a platform file or an OrrPart.
+/* Orrery: a peripheral of your own. Fill in an OrrDeviceType, give it to a world before its nodes are made, and name
+ * its `type` in a platform file or an OrrPart.
  *
  * A device works in virtual time and keeps all that it remembers in its state, which is saved, restored and hashed as
  * bytes: no pointers there, and no padding that is not zero. It must not use the host's time or randomness. Callbacks
@@ -80,7 +80,9 @@ ORR_API bool orr_device_write(OrrDevice *device, uint64_t address, const void *d
 ORR_API void orr_device_misuse(OrrDevice *device, const char *what, const char *text);
 /** Ends the run after the running instruction, as the guest itself could (ORR_STOP_EXIT). */
 ORR_API void orr_device_exit(OrrDevice *device, int code);
-/** Starts a core that is held in reset, at `entry`, or where its reset leads (ORR_TIME_NEVER). False: it is not held. */
+#define ORR_ENTRY_RESET UINT64_MAX
+/** Starts a core that is held in reset, at `entry`, or where its reset leads (ORR_ENTRY_RESET). False: it is not held.
+ */
 ORR_API bool orr_device_start_core(OrrDevice *device, unsigned core, uint64_t entry);
 
 #ifdef __cplusplus

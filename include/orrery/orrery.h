@@ -68,7 +68,7 @@ typedef enum OrrStopReason {
     ORR_STOP_STRICT, /* a guest mistake, in a node with `strict` */
     ORR_STOP_USER, /* orr_world_stop */
     ORR_STOP_ERROR, /* Orrery itself failed */
-    ORR_STOP_HALTED, /* a CPU took a trap while traps are off (SPARC error mode); `ta 0` ends programs so, with a code */
+    ORR_STOP_HALTED, /* a CPU took a trap while traps are off (SPARC error mode): `ta 0` ends programs, with a code */
     ORR_STOP_DEADLINE, /* orr_world_deadline has come */
     ORR_STOP_BREAKPOINT, /* a core stands before an instruction at a breakpoint */
 } OrrStopReason;
@@ -88,6 +88,10 @@ ORR_API OrrStop orr_world_run_for(OrrWorld *world, uint64_t duration_ns);
 /** The time by which the guest should have ended (ORR_TIME_NEVER: none): a run that gets there ends with
  * ORR_STOP_DEADLINE. */
 ORR_API void orr_world_deadline(OrrWorld *world, uint64_t time_ns);
+/** Boards with several cores: all cores of all nodes stand at exactly that time when a run gets there. Between such
+ * times a run can end with cores up to one quantum behind the first. It is an input, as a byte for a UART is: where
+ * cores meet decides how their accesses interleave. */
+ORR_API void orr_world_meet_at(OrrWorld *world, uint64_t time_ns);
 /** Asks the run that is under way, or else the next one, to come back soon with ORR_STOP_USER. May be called from a
  * signal handler. */
 ORR_API void orr_world_stop(OrrWorld *world);
@@ -211,8 +215,8 @@ typedef struct OrrTrace {
     bool store;
 } OrrTrace;
 
-/** Calls `trace` for the kinds in the mask; 0 turns it off. The same function with the same `user` is one observer; there
- * may be up to ORR_OBSERVERS_MAX, each call beyond them is lost. Tracing changes nothing in the guest. */
+/** Calls `trace` for the kinds in the mask; 0 turns it off. The same function with the same `user` is one observer;
+ * there may be up to ORR_OBSERVERS_MAX, each call beyond them is lost. Tracing changes nothing in the guest. */
 enum { ORR_OBSERVERS_MAX = 8 };
 ORR_API void orr_node_trace(OrrNode *node, unsigned kinds, void (*trace)(void *user, const OrrTrace *event),
                             void *user);

@@ -97,17 +97,28 @@ static bool places_add(const Maker *m, ReplEntry *entry, const OrrPlace *place) 
 
 /* ---- Properties and connections ---- */
 
+static ReplValue *property_value(const Maker *m, const OrrProperty *p) {
+    switch (p->kind) {
+    case ORR_VALUE_NUMBER:
+        return number_new(m, p->number);
+    case ORR_VALUE_TEXT:
+        return text_new(m, REPL_STRING, p->text);
+    case ORR_VALUE_PART:
+        return text_new(m, REPL_REF, p->text);
+    default:;
+    }
+    ReplValue *value = value_new(m, REPL_BOOL);
+    value->truth = p->number != 0;
+    return value;
+}
+
 static bool properties_add(const Maker *m, ReplAttr ***tail, const OrrProperty *p) {
     for (size_t n = 0; p && p->name; p++, n++) {
         bool text = p->kind == ORR_VALUE_TEXT || p->kind == ORR_VALUE_PART;
         if (n == ELEMENTS_MAX || p->kind > ORR_VALUE_PART || text == !p->text) {
             return fail(m, "expected properties with a value of their kind, and an end mark");
         }
-        ReplValue *value = text                          ? text_new(m, p->kind == ORR_VALUE_TEXT ? REPL_STRING : REPL_REF, p->text)
-                           : p->kind == ORR_VALUE_NUMBER ? number_new(m, p->number)
-                                                         : value_new(m, REPL_BOOL);
-        value->truth = p->number != 0;
-        attr_add(m, tail, REPL_ATTR_PROPERTY, p->name, value);
+        attr_add(m, tail, REPL_ATTR_PROPERTY, p->name, property_value(m, p));
     }
     return true;
 }
@@ -121,8 +132,9 @@ static ReplIrqEnd *output_new(const Maker *m, const char *output) {
     ReplIrqEnd *end = ARENA_NEW(m->arena, ReplIrqEnd);
     *end = (ReplIrqEnd){.pos = m->pos, .name = arena_strdup(m->arena, output)};
     if (output[0] >= '0' && output[0] <= '9') {
+        unsigned long number = strtoul(output, NULL, 10);
         end->name = NULL;
-        end->first = end->last = (uint32_t)strtoul(output, NULL, 10);
+        end->first = end->last = number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
     }
     return end;
 }

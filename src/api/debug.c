@@ -164,7 +164,8 @@ unsigned orr_core_disassemble(const OrrNode *node, unsigned core, uint64_t addr,
     const Cpu *cpu = cpu_of(node, core);
     uint8_t bytes[16] = {0};
     size_t n = 0;
-    while (cpu && n < cpu->isa->insn_bytes_max && n < sizeof bytes && orr_core_read(node, core, addr + n, &bytes[n], 1)) {
+    size_t most = cpu && cpu->isa->insn_bytes_max < sizeof bytes ? cpu->isa->insn_bytes_max : sizeof bytes;
+    while (n < most && orr_core_read(node, core, addr + n, &bytes[n], 1)) {
         n++;
     }
     return n && n >= cpu->isa->insn_align ? cpu->isa->disassemble(out, size, cpu->features, bytes, n, addr) : 0;

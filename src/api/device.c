@@ -146,7 +146,7 @@ static PeripheralType *type_make(const OrrDeviceType *outside, size_t n_props) {
     t->field = (Field){.name = "state", .description = "all that it remembers", .offset = t->state, .size = 1,
                        .count = (uint32_t)outside->state_size};
     t->type = (DeviceType){.name = outside->type,
-                           .summary = outside->summary ? outside->summary : "a device of the program that embeds Orrery",
+                           .summary = outside->summary ? outside->summary : "a device of the embedder's",
                            .repl_types = t->names,
                            .struct_size = size,
                            .outputs = &t->output,

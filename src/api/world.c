@@ -77,6 +77,12 @@ OrrStop orr_world_run_for(OrrWorld *world, uint64_t duration_ns) {
     return orr_world_run(world, duration_ns < ORR_TIME_NEVER - now_ns ? now_ns + duration_ns : ORR_TIME_NEVER);
 }
 
+void orr_world_meet_at(OrrWorld *world, uint64_t time_ns) {
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        node_meet_at(world->nodes.data[i]->node, time_ns);
+    }
+}
+
 void orr_world_deadline(OrrWorld *world, uint64_t time_ns) {
     world->deadline_ns = time_ns;
 }

@@ -198,8 +198,8 @@ struct Board {
     void (*request_reset)(Board *board); /* system reset after the running instruction */
     void (*console)(Board *board, const void *bytes, size_t len); /* semihosting output */
     bool (*add_cpu)(Board *board, struct Cpu *cpu, uint64_t hz); /* from init of CPU types */
-    /** Lets a held core go, at `entry` (BOARD_ENTRY_RESET: where its reset leads); it runs from its next slice on. False
-     * if there is no such core or it is not held. */
+    /** Lets a held core go, at `entry` (BOARD_ENTRY_RESET: where its reset leads); it runs from its next slice on.
+     * False if there is no such core or it is not held. */
     bool (*start_cpu)(Board *board, unsigned index, uint64_t entry);
     void (*send_event)(Board *board); /* SEV of the running core, for all others */
 };

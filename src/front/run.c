@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <orrery/debug.h>
+
 #include "front/front.h"
 
 enum { LIVE_CHUNK_NS = 5000000 /* how often a live port looks for host input, in virtual time */ };
@@ -169,8 +171,10 @@ static void on_trace(void *user, const OrrTrace *event) {
     const Run *run = user;
     FILE *f = run->traces[event->kind == ORR_TRACE_INSN ? 0 : event->kind == ORR_TRACE_IRQ ? 1 : 2];
     char time[TIME_TEXT_BYTES];
-    fprintf(f, "%s %llu 0x%08llx %s\n", time_text(time, event->time_ns), (unsigned long long)event->instructions,
-            (unsigned long long)event->pc, event->text);
+    bool several = orr_node_core_count(run->node) > 1;
+    fprintf(f, "%s %llu %s%s0x%08llx %s\n", time_text(time, event->time_ns), (unsigned long long)event->instructions,
+            several ? orr_core_name(run->node, event->core) : "", several ? " " : "", (unsigned long long)event->pc,
+            event->text);
 }
 
 static bool open_traces(Run *run, OrrError *error) {

@@ -84,7 +84,8 @@ bool build_bank(Build *b, Device *device, const Device *cpu, MemRegion *region, 
         region->device = NULL; /* its window is there */
         return true;
     }
-    bank = (BankDevice *)build_device_new(b, &machine_bank_type, arena_printf(b->board->arena, "bank.%s", device->name));
+    const char *name = arena_printf(b->board->arena, "bank.%s", device->name);
+    bank = (BankDevice *)build_device_new(b, &machine_bank_type, name);
     bank->entries[bank->n++] = (struct BankEntry){device_cpu(cpu), device};
     vec_push(&b->devices, &bank->dev);
     region->device = &bank->dev;

@@ -42,7 +42,8 @@ struct Part {
     Part *hash_next;
 };
 
-enum { MACHINE_BANK_MAX = 32, PART_PROPS_MAX = 256, PART_SECTIONS_MAX = 256, BUILD_TAGS_MAX = 4096, GATE_INPUTS_MAX = 64 };
+enum { PART_PROPS_MAX = 256, PART_SECTIONS_MAX = 256, BUILD_TAGS_MAX = 4096, GATE_INPUTS_MAX = 64 };
+enum { MACHINE_BANK_MAX = 32 };
 
 typedef struct Build {
     Machine *machine;

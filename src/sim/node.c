@@ -324,7 +324,7 @@ static void input_fire(Event *event) {
     NodeInput *in = CONTAINER_OF(event, NodeInput, event);
     if (in->port) {
         uart_input(in->port, in->bytes, in->len);
-    } else {
+    } else if (in->device) {
         in->device->type->input(in->device, in->input, in->level);
     }
     if (in->prev) {
@@ -372,6 +372,11 @@ bool node_input_uart(Node *node, Device *uart, uint64_t time_ns, const void *byt
     in->port = device_uart(uart);
     event_at(&node->board.events, &in->event, time_ns);
     return true;
+}
+
+/* Events fire where all cores meet: one that does nothing is a meeting. */
+void node_meet_at(Node *node, uint64_t time_ns) {
+    event_at(&node->board.events, &node_input_new(node, NULL, NULL, 0)->event, time_ns);
 }
 
 bool node_input_signal(Node *node, Device *device, unsigned input, uint64_t time_ns, bool level) {

@@ -155,6 +155,9 @@ uint64_t node_state_sum(const void *bytes, size_t len);
 bool node_input_uart(Node *node, Device *uart, uint64_t time_ns, const void *bytes, size_t len);
 bool node_input_signal(Node *node, Device *device, unsigned input, uint64_t time_ns, bool level);
 
+/** All cores stand at exactly that time (not before now) when a run gets there. */
+void node_meet_at(Node *node, uint64_t time_ns);
+
 /** Writes `symbol+0x12 (file.c:88)` for a code address, or an empty string if nothing is known. */
 void node_describe(Node *node, uint64_t pc, char *out, size_t size);
 

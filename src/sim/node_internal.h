@@ -8,7 +8,7 @@ struct NodeInput {
     Event event;
     Node *node;
     NodeInput *prev, *next;
-    Device *device;
+    Device *device; /* NULL: nothing but a meeting of all cores */
     UartPort *port; /* bytes for a UART, or NULL: a level */
     unsigned input;
     bool level;

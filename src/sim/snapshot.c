@@ -117,12 +117,14 @@ static void cpu_save(const Cpu *cpu, ByteVec *out) {
     out->len += len;
 }
 
+#define NO_DEVICE UINT32_MAX
+
 static uint32_t device_index(const Machine *machine, const Device *device) {
     uint32_t i = 0;
-    while (machine->devices[i] != device) {
+    while (device && machine->devices[i] != device) {
         i++;
     }
-    return i;
+    return device ? i : NO_DEVICE;
 }
 
 static void inputs_save(const Node *node, ByteVec *out) {
@@ -330,8 +332,9 @@ static bool input_load(Node *node, StateReader *in) {
     uint64_t len = bytes_take_u64(&in->in);
     const uint8_t *bytes = bytes_take(&in->in, len);
     Device *device = index < node->machine->n_devices ? node->machine->devices[index] : NULL;
-    if (!bytes || !device || is_bytes > 1 || level > 1 || time_ns == TIME_NEVER ||
-        (is_bytes ? !device_uart(device) : input >= device->type->n_inputs || len)) {
+    bool fits = device ? (is_bytes ? device_uart(device) != NULL : input < device->type->n_inputs && !len)
+                       : index == NO_DEVICE && !is_bytes && !len;
+    if (!bytes || !fits || is_bytes > 1 || level > 1 || time_ns == TIME_NEVER) {
         return err_set(in->err, "the saved state has an input that no device can take");
     }
     if (!in->apply) {

@@ -57,8 +57,8 @@ static const DeviceType mail_type = {
 
 /* A core with its NVIC; both as name, and the NVIC where each core sees its own. */
 #define CORE(n, model, hz, more)                                                                                       \
-    "cpu" n ": CPU.CortexM @ sysbus { cpuType: \"" model "\"; nvic: nvic" n "; clockFrequency: " hz more " }\n"         \
-    "nvic" n ": IRQControllers.NVIC @ sysbus new Bus.BusPointRegistration { address: 0xE000E000; cpu: cpu" n " }\n"     \
+    "cpu" n ": CPU.CortexM @ sysbus { cpuType: \"" model "\"; nvic: nvic" n "; clockFrequency: " hz more " }\n"      \
+    "nvic" n ": IRQControllers.NVIC @ sysbus new Bus.BusPointRegistration { address: 0xE000E000; cpu: cpu" n " }\n"    \
     "    systickFrequency: " hz "\n"
 #define REST                                                                                                           \
     "rom: Memory.MappedMemory @ sysbus 0 { size: 0x400000 }\n"                                                         \
@@ -261,6 +261,64 @@ static void test_late_input(void **state) {
     node_free(late);
 }
 
+/* A meeting brings all cores to one time; it is an input that is saved while it waits. */
+static void test_meeting(void **state) {
+    const Setup *setup = *state;
+    Text text = {0};
+    Node *node = setup_node(setup, ENGINE_JIT, 0, &text), *other = setup_node(setup, ENGINE_INTERP, 7, &text);
+    for (uint64_t i = 1; i <= 50; i++) {
+        uint64_t at = i * 76543;
+        node_meet_at(node, at);
+        run(node, at - 5000);
+        ByteVec bytes = {0};
+        Err err = {0};
+        assert_true(node_save(node, &bytes));
+        if (!node_restore(other, bytes.data, bytes.len, &err)) {
+            fail_msg("%s", err.text);
+        }
+        vec_free(&bytes);
+        run(node, at);
+        run(other, at);
+        assert_int_equal(node_hash(node), node_hash(other));
+        for (unsigned k = 0; k < node->n_cores; k++) {
+            const Clock *clock = &node->cores[k].clock;
+            uint64_t ticks = cpu_ticks(node->cores[k].cpu); /* the first that starts at or after that time */
+            assert_true(clock_ns(clock, ticks) >= at && clock_ns(clock, ticks - 1) < at);
+        }
+    }
+    node_free(node);
+    node_free(other);
+}
+
+/* Steps and breakpoints reach every core, and change nothing. */
+static void test_debug(void **state) {
+    const Setup *setup = *state;
+    Text text = {0};
+    Node *plain = setup_node(setup, ENGINE_JIT, 0, &text), *node = setup_node(setup, ENGINE_JIT, 0, &text);
+    uint32_t handler = guest_symbol(node, "irq_second");
+    unsigned stops = 0;
+    assert_false(node_break(node, handler, false));
+    assert_true(node_break(node, handler, true) && node_break(node, handler, true));
+    assert_int_equal(node->n_breakpoints, 1);
+    while (node_run_until(node, 1500000) == STOP_BREAKPOINT) {
+        assert_int_equal(node->board.current_cpu, 1);
+        assert_int_equal(node->cores[1].cpu->pc, handler);
+        stops++;
+    }
+    assert_true(node_break(node, handler, false));
+    uint64_t before = node_instructions(node);
+    for (unsigned i = 0; i < 3000; i++) {
+        assert_int_equal(node_step(node), STOP_DURATION);
+    }
+    assert_int_equal(node_instructions(node), before + 3000);
+    run(node, 3000000);
+    run(plain, 3000000);
+    assert_int_equal(node_hash(node), node_hash(plain));
+    assert_true(stops > 10);
+    node_free(node);
+    node_free(plain);
+}
+
 #define FOR_SETUP(f, i)                                                                                                \
     { .name = #f "(" #i ")", .test_func = f, .initial_state = (void *)&setups[i] }
 
@@ -271,6 +329,8 @@ int main(void) {
         FOR_SETUP(test_cuts, 0),       FOR_SETUP(test_cuts, 1),    FOR_SETUP(test_cuts, 4),
         FOR_SETUP(test_cuts, 5),       cmocka_unit_test(test_quantum), cmocka_unit_test(test_reset),
         FOR_SETUP(test_late_input, 0), FOR_SETUP(test_late_input, 4),
+        FOR_SETUP(test_meeting, 0),    FOR_SETUP(test_meeting, 4), FOR_SETUP(test_meeting, 5),
+        FOR_SETUP(test_debug, 0),      FOR_SETUP(test_debug, 3),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
