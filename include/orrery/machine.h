@@ -1,6 +1,7 @@
 /* Orrery: a board from structs instead of a platform file. Part names, device types and properties are those of
  * platform files (`orrery list device NAME`); what is wrong is told as `parts:N:1: ...`, N being the number of the
- * part, counted from 1. All arrays end with an element of zeroes. Nothing is kept: they may go when orr_node_new is back.
+ * part, counted from 1. All arrays end with an element of zeroes. Nothing is kept: they may go when orr_node_new is
+ * back.
  *
  *     static const OrrPart board[] = {
  *         {.name = "cpu", .type = "CPU.CortexM", .places = (const OrrPlace[]){ORR_ON_BUS, {0}},

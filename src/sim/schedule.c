@@ -4,8 +4,8 @@
  * is at most `quantum` ticks of the first core away, and never behind the next event. An event fires at a meeting; one
  * that a core other than the first arms for a time before the coming meeting fires as soon as that core gets there.
  * What a core does is seen by those behind it in the order when their slices of the same round begin, by those before
- * it when their next slices begin. Turn and meeting are state, so that a run may be cut anywhere. A board with one core has no
- * rounds.
+ * it when their next slices begin. Turn and meeting are state, so that a run may be cut anywhere. A board with one core
+ * has no rounds.
  *
  * All comparisons are between ticks; conversions from nanoseconds are kept until they change. */
 #include "sim/node_internal.h"
