@@ -106,11 +106,15 @@ uint64_t orr_core_register(const OrrNode *node, unsigned core, size_t number) {
 bool orr_core_register_set(OrrNode *node, unsigned core, size_t number, uint64_t value) {
     const Field *field;
     unsigned element;
-    uint8_t *at = register_at(cpu_of(node, core), number, &field, &element);
+    Cpu *cpu = cpu_of(node, core);
+    uint8_t *at = register_at(cpu, number, &field, &element);
     if (!at || (field->max && value > field->max) || node->node->running) {
         return false;
     }
     memcpy(at, &value, field->size);
+    if (cpu->isa->restored) {
+        cpu->isa->restored(cpu); /* what follows from masks and modes */
+    }
     return true;
 }
 
