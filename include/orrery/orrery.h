@@ -116,7 +116,7 @@ typedef struct OrrNodeOptions {
     OrrEngine engine;
     uint64_t slice; /* host-side chunk in instructions, 0: none; never changes a result */
     /** Boards with several cores: instructions of the first core between two meetings of all, 0: 1,000. A part of the
-     * machine, since it decides how their accesses interleave; at least 32. */
+     * machine, since it decides how their accesses interleave; 32 to 1,000,000. */
     uint64_t quantum;
     bool strict; /* accesses to unmapped addresses and unmodelled registers stop the run */
     bool stub_unknown; /* device types without a model become logged stubs */

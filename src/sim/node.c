@@ -131,7 +131,6 @@ static void init_board(Node *node, const NodeOptions *options) {
     node->guest_log.describe_user = node;
     node->slice = options->slice;
     node->quantum = options->quantum ? options->quantum : NODE_QUANTUM_DEFAULT;
-    node->quantum = node->quantum < NODE_QUANTUM_MIN ? NODE_QUANTUM_MIN : node->quantum;
 }
 
 /* Cores that translate equally have one cache. */
@@ -223,6 +222,12 @@ void node_reset_all(Node *node, bool cold) {
 }
 
 Node *node_new(const NodeOptions *options, Err *err) {
+    if (options->quantum && (options->quantum < NODE_QUANTUM_MIN || options->quantum > NODE_QUANTUM_MAX)) {
+        err_set(err, "the quantum must be %d to %d instructions, not %llu", NODE_QUANTUM_MIN, NODE_QUANTUM_MAX,
+                (unsigned long long)options->quantum);
+        err_code(err, ERR_ARGUMENT);
+        return NULL;
+    }
     Node *node = mem_alloc(sizeof *node);
     init_board(node, options);
     MachineSource source = {.file = options->repl, .name = options->machine, .text = options->repl_text,

@@ -19,6 +19,7 @@ enum {
     NODE_CORES_MAX = 32,
     NODE_QUANTUM_DEFAULT = 1000,
     NODE_QUANTUM_MIN = 32,
+    NODE_QUANTUM_MAX = 1000000,
     NODE_BREAKPOINTS_MAX = 256,
 };
 
@@ -43,8 +44,8 @@ typedef struct NodeOptions {
     uint64_t cpi_num, cpi_den; /* cycles per instruction; 0 means 1 */
     Engine engine;
     uint64_t slice; /* instructions per engine call, 0 = as many as fit: changes nothing but the host's steps */
-    /** Ticks of the first core between two meetings of all cores, 0 = NODE_QUANTUM_DEFAULT; part of the machine. Below
-     * NODE_QUANTUM_MIN, where a guest's exclusive store might never succeed, it is that. */
+    /** Ticks of the first core between two meetings of all cores, 0 = NODE_QUANTUM_DEFAULT; part of the machine. With
+     * less than NODE_QUANTUM_MIN a guest's exclusive store might never succeed. */
     uint64_t quantum;
     bool strict; /* guest mistakes stop the run */
     bool stub_unknown; /* device types without a model become logged stubs */

@@ -176,7 +176,9 @@ static inline void power_on(Node *node) {
 }
 
 void node_start(Node *node) {
-    power_on(node);
+    if (!node->started) {
+        start_over(node);
+    }
 }
 
 static void fire_due(Node *node) {

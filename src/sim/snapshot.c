@@ -228,9 +228,9 @@ static bool header_check(const Node *node, StateReader *in) {
 }
 
 /* One core. What lies within the last tick of the one that is least far fires before its next one. */
-static bool core_time_load(NodeCore *core, StateReader *in) {
+static bool core_time_load(NodeCore *core, StateReader *in, uint64_t *at) {
     Cpu *cpu = core->cpu;
-    uint64_t ticks = bytes_take_u64(&in->in), idle = bytes_take_u64(&in->in);
+    uint64_t ticks = *at = bytes_take_u64(&in->in), idle = bytes_take_u64(&in->in);
     if (clock_ns(&core->clock, ticks) > TIME_MAX_NS || idle > ticks) {
         return err_set(in->err, "the saved state has an impossible time");
     }
@@ -245,13 +245,36 @@ static bool core_time_load(NodeCore *core, StateReader *in) {
     return true;
 }
 
+/* No core is ahead of the first but for the rest of a tick, or more than a quantum behind it. */
+static bool cores_together(const Node *node, const uint64_t *ticks) {
+    const Clock *first = &node->cores[0].clock;
+    uint64_t latest_ns = clock_ns(first, ticks[0]);
+    uint64_t earliest_ns = ticks[0] > node->quantum ? clock_ns(first, ticks[0] - node->quantum) : 0;
+    for (unsigned i = 1; i < node->n_cores; i++) {
+        const Clock *clock = &node->cores[i].clock;
+        if ((ticks[i] && clock_ns(clock, ticks[i] - 1) > latest_ns) || clock_ns(clock, ticks[i] + 1) < earliest_ns) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The meeting is ahead of the first core, or where it is, by at most a quantum. */
+static bool meeting_possible(const Node *node, uint64_t now, uint64_t tick, uint64_t time_ns) {
+    const Clock *first = &node->cores[0].clock;
+    bool near = tick >= now && tick - now <= node->quantum;
+    return near && (node->n_clocks == 1 || (time_ns <= clock_ns(first, tick) &&
+                                            (!tick || clock_ns(first, tick - 1) < time_ns)));
+}
+
 /* Where a node with several cores is in its round. */
-static bool round_load(Node *node, StateReader *in) {
+static bool round_load(Node *node, StateReader *in, const uint64_t *ticks) {
     uint8_t in_round = bytes_take_u8(&in->in);
     uint32_t current = bytes_take_u32(&in->in), last_ran = bytes_take_u32(&in->in);
     uint64_t tick = bytes_take_u64(&in->in), ns = bytes_take_u64(&in->in), latest_ns = bytes_take_u64(&in->in);
     if (in_round > 1 || current >= node->n_cores || (current && !in_round) || last_ran >= node->n_cores ||
-        latest_ns > TIME_MAX_NS) {
+        latest_ns > TIME_MAX_NS || !cores_together(node, ticks) ||
+        (in_round && !meeting_possible(node, ticks[0], tick, ns))) {
         return err_set(in->err, "the saved state has an impossible round of its cores");
     }
     if (in->apply) {
@@ -266,9 +289,10 @@ static bool round_load(Node *node, StateReader *in) {
 }
 
 static bool time_load(Node *node, StateReader *in) {
+    uint64_t ticks[NODE_CORES_MAX];
     in->earliest_ns = UINT64_MAX;
     for (unsigned i = 0; i < node->n_cores; i++) {
-        if (!core_time_load(&node->cores[i], in)) {
+        if (!core_time_load(&node->cores[i], in, &ticks[i])) {
             return false;
         }
     }
@@ -283,7 +307,7 @@ static bool time_load(Node *node, StateReader *in) {
         node->started = started;
         node->reset_requested = reset;
     }
-    return node->n_cores == 1 || round_load(node, in);
+    return node->n_cores == 1 || round_load(node, in, ticks);
 }
 
 static bool cpu_load(Cpu *cpu, StateReader *in) {

@@ -67,7 +67,7 @@ def test_quantum(files: tuple[Path, Path, Path], tmp_path: Path) -> None:
     assert run(board, count, "--for", "1ms", "--load", state).stderr == whole
     refused = run(board, count, "--for", "1ms", "--load", state, "--quantum", "999")
     assert refused.returncode == 64 and "a quantum of 1000 instructions, this machine has 999" in refused.stderr
-    for wrong in ("31", "0", "x"):
+    for wrong in ("31", "1000001", "x"):
         assert run(board, count, "--for", "1ms", "--quantum", wrong).returncode == 64
 
 

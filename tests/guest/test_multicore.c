@@ -290,6 +290,37 @@ static void test_meeting(void **state) {
     node_free(other);
 }
 
+/* A state that somebody has tampered with is refused, or is some state: the node runs on either way. */
+static void test_hostile_states(void **state) {
+    const Setup *setup = *state;
+    Text text = {0};
+    Rng rng;
+    rng_seed(&rng, 5);
+    size_t accepted = 0, n = guest_quick() ? 20 : 200;
+    Node *node = setup_node(setup, ENGINE_JIT, 0, &text);
+    run(node, 1234567);
+    ByteVec bytes = {0};
+    assert_true(node_save(node, &bytes));
+    for (size_t i = 0; i < n; i++) {
+        size_t at = NODE_STATE_BODY + rng_below(&rng, 300);
+        uint8_t old = bytes.data[at];
+        bytes.data[at] = (uint8_t)rng_below(&rng, 256);
+        uint64_t sum = node_state_sum(bytes.data, bytes.len);
+        for (unsigned k = 0; k < 8; k++) {
+            bytes.data[NODE_STATE_SUM + k] = (uint8_t)(sum >> (8 * k));
+        }
+        text.len = 0;
+        if (node_restore(node, bytes.data, bytes.len, NULL)) {
+            accepted++;
+            node_run_until(node, node_time_ns(node) + 100000);
+        }
+        bytes.data[at] = old;
+    }
+    print_message("%s: %u of %u accepted\n", setup->name, (unsigned)accepted, (unsigned)n);
+    vec_free(&bytes);
+    node_free(node);
+}
+
 /* Steps and breakpoints reach every core, and change nothing. */
 static void test_debug(void **state) {
     const Setup *setup = *state;
@@ -331,6 +362,7 @@ int main(void) {
         FOR_SETUP(test_late_input, 0), FOR_SETUP(test_late_input, 4),
         FOR_SETUP(test_meeting, 0),    FOR_SETUP(test_meeting, 4), FOR_SETUP(test_meeting, 5),
         FOR_SETUP(test_debug, 0),      FOR_SETUP(test_debug, 3),
+        FOR_SETUP(test_hostile_states, 0), FOR_SETUP(test_hostile_states, 3),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

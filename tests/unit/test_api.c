@@ -91,7 +91,7 @@ static OrrDeviceType panel_type(PanelState *seen) {
 /* ---- The board -------------------------------------------------------------------------------------------------- */
 
 #define CPU(number, ...)                                                                                               \
-    {.name = "cpu" number, .type = "CPU.CortexM", .places = (const OrrPlace[]){ORR_ON_BUS, {0}},                        \
+    {.name = "cpu" number, .type = "CPU.CortexM", .places = (const OrrPlace[]){ORR_ON_BUS, {0}},                       \
      .properties = (const OrrProperty[]){ORR_TEXT("cpuType", "cortex-m3"), ORR_PART("nvic", "nvic" number),            \
                                          __VA_ARGS__ {0}}}
 #define NVIC(number)                                                                                                   \
@@ -114,8 +114,8 @@ static const OrrPart board[PARTS + 1] = {
     {0},
 };
 
-/* Core 0 starts core 1 and reads the first word of memory, then counts in r2; core 1 tells its number to the panel, then
- * counts by two:
+/* Core 0 starts core 1 and reads the first word of memory, then counts in r2; core 1 tells its number to the panel,
+ * then counts by two:
  *
  *     first:   ldr r0, =0x50000000; movs r1, #1; str r1, [r0]; ldr r3, [r0, #12]; 1: adds r2, #1; b 1b
  *     second:  ldr r0, =0x50000000; ldr r1, [r0, #4]; str r1, [r0, #8]; 2: adds r2, #2; b 2b
@@ -355,7 +355,8 @@ static void test_device_types(void **state) {
     check_type_refused(world, type, "a device type needs a name");
     type = panel_type(&seen);
     type.outputs = ORR_DEVICE_OUTPUTS_MAX + 1;
-    check_type_refused(world, type, "Test.Panel: at most 256 outputs, 256 inputs, 64 events and 1048576 bytes of state");
+    check_type_refused(world, type,
+                       "Test.Panel: at most 256 outputs, 256 inputs, 64 events and 1048576 bytes of state");
     OrrDeviceProperty many[ORR_DEVICE_PROPERTIES_MAX + 2] = {0};
     for (size_t i = 0; i <= ORR_DEVICE_PROPERTIES_MAX; i++) {
         many[i].name = "x";
