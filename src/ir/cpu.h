@@ -74,6 +74,7 @@ struct Cpu {
     uint32_t features; /* bits that select decode rows */
     const char *name;
     unsigned index; /* core number in its node */
+    uint32_t cpi; /* property: its cycles per instruction, 0 = as the node says */
 
     uint64_t pc; /* next instruction, precise between blocks and when a trap or a helper runs */
     uint32_t aux; /* translation state at pc */

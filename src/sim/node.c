@@ -150,6 +150,10 @@ static void init_core(Node *node, unsigned index, const NodeOptions *options) {
     NodeCore *core = &node->cores[index];
     Cpu *cpu = core->cpu;
     uint64_t num = options->cpi_num ? options->cpi_num : 1, den = options->cpi_den ? options->cpi_den : 1;
+    if (cpu->cpi) {
+        num = cpu->cpi;
+        den = 1;
+    }
     /* A tick is one instruction: it lasts CPI cycles. */
     core->clock.num *= den;
     core->clock.den *= num;

@@ -76,6 +76,7 @@ static const char two[] = FIRST CORE("1", "cortex-m3", "25000000", SECOND) REST;
 static const char two_clocks[] = FIRST CORE("1", "cortex-m3", "33333333", SECOND) REST;
 static const char three[] =
     FIRST CORE("1", "cortex-m3", "25000000", SECOND) CORE("2", "cortex-m0+", "16000000", "; vectorTable: 0xc00") REST;
+static const char two_speeds[] = FIRST CORE("1", "cortex-m3", "25000000", SECOND "; cyclesPerInstruction: 2") REST;
 static const Setup setups[] = {
     {"two cores", two, 0},
     {"two cores, quantum of 100", two, 100},
@@ -83,6 +84,7 @@ static const Setup setups[] = {
     {"two clocks", two_clocks, 0},
     {"two clocks, quantum of 57", two_clocks, 57},
     {"two instruction sets, three cores", three, 0},
+    {"two times as slow", two_speeds, 0},
 };
 
 typedef struct Text {
@@ -357,6 +359,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         FOR_SETUP(test_program, 0),    FOR_SETUP(test_program, 1), FOR_SETUP(test_program, 2),
         FOR_SETUP(test_program, 3),    FOR_SETUP(test_program, 4), FOR_SETUP(test_program, 5),
+        FOR_SETUP(test_program, 6),    FOR_SETUP(test_cuts, 6),    FOR_SETUP(test_meeting, 6),
         FOR_SETUP(test_cuts, 0),       FOR_SETUP(test_cuts, 1),    FOR_SETUP(test_cuts, 4),
         FOR_SETUP(test_cuts, 5),       cmocka_unit_test(test_quantum), cmocka_unit_test(test_reset),
         FOR_SETUP(test_late_input, 0), FOR_SETUP(test_late_input, 4),

@@ -186,6 +186,7 @@ static const Prop cpu_props[] = {
     PROP_DEVICE(ArmCpu, nvic_device, "nvic", false, "its NVIC, if that has no `IRQ -> cpu@0`"),
     PROP_U64(ArmCpu, clock_hz, "clockFrequency", 0, "instructions per second, 0 = the NVIC's systickFrequency"),
     PROP_U32(ArmCpu, vtor_reset, "vectorTable", 0, "VTOR at reset"),
+    PROP_U32(ArmCpu, cpu.cpi, "cyclesPerInstruction", 0, "clock cycles per instruction, 0 = as --cpi says"),
     PROP_BOOL(ArmCpu, cpu.starts_held, "held", false, "stays in reset until a device of the board starts it"),
 };
 
