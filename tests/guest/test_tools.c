@@ -138,7 +138,7 @@ typedef struct Seen {
 
 static void check_ir(Seen *s, const OrrDump *dump) {
     IrBlock block;
-    Err err = {""};
+    Err err = {0};
     if (!ir_parse(&block, &s->arena, "dump", dump->text, &err)) {
         fail_msg("%s in\n%s", err.text, dump->text);
     }

@@ -518,7 +518,7 @@ static void state_comes_back(void **state) {
     bench->model->port.queue_len = 0;
     assert_true(fake_device_hash(bench->dev) != hash);
     uint64_t reset = fake_device_hash(bench->dev);
-    Err err = {""};
+    Err err = {0};
     assert_true(state_load(bench, &bytes, bytes.len, false, &err));
     assert_true(fake_device_hash(bench->dev) == reset);
     assert_true(state_load(bench, &bytes, bytes.len, true, &err));
@@ -540,7 +540,7 @@ static void bad_state_is_refused(void **state) {
     ByteVec bytes = {0};
     device_save(bench->dev, &bytes);
     uint64_t hash = fake_device_hash(bench->dev);
-    Err err = {""};
+    Err err = {0};
     for (size_t len = 0; len < bytes.len; len++) {
         assert_false(state_load(bench, &bytes, len, false, &err));
         assert_memory_equal(err.text, "model0: ", 8);
