@@ -1,8 +1,8 @@
 /* Lowering of IR blocks to x86-64 code, and the fixed pieces of code around them.
  *
- * Registers in translated code: rbp the state, with the Cpu in front of it, r14 the budget, r15 guest memory, rsp a
- * frame of spill slots; rcx is scratch; the other eleven hold values. Code refers to no node and no Cpu by address, so it can be
- * shared. */
+ * Registers in translated code: rbp the state, with the Cpu in front of it; r14 the budget, r15 guest memory, rsp a
+ * frame of spill slots; rcx is scratch; the other eleven hold values. Code refers to no node and no Cpu by address, so
+ * it can be shared. */
 #ifndef HOST_X64_X64_H
 #define HOST_X64_X64_H
 
