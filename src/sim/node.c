@@ -16,7 +16,8 @@ static Node *node_of(Board *board) {
 
 static uint64_t node_now_ns(Board *board) {
     const Node *node = (const Node *)board;
-    return board->events.firing ? board->events.firing_ns : clock_ns(&node->clock, cpu_ticks(node->cpu));
+    /* The clock of a node counts from time 0. */
+    return board->events.firing ? board->events.firing_ns : clock_span_ns(&node->clock, cpu_ticks(node->cpu));
 }
 
 static uint64_t node_current_pc(Board *board) {
@@ -155,9 +156,12 @@ static bool init_cpu(Node *node, const NodeOptions *options, Err *err) {
         return err_set(err, "%s: the platform has no CPU", node->machine->name);
     }
     uint64_t num = options->cpi_num ? options->cpi_num : 1, den = options->cpi_den ? options->cpi_den : 1;
+    if (num > CLOCK_CPI_MAX || den > CLOCK_CPI_MAX) {
+        return err_set(err, "%s: numerator and denominator of the cycles per instruction must be at most %d",
+                       node->board.name, CLOCK_CPI_MAX);
+    }
     /* A tick is one instruction: it lasts CPI cycles. */
-    node->clock.num *= den;
-    node->clock.den *= num;
+    node->clock = clock_of_rate(node->clock.num * den, node->clock.den * num);
     node->cpu->board = &node->board;
     node->cpu->map = &node->board.map;
     exec_attach(node->cpu);
