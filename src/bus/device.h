@@ -158,11 +158,22 @@ struct DeviceType {
     bool (*load)(Device *dev, StateReader *in);
 };
 
+/** Where a word offset led last: only a cache. */
+typedef struct RegFound {
+    uint32_t offset;
+    uint16_t index; /* in its array */
+    bool plain_read, plain_write; /* allowed, and nothing to tell; both false: nothing is known */
+    const Reg *reg;
+} RegFound;
+
+enum { DEVICE_REGS_FOUND = 8 /* a power of two */ };
+
 struct Device {
     const DeviceType *type;
     const char *name; /* as in the platform file */
     Board *board;
     const struct Cpu *core; /* the only core that sees its registers; NULL: all do */
+    RegFound found[DEVICE_REGS_FOUND]; /* by the low bits of the word number */
 };
 
 /* ---- The board: what a node gives its devices ------------------------------------------------------------------- */

@@ -100,8 +100,12 @@ static inline uint64_t ir_const_value(const IrOp *op) {
 /** Type of the value that an op makes; IR_VOID if it makes none. */
 IrType ir_result_type(const IrOp *op);
 
+extern const uint8_t ir_flags_set[IR_OPCODE_COUNT];
 /** True if the op sets flags; *mask gets the flags that it sets (N Z C V = bits 0..3). */
-bool ir_sets_flags(IrOpcode op, unsigned *mask);
+static inline bool ir_sets_flags(IrOpcode op, unsigned *mask) {
+    *mask = ir_flags_set[op];
+    return *mask != 0;
+}
 /** Flags that a condition reads, as a mask. */
 unsigned ir_cond_reads(IrCond cond);
 

@@ -7,70 +7,55 @@
 
 #include "ir/ir.h"
 
-enum { SLOTS_MAX = 64 };
-
-/* A slot range that a later PUT overwrites: it is needed only as `hot` and `cold` say. */
-typedef struct DeadSlot {
-    uint32_t slot;
-    uint8_t bytes;
-    bool hot, cold;
-} DeadSlot;
+/* Slots are looked at in words of 4 bytes. Only the first ones can be found dead: registers come first in every state
+ * struct, and what lies behind is written rarely. */
+enum { WORDS_MAX = 64, WORD_SHIFT = 2 };
 
 typedef struct Liveness {
     IrBlock *block;
     bool *used; /* per op: its value is used by a kept op */
-    DeadSlot slots[SLOTS_MAX];
-    uint32_t n_slots;
+    uint64_t hidden; /* words that a later PUT overwrites: they are needed only as the next two say */
+    uint64_t hot, cold;
     unsigned flags_hot, flags_cold; /* masks of N Z C V */
     unsigned skip_depth; /* inside parts that may be skipped nothing is surely overwritten */
 } Liveness;
 
 static void need_all_hot(Liveness *l) {
-    l->n_slots = 0;
+    l->hidden = 0;
     l->flags_hot = l->flags_cold = 0xf;
 }
 
 static void need_all_cold(Liveness *l) {
-    for (uint32_t i = 0; i < l->n_slots; i++) {
-        l->slots[i].cold = true;
-    }
+    l->cold = UINT64_MAX;
     l->flags_cold = 0xf;
 }
 
-static uint8_t slot_bytes(const IrOp *op) {
-    return op->type == IR_I64 ? 8 : 4;
+/* The words that a slot touches. */
+static uint64_t words_of(const IrOp *op) {
+    uint32_t first = op->a >> WORD_SHIFT, last = (op->a + (op->type == IR_I64 ? 7 : 3)) >> WORD_SHIFT;
+    uint64_t from_first = first < WORDS_MAX ? UINT64_MAX << first : 0;
+    return last < WORDS_MAX - 1 ? from_first & ~(UINT64_MAX << (last + 1)) : from_first;
 }
 
-static bool overlaps(const DeadSlot *d, const IrOp *op) {
-    return d->slot < op->a + slot_bytes(op) && op->a < d->slot + d->bytes;
+/* True if the slot is whole words that masks can tell of. */
+static bool is_tracked(const IrOp *op) {
+    uint32_t bytes = op->type == IR_I64 ? 8 : 4;
+    return op->a % (1u << WORD_SHIFT) == 0 && op->a + bytes <= WORDS_MAX << WORD_SHIFT;
 }
 
 static void slot_read(Liveness *l, const IrOp *op) {
-    for (uint32_t i = 0; i < l->n_slots; i++) {
-        l->slots[i].hot |= overlaps(&l->slots[i], op);
-    }
+    l->hot |= words_of(op);
 }
 
 /* Returns the IR_LIVE_* mask of a PUT and notes that it hides earlier ones. */
 static unsigned slot_written(Liveness *l, const IrOp *op) {
-    unsigned live = IR_LIVE_HOT | IR_LIVE_COLD;
-    DeadSlot *exact = NULL;
-    for (uint32_t i = 0; i < l->n_slots; i++) {
-        DeadSlot *d = &l->slots[i];
-        if (d->slot == op->a && d->bytes == slot_bytes(op)) {
-            exact = d;
-            live = (d->hot ? IR_LIVE_HOT : 0u) | (d->cold ? IR_LIVE_COLD : 0u);
-        } else if (overlaps(d, op)) {
-            d->hot = d->cold = true;
-        }
-    }
-    if (l->skip_depth == 0) {
-        if (!exact && l->n_slots < SLOTS_MAX) {
-            exact = &l->slots[l->n_slots++];
-        }
-        if (exact) {
-            *exact = (DeadSlot){.slot = op->a, .bytes = slot_bytes(op)};
-        }
+    uint64_t words = words_of(op);
+    bool tracked = is_tracked(op), hidden = tracked && (words & ~l->hidden) == 0;
+    unsigned live = (!hidden || l->hot & words ? IR_LIVE_HOT : 0u) | (!hidden || l->cold & words ? IR_LIVE_COLD : 0u);
+    if (tracked && l->skip_depth == 0) {
+        l->hidden |= words;
+        l->hot &= ~words;
+        l->cold &= ~words;
     }
     return live;
 }

@@ -155,8 +155,7 @@ static void init_core(Node *node, unsigned index, const NodeOptions *options) {
         den = 1;
     }
     /* A tick is one instruction: it lasts CPI cycles. */
-    core->clock.num *= den;
-    core->clock.den *= num;
+    core->clock = clock_of_rate(core->clock.num * den, core->clock.den * num);
     const Clock *common = &node->cores[0].clock;
     core->is_common = core->clock.num == common->num && core->clock.den == common->den;
     node->n_clocks += index == 0 || !core->is_common;
@@ -171,6 +170,10 @@ static void init_core(Node *node, unsigned index, const NodeOptions *options) {
 static bool init_cores(Node *node, const NodeOptions *options, Err *err) {
     if (!node->n_cores) {
         return err_set(err, "%s: the platform has no CPU", node->machine->name);
+    }
+    if (options->cpi_num > CLOCK_CPI_MAX || options->cpi_den > CLOCK_CPI_MAX) {
+        return err_set(err, "%s: numerator and denominator of the cycles per instruction must be at most %d",
+                       node->board.name, CLOCK_CPI_MAX);
     }
     node->cpu = node->cores[0].cpu;
     for (unsigned i = 0; i < node->n_cores; i++) {

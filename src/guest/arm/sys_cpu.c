@@ -171,6 +171,9 @@ static bool cpu_init(Device *dev, Err *err) {
     if (!hz) {
         return err_set(err, "%s: expected clockFrequency, or an nvic with systickFrequency", dev->name);
     }
+    if (hz > CLOCK_HZ_MAX) {
+        return err_set(err, "%s: clockFrequency must be at most 1 THz", dev->name);
+    }
     c->cpu.isa = &arm_isa;
     c->cpu.state = &c->state;
     c->cpu.features = c->model->features;
@@ -208,8 +211,11 @@ const DeviceType arm_cpu_type = {
 
 static bool nvic_init(Device *dev, Err *err) {
     ArmNvic *nvic = (ArmNvic *)dev;
-    if (!nvic->core_hz) {
-        return err_set(err, "%s: systickFrequency must be more than 0 Hz", dev->name);
+    if (!nvic->core_hz || nvic->core_hz > CLOCK_HZ_MAX) {
+        return err_set(err, "%s: systickFrequency must be more than 0 Hz, and at most 1 THz", dev->name);
+    }
+    if (nvic->reference_hz > CLOCK_HZ_MAX) {
+        return err_set(err, "%s: referenceFrequency must be at most 1 THz", dev->name);
     }
     if (nvic->lines > ARM_NVIC_LINES) {
         return err_set(err, "%s: interruptLines must be at most %d, not %u", dev->name, ARM_NVIC_LINES,
@@ -219,6 +225,8 @@ static bool nvic_init(Device *dev, Err *err) {
         return err_set(err, "%s: priorityMask must be at most 0xFF, not 0x%x", dev->name,
                        (unsigned)nvic->priority_mask);
     }
+    nvic->core_clock = clock_of_hz(nvic->core_hz);
+    nvic->reference_clock = clock_of_hz(nvic->reference_hz);
     for (unsigned i = 0; i < nvic->irq.n_sinks; i++) {
         Device *sink = nvic->irq.sinks[i].device;
         if (sink->type != &arm_cpu_type) {

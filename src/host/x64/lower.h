@@ -12,6 +12,7 @@ enum {
     /* Return address and six pushes make 56 bytes; with an odd number of 8-byte words the frame is aligned. */
     X64_FRAME_BYTES = 8 * X64_SPILLS_MAX,
     X64_SKIPS_MAX = 8,
+    X64_CALLER_SAVED = 8, /* registers that hold values and that C may change */
     X64_DISPLACEMENT_MAX = 4096, /* in an access; less than the guard around the window of guest memory */
 };
 

@@ -13,6 +13,8 @@ static unsigned access_bits(const IrOp *op) {
 
 uint32_t lower_site(Lower *l, X64Site site) {
     site.block = l->block;
+    site.pc = l->ir->loc.pc + (uint64_t)(int64_t)site.pc_offset;
+    site.aux = site.kind == X64_SITE_BUDGET ? l->ir->loc.aux : site.aux;
     vec_push(&l->out->sites, site);
     return (uint32_t)l->out->sites.len - 1;
 }
@@ -211,9 +213,37 @@ static void store_address(Lower *l, IrVal address) {
     asm_store(l->a, 64, lower_cpu(offsetof(Cpu, jit_addr)), RCX);
 }
 
-/* Calls the engine for this access; ecx has its answer. */
+/* Registers in use that a C function may change, rcx aside: it carries the answer. r12 and r13 survive C. */
+static unsigned registers_to_keep(const Lower *l, Reg *keep) {
+    static const Reg caller_saved[X64_CALLER_SAVED] = {RAX, RDX, RSI, RDI, R8, R9, R10, R11};
+    unsigned n = 0;
+    for (unsigned i = 0; i < X64_CALLER_SAVED; i++) {
+        bool pinned = l->region && l->region->pinned_regs & 1u << caller_saved[i];
+        if (pinned || l->held[caller_saved[i]] != IR_NONE) {
+            keep[n++] = caller_saved[i];
+        }
+    }
+    return n;
+}
+
+/* Helpers are called from the middle of blocks: what their calls have in common is in the thunk. */
+static void emit_call(Lower *l, const IrOp *op, uint32_t site) {
+    asm_mov_imm(l->a, RSI, site);
+    if (op->op == IR_CALL) {
+        asm_link(l->a, asm_call(l->a), l->thunks->call);
+        asm_mov(l->a, false, RCX, RAX);
+        return;
+    }
+    asm_store(l->a, 64, lower_cpu(offsetof(Cpu, budget)), R14);
+    asm_lea(l->a, true, RDI, lower_cpu(0));
+    asm_link(l->a, asm_call(l->a), op->op == IR_LOAD ? l->thunks->load : l->thunks->store);
+    asm_mov(l->a, false, RCX, RAX);
+    asm_load(l->a, 64, false, true, R14, lower_cpu(offsetof(Cpu, budget)));
+}
+
+/* Calls the engine for this access; ecx has its answer. Values that die here are kept too: an unusual answer may need
+ * them. The stack stays aligned to 16 bytes. */
 static void call_engine(Lower *l, const IrOp *op, uint32_t site) {
-    uint32_t thunk = op->op == IR_LOAD ? l->thunks->load : op->op == IR_STORE ? l->thunks->store : l->thunks->call;
     if (op->op == IR_CALL) {
         store_value(l, offsetof(Cpu, jit_addr), op->a);
     } else {
@@ -223,8 +253,21 @@ static void call_engine(Lower *l, const IrOp *op, uint32_t site) {
         store_value(l, offsetof(Cpu, jit_value), op->b);
     }
     l->pinned = 0;
-    asm_mov_imm(l->a, RCX, site);
-    asm_link(l->a, asm_call(l->a), thunk);
+    Reg keep[X64_CALLER_SAVED];
+    unsigned n = registers_to_keep(l, keep);
+    for (unsigned i = 0; i < n; i++) {
+        asm_push(l->a, keep[i]);
+    }
+    if (n % 2) {
+        asm_push(l->a, RCX);
+    }
+    emit_call(l, op, site);
+    if (n % 2) {
+        asm_pop(l->a, RAX);
+    }
+    while (n > 0) {
+        asm_pop(l->a, keep[--n]);
+    }
     asm_test(l->a, false, RCX, RCX);
 }
 

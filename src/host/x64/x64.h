@@ -10,7 +10,7 @@
 #include "host/x64/asm.h"
 #include "ir/cpu.h"
 
-/** What the engine does when translated code comes back. */
+/** What the engine does when translated code comes back. Those with a fault entry stand where that does. */
 typedef enum X64SiteKind {
     X64_SITE_GOTO, /* direct jump at `patch`, not linked yet: go to pc_offset, aux */
     X64_SITE_HOT, /* the same, and a loop has run often there */
@@ -31,8 +31,9 @@ typedef struct X64Site {
     uint32_t patch; /* GOTO, HOT: offset of the displacement to link; HOT: that of the jump itself, to count no more;
                        INDIRECT: that of the jump over the table, to link with what follows it, or 0 */
     uint32_t unused; /* LEAVE, TRAP, ACCESS: prepaid instructions that have not begun; INDIRECT: the engine's counter */
-    int32_t pc_offset;
+    int32_t pc_offset; /* from the beginning of the block */
     uint32_t aux;
+    uint64_t pc; /* the same, absolute; not yet masked to the guest's address bits */
 } X64Site;
 
 /** A fast memory access that the host's memory protection may stop: where, and its slow path. */
@@ -59,7 +60,7 @@ enum { X64_ACCESS_BYTES = 5 /* room that every fast access takes: that of a jump
 /** Code offsets of the fixed pieces. */
 typedef struct X64Thunks {
     uint32_t enter; /* uint32_t enter(Cpu *cpu, void *memory, const void *code): returns a site */
-    uint32_t leave, load, store, call;
+    uint32_t leave, load, store, call; /* the last three: called with the site in esi */
 } X64Thunks;
 
 /** Functions of the engine that the thunks call. They return 0 go on, 1 leave after this instruction, 2 trap. */
