@@ -130,6 +130,7 @@ struct DeviceType {
     size_t n_events;
     unsigned n_inputs;
     uint32_t uart_offset; /* of a UartPort member; 0 = none */
+    uint32_t leon_irq_offset; /* of a LeonIrqPort member (bus/leon_irq.h); 0 = none */
 
     const DeviceModel *models; /* ends with a NULL name; NULL if there are none */
 
