@@ -38,6 +38,9 @@ typedef struct Isa {
                             uint64_t pc);
     /** Sets the architectural reset state beyond the field table (such as the vector fetch of M-profile). */
     void (*reset)(Cpu *cpu);
+    /** After reset: the state in which a boot loader starts a program at `entry`, with a stack below `stack`. NULL:
+     * programs start through the reset state alone. */
+    void (*boot)(Cpu *cpu, uint64_t entry, uint64_t stack);
     /** Takes a trap raised by the instruction at cpu->pc, aux; the instruction has been counted. */
     void (*trap)(Cpu *cpu, unsigned number, uint64_t arg);
     /** Called at an instruction boundary while cpu->irq_request is set: takes a pending interrupt if one can be

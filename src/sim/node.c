@@ -261,7 +261,7 @@ static bool check_overlap(const Node *node, const Image *image, Err *err) {
     return true;
 }
 
-static bool place(Node *node, const Image *image, const ImageSegment *s, Err *err) {
+bool node_place_segment(Node *node, const Image *image, const ImageSegment *s, Err *err) {
     MemMap *map = &node->board.map;
     bool ok = mem_poke(map, s->addr, s->data, s->file_size);
     static const uint8_t zeros[4096];
@@ -284,7 +284,7 @@ bool node_load(Node *node, const char *path, ImageFormat format, bool has_addr, 
         return false;
     }
     for (size_t i = 0; i < image.n_segments; i++) {
-        if (!place(node, &image, &image.segments[i], err)) {
+        if (!node_place_segment(node, &image, &image.segments[i], err)) {
             return false;
         }
     }
@@ -328,6 +328,7 @@ static void power_on(Node *node) {
     if (!node->started) {
         node->started = true;
         node->cpu->isa->reset(node->cpu); /* with the images in place: it may read a vector */
+        node_boot(node);
     }
 }
 

@@ -21,4 +21,9 @@ NodeInput *node_input_new(Node *node, Device *device, const uint8_t *bytes, size
 /** Forgets all that wait. */
 void node_inputs_free(Node *node);
 
+/** Copies a segment into guest memory; false and an error if there is none. */
+bool node_place_segment(Node *node, const Image *image, const ImageSegment *segment, Err *err);
+/** After the CPU's reset: plays the board's boot loader if a program in RAM is to be started (boot.c). */
+void node_boot(Node *node);
+
 #endif
