@@ -40,7 +40,7 @@ enum {
     IR_MEM_UNPRIV = 1 << 5, /* access with user rights */
 };
 
-/** In op.n of a flag op or PUT: who needs the result. Flag ops have four bits of each kind (N Z C V = bits 0..3). */
+/** In op.n of a flag op, PUT or PUTX: who needs the result. Flag ops have four bits of each kind (N Z C V = bits 0..3). */
 enum {
     IR_LIVE_HOT = 0x0f, /* read later in the block, or at its end */
     IR_LIVE_COLD = 0xf0, /* needed only if the block is left at a fault entry in between */
