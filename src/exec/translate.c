@@ -47,6 +47,7 @@ static bool append(Cpu *cpu, IrBuilder *b, uint64_t pc, uint64_t *failed) {
 IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *arena) {
     IrBuilder b;
     ir_begin(&b, arena, loc);
+    b.limit = limit;
     while (!b.ended) {
         uint64_t pc = (loc.pc + b.n_bytes) & cpu->isa->pc_mask, failed;
         if (b.n_insns == limit) {

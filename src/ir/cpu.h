@@ -30,8 +30,9 @@ typedef struct Isa {
     unsigned trap_fetch; /* trap number for an instruction fetch that fails; argument: the address */
     const char *(*row_name)(size_t row); /* decode rows, for coverage */
     size_t n_rows; /* the row number n_rows means "none" */
-    /** Appends one instruction (from ir_insn to ir_insn_done) found at `bytes`, `avail` long (at least insn_align).
-     * Returns its length, or 0 with nothing appended if more bytes are needed to decode it. */
+    /** Appends one instruction (from ir_insn to ir_insn_done) found at `bytes`, `avail` long (at least insn_align);
+     * more than one (a branch with its delay slot) only within b->limit. Returns their length, or 0 with nothing
+     * appended if more bytes are needed to decode it. */
     unsigned (*translate)(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, uint32_t aux);
     /** Text of one instruction; returns its length in bytes, at least insn_align. */
     unsigned (*disassemble)(char *out, size_t size, uint32_t features, const uint8_t *bytes, size_t avail,
@@ -59,6 +60,9 @@ typedef struct Isa {
     /** The state table, PC, aux and the halves of sleep have been restored: sets what follows from them (irq_request,
      * the check flags). */
     void (*restored)(Cpu *cpu);
+    /** May be NULL. Brings what is kept in another form while code runs into the members of the state table, and
+     * changes nothing else; called before somebody reads them. */
+    void (*settle)(Cpu *cpu);
 } Isa;
 
 struct Cpu {
@@ -104,6 +108,13 @@ struct Cpu {
     void (*trace)(Cpu *cpu, uint64_t pc, uint32_t aux); /* before each instruction, or NULL */
     void (*trace_exception)(Cpu *cpu, const char *text); /* at each entry and return, or NULL */
 };
+
+/** To be called before the members of the state table are read from outside of the guest's own code. */
+static inline void cpu_settle(Cpu *cpu) {
+    if (cpu->isa->settle) {
+        cpu->isa->settle(cpu);
+    }
+}
 
 /** Raises a trap in the running instruction; the engine leaves the block and calls isa->trap. */
 static inline void cpu_trap(Cpu *cpu, unsigned number, uint64_t arg) {

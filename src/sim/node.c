@@ -438,8 +438,9 @@ uint64_t node_instructions(const Node *node) {
 }
 
 uint64_t node_hash(const Node *node) {
-    const Cpu *cpu = node->cpu;
+    Cpu *cpu = node->cpu;
     Hash *hash = hash_new();
+    cpu_settle(cpu);
     hash_u64(hash, cpu_ticks(cpu));
     hash_u64(hash, cpu->idle_ticks);
     hash_u64(hash, cpu->pc);
