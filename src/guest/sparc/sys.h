@@ -14,6 +14,7 @@
 
 typedef struct SparcModel {
     const char *name; /* cpuType in .repl */
+    uint16_t amba_device; /* plug and play */
     uint32_t features; /* decode rows */
     SparcConfig config;
 } SparcModel;
@@ -66,6 +67,7 @@ void sparc_update(Cpu *cpu);
 bool sparc_access_check(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
 void sparc_access_fault(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
 void sparc_start(Cpu *cpu);
+void sparc_boot(Cpu *cpu, uint64_t entry, uint64_t stack);
 
 /* sys_state.c */
 uint32_t sparc_psr(const SparcState *s);

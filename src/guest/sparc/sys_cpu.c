@@ -8,28 +8,29 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "bus/amba.h"
 
 enum { ELF_MACHINE_SPARC = 2 };
 #define VERSION_LEON UINT32_C(0xf3000000) /* PSR.impl 15, ver 3 */
 enum { ASR17_V8 = 1 << 8, ASR17_MAC = 1 << 9, ASR17_GRFPU = 1 << 10, FSR_GRFPU = 2 << 17 };
 enum { WATCHPOINTS_2 = 2 << 5, WATCHPOINTS_4 = 4 << 5 };
 
-/* Cache sizes: ASI 2 configuration registers, of chips as their manuals tell. */
+/* X(name, summary, device number in AMBA plug and play, features, ...what the core was built with). Cache sizes: ASI 2 configuration registers, of chips as their manuals tell. */
 #define SPARC_MODELS(X)                                                                                                \
-    X("leon3", "LEON3 with all options, 8 windows", SPARC_FEATURE_MAC | SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,        \
+    X("leon3", "LEON3 with all options, 8 windows", 0x003, SPARC_FEATURE_MAC | SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,        \
       .asr17 = ASR17_V8 | ASR17_MAC | ASR17_GRFPU, .cache_config = {0x10220000, 0x18220000})                           \
-    X("gr712rc", "LEON3FT of the GR712RC", SPARC_FEATURE_FPU,                                                          \
+    X("gr712rc", "LEON3FT of the GR712RC", 0x053, SPARC_FEATURE_FPU,                                                          \
       .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_2, .cache_config = {0x13220008, 0x1b220008})                       \
-    X("leon4", "LEON4 with 8 windows", SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,                                         \
+    X("leon4", "LEON4 with 8 windows", 0x048, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,                                         \
       .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_4, .cache_config = {0x13230008, 0x1b230008})                       \
-    X("gr740", "LEON4FT of the GR740", SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,                                         \
+    X("gr740", "LEON4FT of the GR740", 0x048, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,                                         \
       .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_4, .cache_config = {0x13230008, 0x1b230008})
 
-#define AS_MODEL(model_name, text, feature_bits, ...)                                                                  \
-    {.name = (model_name), .features = (feature_bits),                                                                 \
+#define AS_MODEL(model_name, text, amba, feature_bits, ...)                                                            \
+    {.name = (model_name), .amba_device = (amba), .features = (feature_bits),                                                                \
      .config = {.n_windows = 8, .version = VERSION_LEON, .has_mmu = 1, .has_fpu = 1, .fsr_version = FSR_GRFPU,         \
                 __VA_ARGS__}},
-#define AS_LISTED(model_name, text, feature_bits, ...) {.name = (model_name), .summary = (text)},
+#define AS_LISTED(model_name, text, amba, feature_bits, ...) {.name = (model_name), .summary = (text)},
 static const SparcModel sparc_models[] = {SPARC_MODELS(AS_MODEL)};
 static const DeviceModel listed_models[] = {SPARC_MODELS(AS_LISTED){NULL, NULL}};
 
@@ -124,6 +125,7 @@ const Isa sparc_isa = {
     .aux_mask = UINT32_MAX,
     .restored = restored,
     .settle = settle,
+    .boot = sparc_boot,
 };
 
 /* ---- The interrupt port ----------------------------------------------------------------------------------------- */
@@ -174,6 +176,9 @@ static const SparcModel *model_find(const char *name, Err *err) {
         }
     }
     const char *near = text_nearest(name, names, ARRAY_LEN(sparc_models));
+    if (!err) {
+        return NULL;
+    }
     err_set(err, "cpuType \"%s\" is unknown; did you mean \"%s\"?", name, near ? near : "leon3");
     return NULL;
 }
@@ -210,6 +215,16 @@ static bool cpu_init(Device *dev, Err *err) {
     return dev->board->add_cpu(dev->board, &c->cpu, c->clock_hz);
 }
 
+/* Plug and play: which processor it says it is. */
+static void describe(const Device *dev, AmbaRecord *record) {
+    const SparcModel *model = model_find(((const SparcCpu *)dev)->model_name, NULL);
+    record->device = model ? model->amba_device : record->device;
+}
+
+enum { AMBA_NO_IRQ = 255 };
+static const AmbaCore cpu_amba = {.vendor = AMBA_VENDOR_GAISLER, .irq_output = AMBA_NO_IRQ,
+                                  .describe = describe};
+
 static const Prop cpu_props[] = {
     {.name = "cpuType", .kind = PROP_KIND_STRING, .offset = offsetof(SparcCpu, model_name), .required = true,
      .description = "the core, one of `orrery list cpus`"},
@@ -230,6 +245,7 @@ const DeviceType sparc_cpu_type = {
     .struct_size = sizeof(SparcCpu),
     DEVICE_TABLE(props, cpu_props),
     .models = listed_models,
+    .amba = &cpu_amba,
     .leon_irq_offset = offsetof(SparcCpu, irq),
     .n_inputs = 16, /* what the outputs of interrupt controllers lead to: the lines themselves are not used */
     .init = cpu_init,

@@ -252,3 +252,18 @@ void sparc_reset(Cpu *cpu) {
     cpu->pc = device->entry;
     cpu->aux = 0;
 }
+
+/* What GRMON and MKPROM2 leave: traps enabled, supervisor, window 0, WIM 2; stack frame of 96 bytes. */
+void sparc_boot(Cpu *cpu, uint64_t entry, uint64_t stack) {
+    enum { FP = 30, FRAME_BYTES = 96 };
+    SparcState *s = sparc_state(cpu);
+    s->ps = s->et = 1;
+    s->ef = s->config.has_fpu;
+    s->tbr = (uint32_t)entry & UINT32_C(0xfffff000);
+    sparc_set_wim(s, 2);
+    *sparc_reg(s, FP) = (uint32_t)stack;
+    *sparc_reg(s, SPARC_SP) = (uint32_t)stack - FRAME_BYTES;
+    sparc_fp_update(s);
+    cpu->pc = entry;
+    cpu->aux = 0;
+}
