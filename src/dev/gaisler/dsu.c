@@ -8,7 +8,7 @@
 #include "bus/leon_irq.h"
 #include "dev/gaisler/gaisler.h"
 
-enum { CPU_SHIFT = 24, CPUS_MAX = 16, CTRL_PW = 1 << 11, CTRL_HL = 1 << 10, CTRL_KEPT = 0x3F };
+enum { CPU_SHIFT = 24, CPUS_MAX = 4, CTRL_PW = 1 << 11, CTRL_HL = 1 << 10, CTRL_KEPT = 0x3F };
 
 typedef struct Dsu {
     Device dev;
@@ -16,7 +16,7 @@ typedef struct Dsu {
     uint32_t time_bits;
     bool is_dsu4;
     Clock clock;
-    Line cpus[CPUS_MAX];
+    Device *cpus[CPUS_MAX];
     unsigned cpu; /* of the access that is under way */
     uint32_t control[CPUS_MAX], brss, dbgm, atbc, atbi, icnt;
     uint64_t tag_cycle; /* clock cycle at which the time tag was 0 */
@@ -29,8 +29,7 @@ static Dsu *dsu_of(Device *dev) {
 static uint32_t control_read(Device *dev, unsigned index) {
     (void)index;
     const Dsu *d = dsu_of(dev);
-    const Line *line = &d->cpus[d->cpu];
-    const LeonIrqPort *port = line->n_sinks ? device_leon_irq(line->sinks[0].device) : NULL;
+    const LeonIrqPort *port = d->cpus[d->cpu] ? device_leon_irq(d->cpus[d->cpu]) : NULL;
     return d->control[d->cpu] | (port && port->stopped(port) ? CTRL_PW : 0);
 }
 
@@ -85,6 +84,10 @@ static void dsu_reset(Device *dev) {
 static const Prop props[] = {
     PROP_U64(Dsu, frequency, "frequency", 50000000, "clock in Hz"),
     PROP_U32(Dsu, time_bits, "timeTagBits", 30, "bits of the time tag"),
+    PROP_DEVICE(Dsu, cpus[0], "cpu0", false, "its first processor"),
+    PROP_DEVICE(Dsu, cpus[1], "cpu1", false, "the second"),
+    PROP_DEVICE(Dsu, cpus[2], "cpu2", false, "the third"),
+    PROP_DEVICE(Dsu, cpus[3], "cpu3", false, "the fourth"),
     PROP_BOOL(Dsu, is_dsu4, "dsu4", false, "identify as DSU4"),
 };
 static const Field fields[] = {
@@ -106,8 +109,7 @@ static const Reg regs[] = {
     {.name = "DTR", .offset = 0x400020, .unmodelled = true},
     {.name = "DASI", .offset = 0x400024, .unmodelled = true},
 };
-static const Output outputs[] = {{.offset = offsetof(Dsu, cpus), .count = CPUS_MAX}};
-static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .irq_output = CPUS_MAX, .describe = dsu_describe};
+static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .describe = dsu_describe};
 static const char *const repl_types[] = {"Debug.GaislerDSU", NULL};
 
 const DeviceType gaisler_dsu_type = {
@@ -118,7 +120,6 @@ const DeviceType gaisler_dsu_type = {
     DEVICE_TABLE(props, props),
     DEVICE_TABLE(fields, fields),
     DEVICE_TABLE(regs, regs),
-    DEVICE_TABLE(outputs, outputs),
     .window_size = 0x10000000,
     .read = dsu_read,
     .write = dsu_write,
