@@ -1,5 +1,5 @@
-/* The LEON boards: a plug-and-play scan as the GRLIB manual describes it, against what the manuals of the chips list; and
- * the GRLIB devices that are registers and little else. */
+/* The LEON boards: a plug-and-play scan as the GRLIB manual describes it, against what the manuals of the chips list;
+ * and the GRLIB devices that are registers and little else. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
