@@ -67,17 +67,24 @@ void sparc_sem_fpop_unimp(SparcTranslator *t, const SparcArgs_fpop_unimp *a) {
     ir_call(t->b, SPARC_HELPER_FPOP_UNIMPLEMENTED, IR_NONE, IR_NONE);
 }
 
+/* They raise nothing: ftt and cexc become 0. */
+static void put_moved(SparcTranslator *t, uint32_t rd, IrVal value) {
+    IrVal fsr = ir_get(t->b, IR_I32, SPARC_SLOT(fsr));
+    ir_put(t->b, freg(rd), value);
+    ir_put(t->b, SPARC_SLOT(fsr), ir_op2i(t->b, IR_AND, fsr, 0xfffe3fe0u));
+}
+
 void sparc_sem_fmovs(SparcTranslator *t, const SparcArgs_fmovs *a) {
     sparc_require_fpu(t, false);
-    ir_put(t->b, freg(a->rd), ir_get(t->b, IR_I32, freg(a->rs2)));
+    put_moved(t, a->rd, ir_get(t->b, IR_I32, freg(a->rs2)));
 }
 
 void sparc_sem_fnegs(SparcTranslator *t, const SparcArgs_fnegs *a) {
     sparc_require_fpu(t, false);
-    ir_put(t->b, freg(a->rd), ir_op2i(t->b, IR_XOR, ir_get(t->b, IR_I32, freg(a->rs2)), 0x80000000u));
+    put_moved(t, a->rd, ir_op2i(t->b, IR_XOR, ir_get(t->b, IR_I32, freg(a->rs2)), 0x80000000u));
 }
 
 void sparc_sem_fabss(SparcTranslator *t, const SparcArgs_fabss *a) {
     sparc_require_fpu(t, false);
-    ir_put(t->b, freg(a->rd), ir_op2i(t->b, IR_AND, ir_get(t->b, IR_I32, freg(a->rs2)), 0x7fffffffu));
+    put_moved(t, a->rd, ir_op2i(t->b, IR_AND, ir_get(t->b, IR_I32, freg(a->rs2)), 0x7fffffffu));
 }
