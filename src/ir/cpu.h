@@ -51,6 +51,13 @@ typedef struct Isa {
      * IR_MEM_UNPRIV, and for every access while cpu->check_access is set. Raises the trap and returns false if the
      * access is not allowed. */
     bool (*access_check)(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
+    /** May be NULL. Asked for every access while cpu->check_access is set, after access_check: turns a virtual address
+     * into that of the bus. False: the access is not done, and a trap is pending or it reads 0. */
+    bool (*map_access)(Cpu *cpu, uint64_t *addr, unsigned mem, bool store);
+    /** May be NULL. The same for fetches, while cpu->check_fetch is set; what it gives holds for the rest of the
+     * page. False: the fetch fails. */
+    bool (*map_fetch)(Cpu *cpu, uint64_t *addr);
+    uint32_t page_bytes; /* of map_fetch: blocks do not go beyond */
     /** The bus answered an access with an error: raises the trap. */
     void (*access_fault)(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
     /** True if an instruction may be fetched from addr (execute-never, protection unit). Asked at translation for what

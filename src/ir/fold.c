@@ -219,7 +219,7 @@ static IrVal fuse_condition(Fold *f, IrCond cond) {
     IrOp r = f->ops[recipe]; /* a copy: appending moves the array */
     uint64_t carry_in;
     if (r.op == IR_FLAGS_SBB) {
-        /* The same as FLAGS_SUB but for C, which is inverted; no guest of one has conditions on C and Z of the other. */
+        /* The same as FLAGS_SUB but for C, which is inverted: so conditions on both C and Z mean something else. */
         if (cond == IR_COND_HI || cond == IR_COND_LS) {
             return IR_NONE;
         }

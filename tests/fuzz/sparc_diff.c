@@ -2,7 +2,7 @@
  * behind.
  *
  *     sparc_diff STUB DIRECTORY SEED ENGINE run FIRST COUNT     compares; a table of rows; exit code 1: mismatches
- *     sparc_diff STUB DIRECTORY SEED ENGINE show INDEX          one sequence: code, state before and after on both sides
+ *     sparc_diff STUB DIRECTORY SEED ENGINE show INDEX          one sequence: code, state before and after
  *
  * STUB is the harness made from sparc_diff_stub.S (an ELF file for QEMU), DIRECTORY takes files. A sequence depends on
  * seed and index alone. QEMU's RAM is a file, so records come back through it. */
@@ -77,8 +77,8 @@ static uint32_t slot_addr(unsigned i) {
 
 /* Sequences first to end - 1 of the batch are run. */
 static void image_write(Test *t, unsigned first, unsigned end) {
-    DiffHeader header = {first - 1, end, DIFF_RAM + DIFF_ENTRIES + first * (uint32_t)sizeof(DiffEntry), slot_addr(first),
-                         DIFF_RAM + DIFF_RECORDS + first * (uint32_t)sizeof(DiffRecord)};
+    DiffHeader header = {first - 1, end, DIFF_RAM + DIFF_ENTRIES + first * (uint32_t)sizeof(DiffEntry),
+                         slot_addr(first), DIFF_RAM + DIFF_RECORDS + first * (uint32_t)sizeof(DiffRecord)};
     put_words(t, DIFF_HEADER, &header, sizeof header);
     put_words(t, DIFF_TEMPLATE, t->template, sizeof t->template);
     for (unsigned i = first; i < end; i++) {
@@ -194,8 +194,8 @@ static void run_both(Test *t, unsigned first, unsigned end, Records *orrery, Rec
 
 /* ---- Comparing -------------------------------------------------------------------------------------------------- */
 
-/* Results that are NaNs on both sides become equal: QEMU follows the x87 rules where the GRFPU has its own (GR740 user's
- * manual, table 64). */
+/* Results that are NaNs on both sides become equal: QEMU follows the x87 rules where the GRFPU has its own (GR740
+ * user's manual, table 64). */
 static void equate_nans(const DiffRecord *a, DiffRecord *b) {
     for (unsigned r = 8; r < 16; r++) {
         if (ieee_is_nan32(a->f[r]) && ieee_is_nan32(b->f[r])) {
@@ -283,7 +283,8 @@ static void show_difference(const DiffRecord *orrery, const DiffRecord *qemu, bo
 
 static void show_entry(const DiffEntry *e) {
     uint32_t cwp = (e->psr + 1) & 7;
-    printf("  before: psr %08x wim %02x y %08x fsr %08x g1 %08x g2 %08x\n", e->psr, e->wim, e->y, e->fsr, e->g[0], e->g[1]);
+    printf("  before: psr %08x wim %02x y %08x fsr %08x g1 %08x g2 %08x\n", e->psr, e->wim, e->y, e->fsr, e->g[0],
+           e->g[1]);
     for (unsigned r = 0; r < 24; r++) {
         printf("%s%c%u %08x", r % 8 ? " " : "    ", "oli"[r / 8], r % 8,
                e->windows[(cwp + r / 16) & 7][r % 16]);
@@ -340,7 +341,8 @@ static void mismatch(Test *t, unsigned i, const DiffRecord *orrery, const DiffRe
     if (t->n_mismatches > SHOWN_MAX) {
         return;
     }
-    printf("mismatch seed %llu sequence %llu:\n", (unsigned long long)t->seed, (unsigned long long)(t->batch_first + i));
+    printf("mismatch seed %llu sequence %llu:\n", (unsigned long long)t->seed,
+           (unsigned long long)(t->batch_first + i));
     show_code(&t->sequences[i], slot_addr(i));
     show_entry(&t->sequences[i].entry);
     show_difference(orrery, qemu, false);

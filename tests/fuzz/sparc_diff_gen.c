@@ -31,8 +31,8 @@ static uint64_t random_bits(void *user) {
 /* ---- Values ---- */
 
 static uint32_t word(Gen *g) {
-    static const uint32_t special[] = {0, 1, 2, 3, 4, 5, 31, 32, 33, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff,
-                                       0x80000000, 0x80000001, 0xfffffffe, 0xffffffff, 0x55555555, 0xaaaaaaaa};
+    static const uint32_t special[] = {0, 1, 2, 3, 4, 5, 31, 32, 33, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff,
+                                       0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, 0xffffffff, 0x55555555, 0xaaaaaaaa};
     return chance(g, 2) ? special[below(g, sizeof special / sizeof *special)] : (uint32_t)rng_next(&g->rng);
 }
 
@@ -142,8 +142,8 @@ static uint32_t target_offset(Gen *g) {
 }
 
 static bool is_double(SparcRow row) {
-    static const SparcRow rows[] = {SPARC_ROW_FSQRTD, SPARC_ROW_FADDD, SPARC_ROW_FSUBD, SPARC_ROW_FMULD, SPARC_ROW_FDIVD,
-                                    SPARC_ROW_FSMULD, SPARC_ROW_FITOD, SPARC_ROW_FSTOD};
+    static const SparcRow rows[] = {SPARC_ROW_FSQRTD, SPARC_ROW_FADDD, SPARC_ROW_FSUBD, SPARC_ROW_FMULD,
+                                    SPARC_ROW_FDIVD, SPARC_ROW_FSMULD, SPARC_ROW_FITOD, SPARC_ROW_FSTOD};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (rows[i] == row) {
             return true;

@@ -135,7 +135,10 @@ static inline void gen_flags(Gen *g) {
     switch (gen_below(g, 10)) {
     case 7: ir_flags3(&g->b, IR_FLAGS_SBB, x, y, gen_carry_in(g)); break;
     case 8: ir_flags3(&g->b, IR_FLAGS_SBB, x, y, ir_i32(&g->b, 0)); break;
-    case 9: ir_flags3(&g->b, IR_FLAGS_SBB, x, type == IR_I64 ? ir_i64(&g->b, 0) : ir_i32(&g->b, 0), ir_i32(&g->b, 0)); break;
+    case 9:
+        y = type == IR_I64 ? ir_i64(&g->b, 0) : ir_i32(&g->b, 0);
+        ir_flags3(&g->b, IR_FLAGS_SBB, x, y, ir_i32(&g->b, 0));
+        break;
     case 0: ir_flags3(&g->b, IR_FLAGS_ADD, x, y, gen_carry_in(g)); break;
     case 1: ir_flags3(&g->b, IR_FLAGS_SUB, x, y, gen_carry_in(g)); break;
     case 2: ir_flags3(&g->b, IR_FLAGS_SUB, x, y, ir_i32(&g->b, 1)); break;

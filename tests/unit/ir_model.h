@@ -251,7 +251,8 @@ static inline void model_inside(Model *m, uint32_t index) {
     } else if (op->op == IR_PUT) {
         model_put(m, op->a, op->type, v[op->b], m->marked ? op->n : IR_LIVE_HOT | IR_LIVE_COLD);
     } else if (op->op == IR_PUTX) {
-        model_put(m, op->a + 4 * (uint32_t)v[op->b], op->type, v[op->c], m->marked ? op->n : IR_LIVE_HOT | IR_LIVE_COLD);
+        model_put(m, op->a + 4 * (uint32_t)v[op->b], op->type, v[op->c],
+                  m->marked ? op->n : IR_LIVE_HOT | IR_LIVE_COLD);
     } else if (op->op == IR_COND) {
         v[index] = model_condition(m->hot.flags, op->a);
     } else if (info->result) {

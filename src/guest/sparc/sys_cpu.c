@@ -15,19 +15,21 @@ enum { ELF_MACHINE_SPARC = 2 };
 enum { ASR17_V8 = 1 << 8, ASR17_MAC = 1 << 9, ASR17_GRFPU = 1 << 10, FSR_GRFPU = 2 << 17 };
 enum { WATCHPOINTS_2 = 2 << 5, WATCHPOINTS_4 = 4 << 5 };
 
-/* X(name, summary, device number in AMBA plug and play, features, ...what the core was built with). Cache sizes: ASI 2 configuration registers, of chips as their manuals tell. */
+/* X(name, summary, device number in AMBA plug and play, features, ...what the core was built with). Cache sizes: ASI 2
+ * configuration registers, of chips as their manuals tell. */
 #define SPARC_MODELS(X)                                                                                                \
-    X("leon3", "LEON3 with all options, 8 windows", 0x003, SPARC_FEATURE_MAC | SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,        \
-      .asr17 = ASR17_V8 | ASR17_MAC | ASR17_GRFPU, .cache_config = {0x10220000, 0x18220000})                           \
-    X("gr712rc", "LEON3FT of the GR712RC", 0x053, SPARC_FEATURE_FPU,                                                          \
+    X("leon3", "LEON3 with all options, 8 windows", 0x003,                                                             \
+      SPARC_FEATURE_MAC | SPARC_FEATURE_CASA | SPARC_FEATURE_FPU, .asr17 = ASR17_V8 | ASR17_MAC | ASR17_GRFPU,         \
+      .cache_config = {0x10220000, 0x18220000})                                                                        \
+    X("gr712rc", "LEON3FT of the GR712RC", 0x053, SPARC_FEATURE_FPU,                                                   \
       .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_2, .cache_config = {0x13220008, 0x1b220008})                       \
-    X("leon4", "LEON4 with 8 windows", 0x048, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,                                         \
+    X("leon4", "LEON4 with 8 windows", 0x048, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,                                  \
       .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_4, .cache_config = {0x13230008, 0x1b230008})                       \
-    X("gr740", "LEON4FT of the GR740", 0x048, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,                                         \
+    X("gr740", "LEON4FT of the GR740", 0x048, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,                                  \
       .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_4, .cache_config = {0x13230008, 0x1b230008})
 
 #define AS_MODEL(model_name, text, amba, feature_bits, ...)                                                            \
-    {.name = (model_name), .amba_device = (amba), .features = (feature_bits),                                                                \
+    {.name = (model_name), .amba_device = (amba), .features = (feature_bits),                                          \
      .config = {.n_windows = 8, .version = VERSION_LEON, .has_mmu = 1, .has_fpu = 1, .fsr_version = FSR_GRFPU,         \
                 __VA_ARGS__}},
 #define AS_LISTED(model_name, text, amba, feature_bits, ...) {.name = (model_name), .summary = (text)},
@@ -121,6 +123,9 @@ const Isa sparc_isa = {
     .interrupt = sparc_interrupt,
     .access_check = sparc_access_check,
     .access_fault = sparc_access_fault,
+    .map_access = sparc_mmu_map,
+    .map_fetch = sparc_mmu_map_fetch,
+    .page_bytes = 4096,
     .fetch_allowed = fetch_allowed,
     .aux_mask = UINT32_MAX,
     .restored = restored,

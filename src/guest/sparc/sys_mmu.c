@@ -1,8 +1,8 @@
 /* The SPARC Reference MMU: SPARC V8 appendix H; GRIP, LEON3: "Memory management unit".
  *
- * While it is on, every access and every fetch goes the checked way, which walks the tables: there is no TLB, so changes
- * of the tables are seen without a flush, which correct software cannot tell. While it is off it costs nothing. Pages are
- * 4 KiB; physical addresses have 32 bits. Tables are read and their R and M bits written as the walk goes.
+ * While it is on, every access and every fetch goes the checked way, which walks the tables: there is no TLB, so
+ * changes of the tables are seen without a flush, which correct software cannot tell. While it is off it costs nothing.
+ * Pages are 4 KiB; physical addresses have 32 bits. Tables are read and their R and M bits written as the walk goes.
  *
  * Not modelled: the page size option of LEON's control register, TLB diagnostics, the errors of table reads beyond
  * "translation error". */

@@ -128,7 +128,8 @@ static uint32_t delay_aux(const SparcTranslator *t) {
 /* Translates the instruction in the delay slot as part of the branch's block, if that can be. */
 static bool translate_delay(SparcTranslator *t, const Decoded *d) {
     unsigned class = class_of(d->row);
-    bool delayed = t->transfer == SPARC_FLOW_ALWAYS || t->transfer == SPARC_FLOW_DYNAMIC || t->transfer == SPARC_FLOW_IF;
+    bool delayed = t->transfer == SPARC_FLOW_ALWAYS || t->transfer == SPARC_FLOW_DYNAMIC ||
+                   t->transfer == SPARC_FLOW_IF;
     if (t->aux || !delayed || class >= SPARC_CLASS_BRANCH || t->b->n_insns == t->b->limit) {
         return false;
     }

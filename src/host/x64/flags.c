@@ -101,7 +101,8 @@ static bool already_computed(const Lower *l, const IrOp *op, uint64_t carry_in) 
         return false;
     }
     const IrOp *sum = &l->ir->ops[l->sum];
-    bool same = sum->type == op->type && sum->a == op->a && sum->b == op->b, plain = carry_in == (op->op == IR_FLAGS_SUB);
+    bool same = sum->type == op->type && sum->a == op->a && sum->b == op->b;
+    bool plain = carry_in == (op->op == IR_FLAGS_SUB);
     return same && plain && sum->op == (op->op == IR_FLAGS_ADD ? IR_ADD : IR_SUB);
 }
 
