@@ -14,6 +14,7 @@ enum { SLOTS_MAX = 64 };
 
 typedef struct KnownSlot {
     uint32_t slot;
+    IrVal root; /* of GETX and PUTX: what the slot is counted from, in the new array; else IR_NONE */
     IrType type;
     IrVal value; /* in the new array */
     uint32_t since; /* new index at which it became known */
@@ -83,29 +84,44 @@ static uint32_t type_bytes(IrType type) {
     return type == IR_I64 ? 8 : 4;
 }
 
-static void slots_forget(Fold *f, uint32_t slot, IrType type) {
+/* Whether writing the one may change the other: see GETX in ops.def. */
+static bool may_overlap(const KnownSlot *x, const KnownSlot *y) {
+    if (x->root != y->root) {
+        return x->root != IR_NONE && y->root != IR_NONE;
+    }
+    return x->slot < y->slot + type_bytes(y->type) && y->slot < x->slot + type_bytes(x->type);
+}
+
+static void slots_forget(Fold *f, const KnownSlot *written) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < f->n_slots; i++) {
         const KnownSlot *k = &f->slots[i];
-        bool overlaps = k->slot < slot + type_bytes(type) && slot < k->slot + type_bytes(k->type);
-        if (!overlaps) {
+        if (!may_overlap(k, written)) {
             f->slots[kept++] = *k;
         }
     }
     f->n_slots = kept;
 }
 
-static void slots_learn(Fold *f, uint32_t slot, IrType type, IrVal value, uint32_t since) {
-    slots_forget(f, slot, type);
+static IrVal root_of(const IrOp *op) {
+    return op->op == IR_GETX || op->op == IR_PUTX ? op->b : IR_NONE;
+}
+
+/* `access` is a GET, GETX, PUT or PUTX of the new array. */
+static void slots_learn(Fold *f, const IrOp *access, IrVal value, uint32_t since) {
+    KnownSlot known = {access->a, root_of(access), access->type, value, since};
+    slots_forget(f, &known);
     if (f->n_slots < SLOTS_MAX) {
-        f->slots[f->n_slots++] = (KnownSlot){slot, type, value, since};
+        f->slots[f->n_slots++] = known;
     }
 }
 
-static IrVal slots_find(const Fold *f, uint32_t slot, IrType type) {
+static IrVal slots_find(const Fold *f, const IrOp *access) {
+    IrVal root = root_of(access);
     for (uint32_t i = 0; i < f->n_slots; i++) {
-        if (f->slots[i].slot == slot && f->slots[i].type == type) {
-            return f->slots[i].value;
+        const KnownSlot *k = &f->slots[i];
+        if (k->slot == access->a && k->root == root && k->type == access->type) {
+            return k->value;
         }
     }
     return IR_NONE;
@@ -206,6 +222,14 @@ static IrVal single_flag(Fold *f, IrOp r, IrCond cond) {
     }
 }
 
+/* 1 - carry. */
+static IrVal inverse_of(Fold *f, IrVal carry) {
+    uint64_t k;
+    IrType type = ir_result_type(&f->ops[carry]);
+    return const_of(f, carry, &k) ? constant(f, IR_I32, !k)
+                                  : emit3(f, IR_EQ, type, carry, constant(f, type, 0), 0);
+}
+
 static IrVal fuse_condition(Fold *f, IrCond cond) {
     unsigned reads = ir_cond_reads(cond);
     uint32_t recipe = IR_NONE;
@@ -225,6 +249,15 @@ static IrVal fuse_condition(Fold *f, IrCond cond) {
             return single_flag(f, (IrOp){.op = IR_FLAGS_NZ, .type = r.type, .a = f->sum}, cond);
         }
         r.a = f->addend;
+    }
+    if (r.op == IR_FLAGS_SBB) {
+        /* The same as FLAGS_SUB but for C, which is inverted: so conditions on both C and Z mean something else. */
+        if (cond == IR_COND_HI || cond == IR_COND_LS) {
+            return IR_NONE;
+        }
+        cond ^= cond == IR_COND_CS || cond == IR_COND_CC;
+        r.op = IR_FLAGS_SUB;
+        r.c = inverse_of(f, r.c);
     }
     if (r.op == IR_FLAGS_SUB && const_of(f, r.c, &carry_in) && carry_in == 1) {
         IrVal compared = compare_subtraction(f, r, cond);
@@ -316,6 +349,35 @@ static void reassociate(Fold *f, IrOp *op) {
     op->b = constant(f, op->type, outer & ir_mask(op->type));
 }
 
+/* a < b against its inverse, and so on: opcodes with the operands to swap. */
+static IrVal inverse_comparison(Fold *f, IrOp op) {
+    switch (op.op) {
+    case IR_EQ: return emit3(f, IR_NE, op.type, op.a, op.b, 0);
+    case IR_NE: return emit3(f, IR_EQ, op.type, op.a, op.b, 0);
+    case IR_LTU: return emit3(f, IR_LEU, op.type, op.b, op.a, 0);
+    case IR_LEU: return emit3(f, IR_LTU, op.type, op.b, op.a, 0);
+    case IR_LTS: return emit3(f, IR_LES, op.type, op.b, op.a, 0);
+    default: return emit3(f, IR_LTS, op.type, op.b, op.a, 0);
+    }
+}
+
+/* Comparisons of comparisons: what conditions on two flags, and inverted ones, fuse to. Else IR_NONE. */
+static IrVal fold_truth(Fold *f, const IrOp *op) {
+    IrOp x = f->ops[op->a];
+    uint64_t k;
+    if (x.op < IR_EQ || x.op > IR_LES) {
+        return IR_NONE;
+    }
+    if ((op->op == IR_EQ || op->op == IR_NE) && const_of(f, op->b, &k) && k == 0) {
+        return op->op == IR_NE ? op->a : inverse_comparison(f, x);
+    }
+    const IrOp *y = &f->ops[op->b];
+    if (op->op == IR_OR && x.op == IR_LTU && y->op == IR_EQ && x.type == y->type && x.a == y->a && x.b == y->b) {
+        return emit3(f, IR_LEU, x.type, x.a, x.b, 0);
+    }
+    return IR_NONE;
+}
+
 static IrVal fold_pure(Fold *f, IrOp op) {
     uint64_t v[3];
     if (op.op == IR_NOP) {
@@ -329,6 +391,9 @@ static IrVal fold_pure(Fold *f, IrOp op) {
     }
     reassociate(f, &op);
     IrVal same = identity(f, &op);
+    if (same == IR_NONE && (op.op == IR_EQ || op.op == IR_NE || op.op == IR_OR)) {
+        same = fold_truth(f, &op);
+    }
     return same != IR_NONE ? same : append_pure(f, op);
 }
 
@@ -368,11 +433,26 @@ static IrVal known_side(const Fold *f, IrVal value, IrVal chooser, bool taken) {
 
 /* ---- The pass ---- */
 
+/* Takes constants out of an index, so that the windows of a block are counted from one value. */
+static void root_index(const Fold *f, IrOp *op) {
+    const IrOp *sum = &f->ops[op->b];
+    uint64_t k;
+    while (sum->op == IR_ADD && const_of(f, sum->b, &k)) {
+        int64_t slot = (int64_t)op->a + 4 * (int64_t)(int32_t)k;
+        if (slot < 0 || slot > INT16_MAX) {
+            return;
+        }
+        op->a = (uint32_t)slot;
+        op->b = sum->a;
+        sum = &f->ops[op->b];
+    }
+}
+
 static void fold_get(Fold *f, IrOp op, uint32_t old) {
-    IrVal known = slots_find(f, op.a, op.type);
+    IrVal known = slots_find(f, &op);
     if (known == IR_NONE) {
         known = append(f, op);
-        slots_learn(f, op.a, op.type, known, known);
+        slots_learn(f, &op, known, known);
     }
     f->new_of[old] = f->chooser == IR_NONE ? known : known_side(f, known, f->chooser, true);
 }
@@ -398,10 +478,11 @@ static IrVal chosen(Fold *f, IrOp put) {
     if (f->chooser == IR_NONE) {
         return put.b;
     }
-    IrVal before = slots_find(f, put.a, put.type);
+    IrOp get = {.op = IR_GET, .type = put.type, .a = put.a};
+    IrVal before = slots_find(f, &get);
     if (before == IR_NONE) {
-        before = append(f, (IrOp){.op = IR_GET, .type = put.type, .a = put.a});
-        slots_learn(f, put.a, put.type, before, before);
+        before = append(f, get);
+        slots_learn(f, &get, before, before);
     }
     before = known_side(f, before, f->chooser, false);
     return fold_pure(f, (IrOp){.op = IR_SELECT, .type = put.type, .a = f->chooser, .b = put.b, .c = before});
@@ -470,18 +551,23 @@ static void fold_effect(Fold *f, IrOp op, uint32_t old) {
     }
     if (op.op == IR_PUT) {
         op.b = chosen(f, op);
+    } else if (op.op == IR_PUTX) {
+        root_index(f, &op);
     }
     uint32_t index = append(f, op);
     f->new_of[old] = index;
-    if (op.op == IR_PUT) {
-        slots_learn(f, op.a, op.type, op.b, index);
-    } else if (op.op == IR_CALL || op.op == IR_PUTX) {
+    if (op.op == IR_PUT || op.op == IR_PUTX) {
+        slots_learn(f, &op, op.op == IR_PUT ? op.b : op.c, index);
+    } else if (op.op == IR_CALL) {
         forget_everything(f);
     }
 }
 
 static void fold_op(Fold *f, IrOp op, uint32_t old) {
     switch (op.op) {
+    case IR_GETX:
+        root_index(f, &op);
+        /* fallthrough */
     case IR_GET:
         fold_get(f, op, old);
         break;

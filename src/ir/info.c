@@ -36,7 +36,7 @@ IrType ir_result_type(const IrOp *op) {
 
 bool ir_sets_flags(IrOpcode op, unsigned *mask) {
     switch (op) {
-    case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_SET:
+    case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_SBB: case IR_FLAGS_SET:
         *mask = 0xf;
         return true;
     case IR_FLAGS_NZ:

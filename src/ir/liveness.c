@@ -12,6 +12,7 @@ enum { SLOTS_MAX = 64 };
 /* A slot range that a later PUT overwrites: it is needed only as `hot` and `cold` say. */
 typedef struct DeadSlot {
     uint32_t slot;
+    IrVal root; /* of PUTX: the value that the slot is counted from; else IR_NONE */
     uint8_t bytes;
     bool hot, cold;
 } DeadSlot;
@@ -41,7 +42,15 @@ static uint8_t slot_bytes(const IrOp *op) {
     return op->type == IR_I64 ? 8 : 4;
 }
 
+static IrVal root_of(const IrOp *op) {
+    return op->op == IR_GETX || op->op == IR_PUTX ? op->b : IR_NONE;
+}
+
+/* Whether they may share bytes: see GETX in ops.def. */
 static bool overlaps(const DeadSlot *d, const IrOp *op) {
+    if (d->root != root_of(op)) {
+        return d->root != IR_NONE && root_of(op) != IR_NONE;
+    }
     return d->slot < op->a + slot_bytes(op) && op->a < d->slot + d->bytes;
 }
 
@@ -57,10 +66,10 @@ static unsigned slot_written(Liveness *l, const IrOp *op) {
     DeadSlot *exact = NULL;
     for (uint32_t i = 0; i < l->n_slots; i++) {
         DeadSlot *d = &l->slots[i];
-        if (d->slot == op->a && d->bytes == slot_bytes(op)) {
+        if (d->slot == op->a && d->root == root_of(op) && d->bytes == slot_bytes(op)) {
             exact = d;
             live = (d->hot ? IR_LIVE_HOT : 0u) | (d->cold ? IR_LIVE_COLD : 0u);
-        } else if (overlaps(d, op)) {
+        } else if (d->root == root_of(op) && overlaps(d, op)) {
             d->hot = d->cold = true;
         }
     }
@@ -69,7 +78,7 @@ static unsigned slot_written(Liveness *l, const IrOp *op) {
             exact = &l->slots[l->n_slots++];
         }
         if (exact) {
-            *exact = (DeadSlot){.slot = op->a, .bytes = slot_bytes(op)};
+            *exact = (DeadSlot){.slot = op->a, .root = root_of(op), .bytes = slot_bytes(op)};
         }
     }
     return live;
@@ -98,16 +107,16 @@ static bool visit(Liveness *l, IrOp *op, uint32_t index) {
         return op->n != 0;
     }
     switch (op->op) {
-    case IR_PUT:
+    case IR_PUT: case IR_PUTX:
         op->n = (uint16_t)slot_written(l, op);
         return op->n != 0;
-    case IR_GET:
+    case IR_GET: case IR_GETX:
         slot_read(l, op);
         break;
     case IR_COND:
         l->flags_hot |= ir_cond_reads(op->a);
         break;
-    case IR_GETX: case IR_PUTX: case IR_CALL: case IR_GOTO_IF:
+    case IR_CALL: case IR_GOTO_IF:
         need_all_hot(l);
         break;
     case IR_LABEL:
