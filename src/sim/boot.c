@@ -4,13 +4,13 @@
  *   board, and nothing else happens. Flat or in ELF is the same.
  * - Else, on a board with a boot loader to play (bus/boot.h), the first image that names an entry is started at it; a
  *   raw image at its first byte. Its segments are copied into memory (again, after a reset), the boot loader prepares
- *   the devices, and the CPU gets the registers that it would give, with the stack at the end of the memory that holds
- *   the entry.
+ *   the devices, and each core gets the registers that it would give, with stacks of 64 KiB at the end of the memory
+ *   that holds the entry. Cores that wait for their start go on waiting, and start there then.
  * - Other boards start through their reset state alone. */
 #include "bus/boot.h"
 #include "sim/node_internal.h"
 
-enum { STACK_ALIGN = 16 };
+enum { STACK_ALIGN = 16, STACK_BYTES = 0x10000 /* of each core but the first */ };
 
 static Device *boot_loader(const Machine *machine) {
     for (size_t i = 0; i < machine->n_devices; i++) {
@@ -62,6 +62,11 @@ void node_boot(Node *node) {
     }
     loader->type->boot->prepare(loader);
     const MemRegion *r = mem_region_at(&node->board.map, entry);
-    uint64_t end = r ? r->base + r->size : entry;
-    node->cpu->isa->boot(node->cpu, entry, (end - STACK_ALIGN) & ~(uint64_t)(STACK_ALIGN - 1));
+    uint64_t end = ((r ? r->base + r->size : entry) - STACK_ALIGN) & ~(uint64_t)(STACK_ALIGN - 1);
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        Cpu *cpu = node->cores[i].cpu;
+        if (cpu->isa->boot) {
+            cpu->isa->boot(cpu, entry, end - (uint64_t)i * STACK_BYTES);
+        }
+    }
 }
