@@ -94,7 +94,7 @@ static void board_new(Bench *bench, const char *name) {
     types[device_types_count] = &board_cpu_type; /* instead of the real one */
     MachineOptions options = {.types = types, .n_types = device_types_count + 1};
     ReplSearch search = {.boards = orr_boards, .n_boards = orr_boards_count};
-    Err err = {""};
+    Err err = {0};
     ReplFile *file = repl_load_board(&bench->files, name, &search, &err);
     if (!file || !machine_build(&bench->machine, &bench->fake.board, file, &options, &err)) {
         fail_msg("%s", err.text);
