@@ -1,4 +1,4 @@
-"""The LEON boards, from the outside: programs in RAM, boot code in PROM, a plug-and-play scan, each device, all cores."""
+"""The LEON boards, from the outside: programs in RAM, boot code in PROM, plug and play, each device, all cores."""
 
 from __future__ import annotations
 
@@ -68,6 +68,20 @@ def test_all_cores(machine: str, cores: int) -> None:
     for result in [*runs, run(machine, f"{machine}_smp", "--quantum", "97")]:
         assert (result.code, result.out) == (0, f"cores {cores:08x}\nsmp ok\n".encode()), result.err
     assert len({result.hash for result in runs}) == 1
+
+
+@pytest.mark.parametrize("machine", ["leon3", "gr712rc", "gr740"])
+def test_snapshots(machine: str, tmp_path: Path) -> None:
+    """Saved and loaded at any time, a run ends as it does in one go."""
+    name = f"{machine}_devices" if machine == "leon3" else f"{machine}_smp"
+    whole = run(machine, name)
+    end_ns = round(float(whole.receipt()["time"]) * 1e9)
+    for time in (f"{end_ns * part // 17}ns" for part in (1, 3, 8, 16)):
+        state = tmp_path / f"{time}.state"
+        first = orrery("run", "--machine", machine, "--kernel", program(name), "--for", time, "--save", str(state))
+        assert first.code == 0, first.err
+        rest = run(machine, name, "--load", str(state))
+        assert (first.out + rest.out, rest.last) == (whole.out, whole.last), time
 
 
 @pytest.mark.parametrize("machine,address", [("gr712rc", 0), ("gr740", 0xC0000000)])

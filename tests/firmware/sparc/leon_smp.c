@@ -3,7 +3,11 @@
  * sleeps in power-down and is woken by interrupts that the other forces on it. */
 #include "leon_board.h"
 
-enum { MPSTAT = 4, PIMASK = 16, PIFORCE = 32, LOCKED_ADDS = 300, RING_ROUNDS = 50, PINGS = 40, IPI = 13 };
+#ifndef SCALE
+#define SCALE 1
+#endif
+enum { MPSTAT = 4, PIMASK = 16, PIFORCE = 32, LOCKED_ADDS = 300 * SCALE, RING_ROUNDS = 50 * SCALE, PINGS = 40 * SCALE,
+       IPI = 13 };
 
 static volatile u32 *const irqmp = (volatile u32 *)IRQMP;
 static volatile unsigned char lock;
