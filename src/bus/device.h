@@ -149,7 +149,9 @@ struct DeviceType {
     bool (*attach)(Device *dev, Device *child, uint64_t address, Err *err);
     const I2cTargetOps *i2c;
     const SpiTargetOps *spi;
-    const struct BootOps *boot; /* of boot loaders that the simulator plays (bus/boot.h), or NULL */
+    /** Boot loaders that the simulator plays: sets up the board's devices, through their registers, as firmware that is
+     * loaded straight into RAM expects to find them. src/sim/boot.c decides when. */
+    void (*boot)(Device *dev);
     const struct AmbaCore *amba; /* what GRLIB's plug and play tells of it (bus/amba.h), or NULL */
     bool background; /* its windows take only addresses that no other device has: bridges with holes */
     /** Only for types that place themselves on the bus (memories): called for each registration. */
