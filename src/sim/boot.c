@@ -1,11 +1,11 @@
 /* Where a program that was loaded starts.
  *
  * - An image that covers the address where the processor starts by itself is boot code: it runs from there, as on the
- * board, and nothing else happens. Flat or in ELF is the same.
+ *   board, and nothing else happens. Flat or in ELF is the same.
  * - Else the first image that names an entry is started at it; a raw image at its first byte. Its segments are copied
- * into memory (again, after a reset), the board's boot loader prepares the devices if it has one to play (a device
- * whose type has `boot`), and each core gets the registers that it would give, with stacks of 64 KiB at the end of the
- * memory   that holds the entry. Cores that wait for their start go on waiting, and start there then.
+ *   into memory (again, after a reset), the board's boot loader prepares the devices if it has one to play (a device
+ *   whose type has `boot`), and each core gets the registers that it would give, with stacks of 64 KiB at the end of
+ *   the memory that holds the entry. Cores that wait for their start go on waiting, and start there then.
  * - Architectures without Isa.boot start through their reset state alone: programs for them have vectors. */
 #include "sim/node_internal.h"
 
