@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "api/api.h"
+#include "orrery/debug.h"
 
 static OrrNode *node_of_board(Board *board) {
     return ((Node *)board)->user;
@@ -21,13 +22,9 @@ static void tell(OrrNode *node, OrrTrace event) {
 static void trace_insn(Cpu *cpu, uint64_t pc, uint32_t aux) {
     (void)aux;
     char text[128];
-    uint8_t bytes[16] = {0};
-    size_t n = 0;
-    while (n < cpu->isa->insn_bytes_max && mem_peek(cpu->map, pc + n, &bytes[n], 1)) {
-        n++;
-    }
-    cpu->isa->disassemble(text, sizeof text, cpu->features, bytes, n, pc);
-    tell(node_of_board(cpu->board), (OrrTrace){.kind = ORR_TRACE_INSN, .pc = pc, .text = text});
+    OrrNode *node = node_of_board(cpu->board);
+    orr_core_disassemble(node, cpu->index, pc, text, sizeof text);
+    tell(node, (OrrTrace){.kind = ORR_TRACE_INSN, .pc = pc, .text = text});
 }
 
 static void trace_exception(Cpu *cpu, const char *text) {
@@ -36,13 +33,17 @@ static void trace_exception(Cpu *cpu, const char *text) {
 
 static void trace_mmio(MemMap *map, const MemRegion *region, uint64_t addr, unsigned size, uint64_t value, bool store) {
     char text[128], reg[48];
+    OrrNode *node = node_of_board(map->board);
+    tools_count_mmio(node, region, store);
+    if (!(node->trace_kinds & ORR_TRACE_MMIO)) {
+        return;
+    }
     const Device *device = machine_banked(region->device);
     device_reg_name(device, region->offset + addr - region->base, reg, sizeof reg);
     snprintf(text, sizeof text, "%s%u %s.%s 0x%llx = 0x%0*llx", store ? "write" : "read", size * 8, device->name, reg,
              (unsigned long long)addr, (int)size * 2, (unsigned long long)value);
-    tell(node_of_board(map->board),
-         (OrrTrace){.kind = ORR_TRACE_MMIO, .pc = map->board->current_pc(map->board), .text = text, .addr = addr,
-                    .value = value, .size = size, .store = store});
+    tell(node, (OrrTrace){.kind = ORR_TRACE_MMIO, .pc = map->board->current_pc(map->board), .text = text, .addr = addr,
+                          .value = value, .size = size, .store = store});
 }
 
 static void tell_memory(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value, bool store) {
@@ -89,6 +90,10 @@ static void hooks_set(OrrNode *node, Cpu *cpu, unsigned kinds) {
     cpu->store = kinds & ORR_TRACE_MEMORY ? watched_store : node->store;
 }
 
+void trace_hook_mmio(OrrNode *node) {
+    node->node->board.map.trace = node->trace_kinds & ORR_TRACE_MMIO || tools_counts(node) ? trace_mmio : NULL;
+}
+
 void orr_node_trace(OrrNode *node, unsigned kinds, void (*trace)(void *user, const OrrTrace *event), void *user) {
     size_t i = 0;
     while (i < node->n_observers && (node->observers[i].trace != trace || node->observers[i].user != user)) {
@@ -99,14 +104,14 @@ void orr_node_trace(OrrNode *node, unsigned kinds, void (*trace)(void *user, con
     }
     node->n_observers += i == node->n_observers;
     node->observers[i] = kinds ? (Observer){kinds, trace, user} : node->observers[--node->n_observers];
-    unsigned all = 0;
+    node->trace_kinds = 0;
     for (i = 0; i < node->n_observers; i++) {
-        all |= node->observers[i].kinds;
+        node->trace_kinds |= node->observers[i].kinds;
     }
     for (i = 0; i < node->node->n_cores; i++) {
-        hooks_set(node, node->node->cores[i].cpu, all);
+        hooks_set(node, node->node->cores[i].cpu, node->trace_kinds);
     }
-    node->node->board.map.trace = all & ORR_TRACE_MMIO ? trace_mmio : NULL;
+    trace_hook_mmio(node);
 }
 
 /* Cores of one instruction set count together. */

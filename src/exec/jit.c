@@ -2,10 +2,10 @@
 
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "bus/mem.h"
 #include "exec/fault.h"
+#include "exec/probe.h"
 #include "host/x64/x64.h"
 
 enum {
@@ -20,6 +20,9 @@ typedef struct JitRegion {
     uint32_t n_blocks;
 } JitRegion;
 
+_Static_assert((int)EXEC_EXIT_KINDS == (int)X64_SITE_COUNT && (int)EXEC_EXIT_FAULT == (int)X64_SITE_ACCESS,
+               "exits are sites");
+
 /* Where an indirect branch has led. */
 typedef struct JitLanding {
     CacheBlock *from, *to;
@@ -27,11 +30,11 @@ typedef struct JitLanding {
 
 struct Jit {
     FaultRange range; /* first: the fault handler comes back with it */
-    int fd;
     uint8_t *writable, *executable;
     X64Code code;
     X64Thunks thunks;
     uint32_t first_block; /* code offset behind the thunks */
+    uint32_t last_hot, last_cold; /* code offsets of what was lowered last */
     X64Output out;
     VEC(CacheBlock *) blocks; /* by the index that sites carry */
     uint32_t exit; /* site of the last exit that can be linked, or IR_NONE */
@@ -108,16 +111,14 @@ static const uint8_t *redirect(FaultRange *range, const uint8_t *pc) {
     return pc;
 }
 
+/* A shared mapping that is moved from size 0 is mapped twice (mremap(2)). It is anonymous and not a memfd since perf
+ * reads the names of --perf-map only for code in anonymous memory. */
 static bool map_buffer(Jit *jit) {
-    jit->fd = memfd_create("orrery-code", MFD_CLOEXEC);
-    if (jit->fd < 0 || ftruncate(jit->fd, CODE_BYTES) != 0) {
-        return false;
-    }
-    void *w = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, jit->fd, 0);
-    void *x = mmap(NULL, CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, jit->fd, 0);
+    void *w = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     jit->writable = w == MAP_FAILED ? NULL : w;
+    void *x = jit->writable ? mremap(w, 0, CODE_BYTES, MREMAP_MAYMOVE) : MAP_FAILED;
     jit->executable = x == MAP_FAILED ? NULL : x;
-    return jit->writable && jit->executable;
+    return jit->executable && mprotect(x, CODE_BYTES, PROT_READ | PROT_EXEC) == 0;
 }
 
 Jit *jit_new(bool regions, uint32_t flags_slot) {
@@ -153,12 +154,10 @@ void jit_free(Jit *jit) {
     if (jit->executable) {
         munmap(jit->executable, CODE_BYTES);
     }
-    if (jit->fd >= 0) {
-        close(jit->fd);
-    }
     vec_free(&jit->out.sites);
     vec_free(&jit->out.accesses);
     vec_free(&jit->out.heat);
+    vec_free(&jit->out.notes);
     vec_free(&jit->formed);
     vec_free(&jit->landings);
     vec_free(&jit->blocks);
@@ -182,8 +181,10 @@ void jit_flush(Jit *jit) {
     forget_targets(jit);
 }
 
-static bool has_room(const Jit *jit) {
+static bool has_room(Jit *jit) {
     const Asm *hot = &jit->code.hot, *cold = &jit->code.cold;
+    jit->last_hot = asm_offset(hot);
+    jit->last_cold = asm_offset(cold);
     return hot->end - hot->at >= BLOCK_CODE_BYTES_MAX && cold->end - cold->at >= BLOCK_CODE_BYTES_MAX;
 }
 
@@ -301,6 +302,13 @@ static IrExit take_exit(Jit *jit, Cpu *cpu, uint32_t index) {
     return IR_EXIT_NEXT;
 }
 
+/* A region that was left through the engine has not been counted yet; ticks are exact here. */
+static void count_exit(Cpu *cpu, X64SiteKind kind) {
+    cpu->probe->stats.exits[kind]++;
+    cpu->jit_t1 += cpu->jit_in_region ? cpu_ticks(cpu) : 0;
+    cpu->jit_in_region = 0;
+}
+
 /* With too little budget for the region that begins here, the block runs alone. */
 static const void *start_of(const Jit *jit, const Cpu *cpu, const CacheBlock *block) {
     bool alone = block->region && cpu->budget < block->region_cost;
@@ -314,7 +322,12 @@ IrExit jit_run(Jit *jit, Cpu *cpu, CacheBlock *block) {
     cpu->jit_targets = jit->targets;
     cpu->jit_heat = jit->out.heat.data;
     jit->exit = IR_NONE;
-    return take_exit(jit, cpu, enter(cpu, cpu->state, cpu->map->fast, start_of(jit, cpu, block)));
+    uint32_t site = enter(cpu, cpu->state, cpu->map->fast, start_of(jit, cpu, block));
+    IrExit exit = take_exit(jit, cpu, site);
+    if (UNLIKELY(cpu->probe != NULL)) {
+        count_exit(cpu, jit->out.sites.data[site].kind);
+    }
+    return exit;
 }
 
 /* The address of a block, 32 bits of it: a 32-bit guest wraps around. */
@@ -365,4 +378,33 @@ void jit_link(Jit *jit, CacheBlock *block) {
     } else if (leads_to(site, jit->blocks.data[site->block], block)) {
         asm_link(&jit->code.hot, site->patch, block->code);
     }
+}
+
+/* ---- Being looked at ---- */
+
+void jit_watch(Jit *jit, bool notes, bool counts) {
+    jit->out.noting = notes;
+    jit->out.count_tiers = counts;
+    jit->out.notes.len = 0;
+}
+
+const X64Note *jit_notes(const Jit *jit, size_t *n) {
+    *n = jit->out.notes.len;
+    return jit->out.notes.data;
+}
+
+JitCode jit_last_code(const Jit *jit) {
+    return (JitCode){
+        .begin = jit->executable,
+        .hot = jit->last_hot, .hot_end = asm_offset(&jit->code.hot),
+        .cold = jit->last_cold, .cold_end = asm_offset(&jit->code.cold),
+    };
+}
+
+JitCode jit_fixed_code(const Jit *jit) {
+    return (JitCode){.begin = jit->executable, .hot_end = jit->first_block};
+}
+
+size_t jit_code_bytes(const Jit *jit) {
+    return asm_offset(&jit->code.hot) + asm_offset(&jit->code.cold) - CODE_BYTES / 2;
 }

@@ -112,10 +112,10 @@ static void find_looping(Loop *l) {
     }
 }
 
-bool exec_form_region(CodeCache *cache, CacheBlock *head) {
+unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
     Gather g = {.cache = cache};
     if (head->region || !may_join(&g, head)) {
-        return false;
+        return 0;
     }
     gather(&g, head);
     if (g.loop.cut) {
@@ -127,5 +127,5 @@ bool exec_form_region(CodeCache *cache, CacheBlock *head) {
     for (unsigned i = 0; i < g.loop.n; i++) {
         g.loop.blocks[i].needs = (uint8_t)ir_flags_needed(&g.loop.blocks[i].block->ir);
     }
-    return g.loop.blocks[0].loops && exec_compile_loop(cache, &g.loop);
+    return g.loop.blocks[0].loops ? exec_compile_loop(cpu, cache, &g.loop) : 0;
 }

@@ -24,7 +24,7 @@ typedef struct Loop {
     bool cut; /* not everything found room */
 } Loop;
 
-/** Makes code for the loop. False if that is not possible. */
-bool exec_compile_loop(CodeCache *cache, const Loop *loop);
+/** Makes code for the loop: its guest instructions, 0 if that is not possible. */
+unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop);
 
 #endif

@@ -4,7 +4,7 @@
  * a block that would get too many of them has one more for all the others, which finds its flags in the state. */
 #include <string.h>
 
-#include "exec/jit.h"
+#include "exec/probe.h"
 #include "exec/region.h"
 
 enum { VERSIONS_MAX = X64_REGION_BLOCKS_MAX, VERSIONS_PER_BLOCK = 3 };
@@ -125,13 +125,13 @@ static void fill_block(const Versions *v, const int *place, const Version *from,
     }
 }
 
-bool exec_compile_loop(CodeCache *cache, const Loop *loop) {
+unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop) {
     Arena arena = {0};
     Versions v = {.loop = loop, .arena = &arena, .all = ARENA_ARRAY(&arena, Version, VERSIONS_MAX)};
     X64RegionBlock *blocks = ARENA_ARRAY(&arena, X64RegionBlock, VERSIONS_MAX);
     CacheBlock *members[EXEC_REGION_BLOCKS_MAX];
     int place[VERSIONS_MAX];
-    unsigned n_members = 0;
+    unsigned n_members = 0, n_insns = 0;
     make_versions(&v);
     visit(&v, 0);
     const int *order = &v.order[VERSIONS_MAX - v.n_ordered];
@@ -140,6 +140,7 @@ bool exec_compile_loop(CodeCache *cache, const Loop *loop) {
     }
     for (unsigned i = 0; i < v.n_ordered; i++) {
         fill_block(&v, place, &v.all[order[i]], &blocks[i]);
+        n_insns += blocks[i].ir->n_insns;
     }
     for (unsigned i = 0; i < loop->n; i++) {
         if (loop->blocks[i].loops) {
@@ -149,6 +150,9 @@ bool exec_compile_loop(CodeCache *cache, const Loop *loop) {
     find_costs(blocks, v.n_ordered);
     X64Region region = {blocks, v.n_ordered};
     bool ok = jit_compile_region(cache->jit, members, n_members, &region);
+    if (UNLIKELY(ok && cpu->probe)) {
+        probe_region(cpu, cache, members[0]);
+    }
     arena_free(&arena);
-    return ok;
+    return ok ? n_insns : 0;
 }

@@ -109,6 +109,9 @@ unsigned ir_cond_reads(IrCond cond);
 
 /** Text of a block, one op per line, into the arena; ir_parse reads it back. Syntax: docs/ARCHITECTURE.md. */
 char *ir_print(const IrBlock *block, Arena *arena);
+enum { IR_OP_TEXT_BYTES = 96 };
+/** One op of it, without indent and newline; `size` is at least IR_OP_TEXT_BYTES. */
+void ir_print_op(const IrBlock *block, uint32_t index, char *out, size_t size);
 /** Reads the printed form. Errors are `name:line:col: ...`. */
 bool ir_parse(IrBlock *block, Arena *arena, const char *name, const char *text, Err *err);
 /** Checks every rule of ops.def: operand kinds and types, order, one END, labels, fault entries. */

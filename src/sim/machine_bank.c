@@ -26,13 +26,13 @@ static Device *bank_select(const BankDevice *bank) {
 
 static uint64_t bank_read(Device *dev, uint64_t offset, unsigned size) {
     Device *to = bank_select((const BankDevice *)dev);
-    return !to ? 0 : to->type->n_regs ? device_reg_read(to, offset, size) : to->type->read(to, offset, size);
+    return to ? (to->type->read ? to->type->read : device_reg_read)(to, offset, size) : 0;
 }
 
 static void bank_write(Device *dev, uint64_t offset, unsigned size, uint64_t value) {
     Device *to = bank_select((const BankDevice *)dev);
     if (to) {
-        (to->type->n_regs ? device_reg_write : to->type->write)(to, offset, size, value);
+        (to->type->write ? to->type->write : device_reg_write)(to, offset, size, value);
     }
 }
 

@@ -438,14 +438,18 @@ static void round_hash(const Node *node, Hash *hash) {
     }
 }
 
-uint64_t node_hash(const Node *node) {
-    Hash *hash = hash_new();
+void node_hash_cpu(const Node *node, Hash *hash) {
     for (unsigned i = 0; i < node->n_cores; i++) {
         cpu_hash(node->cores[i].cpu, hash);
     }
     if (node->n_cores > 1) {
         round_hash(node, hash);
     }
+}
+
+uint64_t node_hash(const Node *node) {
+    Hash *hash = hash_new();
+    node_hash_cpu(node, hash);
     machine_hash(node->machine, hash);
     uint64_t value = hash_value(hash);
     hash_free(hash);

@@ -124,7 +124,8 @@ static void check_region(Suite *s, uint64_t seed) {
     if (!x64_region_allows(&ir) || !jit_compile(s->jit, block, &full)) {
         return;
     }
-    if (!exec_form_region(&s->cache, block)) {
+    Cpu nobody_looks = {0};
+    if (!exec_form_region(&nobody_looks, &s->cache, block)) {
         s->refused++;
         return;
     }

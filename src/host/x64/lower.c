@@ -70,6 +70,7 @@ void lower_op(Lower *l, uint32_t index) {
     unsigned mask;
     l->at = index;
     l->pinned = 0;
+    lower_note(l, l->slow_mode ? X64_NOTE_SLOW : X64_NOTE_OP, index);
     switch (op->op) {
     case IR_INSN: case IR_NOP:
         break;
@@ -97,6 +98,7 @@ void lower_op(Lower *l, uint32_t index) {
 
 void lower_cold(Lower *l) {
     l->a = &l->code->cold;
+    lower_note(l, X64_NOTE_SLOW, l->at);
 }
 
 void lower_hot(Lower *l) {
@@ -121,6 +123,7 @@ bool lower_fitted(X64Code *code, X64Output *out, const Mark *mark) {
 }
 
 static void lower_block(Lower *l) {
+    lower_note(l, X64_NOTE_ENTRY, IR_NONE);
     asm_nop(l->a, X64_ENTRY_BYTES);
     asm_alu_imm(l->a, ALU_SUB, true, R14, (int32_t)l->ir->n_insns);
     uint32_t over = asm_jcc(l->a, CC_S);
@@ -129,6 +132,7 @@ static void lower_block(Lower *l) {
     }
     lower_slow_paths(l);
     lower_cold(l);
+    lower_note(l, X64_NOTE_BUDGET, IR_NONE);
     asm_link(l->a, over, asm_offset(l->a));
     asm_alu_imm(l->a, ALU_ADD, true, R14, (int32_t)l->ir->n_insns);
     lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_BUDGET}));

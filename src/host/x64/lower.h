@@ -108,6 +108,18 @@ typedef struct Side {
     uint32_t path, path_parent, path_from;
 } Side;
 
+/* note.c: what dumps and statistics need; nothing while they are off */
+void lower_note_add(Lower *l, X64NoteKind kind, uint32_t op);
+static inline void lower_note(Lower *l, X64NoteKind kind, uint32_t op) {
+    if (UNLIKELY(l->out->noting)) {
+        lower_note_add(l, kind, op);
+    }
+}
+/** Where a region begins: before it prepays anything. */
+void lower_count_enter(Lower *l);
+/** Where a region is left without the engine, the budget exact again. */
+void lower_count_leave(Lower *l);
+
 /* alloc.c */
 void lower_side_begin(Lower *l, Side *side);
 void lower_side_end(Lower *l, const Side *side);

@@ -41,6 +41,7 @@ void lower_exit(Lower *l, uint32_t site) {
 /* ---- Exits ---- */
 
 Slow *lower_add_slow(Lower *l, SlowKind kind) {
+    assert(!l->path); /* what such a path spilled would not be known when the slow path is written */
     Slow slow = {.kind = kind, .op = l->at, .access = IR_NONE};
     memcpy(slow.held, l->held, sizeof slow.held);
     memcpy(slow.alias, l->alias, sizeof slow.alias);
@@ -78,6 +79,7 @@ static void goto_indirect(Lower *l, const IrOp *op) {
     Reg pc = lower_use(l, op->a);
     if (l->region) {
         lower_store_pinned(l);
+        lower_count_leave(l);
     }
     bool tabled = !l->slow_mode && op->c == 0;
     uint32_t noting = 0, miss = 0;
@@ -181,7 +183,17 @@ void lower_trap_if(Lower *l, const IrOp *op) {
         lower_landings(l, op->b);
     }
     l->pinned = 0;
-    uint32_t jump = asm_jcc(l->a, lower_condition(l, op->a));
+    Cc cc = lower_condition(l, op->a);
+    if (l->slow_mode) {
+        uint32_t fine = asm_jcc(l->a, cc ^ 1);
+        Side trap;
+        lower_side_begin(l, &trap);
+        trap_exit(l, op);
+        lower_side_end(l, &trap);
+        asm_link(l->a, fine, asm_offset(l->a));
+        return;
+    }
+    uint32_t jump = asm_jcc(l->a, cc);
     Slow *slow = lower_add_slow(l, SLOW_TRAP_IF);
     slow->site = jump;
 }
@@ -443,6 +455,7 @@ void lower_slow_paths(Lower *l) {
         Slow slow = l->slow.data[i];
         lower_path_begin(l, slow.op);
         lower_restore(l, slow.held, slow.alias);
+        lower_note(l, X64_NOTE_SLOW, slow.op);
         l->at = slow.op;
         switch (slow.kind) {
         case SLOW_GOTO:

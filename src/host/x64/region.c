@@ -147,6 +147,7 @@ static void leave_region(Lower *l, X64SiteKind kind, int32_t offset, uint32_t au
     if (kind == X64_SITE_GOTO) {
         lower_refund(l);
         lower_store_pinned(l);
+        lower_count_leave(l);
         jump = asm_jmp(l->a);
         asm_link(l->a, jump, asm_offset(l->a));
     }
@@ -222,16 +223,21 @@ void lower_region_edge(Lower *l, const Slow *slow) {
 
 static void enter_region(RegionLower *r, Lower *first) {
     Asm *a = first->a;
+    lower_note(first, X64_NOTE_ENTRY, IR_NONE);
+    lower_count_enter(first);
     for (unsigned k = 0; k < r->n_pinned; k++) {
         asm_load(a, 32, false, false, r->pinned[k].reg, asm_at(RBP, (int32_t)r->pinned[k].slot));
     }
     asm_alu_imm(a, ALU_SUB, true, R14, (int32_t)first->cost);
     uint32_t over = asm_jcc(a, CC_S);
-    a = &first->code->cold;
+    lower_cold(first);
+    lower_note(first, X64_NOTE_BUDGET, IR_NONE);
+    a = first->a;
     asm_link(a, over, asm_offset(a));
     asm_alu_imm(a, ALU_ADD, true, R14, (int32_t)first->cost);
     asm_mov_imm(a, RAX, lower_site(first, (X64Site){.kind = X64_SITE_BUDGET}));
     asm_link(a, asm_jmp(a), first->thunks->leave);
+    lower_hot(first);
 }
 
 static void lower_blocks(RegionLower *r, Lower *blocks) {

@@ -20,6 +20,7 @@ typedef enum X64SiteKind {
     X64_SITE_LEAVE, /* left early, at a fault entry */
     X64_SITE_TRAP, /* trap `number` with cpu->trap_arg, at a fault entry */
     X64_SITE_ACCESS, /* a load, store or call of `op`: used by the slow path; as an exit: it raised a trap */
+    X64_SITE_COUNT,
 } X64SiteKind;
 
 typedef struct X64Site {
@@ -68,10 +69,29 @@ typedef struct X64Calls {
     uint32_t (*call)(Cpu *cpu, uint32_t site);
 } X64Calls;
 
+/** What a stretch of code is for, in dumps. It ends where the next one of the same part (hot, cold) begins. */
+typedef enum X64NoteKind {
+    X64_NOTE_ENTRY, /* before the first op of a block or region; begins the notes of a new piece */
+    X64_NOTE_OP,
+    X64_NOTE_SLOW, /* of an op, out of line */
+    X64_NOTE_BUDGET, /* behind a block: it did not fit into the budget */
+} X64NoteKind;
+
+typedef struct X64Note {
+    uint32_t at; /* code offset */
+    uint32_t op; /* index, or IR_NONE */
+    const IrBlock *ir;
+    X64NoteKind kind;
+    bool cold; /* in the code out of line */
+} X64Note;
+
 typedef struct X64Output {
     VEC(X64Site) sites;
     VEC(X64Access) accesses; /* sorted by `at` */
     VEC(uint32_t) heat; /* per backward jump: times left until it is hot; cpu->jit_heat points to them */
+    VEC(X64Note) notes; /* of the block or region lowered last, if `noting` */
+    bool noting;
+    bool count_tiers; /* regions count what they run in cpu->jit_t1 */
 } X64Output;
 
 /** Where code goes: what runs often, and what is out of line, far away so that it takes no room between. Offsets of
