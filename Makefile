@@ -10,7 +10,7 @@ SEED ?= 1
 ENGINE ?= interp
 SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 
-.PHONY: build run test bench asan fuzz fuzz-arm fuzz-sparc tidy format install clean
+.PHONY: build run test bench asan fuzz fuzz-arm fuzz-sparc fuzz-engines tidy format install clean
 
 build:
 	@tools/install-deps build
@@ -57,6 +57,14 @@ fuzz-sparc:
 	@test -f $(BUILD)/build.ninja || meson setup --prefix=$(PREFIX) $(BUILD)
 	@ninja -C $(BUILD) liborrery.a
 	@tests/fuzz/sparc_diff.py $(BUILD) --count $(COUNT) --seed $(SEED) --engine $(ENGINE) $(if $(SHOW),--show $(SHOW))
+
+# Generated programs in lockstep on every engine: COUNT programs of each instruction set; SHOW=v7m:INDEX minimises one.
+fuzz-engines: COUNT = 1000
+fuzz-engines:
+	@tools/install-deps build test
+	@test -f $(BUILD)/build.ninja || meson setup --prefix=$(PREFIX) -Dtests=enabled $(BUILD)
+	@ninja -C $(BUILD) tests/progs
+	@$(BUILD)/tests/progs --count $(COUNT) --seed $(SEED) $(if $(SHOW),--show $(SHOW))
 
 tidy:
 	@tools/tidy

@@ -116,11 +116,26 @@ ORR_API uint64_t orr_node_time_ns(const OrrNode *node);
 ORR_API uint64_t orr_node_instructions(const OrrNode *node);
 /** Receipt of a run: a hash of CPU, devices, memories and time. Equal runs have equal hashes. */
 ORR_API uint64_t orr_node_hash(const OrrNode *node);
+/** Hash of one part, the same in equal nodes: part 0 is the CPU ("cpu" and time), then each device of the platform
+ * file. Its name; NULL behind the last one. */
+ORR_API const char *orr_node_part(const OrrNode *node, size_t index, uint64_t *hash);
+/** Runs the node's world until the node has executed that many instructions in all, or until virtual time until_ns,
+ * whichever is first (ORR_STOP_DURATION), or to the first stop. Exact if an instruction lasts 1 ns or more; else
+ * those that start in the same nanosecond run together. */
+ORR_API OrrStop orr_node_run_instructions(OrrNode *node, uint64_t instructions, uint64_t until_ns);
+/** The world of a node. */
+ORR_API OrrWorld *orr_node_world(const OrrNode *node);
 
 /** Text for a code address, `symbol+0x12 (file.c:88)`; empty if nothing is known. */
 ORR_API void orr_node_describe(OrrNode *node, uint64_t pc, char *out, size_t size);
 /** Address of a symbol of the images loaded. */
 ORR_API bool orr_node_symbol(const OrrNode *node, const char *name, uint64_t *addr);
+/** The addresses [*begin, *end) of a symbol; one address if its size is not known. */
+ORR_API bool orr_node_symbol_range(const OrrNode *node, const char *name, uint64_t *begin, uint64_t *end);
+/** Text of the instruction at pc; its length in bytes, or 0 and an empty text if there is no memory. */
+ORR_API size_t orr_node_disassemble(const OrrNode *node, uint64_t pc, char *out, size_t size);
+/** Memories of the node's address space in the order of their addresses: name (NULL behind the last), base, size. */
+ORR_API const char *orr_node_memory(const OrrNode *node, size_t index, uint64_t *base, uint64_t *size);
 
 /** CPU registers by number, in the order of orr_node_register_name; values up to 64 bits. */
 ORR_API size_t orr_node_register_count(const OrrNode *node);
@@ -176,6 +191,90 @@ ORR_API void orr_node_trace(OrrNode *node, unsigned kinds, void (*trace)(void *u
 ORR_API void orr_node_coverage_start(OrrNode *node);
 /** Encoding `index` of the node's instruction set and its count; NULL behind the last one. */
 ORR_API const char *orr_node_coverage(const OrrNode *node, size_t index, uint32_t *count);
+
+/* ---- Watching the translator: nothing of it changes the guest ---- */
+
+/** Why translated code came back to the engine; orr_exit_name tells about each. */
+enum { ORR_EXIT_KINDS = 8 };
+ORR_API const char *orr_exit_name(size_t kind, const char **summary);
+
+/** Counts since orr_node_stats_start; times are host nanoseconds, 0 without a clock. Grows at its end only. */
+typedef struct OrrStats {
+    uint64_t instructions, virtual_ns, host_ns; /* run; virtual time; host time inside of orr_world_run */
+    uint64_t interp_instructions, t0_instructions, t1_instructions; /* run by the interpreter, blocks, regions */
+    uint64_t ir_blocks, ir_block_instructions, ir_ns; /* translated to IR */
+    uint64_t t0_blocks, t0_block_instructions, t0_ns; /* lowered to host code */
+    uint64_t t1_regions, t1_region_instructions, t1_ns; /* formed and lowered; the time includes what was refused */
+    uint64_t t1_refused; /* loops that were hot and could not become regions */
+    uint64_t interp_blocks; /* blocks interpreted, each time */
+    uint64_t exits[ORR_EXIT_KINDS]; /* why translated code came back */
+    uint64_t interrupts; /* taken between instructions; those that an exception return is chained to are not in it */
+    uint64_t traps; /* raised by instructions: faults, supervisor calls, exception returns */
+    uint64_t mmio_reads, mmio_writes; /* accesses to devices; orr_node_stats_device tells them apart */
+    uint64_t ir_bytes, code_bytes; /* in the cache now */
+    uint64_t flushes; /* times that a part of the cache was full and dropped */
+} OrrStats;
+
+/** Starts counting, from 0, with an empty code cache. host_ns is a clock that only the statistics see, or NULL. */
+ORR_API void orr_node_stats_start(OrrNode *node, uint64_t (*host_ns)(void *user), void *user);
+/** Fills in the first `size` bytes; false if nobody counts. */
+ORR_API bool orr_node_stats(const OrrNode *node, OrrStats *stats, size_t size);
+/** Accesses to one window of a device since then; its name, NULL behind the last one. Windows of one device follow one
+ * another only if their addresses do. */
+ORR_API const char *orr_node_stats_device(const OrrNode *node, size_t index, uint64_t *reads, uint64_t *writes);
+
+typedef enum OrrDumpStage {
+    ORR_DUMP_IR = 1, /* intermediate code of a block as the guest's instructions give it */
+    ORR_DUMP_OPT = 2, /* the same after all passes: what is interpreted, or lowered to host code */
+    ORR_DUMP_HOST = 4, /* host code of a block or region: each op and its bytes */
+    ORR_DUMP_CODE = 8, /* where host code lies, for profilers; no text, and for all code */
+} OrrDumpStage;
+
+/** Pointers hold during the call. */
+typedef struct OrrDump {
+    OrrDumpStage stage;
+    bool is_region; /* HOST, CODE: several blocks, pc is that of the first one */
+    bool is_prefix; /* IR, OPT: of a block cut short, so that a run ends at an exact instruction */
+    bool is_fixed; /* CODE: the engine's own entry and exit code; no pc */
+    uint64_t pc;
+    const void *code, *cold; /* HOST, CODE: what runs often, and what is out of line */
+    size_t code_bytes, cold_bytes;
+    const char *text; /* lines; those of IR and OPT can be read back by the tests of src/ir */
+} OrrDump;
+
+/** Calls `dump` for what is translated from now on, with an empty code cache, in the stages of the mask; texts only of
+ * blocks and regions that cover a guest address in [begin, end). 0 turns it off. */
+ORR_API void orr_node_dump(OrrNode *node, unsigned stages, uint64_t begin, uint64_t end,
+                           void (*dump)(void *user, const OrrDump *dump), void *user);
+
+/** Two runs side by side: two engines, or two builds of one firmware, or whatever `make` makes. */
+typedef struct OrrLockstep {
+    /** A node in a world of its own, ready to run, side 0 or 1; NULL and an error if that fails. It is called again for
+     * every replay and must give the same node each time. */
+    OrrNode *(*make)(void *user, unsigned side, OrrError *error);
+    void *user;
+    uint64_t every; /* instructions between comparisons, at least 1 */
+    uint64_t until_ns; /* virtual time to stop at */
+    /** Gets what the last replay translates of the block that holds the differing instruction; or NULL. */
+    void (*dump)(void *user, unsigned side, const OrrDump *dump);
+} OrrLockstep;
+
+typedef struct OrrLockstepResult {
+    bool different;
+    bool reproduced; /* a replay shows the same difference: `equal` and `at` are exact */
+    uint64_t equal; /* instructions after which both sides are equal */
+    uint64_t at; /* instructions after which they are not: equal + 1 if reproduced; 0: they are not from the start */
+    uint64_t points; /* comparisons */
+    uint64_t pc; /* of the instruction after `equal` ones, if reproduced */
+    OrrStop stop[2]; /* why each side ended */
+    OrrNode *node[2]; /* as they stand at `at`, or at the end; free their worlds */
+} OrrLockstepResult;
+
+/** Runs both sides, comparing time, instructions, stop and state hash; at a difference finds the first instruction with
+ * replays from the start that stop in between. With translated code that is the last instruction of the block, or the
+ * last before the engine came back: inside of a block there is no state. False and an error if a node cannot be made;
+ * there is nothing to free then. */
+ORR_API bool orr_lockstep(const OrrLockstep *lockstep, OrrLockstepResult *result, OrrError *error);
 
 /** Writes what the guest did wrong, with counts, to the log. */
 ORR_API void orr_node_log_summary(const OrrNode *node);

@@ -69,8 +69,32 @@ uint64_t orr_node_pc(const OrrNode *node) {
     return node->node->cpu->pc;
 }
 
+size_t orr_node_disassemble(const OrrNode *node, uint64_t pc, char *out, size_t size) {
+    const Cpu *cpu = node->node->cpu;
+    uint8_t bytes[16] = {0};
+    size_t n = 0;
+    while (n < cpu->isa->insn_bytes_max && mem_peek(cpu->map, pc + n, &bytes[n], 1)) {
+        n++;
+    }
+    out[0] = '\0';
+    return n < cpu->isa->insn_align ? 0 : cpu->isa->disassemble(out, size, cpu->features, bytes, n, pc);
+}
+
 bool orr_node_read(const OrrNode *node, uint64_t addr, void *out, size_t size) {
     return mem_peek(&node->node->board.map, addr, out, size);
+}
+
+const char *orr_node_memory(const OrrNode *node, size_t index, uint64_t *base, uint64_t *size) {
+    const MemMap *map = &node->node->board.map;
+    for (uint32_t i = 0; i < map->n_regions; i++) {
+        const MemRegion *r = &map->regions[i];
+        if (r->memory && index-- == 0) {
+            *base = r->base;
+            *size = r->size;
+            return r->name;
+        }
+    }
+    return NULL;
 }
 
 bool orr_node_write(OrrNode *node, uint64_t addr, const void *data, size_t size) {

@@ -17,13 +17,9 @@ static void tell(OrrNode *node, OrrTraceKind kind, uint64_t pc, const char *text
 static void trace_insn(Cpu *cpu, uint64_t pc, uint32_t aux) {
     (void)aux;
     char text[128];
-    uint8_t bytes[16] = {0};
-    size_t n = 0;
-    while (n < cpu->isa->insn_bytes_max && mem_peek(cpu->map, pc + n, &bytes[n], 1)) {
-        n++;
-    }
-    cpu->isa->disassemble(text, sizeof text, cpu->features, bytes, n, pc);
-    tell(node_of_board(cpu->board), ORR_TRACE_INSN, pc, text);
+    OrrNode *node = node_of_board(cpu->board);
+    orr_node_disassemble(node, pc, text, sizeof text);
+    tell(node, ORR_TRACE_INSN, pc, text);
 }
 
 static void trace_exception(Cpu *cpu, const char *text) {
@@ -32,18 +28,28 @@ static void trace_exception(Cpu *cpu, const char *text) {
 
 static void trace_mmio(MemMap *map, const MemRegion *region, uint64_t addr, unsigned size, uint64_t value, bool store) {
     char text[128], reg[48];
+    OrrNode *node = node_of_board(map->board);
+    tools_count_mmio(node, region, store);
+    if (!(node->trace_kinds & ORR_TRACE_MMIO)) {
+        return;
+    }
     device_reg_name(region->device, region->offset + addr - region->base, reg, sizeof reg);
     snprintf(text, sizeof text, "%s%u %s.%s 0x%llx = 0x%0*llx", store ? "write" : "read", size * 8, region->name, reg,
              (unsigned long long)addr, (int)size * 2, (unsigned long long)value);
-    tell(node_of_board(map->board), ORR_TRACE_MMIO, map->board->current_pc(map->board), text);
+    tell(node, ORR_TRACE_MMIO, map->board->current_pc(map->board), text);
+}
+
+void trace_hook_mmio(OrrNode *node) {
+    node->node->board.map.trace = node->trace_kinds & ORR_TRACE_MMIO || tools_counts(node) ? trace_mmio : NULL;
 }
 
 void orr_node_trace(OrrNode *node, unsigned kinds, void (*trace)(void *user, const OrrTrace *event), void *user) {
     node->trace = trace;
     node->trace_user = user;
+    node->trace_kinds = kinds;
     node->node->cpu->trace = kinds & ORR_TRACE_INSN ? trace_insn : NULL;
     node->node->cpu->trace_exception = kinds & ORR_TRACE_IRQ ? trace_exception : NULL;
-    node->node->board.map.trace = kinds & ORR_TRACE_MMIO ? trace_mmio : NULL;
+    trace_hook_mmio(node);
 }
 
 void orr_node_coverage_start(OrrNode *node) {

@@ -28,6 +28,7 @@ OrrWorld *orr_world_new(const OrrWorldOptions *options) {
 
 void orr_world_free(OrrWorld *world) {
     for (size_t i = 0; world && i < world->nodes.len; i++) {
+        tools_free(world->nodes.data[i]);
         node_free(world->nodes.data[i]->node);
         mem_free(world->nodes.data[i]);
     }
@@ -41,7 +42,9 @@ OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
     OrrStop stop = {.reason = ORR_STOP_DURATION};
     for (size_t i = 0; i < world->nodes.len; i++) {
         OrrNode *node = world->nodes.data[i];
+        uint64_t start_ns = tools_clock(node);
         StopReason reason = node_run_until(node->node, until_ns);
+        tools_ran(node, start_ns);
         if (reason != STOP_DURATION && stop.reason == ORR_STOP_DURATION) {
             stop = (OrrStop){(OrrStopReason)reason, node->node->stop_code, node};
         }
@@ -50,6 +53,29 @@ OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
         world->interrupted = false; /* only once it has been obeyed: it may have come between two runs */
     }
     return stop;
+}
+
+/* So many instructions last no longer than that; a sleeping CPU executes none before its next event. */
+static uint64_t soonest_ns(const Node *node, uint64_t instructions) {
+    enum { AT_ONCE = 1 << 30 };
+    uint64_t n = instructions < AT_ONCE ? instructions : AT_ONCE;
+    uint64_t next_ns = clock_ns(&node->clock, cpu_ticks(node->cpu) + n);
+    uint64_t event_ns = node->cpu->halted ? event_next_ns(&node->board.events) : 0;
+    return event_ns > next_ns ? event_ns : next_ns;
+}
+
+OrrStop orr_node_run_instructions(OrrNode *node, uint64_t instructions, uint64_t until_ns) {
+    OrrStop stop = {.reason = ORR_STOP_DURATION};
+    while (stop.reason == ORR_STOP_DURATION && node_time_ns(node->node) < until_ns &&
+           node_instructions(node->node) < instructions) {
+        uint64_t next_ns = soonest_ns(node->node, instructions - node_instructions(node->node));
+        stop = orr_world_run(node->world, next_ns < until_ns ? next_ns : until_ns);
+    }
+    return stop;
+}
+
+OrrWorld *orr_node_world(const OrrNode *node) {
+    return node->world;
 }
 
 void orr_world_stop(OrrWorld *world) {
@@ -130,15 +156,37 @@ uint64_t orr_node_hash(const OrrNode *node) {
     return node_hash(node->node);
 }
 
+const char *orr_node_part(const OrrNode *node, size_t index, uint64_t *hash) {
+    const Machine *machine = node->node->machine;
+    if (index > machine->n_devices) {
+        return NULL;
+    }
+    Hash *sum = hash_new();
+    if (index > 0) {
+        device_hash(machine->devices[index - 1], sum);
+    } else {
+        node_hash_cpu(node->node, sum);
+    }
+    *hash = hash_value(sum);
+    hash_free(sum);
+    return index > 0 ? machine->devices[index - 1]->name : "cpu";
+}
+
 void orr_node_describe(OrrNode *node, uint64_t pc, char *out, size_t size) {
     node_describe(node->node, pc, out, size);
 }
 
 bool orr_node_symbol(const OrrNode *node, const char *name, uint64_t *addr) {
+    uint64_t end;
+    return orr_node_symbol_range(node, name, addr, &end);
+}
+
+bool orr_node_symbol_range(const OrrNode *node, const char *name, uint64_t *begin, uint64_t *end) {
     for (size_t i = 0; i < node->node->n_images; i++) {
         const ImageSymbol *symbol = image_symbol_named(&node->node->images[i].image, name);
         if (symbol) {
-            *addr = symbol->addr;
+            *begin = symbol->addr;
+            *end = symbol->addr + (symbol->size ? symbol->size : 1);
             return true;
         }
     }

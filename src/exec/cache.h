@@ -23,7 +23,7 @@ typedef struct GranuleEntry {
     uint32_t next; /* index + 1 of the next entry of the granule, 0 = end */
 } GranuleEntry;
 
-enum { CACHE_FRONT_SLOTS = 1024, EXEC_REGION_BLOCKS_MAX = 24, EXEC_REGION_INSNS_MAX = 300 };
+enum { CACHE_FRONT_SLOTS = 1024, EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_MAX = 400 };
 
 typedef struct CodeCache {
     Arena arena;

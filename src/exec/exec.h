@@ -15,8 +15,9 @@ IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *arena);
 /** Connects a CPU's loads and stores to its memory map (cpu->map). */
 void exec_attach(Cpu *cpu);
 
-/** Makes a region of the loop that begins at `head`, from the blocks that have run. False if there is none. */
-bool exec_form_region(CodeCache *cache, CacheBlock *head);
+/** Makes a region of the loop that begins at `head`, from the blocks that have run. Its guest instructions; 0 if there
+ * is none. */
+unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head);
 
 /** Runs until cpu_ticks reaches deadline_ticks exactly, or the CPU halts, whichever is first; cpu_shorten can move the
  * deadline while it runs. */

@@ -1,15 +1,18 @@
 #include "exec/jit.h"
 
+#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "bus/mem.h"
 #include "exec/fault.h"
+#include "exec/probe.h"
 #include "host/x64/x64.h"
 
 enum {
     CODE_BYTES = 64 << 20,
     BLOCK_CODE_BYTES_MAX = 256 << 10, /* left free for one block or region */
+    LANDINGS_MAX = 4096,
+    LANDINGS_NOTED = 8, /* times that an indirect branch goes through the engine, for the regions that come */
 };
 
 typedef struct JitRegion {
@@ -17,19 +20,28 @@ typedef struct JitRegion {
     uint32_t n_blocks;
 } JitRegion;
 
+_Static_assert((int)EXEC_EXIT_KINDS == (int)X64_SITE_COUNT && (int)EXEC_EXIT_FAULT == (int)X64_SITE_ACCESS,
+               "exits are sites");
+
+/* Where an indirect branch has led. */
+typedef struct JitLanding {
+    CacheBlock *from, *to;
+} JitLanding;
+
 struct Jit {
     FaultRange range; /* first: the fault handler comes back with it */
-    int fd;
     uint8_t *writable, *executable;
-    Asm code;
+    X64Code code;
     X64Thunks thunks;
     uint32_t first_block; /* code offset behind the thunks */
+    uint32_t last_hot, last_cold; /* code offsets of what was lowered last */
     X64Output out;
     VEC(CacheBlock *) blocks; /* by the index that sites carry */
     uint32_t exit; /* site of the last exit that can be linked, or IR_NONE */
     X64Target targets[X64_TARGETS];
     bool regions, hot;
     VEC(JitRegion) formed;
+    VEC(JitLanding) landings;
 };
 
 /* ---- Called from translated code ---- */
@@ -38,11 +50,10 @@ struct Jit {
 static const X64Site *stand_at(Cpu *cpu, uint32_t site_index) {
     Jit *jit = cpu->jit;
     const X64Site *site = &jit->out.sites.data[site_index];
-    const IrBlock *ir = &jit->blocks.data[site->block]->ir;
-    const IrFault *fault = &ir->faults[site->fault];
-    cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)fault->pc_offset) & cpu->isa->pc_mask;
-    cpu->aux = fault->aux;
-    cpu->prepaid = site->cost - fault->insn + 1;
+    uint64_t start = jit->blocks.data[site->block]->ir.loc.pc;
+    cpu->pc = (start + (uint64_t)(int64_t)site->pc_offset) & cpu->isa->pc_mask;
+    cpu->aux = site->aux;
+    cpu->prepaid = site->unused + 1;
     return site;
 }
 
@@ -96,20 +107,18 @@ static const uint8_t *redirect(FaultRange *range, const uint8_t *pc) {
     if (lo == jit->out.accesses.len || jit->out.accesses.data[lo].at != at) {
         return NULL;
     }
-    x64_patch_jump(&jit->code, at, jit->out.accesses.data[lo].slow);
+    x64_patch_jump(&jit->code.hot, at, jit->out.accesses.data[lo].slow);
     return pc;
 }
 
+/* A shared mapping that is moved from size 0 is mapped twice (mremap(2)). It is anonymous and not a memfd since perf
+ * reads the names of --perf-map only for code in anonymous memory. */
 static bool map_buffer(Jit *jit) {
-    jit->fd = memfd_create("orrery-code", MFD_CLOEXEC);
-    if (jit->fd < 0 || ftruncate(jit->fd, CODE_BYTES) != 0) {
-        return false;
-    }
-    void *w = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, jit->fd, 0);
-    void *x = mmap(NULL, CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, jit->fd, 0);
+    void *w = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     jit->writable = w == MAP_FAILED ? NULL : w;
+    void *x = jit->writable ? mremap(w, 0, CODE_BYTES, MREMAP_MAYMOVE) : MAP_FAILED;
     jit->executable = x == MAP_FAILED ? NULL : x;
-    return jit->writable && jit->executable;
+    return jit->executable && mprotect(x, CODE_BYTES, PROT_READ | PROT_EXEC) == 0;
 }
 
 Jit *jit_new(bool regions, uint32_t flags_slot) {
@@ -119,10 +128,12 @@ Jit *jit_new(bool regions, uint32_t flags_slot) {
         jit_free(jit);
         return NULL;
     }
-    jit->code = (Asm){.begin = jit->writable, .at = jit->writable, .end = jit->writable + CODE_BYTES};
+    uint8_t *begin = jit->writable, *middle = begin + CODE_BYTES / 2;
+    jit->code.hot = (Asm){.begin = begin, .at = begin, .end = middle};
+    jit->code.cold = (Asm){.begin = begin, .at = middle, .end = begin + CODE_BYTES};
     X64Calls calls = {slow_load, slow_store, slow_call};
-    x64_emit_thunks(&jit->code, &calls, flags_slot, &jit->thunks);
-    jit->first_block = asm_offset(&jit->code);
+    x64_emit_thunks(&jit->code.hot, &calls, flags_slot, &jit->thunks);
+    jit->first_block = asm_offset(&jit->code.hot);
     jit->exit = IR_NONE;
     forget_targets(jit);
     jit->range = (FaultRange){.begin = jit->executable, .end = jit->executable + CODE_BYTES, .redirect = redirect};
@@ -143,13 +154,12 @@ void jit_free(Jit *jit) {
     if (jit->executable) {
         munmap(jit->executable, CODE_BYTES);
     }
-    if (jit->fd >= 0) {
-        close(jit->fd);
-    }
     vec_free(&jit->out.sites);
     vec_free(&jit->out.accesses);
     vec_free(&jit->out.heat);
+    vec_free(&jit->out.notes);
     vec_free(&jit->formed);
+    vec_free(&jit->landings);
     vec_free(&jit->blocks);
     mem_free(jit);
 }
@@ -163,19 +173,28 @@ void jit_flush(Jit *jit) {
     jit->out.accesses.len = 0;
     jit->out.heat.len = 0;
     jit->formed.len = 0;
+    jit->landings.len = 0;
     jit->hot = false;
-    jit->code.at = jit->writable + jit->first_block;
+    jit->code.hot.at = jit->writable + jit->first_block;
+    jit->code.cold.at = jit->writable + CODE_BYTES / 2;
     jit->exit = IR_NONE;
     forget_targets(jit);
 }
 
+static bool has_room(Jit *jit) {
+    const Asm *hot = &jit->code.hot, *cold = &jit->code.cold;
+    jit->last_hot = asm_offset(hot);
+    jit->last_cold = asm_offset(cold);
+    return hot->end - hot->at >= BLOCK_CODE_BYTES_MAX && cold->end - cold->at >= BLOCK_CODE_BYTES_MAX;
+}
+
 bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
-    *full = (size_t)(jit->code.end - jit->code.at) < BLOCK_CODE_BYTES_MAX;
+    *full = !has_room(jit);
     if (*full) {
         return false;
     }
     Arena scratch = {0};
-    uint32_t entry = asm_offset(&jit->code);
+    uint32_t entry = asm_offset(&jit->code.hot);
     bool ok = x64_lower(&jit->code, &block->ir, (uint32_t)jit->blocks.len, &jit->thunks, &jit->out, &scratch);
     arena_free(&scratch);
     if (ok) {
@@ -186,23 +205,21 @@ bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
     return ok;
 }
 
-bool jit_compile_region(Jit *jit, CacheBlock *const *blocks, const X64Region *region) {
-    if ((size_t)(jit->code.end - jit->code.at) < BLOCK_CODE_BYTES_MAX) {
+bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members, const X64Region *region) {
+    if (!has_room(jit)) {
         return false;
     }
     Arena scratch = {0};
-    uint32_t entry = asm_offset(&jit->code);
+    uint32_t entry = asm_offset(&jit->code.hot);
     bool ok = x64_lower_region(&jit->code, region, &jit->thunks, &jit->out, &scratch);
     arena_free(&scratch);
     if (ok) {
-        JitRegion formed = {.n_blocks = region->n_blocks};
-        for (uint32_t i = 0; i < region->n_blocks; i++) {
-            formed.blocks[i] = blocks[i];
-        }
+        JitRegion formed = {.n_blocks = n_members};
+        memcpy(formed.blocks, members, n_members * sizeof *members);
         vec_push(&jit->formed, formed);
-        blocks[0]->region = entry;
-        blocks[0]->region_cost = region->blocks[0].cost;
-        x64_patch_jump(&jit->code, blocks[0]->code, entry);
+        members[0]->region = entry;
+        members[0]->region_cost = region->blocks[0].cost;
+        x64_patch_jump(&jit->code.hot, members[0]->code, entry);
     }
     return ok;
 }
@@ -223,7 +240,7 @@ static void dissolve_regions(Jit *jit, const CacheBlock *block) {
         }
         if (member) {
             region->blocks[0]->region = 0;
-            x64_patch_nop(&jit->code, region->blocks[0]->code, X64_ENTRY_BYTES);
+            x64_patch_nop(&jit->code.hot, region->blocks[0]->code, X64_ENTRY_BYTES);
             region->n_blocks = 0;
         }
     }
@@ -243,16 +260,15 @@ void jit_kill(Jit *jit, CacheBlock *block) {
     uint32_t site = (uint32_t)jit->out.sites.len;
     X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->ir.loc.aux};
     vec_push(&jit->out.sites, stop);
-    x64_patch_exit(&jit->code, block->code, site, &jit->thunks);
+    x64_patch_exit(&jit->code.hot, block->code, site, &jit->thunks);
 }
 
 /* ---- Running ---- */
 
 static void leave_at(Cpu *cpu, const IrBlock *ir, const X64Site *site) {
-    const IrFault *fault = &ir->faults[site->fault];
-    cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)fault->pc_offset) & cpu->isa->pc_mask;
-    cpu->aux = fault->aux;
-    cpu->budget += site->cost - fault->insn;
+    cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)site->pc_offset) & cpu->isa->pc_mask;
+    cpu->aux = site->aux;
+    cpu->budget += site->unused;
 }
 
 /* Puts the CPU where the exit says. */
@@ -275,15 +291,22 @@ static IrExit take_exit(Jit *jit, Cpu *cpu, uint32_t index) {
         cpu->pc &= cpu->isa->pc_mask;
         jit->exit = index;
         break;
-    case X64_SITE_GOTO:
+    case X64_SITE_GOTO: case X64_SITE_HOT:
         jit->exit = index;
         /* fallthrough */
-    default: /* HOT, STOP, BUDGET */
+    default: /* STOP, BUDGET */
         jit->hot = site->kind == X64_SITE_HOT && jit->regions;
         cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)site->pc_offset) & cpu->isa->pc_mask;
     }
     cpu->aux = site->kind == X64_SITE_BUDGET ? ir->loc.aux : site->aux;
     return IR_EXIT_NEXT;
+}
+
+/* A region that was left through the engine has not been counted yet; ticks are exact here. */
+static void count_exit(Cpu *cpu, X64SiteKind kind) {
+    cpu->probe->stats.exits[kind]++;
+    cpu->jit_t1 += cpu->jit_in_region ? cpu_ticks(cpu) : 0;
+    cpu->jit_in_region = 0;
 }
 
 /* With too little budget for the region that begins here, the block runs alone. */
@@ -299,7 +322,12 @@ IrExit jit_run(Jit *jit, Cpu *cpu, CacheBlock *block) {
     cpu->jit_targets = jit->targets;
     cpu->jit_heat = jit->out.heat.data;
     jit->exit = IR_NONE;
-    return take_exit(jit, cpu, enter(cpu, cpu->state, cpu->map->fast, start_of(jit, cpu, block)));
+    uint32_t site = enter(cpu, cpu->state, cpu->map->fast, start_of(jit, cpu, block));
+    IrExit exit = take_exit(jit, cpu, site);
+    if (UNLIKELY(cpu->probe != NULL)) {
+        count_exit(cpu, jit->out.sites.data[site].kind);
+    }
+    return exit;
 }
 
 /* The address of a block, 32 bits of it: a 32-bit guest wraps around. */
@@ -308,19 +336,75 @@ static bool leads_to(const X64Site *site, const CacheBlock *from, const CacheBlo
     return (uint32_t)pc == (uint32_t)to->ir.loc.pc && site->aux == to->ir.loc.aux;
 }
 
-void jit_link(Jit *jit, const CacheBlock *block) {
+CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k) {
+    for (size_t i = 0; i < jit->landings.len; i++) {
+        if (jit->landings.data[i].from == from && k-- == 0) {
+            return jit->landings.data[i].to;
+        }
+    }
+    return NULL;
+}
+
+static void note_landing(Jit *jit, CacheBlock *from, CacheBlock *to) {
+    CacheBlock *seen;
+    if (!jit->regions || jit->landings.len == LANDINGS_MAX) {
+        return;
+    }
+    for (size_t k = 0; (seen = jit_landing(jit, from, k)) != NULL; k++) {
+        if (seen == to) {
+            return;
+        }
+    }
+    JitLanding landing = {from, to};
+    vec_push(&jit->landings, landing);
+}
+
+void jit_link(Jit *jit, CacheBlock *block) {
     uint32_t exit = jit->exit;
     jit->exit = IR_NONE;
     if (exit == IR_NONE || !block->code || block->limit) {
         return;
     }
-    const X64Site *site = &jit->out.sites.data[exit];
+    X64Site *site = &jit->out.sites.data[exit];
     if (site->kind == X64_SITE_INDIRECT) {
         if (site->aux == 0 && block->ir.loc.aux == 0) {
+            note_landing(jit, jit->blocks.data[site->block], block);
+            if (site->patch && ++site->unused == LANDINGS_NOTED) {
+                asm_link(&jit->code.hot, site->patch, site->patch + 4);
+            }
             jit->targets[x64_target_index(block->ir.loc.pc)] =
                 (X64Target){block->ir.loc.pc, (uint64_t)(uintptr_t)(jit->executable + block->code)};
         }
     } else if (leads_to(site, jit->blocks.data[site->block], block)) {
-        asm_link(&jit->code, site->patch, block->code);
+        asm_link(&jit->code.hot, site->patch, block->code);
     }
+}
+
+/* ---- Being looked at ---- */
+
+void jit_watch(Jit *jit, bool notes, bool counts) {
+    jit->out.noting = notes;
+    jit->out.count_tiers = counts;
+    jit->out.notes.len = 0;
+}
+
+const X64Note *jit_notes(const Jit *jit, size_t *n) {
+    *n = jit->out.notes.len;
+    return jit->out.notes.data;
+}
+
+JitCode jit_last_code(const Jit *jit) {
+    return (JitCode){
+        .begin = jit->executable,
+        .hot = jit->last_hot, .hot_end = asm_offset(&jit->code.hot),
+        .cold = jit->last_cold, .cold_end = asm_offset(&jit->code.cold),
+    };
+}
+
+JitCode jit_fixed_code(const Jit *jit) {
+    return (JitCode){.begin = jit->executable, .hot_end = jit->first_block};
+}
+
+size_t jit_code_bytes(const Jit *jit) {
+    return asm_offset(&jit->code.hot) + asm_offset(&jit->code.cold) - CODE_BYTES / 2;
 }

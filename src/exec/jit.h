@@ -1,6 +1,6 @@
 /* Translated blocks as host code: the code buffer, entering it, linking its exits, and what its slow paths call.
  *
- * The buffer is one anonymous file mapped twice, writable and executable, so no page is ever both. */
+ * The buffer is anonymous memory mapped twice, writable and executable, so no page is ever both. */
 #ifndef EXEC_JIT_H
 #define EXEC_JIT_H
 
@@ -8,7 +8,14 @@
 #include "ir/cpu.h"
 
 struct X64Region;
+struct X64Note;
 typedef struct Jit Jit;
+
+/** Code as it is executed: what runs often, and what is out of line. Offsets count from `begin`. */
+typedef struct JitCode {
+    const uint8_t *begin;
+    uint32_t hot, hot_end, cold, cold_end;
+} JitCode;
 
 /** NULL if the host permits no executable memory. With `regions`, hot loops are translated again as a whole.
  * flags_slot is that of the Isa whose blocks come. */
@@ -25,13 +32,25 @@ void jit_kill(Jit *jit, CacheBlock *block);
 
 /** True once after a jit_run that ended because a loop has run often: the block at cpu->pc begins it. */
 bool jit_take_hot(Jit *jit);
-/** Makes code for a region, which from now on runs in place of its first block. False if it cannot. */
-bool jit_compile_region(Jit *jit, CacheBlock *const *blocks, const struct X64Region *region);
+/** Makes code for a region, which from now on runs in place of its first block (the first member); it holds as long as
+ * all members live. False if it cannot. */
+bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members, const struct X64Region *region);
+/** The k-th block to which an indirect branch at the end of `from` has been seen to lead; NULL behind the last. */
+CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k);
 
 /** Runs from a block that has code and fits into the budget until translated code comes back. Guest memory is
  * cpu->map->fast. */
 IrExit jit_run(Jit *jit, Cpu *cpu, CacheBlock *block);
 /** If the last jit_run ended in a jump to where `block` begins, such jumps go straight to it from now on. */
-void jit_link(Jit *jit, const CacheBlock *block);
+void jit_link(Jit *jit, CacheBlock *block);
+
+/** For exec/probe.h: keep notes for dumps; regions count what they run. To be set while there is no code. */
+void jit_watch(Jit *jit, bool notes, bool counts);
+/** Notes of the block or region that was lowered last; none if they are not kept. */
+const struct X64Note *jit_notes(const Jit *jit, size_t *n);
+/** Code that was lowered last, if that fitted; the fixed pieces; bytes of code in all. */
+JitCode jit_last_code(const Jit *jit);
+JitCode jit_fixed_code(const Jit *jit);
+size_t jit_code_bytes(const Jit *jit);
 
 #endif

@@ -1,130 +1,131 @@
-/* Which blocks belong to a hot loop: those that its first block reaches by direct jumps, that have run already, and
- * from which the first block is reached again. */
-#include "exec/exec.h"
+/* Which blocks belong to a hot loop: those that its first block reaches by direct jumps, by calls, and by returns that
+ * have been seen, that have run already, and from which the first block is reached again. */
+#include "exec/region.h"
+
 #include "exec/jit.h"
-#include "host/x64/x64.h"
 
-typedef struct Loop {
+typedef struct Gather {
     CodeCache *cache;
-    CacheBlock *blocks[EXEC_REGION_BLOCKS_MAX];
-    int taken[EXEC_REGION_BLOCKS_MAX], next[EXEC_REGION_BLOCKS_MAX]; /* indices, -1 = elsewhere */
-    bool loops[EXEC_REGION_BLOCKS_MAX]; /* reaches the first block again */
-    int order[EXEC_REGION_BLOCKS_MAX]; /* indices in reverse postorder, of those that loop */
-    bool visited[EXEC_REGION_BLOCKS_MAX];
-    unsigned n, n_insns, n_ordered;
-} Loop;
+    Loop loop;
+    bool keep_regions_apart; /* blocks where another region begins stay out: there was no room for all of it */
+} Gather;
 
-/* The block at a direct target, if it has run and may be in a region. */
-static CacheBlock *target_block(const Loop *l, const IrBlock *from, uint32_t offset, uint32_t aux) {
-    IrLoc loc = {(uint32_t)(from->loc.pc + offset), aux};
-    CacheBlock *block = cache_find(l->cache, loc, 0);
-    return block && block->code && !block->dead && x64_region_allows(&block->ir) ? block : NULL;
+static bool may_join(const Gather *g, const CacheBlock *block) {
+    return block && block->code && !block->dead && !(g->keep_regions_apart && block->region) &&
+           x64_region_allows(&block->ir);
 }
 
-/* Index of the block, which is added if it is new; -1 if there is no room. */
-static int add(Loop *l, CacheBlock *block) {
-    if (!block) {
+/* Index of the block, which is added if it is new; -1 if it may not join or there is no room. */
+static int add(Gather *g, CacheBlock *block) {
+    Loop *l = &g->loop;
+    if (!may_join(g, block)) {
         return -1;
     }
     for (unsigned i = 0; i < l->n; i++) {
-        if (l->blocks[i] == block) {
+        if (l->blocks[i].block == block) {
             return (int)i;
         }
     }
     if (l->n == EXEC_REGION_BLOCKS_MAX || l->n_insns + block->ir.n_insns > EXEC_REGION_INSNS_MAX) {
+        l->cut = true;
         return -1;
     }
     l->n_insns += block->ir.n_insns;
-    l->blocks[l->n] = block;
+    l->blocks[l->n] = (LoopBlock){.block = block, .taken = -1, .next = -1};
     return (int)l->n++;
 }
 
+static int add_target(Gather *g, const IrBlock *from, uint32_t offset, uint32_t aux) {
+    IrLoc loc = {(uint32_t)(from->loc.pc + offset), aux};
+    return add(g, cache_find(g->cache, loc, 0));
+}
+
+static void add_landing(LoopBlock *b, int to) {
+    for (unsigned i = 0; i < b->n_landings; i++) {
+        if (b->landings[i] == to) {
+            return;
+        }
+    }
+    if (to >= 0 && b->n_landings < REGION_LANDINGS_MAX) {
+        b->landings[b->n_landings++] = to;
+    }
+}
+
+static bool is_indirect(const IrBlock *ir) {
+    return ir->ops[ir->n_ops - 1].op == IR_GOTO_IND;
+}
+
 /* Breadth first, so that what is near the first block comes in before the limits are reached. */
-static void gather(Loop *l) {
+static void gather(Gather *g, CacheBlock *head) {
+    Loop *l = &g->loop;
+    CacheBlock *to;
+    *l = (Loop){0};
+    add(g, head);
     for (unsigned i = 0; i < l->n; i++) {
-        const IrBlock *ir = &l->blocks[i]->ir;
-        l->taken[i] = l->next[i] = -1;
+        const CacheBlock *from = l->blocks[i].block;
+        const IrBlock *ir = &from->ir;
         for (uint32_t k = 0; k < ir->n_ops; k++) {
             const IrOp *op = &ir->ops[k];
             if (op->op == IR_GOTO_IF) {
-                l->taken[i] = add(l, target_block(l, ir, op->b, op->c));
+                l->blocks[i].taken = add_target(g, ir, op->b, op->c);
             } else if (op->op == IR_GOTO) {
-                l->next[i] = add(l, target_block(l, ir, op->a, op->c));
+                l->blocks[i].next = add_target(g, ir, op->a, op->c);
+            }
+        }
+        for (size_t k = 0; is_indirect(ir) && (to = jit_landing(g->cache->jit, from, k)) != NULL; k++) {
+            add_landing(&l->blocks[i], add(g, to));
+        }
+    }
+}
+
+/* A target has been noticed at the first branch to it only, so the returns of a function share what they have noticed;
+ * a switch, which leads to many places, has no part in that. */
+static void share_landings(Loop *l) {
+    enum { RETURNS_MAX = 4 };
+    const Loop noticed = *l;
+    for (unsigned i = 0; i < l->n; i++) {
+        for (unsigned k = 0; is_indirect(&l->blocks[i].block->ir) && k < l->n; k++) {
+            bool few = noticed.blocks[i].n_landings <= RETURNS_MAX && noticed.blocks[k].n_landings <= RETURNS_MAX;
+            for (unsigned j = 0; few && j < noticed.blocks[k].n_landings; j++) {
+                add_landing(&l->blocks[i], noticed.blocks[k].landings[j]);
             }
         }
     }
 }
 
 static bool leads_on(const Loop *l, int to) {
-    return to == 0 || (to > 0 && l->loops[to]);
+    return to == 0 || (to > 0 && l->blocks[to].loops);
 }
 
 static void find_looping(Loop *l) {
     for (bool changed = true; changed;) {
         changed = false;
         for (unsigned i = 0; i < l->n; i++) {
-            if (!l->loops[i] && (leads_on(l, l->taken[i]) || leads_on(l, l->next[i]))) {
-                l->loops[i] = changed = true;
+            LoopBlock *b = &l->blocks[i];
+            bool loops = leads_on(l, b->taken) || leads_on(l, b->next);
+            for (unsigned k = 0; k < b->n_landings; k++) {
+                loops |= leads_on(l, b->landings[k]);
             }
+            changed |= loops && !b->loops;
+            b->loops |= loops;
         }
     }
 }
 
-/* Depth is bounded by the number of blocks. */
-static void visit(Loop *l, int i) {
-    if (i < 0 || l->visited[i] || !l->loops[i]) {
-        return;
+unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
+    Gather g = {.cache = cache};
+    if (head->region || !may_join(&g, head)) {
+        return 0;
     }
-    l->visited[i] = true;
-    visit(l, l->taken[i]);
-    visit(l, l->next[i]);
-    l->order[EXEC_REGION_BLOCKS_MAX - ++l->n_ordered] = i;
-}
-
-/* What is prepaid at a block: the longest way on from it that does not go back. */
-static void find_costs(X64RegionBlock *blocks, unsigned n) {
-    for (unsigned i = n; i-- > 0;) {
-        uint32_t longest = 0;
-        const int behind[2] = {blocks[i].taken, blocks[i].next};
-        for (unsigned k = 0; k < 2; k++) {
-            if (behind[k] > (int)i && blocks[behind[k]].cost > longest) {
-                longest = blocks[behind[k]].cost;
-            }
-        }
-        blocks[i].cost = blocks[i].ir->n_insns + longest;
+    gather(&g, head);
+    if (g.loop.cut) {
+        g.keep_regions_apart = true;
+        gather(&g, head);
     }
-}
-
-bool exec_form_region(CodeCache *cache, CacheBlock *head) {
-    Loop l = {.cache = cache};
-    if (!head->code || head->region || !x64_region_allows(&head->ir)) {
-        return false;
+    share_landings(&g.loop);
+    find_looping(&g.loop);
+    for (unsigned i = 0; i < g.loop.n; i++) {
+        g.loop.blocks[i].needs = (uint8_t)ir_flags_needed(&g.loop.blocks[i].block->ir);
     }
-    add(&l, head);
-    gather(&l);
-    find_looping(&l);
-    visit(&l, 0);
-    if (!l.n_ordered) {
-        return false;
-    }
-    int place[EXEC_REGION_BLOCKS_MAX];
-    X64RegionBlock blocks[EXEC_REGION_BLOCKS_MAX];
-    CacheBlock *members[EXEC_REGION_BLOCKS_MAX];
-    const int *order = &l.order[EXEC_REGION_BLOCKS_MAX - l.n_ordered];
-    for (unsigned i = 0; i < l.n; i++) {
-        place[i] = -1;
-    }
-    for (unsigned i = 0; i < l.n_ordered; i++) {
-        place[order[i]] = (int)i;
-    }
-    for (unsigned i = 0; i < l.n_ordered; i++) {
-        int from = order[i];
-        members[i] = l.blocks[from];
-        blocks[i] = (X64RegionBlock){.ir = &members[i]->ir, .block = members[i]->index,
-                                     .taken = l.taken[from] < 0 ? -1 : place[l.taken[from]],
-                                     .next = l.next[from] < 0 ? -1 : place[l.next[from]]};
-    }
-    find_costs(blocks, l.n_ordered);
-    X64Region region = {blocks, l.n_ordered};
-    return jit_compile_region(cache->jit, members, &region);
+    return g.loop.blocks[0].loops ? exec_compile_loop(cpu, cache, &g.loop) : 0;
 }

@@ -1,6 +1,5 @@
 /* The loop that runs one CPU to an exact tick. */
-#include "exec/exec.h"
-#include "exec/jit.h"
+#include "exec/probe.h"
 
 /* Rights of a block may change at each 32 bytes (the smallest protection region). */
 enum { RIGHTS_STEP = 32 };
@@ -47,6 +46,7 @@ static bool fetch_denied(Cpu *cpu, const IrBlock *block, uint64_t *addr) {
 /* The attempt counts as an instruction, as every fault does. */
 static CacheBlock *fetch_failed(Cpu *cpu, uint64_t addr) {
     cpu->budget--;
+    PROBE_COUNT(cpu, traps);
     cpu->isa->trap(cpu, cpu->isa->trap_fetch, addr);
     return NULL;
 }
@@ -72,7 +72,7 @@ static CacheBlock *choose(Cpu *cpu, CodeCache *cache) {
 }
 
 /* Host code for a block: false if the interpreter must run it. */
-static bool compiled(CodeCache *cache, CacheBlock *block) {
+static bool compiled(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
     bool full = false;
     if (block->code) {
         return true;
@@ -80,8 +80,13 @@ static bool compiled(CodeCache *cache, CacheBlock *block) {
     if (block->interpret || block->dead || block->limit) {
         return false;
     }
+    uint64_t start_ns = probe_clock(cpu);
     block->interpret = !jit_compile(cache->jit, block, &full) && !full;
+    if (UNLIKELY(cpu->probe != NULL)) {
+        probe_lowered(cpu, cache, block, start_ns);
+    }
     if (full) {
+        PROBE_COUNT(cpu, code_flushes);
         jit_flush(cache->jit);
     }
     return block->code != 0;
@@ -92,15 +97,33 @@ static bool can_jit(const Cpu *cpu, const CodeCache *cache) {
     return cache->jit && !cpu->check_access && !cpu->check_fetch && !cpu->trace && !cpu->coverage;
 }
 
+static void form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
+    uint64_t start_ns = probe_clock(cpu);
+    unsigned n_insns = exec_form_region(cpu, cache, head);
+    if (UNLIKELY(cpu->probe != NULL)) {
+        probe_formed(cpu, n_insns, start_ns);
+    }
+}
+
+static IrExit run_host(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
+    uint64_t before = cpu_ticks(cpu);
+    IrExit exit = jit_run(cache->jit, cpu, block);
+    if (UNLIKELY(cpu->probe != NULL)) {
+        cpu->probe->stats.host_insns += cpu_ticks(cpu) - before;
+    }
+    return exit;
+}
+
 static IrExit run_block(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
-    if (!can_jit(cpu, cache) || !compiled(cache, block)) {
+    if (!can_jit(cpu, cache) || !compiled(cpu, cache, block)) {
+        PROBE_COUNT(cpu, interp_turns);
         return ir_interp(cpu, &block->ir);
     }
     if (UNLIKELY(jit_take_hot(cache->jit))) {
-        exec_form_region(cache, block);
+        form_region(cpu, cache, block);
     }
     jit_link(cache->jit, block);
-    return jit_run(cache->jit, cpu, block);
+    return run_host(cpu, cache, block);
 }
 
 void exec_run(Cpu *cpu, CodeCache *cache, uint64_t deadline_ticks) {
@@ -109,6 +132,7 @@ void exec_run(Cpu *cpu, CodeCache *cache, uint64_t deadline_ticks) {
     while (cpu->budget > 0 && !cpu->halted) {
         cpu->leave = false;
         if (UNLIKELY(cpu->irq_request) && cpu->isa->interrupt(cpu)) {
+            PROBE_COUNT(cpu, interrupts);
             continue;
         }
         if (cpu->halted || cpu->budget <= 0) {
@@ -117,6 +141,7 @@ void exec_run(Cpu *cpu, CodeCache *cache, uint64_t deadline_ticks) {
         CacheBlock *block = choose(cpu, cache);
         if (block && run_block(cpu, cache, block) == IR_EXIT_TRAP) {
             cpu->trap_pending = false;
+            PROBE_COUNT(cpu, traps);
             cpu->isa->trap(cpu, cpu->trap_number, cpu->trap_arg);
         }
     }

@@ -3,6 +3,7 @@
 
 #include "bus/mem.h"
 #include "exec/exec.h"
+#include "exec/probe.h"
 
 enum { INSN_BYTES_MAX = 16 };
 
@@ -61,6 +62,7 @@ static bool append(Cpu *cpu, IrBuilder *b, uint64_t pc, uint64_t *failed) {
 
 IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *arena) {
     IrBuilder b;
+    uint64_t start_ns = probe_clock(cpu);
     ir_begin(&b, arena, loc);
     b.limit = limit;
     while (!b.ended) {
@@ -78,10 +80,17 @@ IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *arena) {
         }
     }
     IrBlock block = ir_end(&b);
+    if (UNLIKELY(cpu->probe != NULL)) {
+        probe_ir(cpu, &block, EXEC_STAGE_IR, limit < EXEC_BLOCK_INSNS_MAX);
+    }
     ir_finish(&block, arena);
     if (block.n_bytes && is_mapped(cpu)) {
         cpu->isa->map_fetch(cpu, &block.source);
     }
     mem_code_mark(cpu->map, block.source, block.n_bytes);
+    if (UNLIKELY(cpu->probe != NULL)) {
+        probe_translated(cpu, &block, start_ns);
+        probe_ir(cpu, &block, EXEC_STAGE_OPT, limit < EXEC_BLOCK_INSNS_MAX);
+    }
     return block;
 }

@@ -2,11 +2,14 @@
 #ifndef FRONT_FRONT_H
 #define FRONT_FRONT_H
 
+#include <stdio.h>
+
 #include <orrery/orrery.h>
 
 /** Exit codes beside the guest's own (0..255 through semihosting). docs/ARCHITECTURE.md and --help list them. */
 enum {
     EXIT_OK = 0,
+    EXIT_DIFFERENT = 1, /* lockstep, tracediff: the two runs differ */
     EXIT_USAGE = 64, /* bad command line, file or platform */
     EXIT_INTERNAL = 70, /* Orrery itself failed */
     EXIT_TIMEOUT = 80, /* --timeout: the virtual time is over and the guest has not ended */
@@ -34,18 +37,28 @@ typedef struct RunOptions {
     OptionList traces; /* KIND=FILE */
     OptionList watches;
     const char *input, *report, *coverage, *save, *load;
+    const char *dump; /* STAGES[:WHERE][=FILE] */
+    const char *hash_log;
+    uint64_t hash_every; /* 0: no log */
     uint64_t for_ns; /* ORR_TIME_NEVER: no end */
     bool is_timeout; /* the end came from --timeout */
     uint64_t slice, seed, cpi_num, cpi_den;
     double pace; /* virtual seconds per host second at most; 0 = as fast as it goes, negative = not given */
-    bool strict, stub_unknown;
+    bool strict, stub_unknown, stats, perf_map;
+    const char *engines; /* lockstep: A,B */
+    uint64_t every; /* lockstep: instructions between comparisons */
     OrrEngine engine;
     OrrLogLevel log_level;
 } RunOptions;
 
-/** Parses the arguments behind `orrery run`. Prints the mistake and returns false; *help: --help was given. */
-bool options_parse(RunOptions *options, int argc, char **argv, bool *help);
+/** Commands that take these options; each option says which. */
+typedef enum OptionUser { OPTION_RUN = 1, OPTION_LOCKSTEP = 2 } OptionUser;
+
+/** Parses the arguments behind the command. Prints the mistake and returns false; *help: --help was given. */
+bool options_parse(RunOptions *options, OptionUser user, int argc, char *const *argv, bool *help);
 void options_help(void);
+/** An engine by its name, `len` characters long. */
+bool engine_named(const char *name, size_t len, OrrEngine *engine);
 
 /** "2s", "1.5ms", "10us", "7ns", "3" (seconds); exact. False if malformed or beyond 64 bits. */
 bool time_parse(const char *text, uint64_t *ns);
@@ -59,6 +72,39 @@ void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 int command_run(int argc, char **argv);
 int command_list(int argc, char **argv);
+int command_lockstep(int argc, char **argv);
+int command_tracediff(int argc, char **argv);
+
+/* ---- session.c: from options to a node ---- */
+
+/** A world with the node that the options describe, images loaded, input scheduled. False and a text if that fails;
+ * *world is to be freed in either case. */
+bool session_new(const RunOptions *options, OrrWorld **world, OrrNode **node, OrrError *error);
+/** Splits FILE[@ADDR]; false if the path does not fit. */
+bool kernel_split(const char *spec, char *path, size_t size, bool *has_addr, uint64_t *addr);
+/** The bytes of a file, to be freed; NULL and an error text. */
+unsigned char *read_whole(const char *path, size_t *len, OrrError *error);
+
+/* ---- tools.c: what --stats, --dump and --perf-map show ---- */
+
+typedef struct Tools {
+    FILE *dump, *perf_map;
+    OrrNode *node;
+} Tools;
+
+/** Starts what the options ask for; false and a text. Closed with tools_close, also after a failure. */
+bool tools_open(Tools *tools, const RunOptions *options, OrrNode *node, OrrError *error);
+void tools_close(Tools *tools);
+/** The statistics as text, and as the members of a JSON object. */
+void stats_print(FILE *out, const OrrNode *node);
+void stats_write_json(FILE *out, const OrrNode *node);
+/** The host's clock; for statistics and pacing only. */
+uint64_t host_ns(void);
+
+/* ---- lockstep.c ---- */
+
+/** Runs the two machines side by side and prints what is different. Returns an exit code. */
+int lockstep_run(const RunOptions sides[2], const char *const names[2], uint64_t every, uint64_t until_ns);
 
 /** Reads a file of timed input and schedules it; false and an error text `file:line:col: ...`. */
 bool input_file_load(OrrNode *node, const char *path, OrrError *error);

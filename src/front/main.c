@@ -16,8 +16,10 @@ void complain(const char *fmt, ...) {
 
 static void usage(void) {
     fputs("usage: orrery COMMAND ...\n\n"
-          "  run      boot firmware on a board: orrery run --help\n"
-          "  list     what there is: orrery list machines|devices|device NAME|cpus|engines\n\n"
+          "  run       boot firmware on a board: orrery run --help\n"
+          "  list      what there is: orrery list machines|devices|device NAME|cpus|engines\n"
+          "  lockstep  two engines side by side, the first difference: orrery lockstep --help\n"
+          "  tracediff the first difference of two hash logs: orrery tracediff --help\n\n"
           "  --help, --version\n\n"
           "examples:\n"
           "  orrery run --machine mps2-an385 --kernel firmware.elf\n"
@@ -26,13 +28,19 @@ static void usage(void) {
           stdout);
 }
 
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"run", command_run}, {"list", command_list}, {"lockstep", command_lockstep}, {"tracediff", command_tracediff},
+};
+
 int main(int argc, char **argv) {
     const char *command = argc > 1 ? argv[1] : "";
-    if (strcmp(command, "run") == 0) {
-        return command_run(argc - 2, argv + 2);
-    }
-    if (strcmp(command, "list") == 0) {
-        return command_list(argc - 2, argv + 2);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(command, commands[i].name) == 0) {
+            return commands[i].run(argc - 2, argv + 2);
+        }
     }
     if (strcmp(command, "--version") == 0) {
         puts("orrery " ORR_VERSION);
@@ -43,9 +51,9 @@ int main(int argc, char **argv) {
         return EXIT_OK;
     }
     if (argc > 1) {
-        complain("no command '%s': run or list (orrery --help)", command);
+        complain("no command '%s': run, list, lockstep or tracediff (orrery --help)", command);
     } else {
-        complain("a command is missing: run or list (orrery --help)");
+        complain("a command is missing: run, list, lockstep or tracediff (orrery --help)");
     }
     return EXIT_USAGE;
 }

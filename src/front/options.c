@@ -6,6 +6,9 @@
 
 #include "front/front.h"
 
+enum { EVERY_DEFAULT = 1000 };
+#define DISTANCE_MAX UINT64_C(1000000000000000)
+
 static void help_engines(void) {
     const char *name, *summary;
     for (size_t i = 0; (name = orr_engine_name(i, &summary)) != NULL; i++) {
@@ -30,10 +33,17 @@ void options_help(void) {
         "  --watch SIGNAL               print changes of a line (gpio.3; * for all) on stderr\n"
         "  --trace KIND=FILE            write insn, irq or mmio events to FILE\n"
         "  --coverage FILE              write how often each instruction encoding was executed\n"
+        "  --stats                      tell what the translator did, on stderr and in --report: MIPS, virtual per\n"
+        "                               host time, time per tier, exits, accesses per device, interrupts, cache\n"
+        "  --dump STAGES[:WHERE][=FILE] write what the translator makes, to FILE or stderr; STAGES are some of ir\n"
+        "                               (before passes), opt (after them), host (x86-64 bytes of each op), with\n"
+        "                               commas; WHERE is an address or a function: only what covers it\n"
+        "  --perf-map                   name translated code for `perf`: writes /tmp/perf-PID.map, where perf looks\n"
+        "  --hash-every N --hash-log FILE  write a state hash every N instructions, for orrery tracediff\n"
         "  --save FILE                  write the machine's state at the end of the run\n"
         "  --load FILE                  go on from a state saved with the same board, --seed and --cpi, not from\n"
         "                               reset; times count from power-on, --kernel then only gives symbols\n"
-        "  --report FILE.json           write reason, exit_code, time_ns, instructions, hash\n"
+        "  --report FILE.json           write reason, exit_code, time_ns, instructions, hash; with --stats also stats\n"
         "  --strict                     stop at the first access to something that is not there or not modelled\n"
         "  --stub-unknown               device types without a model become windows that log\n"
         "  --seed N                     seed of everything random in the machine (default 0)\n"
@@ -172,16 +182,40 @@ static bool set_log(RunOptions *o, const char *value) {
     return false;
 }
 
-static bool set_engine(RunOptions *o, const char *value) {
+bool engine_named(const char *text, size_t len, OrrEngine *engine) {
     const char *name, *summary;
     for (size_t i = 0; (name = orr_engine_name(i, &summary)) != NULL; i++) {
-        if (strcmp(value, name) == 0) {
-            o->engine = (OrrEngine)i;
+        if (strlen(name) == len && memcmp(text, name, len) == 0) {
+            *engine = (OrrEngine)i;
             return true;
         }
     }
+    return false;
+}
+
+static bool set_engine(RunOptions *o, const char *value) {
+    if (engine_named(value, strlen(value), &o->engine)) {
+        return true;
+    }
     complain("--engine '%s': no such engine (orrery list engines)", value);
     return false;
+}
+
+/* Instructions between two looks. */
+static bool set_distance(uint64_t *to, const char *name, const char *value) {
+    if (!number_parse(value, to) || *to == 0 || *to > DISTANCE_MAX) {
+        complain("%s '%s': expected a number of instructions from 1 to 10^15", name, value);
+        return false;
+    }
+    return true;
+}
+
+static bool set_every(RunOptions *o, const char *value) {
+    return set_distance(&o->every, "--every", value);
+}
+
+static bool set_hash_every(RunOptions *o, const char *value) {
+    return set_distance(&o->hash_every, "--hash-every", value);
 }
 
 static bool set_pace(RunOptions *o, const char *value) {
@@ -206,31 +240,56 @@ typedef enum OptionKind {
 
 typedef struct Option {
     const char *name; /* without its dashes: one and two are the same */
+    unsigned users; /* of OptionUser */
     OptionKind kind;
     size_t offset; /* in RunOptions */
     bool (*set)(RunOptions *o, const char *value);
 } Option;
 
-#define TEXT(name, member) {name, OPTION_TEXT, offsetof(RunOptions, member), NULL}
-#define LIST(name, member) {name, OPTION_LIST, offsetof(RunOptions, member), NULL}
-#define FLAG(name, member) {name, OPTION_FLAG, offsetof(RunOptions, member), NULL}
-#define SET(name, function) {name, OPTION_SET, 0, function}
-#define IGNORED(name) {name, OPTION_IGNORED, 0, NULL}
+#define BOTH (OPTION_RUN | OPTION_LOCKSTEP)
+#define TEXT(name, users, member) {name, users, OPTION_TEXT, offsetof(RunOptions, member), NULL}
+#define LIST(name, users, member) {name, users, OPTION_LIST, offsetof(RunOptions, member), NULL}
+#define FLAG(name, users, member) {name, users, OPTION_FLAG, offsetof(RunOptions, member), NULL}
+#define SET(name, users, function) {name, users, OPTION_SET, 0, function}
+#define IGNORED(name) {name, OPTION_RUN, OPTION_IGNORED, 0, NULL}
 
 static const Option options[] = {
-    TEXT("machine", machine), TEXT("M", machine),       TEXT("repl", repl),
-    LIST("kernel", kernels),  LIST("uart", uarts),      LIST("trace", traces),
-    LIST("watch", watches),   TEXT("input", input),     TEXT("report", report),
-    TEXT("save", save),       TEXT("load", load),       TEXT("coverage", coverage),
-    SET("for", set_for),      SET("timeout", set_timeout), SET("slice", set_slice),
-    SET("seed", set_seed),    SET("cpi", set_cpi),      SET("engine", set_engine),
-    SET("pace", set_pace),    SET("log", set_log),      FLAG("strict", strict),
-    FLAG("stub-unknown", stub_unknown), IGNORED("nographic"), IGNORED("semihosting"),
+    TEXT("machine", BOTH, machine),
+    TEXT("M", BOTH, machine),
+    TEXT("repl", BOTH, repl),
+    LIST("kernel", BOTH, kernels),
+    LIST("uart", OPTION_RUN, uarts),
+    LIST("trace", OPTION_RUN, traces),
+    LIST("watch", OPTION_RUN, watches),
+    TEXT("input", BOTH, input),
+    TEXT("report", OPTION_RUN, report),
+    TEXT("save", OPTION_RUN, save),
+    TEXT("load", BOTH, load),
+    TEXT("coverage", OPTION_RUN, coverage),
+    TEXT("dump", OPTION_RUN, dump),
+    FLAG("perf-map", OPTION_RUN, perf_map),
+    FLAG("stats", OPTION_RUN, stats),
+    SET("hash-every", OPTION_RUN, set_hash_every),
+    TEXT("hash-log", OPTION_RUN, hash_log),
+    TEXT("engines", OPTION_LOCKSTEP, engines),
+    SET("every", OPTION_LOCKSTEP, set_every),
+    SET("for", BOTH, set_for),
+    SET("timeout", OPTION_RUN, set_timeout),
+    SET("slice", BOTH, set_slice),
+    SET("seed", BOTH, set_seed),
+    SET("cpi", BOTH, set_cpi),
+    SET("engine", OPTION_RUN, set_engine),
+    SET("pace", OPTION_RUN, set_pace),
+    SET("log", BOTH, set_log),
+    FLAG("strict", BOTH, strict),
+    FLAG("stub-unknown", BOTH, stub_unknown),
+    IGNORED("nographic"),
+    IGNORED("semihosting"),
 };
 
-static const Option *option_named(const char *name, size_t len) {
+static const Option *option_named(OptionUser user, const char *name, size_t len) {
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        if (strlen(options[i].name) == len && memcmp(options[i].name, name, len) == 0) {
+        if (options[i].users & user && strlen(options[i].name) == len && memcmp(options[i].name, name, len) == 0) {
             return &options[i];
         }
     }
@@ -257,15 +316,15 @@ static bool option_apply(RunOptions *o, const Option *option, const char *value)
 }
 
 /* One argument, and its value if it takes one; `*i` moves on over what was used. */
-static bool parse_one(RunOptions *o, int argc, char **argv, int *i) {
+static bool parse_one(RunOptions *o, OptionUser user, int argc, char *const *argv, int *i) {
     const char *arg = argv[*i];
     if (arg[0] != '-' || arg[1] == '\0') {
         return list_add(&o->kernels, arg);
     }
     const char *name = arg + (arg[1] == '-' ? 2 : 1), *equals = strchr(name, '=');
-    const Option *option = option_named(name, equals ? (size_t)(equals - name) : strlen(name));
+    const Option *option = option_named(user, name, equals ? (size_t)(equals - name) : strlen(name));
     if (!option) {
-        complain("no option %s (orrery run --help)", arg);
+        complain("no option %s (orrery %s --help)", arg, user == OPTION_RUN ? "run" : "lockstep");
         return false;
     }
     if (option->kind == OPTION_FLAG || option->kind == OPTION_IGNORED) {
@@ -283,20 +342,25 @@ static bool parse_one(RunOptions *o, int argc, char **argv, int *i) {
     return option_apply(o, option, value);
 }
 
-bool options_parse(RunOptions *o, int argc, char **argv, bool *help) {
-    *o = (RunOptions){.for_ns = ORR_TIME_NEVER, .pace = -1, .log_level = ORR_LOG_WARN, .engine = ENGINE_DEFAULT};
+bool options_parse(RunOptions *o, OptionUser user, int argc, char *const *argv, bool *help) {
+    *o = (RunOptions){.for_ns = ORR_TIME_NEVER, .pace = -1, .log_level = ORR_LOG_WARN, .engine = ENGINE_DEFAULT,
+                      .every = EVERY_DEFAULT};
     *help = false;
     for (int i = 0; i < argc; i++) {
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
             *help = true;
             return true;
         }
-        if (!parse_one(o, argc, argv, &i)) {
+        if (!parse_one(o, user, argc, argv, &i)) {
             return false;
         }
     }
     if (!o->machine == !o->repl) {
         complain("say which board: --machine NAME or --repl FILE (orrery list machines)");
+        return false;
+    }
+    if (!o->hash_every != !o->hash_log) {
+        complain("--hash-every N and --hash-log FILE go together");
         return false;
     }
     return true;

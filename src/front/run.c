@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "front/front.h"
+#include "front/hashlog.h"
 
 enum { LIVE_CHUNK_NS = 5000000 /* how often a live port looks for host input, in virtual time */ };
 
@@ -17,6 +18,10 @@ typedef struct Run {
     Backend *backends[OPTION_LIST_MAX];
     size_t n_backends;
     FILE *traces[3]; /* insn, irq, mmio */
+    Tools tools;
+    HashLogWriter hash_log;
+    int argc; /* of the command line, for the hash log */
+    char *const *argv;
     OrrStop stop;
     bool quit; /* Ctrl-A x */
 } Run;
@@ -31,13 +36,6 @@ static void on_signal(int number) {
     }
 }
 
-static void log_line(void *user, OrrLogLevel level, const char *line) {
-    static const char *const names[] = {"error", "warning", "info", "debug"};
-    (void)user;
-    fflush(stdout);
-    fprintf(stderr, "orrery: %s: %s\n", names[level], line);
-}
-
 static void console(void *user, const void *bytes, size_t len) {
     (void)user;
     fwrite(bytes, 1, len, stdout);
@@ -45,71 +43,6 @@ static void console(void *user, const void *bytes, size_t len) {
 }
 
 /* ---- Setting up ---- */
-
-/* FILE[@ADDR]: an address makes a raw binary of files without a known format. */
-static bool load_kernel(Run *run, const char *spec, OrrError *error) {
-    char path[4096];
-    const char *at = strrchr(spec, '@');
-    uint64_t addr = 0;
-    char *end = NULL;
-    if (at) {
-        addr = strtoull(at + 1, &end, 0);
-    }
-    bool has_addr = at && end != at + 1 && *end == '\0';
-    size_t len = has_addr ? (size_t)(at - spec) : strlen(spec);
-    if (len >= sizeof path) {
-        snprintf(error->text, sizeof error->text, "--kernel: the path is too long");
-        return false;
-    }
-    memcpy(path, spec, len);
-    path[len] = '\0';
-    return orr_node_load(run->node, path, ORR_IMAGE_AUTO, has_addr, addr, error);
-}
-
-/* Grows by doubling; NULL and an error text if the file cannot be read. */
-static unsigned char *read_whole(const char *path, size_t *len, OrrError *error) {
-    FILE *f = fopen(path, "rb");
-    unsigned char *bytes = NULL;
-    size_t cap = 0, got = 1;
-    *len = 0;
-    while (f && got > 0) {
-        if (*len == cap) {
-            cap = cap ? cap * 2 : 1 << 16;
-            unsigned char *grown = realloc(bytes, cap);
-            if (!grown) {
-                errno = ENOMEM;
-                break;
-            }
-            bytes = grown;
-        }
-        got = fread(bytes + *len, 1, cap - *len, f);
-        *len += got;
-    }
-    if (!f || got > 0 || ferror(f)) {
-        snprintf(error->text, sizeof error->text, "%s: %s", path, strerror(errno));
-        free(bytes);
-        bytes = NULL;
-    }
-    if (f) {
-        fclose(f);
-    }
-    return bytes;
-}
-
-static bool load_state(Run *run, const char *path, OrrError *error) {
-    size_t len;
-    unsigned char *bytes = read_whole(path, &len, error);
-    if (!bytes) {
-        return false;
-    }
-    OrrError inner;
-    bool loaded = orr_node_restore(run->node, bytes, len, &inner);
-    free(bytes);
-    if (!loaded) {
-        snprintf(error->text, sizeof error->text, "%.200s: %.300s", path, inner.text);
-    }
-    return loaded;
-}
 
 static bool open_backend(Run *run, const char *uart, const char *spec, OrrError *error) {
     Backend *b = backend_open(run->node, uart, spec, error);
@@ -227,38 +160,19 @@ static bool watch_signals(Run *run, OrrError *error) {
 
 static bool set_up(Run *run, OrrError *error) {
     const RunOptions *o = &run->options;
-    OrrWorldOptions world = {.seed = o->seed, .log_level = o->log_level, .log = log_line};
-    OrrNodeOptions node = {.machine = o->machine, .repl_path = o->repl, .cpi_num = o->cpi_num, .cpi_den = o->cpi_den,
-                           .engine = o->engine, .slice = o->slice, .strict = o->strict,
-                           .stub_unknown = o->stub_unknown};
-    run->world = orr_world_new(&world);
-    run->node = orr_node_new(run->world, &node, error);
-    if (!run->node) {
-        return false;
-    }
-    for (size_t i = 0; i < o->kernels.n; i++) {
-        if (!load_kernel(run, o->kernels.values[i], error)) {
-            return false;
-        }
-    }
-    if (o->load && !load_state(run, o->load, error)) {
+    if (!session_new(o, &run->world, &run->node, error)) {
         return false;
     }
     orr_node_console(run->node, console, NULL);
     if (o->coverage) {
         orr_node_coverage_start(run->node);
     }
-    return open_traces(run, error) && watch_signals(run, error) &&
-           (!o->input || input_file_load(run->node, o->input, error)) && open_uarts(run, error);
+    return open_traces(run, error) && watch_signals(run, error) && open_uarts(run, error) &&
+           tools_open(&run->tools, o, run->node, error) &&
+           (!o->hash_log || hash_log_create(&run->hash_log, o, run->argc, run->argv, error));
 }
 
 /* ---- Running ---- */
-
-static uint64_t host_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static bool any_live(const Run *run) {
     for (size_t i = 0; i < run->n_backends; i++) {
@@ -311,7 +225,9 @@ static void run_world(Run *run) {
         if (chunked && o->for_ns - orr_node_time_ns(run->node) > LIVE_CHUNK_NS) {
             until = orr_node_time_ns(run->node) + LIVE_CHUNK_NS;
         }
-        run->stop = orr_world_run(run->world, until);
+        run->stop = o->hash_log ? orr_node_run_instructions(run->node, run->hash_log.next, until)
+                                : orr_world_run(run->world, until);
+        hash_log_point(&run->hash_log, run->node);
         if (chunked) {
             host_turn(run, pace, start_ns, start_virtual_ns);
         }
@@ -355,9 +271,15 @@ static bool write_report(const Run *run) {
     }
     fprintf(f,
             "{\"reason\": \"%s\", \"exit_code\": %d, \"time_ns\": %llu, \"instructions\": %llu, "
-            "\"hash\": \"%016llx\"}\n",
+            "\"hash\": \"%016llx\"",
             reason_text(run), exit_code(run), (unsigned long long)orr_node_time_ns(run->node),
             (unsigned long long)orr_node_instructions(run->node), (unsigned long long)orr_node_hash(run->node));
+    if (run->options.stats) {
+        fputs(", \"stats\": {", f);
+        stats_write_json(f, run->node);
+        fputs("}", f);
+    }
+    fputs("}\n", f);
     return fclose(f) == 0;
 }
 
@@ -394,7 +316,11 @@ static int finish(Run *run) {
     const RunOptions *o = &run->options;
     bool written = (!o->report || write_report(run)) && (!o->coverage || write_coverage(run)) &&
                    (!o->save || write_state(run));
+    written &= !o->hash_log || hash_log_end(&run->hash_log, run->node, reason_text(run));
     orr_node_log_summary(run->node);
+    if (o->stats) {
+        stats_print(stderr, run->node);
+    }
     char time[TIME_TEXT_BYTES];
     fflush(stdout);
     fprintf(stderr, "orrery: %s at %s s, %llu instructions, hash %016llx\n", reason_text(run),
@@ -412,6 +338,8 @@ static void tear_down(Run *run) {
             fclose(run->traces[i]);
         }
     }
+    tools_close(&run->tools);
+    hash_log_close(&run->hash_log);
     interrupted_world = NULL;
     if (run->world) {
         orr_world_free(run->world);
@@ -419,10 +347,10 @@ static void tear_down(Run *run) {
 }
 
 int command_run(int argc, char **argv) {
-    Run run = {0};
+    Run run = {.argc = argc, .argv = argv};
     OrrError error = {0};
     bool help;
-    if (!options_parse(&run.options, argc, argv, &help)) {
+    if (!options_parse(&run.options, OPTION_RUN, argc, argv, &help)) {
         return EXIT_USAGE;
     }
     if (help) {

@@ -111,6 +111,8 @@ struct Cpu {
     uint32_t *jit_heat; /* counters of backward jumps */
     uint16_t jit_flags; /* N Z C V while translated code runs, as LAHF and SETO give them */
     void *jit_targets; /* table of indirect branch targets */
+    struct ExecProbe *probe; /* who looks at the translator, or NULL */
+    uint64_t jit_t1, jit_in_region; /* with a probe that counts: instructions run in regions; inside of one */
     uint32_t *coverage; /* executions per decode row, or NULL */
     void (*trace)(Cpu *cpu, uint64_t pc, uint32_t aux); /* before each instruction, or NULL */
     void (*trace_exception)(Cpu *cpu, const char *text); /* at each entry and return, or NULL */

@@ -83,12 +83,20 @@ static void check(const IrBlock *block) {
 #endif
 }
 
-void ir_finish(IrBlock *block, Arena *arena) {
+static void run_passes(IrBlock *block, Arena *arena, bool in_region) {
     check(block);
-    ir_pass_fold(block, arena);
+    (in_region ? ir_pass_fold_in_region : ir_pass_fold)(block, arena);
     check(block);
     ir_pass_liveness(block, arena);
     check(block);
     ir_pass_faults(block, arena);
     check(block);
+}
+
+void ir_finish(IrBlock *block, Arena *arena) {
+    run_passes(block, arena, false);
+}
+
+void ir_finish_in_region(IrBlock *block, Arena *arena) {
+    run_passes(block, arena, true);
 }

@@ -1,8 +1,9 @@
 /* Forward pass: rewrites a block op by op into a new array. It
  *   - forwards a PUT (or an earlier GET) of a slot to later GETs,
- *   - folds constants and algebraic identities,
+ *   - folds constants, algebraic identities and what was computed just before,
  *   - replaces conditions by comparisons of what the flags were computed from (the flag recipes),
- *   - makes short parts that may be skipped unconditional, with choices instead of a branch.
+ *   - makes short parts that may be skipped unconditional, with choices instead of a branch,
+ *   - names the operands of flag recipes by what lives on, so that nothing is kept only for them.
  * Values and recipes made under a SKIP are forgotten at its LABEL, since that part may not have run. */
 #include <string.h>
 
@@ -31,6 +32,10 @@ typedef struct Fold {
     uint32_t n_slots;
     uint32_t recipe[4]; /* per N Z C V: new index of the flag op that holds, or IR_NONE */
     uint32_t recipe_since[4]; /* and the new index at which that became so */
+    uint32_t visible_from; /* values made before may lie in a part that was skipped */
+    uint32_t summed; /* flag op whose sum or difference is a value, or IR_NONE */
+    IrVal sum, addend; /* that value, and the first operand that the op had */
+    bool in_region;
 } Fold;
 
 static IrVal append(Fold *f, IrOp op) {
@@ -44,8 +49,27 @@ static IrVal append(Fold *f, IrOp op) {
     return f->n_ops++;
 }
 
+/* The first op that a search for an equal value looks at: far enough for what compilers leave, and quick. */
+static uint32_t look_back(const Fold *f) {
+    enum { OPS = 16 };
+    uint32_t near = f->n_ops > OPS ? f->n_ops - OPS : 0;
+    return near > f->visible_from ? near : f->visible_from;
+}
+
+/* The same op on the same values again is the same value. */
+static IrVal append_pure(Fold *f, IrOp op) {
+    for (uint32_t i = f->n_ops; i-- > look_back(f);) {
+        const IrOp *made = &f->ops[i];
+        if (made->op == op.op && made->type == op.type && made->a == op.a && made->b == op.b && made->c == op.c) {
+            return i;
+        }
+    }
+    return append(f, op);
+}
+
 static IrVal constant(Fold *f, IrType type, uint64_t value) {
-    return append(f, (IrOp){.op = IR_CONST, .type = (uint8_t)type, .a = (uint32_t)value, .b = (uint32_t)(value >> 32)});
+    IrOp op = {.op = IR_CONST, .type = (uint8_t)type, .a = (uint32_t)value, .b = (uint32_t)(value >> 32)};
+    return append_pure(f, op);
 }
 
 static bool const_of(const Fold *f, IrVal value, uint64_t *out) {
@@ -105,6 +129,7 @@ static IrVal slots_find(const Fold *f, const IrOp *access) {
 
 static void forget_everything(Fold *f) {
     f->n_slots = 0;
+    f->summed = IR_NONE;
     for (unsigned i = 0; i < 4; i++) {
         f->recipe[i] = IR_NONE;
         f->recipe_since[i] = f->n_ops;
@@ -120,6 +145,7 @@ static void forget_since(Fold *f, uint32_t skip) {
         }
     }
     f->n_slots = kept;
+    f->summed = f->summed != IR_NONE && f->summed > skip ? IR_NONE : f->summed;
     for (unsigned i = 0; i < 4; i++) {
         if (f->recipe_since[i] > skip) {
             f->recipe[i] = IR_NONE;
@@ -204,6 +230,20 @@ static IrVal inverse_of(Fold *f, IrVal carry) {
                                   : emit3(f, IR_EQ, type, carry, constant(f, type, 0), 0);
 }
 
+/* FLAGS_SBB is FLAGS_SUB with the other C: so conditions on both C and Z mean something else, and false comes back. N and
+ * Z of a - 0 are those of a. */
+static bool without_borrow(Fold *f, IrOp *r, IrCond *cond) {
+    uint64_t b, c;
+    if (*cond == IR_COND_HI || *cond == IR_COND_LS) {
+        return false;
+    }
+    *cond ^= *cond == IR_COND_CS || *cond == IR_COND_CC;
+    bool logical = const_of(f, r->b, &b) && const_of(f, r->c, &c) && b == 0 && c == 0;
+    r->op = logical && (*cond == IR_COND_MI || *cond == IR_COND_PL) ? IR_FLAGS_NZ : IR_FLAGS_SUB;
+    r->c = inverse_of(f, r->c);
+    return true;
+}
+
 static IrVal fuse_condition(Fold *f, IrCond cond) {
     unsigned reads = ir_cond_reads(cond);
     uint32_t recipe = IR_NONE;
@@ -218,14 +258,14 @@ static IrVal fuse_condition(Fold *f, IrCond cond) {
     }
     IrOp r = f->ops[recipe]; /* a copy: appending moves the array */
     uint64_t carry_in;
-    if (r.op == IR_FLAGS_SBB) {
-        /* The same as FLAGS_SUB but for C, which is inverted: so conditions on both C and Z mean something else. */
-        if (cond == IR_COND_HI || cond == IR_COND_LS) {
-            return IR_NONE;
+    if (recipe == f->summed) {
+        if (reads == 1 || reads == 2) { /* N or Z */
+            return single_flag(f, (IrOp){.op = IR_FLAGS_NZ, .type = r.type, .a = f->sum}, cond);
         }
-        cond ^= cond == IR_COND_CS || cond == IR_COND_CC;
-        r.op = IR_FLAGS_SUB;
-        r.c = inverse_of(f, r.c);
+        r.a = f->addend;
+    }
+    if (r.op == IR_FLAGS_SBB && !without_borrow(f, &r, &cond)) {
+        return IR_NONE;
     }
     if (r.op == IR_FLAGS_SUB && const_of(f, r.c, &carry_in) && carry_in == 1) {
         IrVal compared = compare_subtraction(f, r, cond);
@@ -323,19 +363,80 @@ static IrVal fold_truth(Fold *f, const IrOp *op) {
     return IR_NONE;
 }
 
+/* (x op constant) op constant is x op one constant: compilers split what does not fit an immediate. */
+static void reassociate(Fold *f, IrOp *op) {
+    uint64_t outer, inner;
+    const IrOp before = f->ops[op->a];
+    if (op->op != IR_ADD && op->op != IR_AND && op->op != IR_OR && op->op != IR_XOR && op->op != IR_SUB) {
+        return;
+    }
+    bool sum = op->op == IR_ADD || op->op == IR_SUB, before_sum = before.op == IR_ADD || before.op == IR_SUB;
+    if (!const_of(f, op->b, &outer) || before.type != op->type || (sum ? !before_sum : before.op != op->op) ||
+        !const_of(f, before.b, &inner)) {
+        return;
+    }
+    if (sum) {
+        inner = before.op == IR_SUB ? 0 - inner : inner;
+        outer = op->op == IR_SUB ? inner - outer : inner + outer;
+        op->op = IR_ADD;
+    } else {
+        outer = ir_eval(op->op, op->type, outer, inner, 0);
+    }
+    op->a = before.a;
+    op->b = constant(f, op->type, outer & ir_mask(op->type));
+}
+
 static IrVal fold_pure(Fold *f, IrOp op) {
     uint64_t v[3];
-    if (op.op == IR_CONST || op.op == IR_NOP) {
+    if (op.op == IR_NOP) {
         return append(f, op);
+    }
+    if (op.op == IR_CONST) {
+        return append_pure(f, op);
     }
     if (all_const(f, &op, v)) {
         return constant(f, ir_result_type(&op), ir_eval(op.op, op.type, v[0], v[1], v[2]));
     }
+    reassociate(f, &op);
     IrVal same = identity(f, &op);
     if (same == IR_NONE && (op.op == IR_EQ || op.op == IR_NE || op.op == IR_OR)) {
         same = fold_truth(f, &op);
     }
-    return same != IR_NONE ? same : append(f, op);
+    return same != IR_NONE ? same : append_pure(f, op);
+}
+
+/* ---- Conditions that exclude each other ---- */
+
+static bool same_value(const Fold *f, IrVal x, IrVal y) {
+    uint64_t kx, ky;
+    return x == y || (const_of(f, x, &kx) && const_of(f, y, &ky) && kx == ky);
+}
+
+/* 1 if the two conditions always agree, -1 if they never do, 0 if that cannot be seen. */
+static int agreement(const Fold *f, IrVal x, IrVal y) {
+    const IrOp *p = &f->ops[x], *q = &f->ops[y];
+    bool same = same_value(f, p->a, q->a) && same_value(f, p->b, q->b);
+    bool crossed = same_value(f, p->a, q->b) && same_value(f, p->b, q->a);
+    if (p->op < IR_EQ || p->op > IR_LES || q->op < IR_EQ || q->op > IR_LES || p->type != q->type) {
+        return x == y;
+    }
+    if (p->op == q->op) {
+        return same || (crossed && p->op <= IR_NE);
+    }
+    if (p->op <= IR_NE && q->op <= IR_NE) {
+        return same || crossed ? -1 : 0;
+    }
+    /* x < y against y <= x */
+    IrOpcode low = p->op < q->op ? p->op : q->op, high = p->op < q->op ? q->op : p->op;
+    bool pair = (low == IR_LTU && high == IR_LEU) || (low == IR_LTS && high == IR_LES);
+    return pair && crossed ? -1 : 0;
+}
+
+/* What a value is where `chooser` has the truth `taken`: one side of a choice on the same condition. */
+static IrVal known_side(const Fold *f, IrVal value, IrVal chooser, bool taken) {
+    const IrOp *op = &f->ops[value];
+    int agrees = op->op == IR_SELECT ? agreement(f, op->a, chooser) : 0;
+    return agrees == 0 ? value : (agrees > 0) == taken ? op->b : op->c;
 }
 
 /* ---- The pass ---- */
@@ -361,7 +462,7 @@ static void fold_get(Fold *f, IrOp op, uint32_t old) {
         known = append(f, op);
         slots_learn(f, &op, known, known);
     }
-    f->new_of[old] = known;
+    f->new_of[old] = f->chooser == IR_NONE ? known : known_side(f, known, f->chooser, true);
 }
 
 /* ---- Short parts that may be skipped ---- */
@@ -391,12 +492,68 @@ static IrVal chosen(Fold *f, IrOp put) {
         before = append(f, get);
         slots_learn(f, &get, before, before);
     }
+    before = known_side(f, before, f->chooser, false);
     return fold_pure(f, (IrOp){.op = IR_SELECT, .type = put.type, .a = f->chooser, .b = put.b, .c = before});
+}
+
+/* The value of the sum or difference whose flags `op` sets, if it has been computed just now; else IR_NONE. */
+static IrVal find_sum(const Fold *f, const IrOp *op) {
+    uint64_t carry;
+    IrOpcode sum = op->op == IR_FLAGS_ADD ? IR_ADD : IR_SUB;
+    if ((op->op != IR_FLAGS_SUB && op->op != IR_FLAGS_SBB && op->op != IR_FLAGS_ADD) || !const_of(f, op->c, &carry) ||
+        carry != (op->op == IR_FLAGS_SUB)) {
+        return IR_NONE;
+    }
+    for (uint32_t i = f->n_ops; i-- > look_back(f);) {
+        const IrOp *made = &f->ops[i];
+        if (made->op == sum && made->type == op->type && same_value(f, made->a, op->a) &&
+            same_value(f, made->b, op->b)) {
+            return i;
+        }
+    }
+    return IR_NONE;
+}
+
+static bool in_some_slot(const Fold *f, IrVal value) {
+    for (uint32_t i = 0; i < f->n_slots; i++) {
+        if (f->slots[i].value == value) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* x +- constant, whose result lives on while x does not: then the recipe has x from the result. */
+static IrOp recipe_from_sum(Fold *f, IrOp op, IrVal sum) {
+    uint64_t k;
+    if (const_of(f, op.b, &k) && !const_of(f, op.a, &k) && !in_some_slot(f, op.a) && in_some_slot(f, sum)) {
+        op.a = emit3(f, op.op == IR_FLAGS_ADD ? IR_SUB : IR_ADD, op.type, sum, op.b, 0);
+    }
+    return op;
+}
+
+static void fold_flags(Fold *f, IrOp op, uint32_t old) {
+    IrVal sum = find_sum(f, &op), addend = op.a;
+    if (sum != IR_NONE && f->in_region) {
+        op = recipe_from_sum(f, op, sum);
+    }
+    uint32_t index = append(f, op);
+    f->new_of[old] = index;
+    learn_flags(f, index);
+    if (sum != IR_NONE) {
+        f->summed = index;
+        f->sum = sum;
+        f->addend = addend;
+    }
 }
 
 static void fold_effect(Fold *f, IrOp op, uint32_t old) {
     uint64_t k;
     unsigned mask;
+    if (ir_sets_flags(op.op, &mask)) {
+        fold_flags(f, op, old);
+        return;
+    }
     if (op.op == IR_TRAP_IF && const_of(f, op.a, &k) && k == 0) {
         return;
     }
@@ -411,8 +568,6 @@ static void fold_effect(Fold *f, IrOp op, uint32_t old) {
         slots_learn(f, &op, op.op == IR_PUT ? op.b : op.c, index);
     } else if (op.op == IR_CALL) {
         forget_everything(f);
-    } else if (ir_sets_flags(op.op, &mask)) {
-        learn_flags(f, index);
     }
 }
 
@@ -443,6 +598,7 @@ static void fold_op(Fold *f, IrOp op, uint32_t old) {
         }
         uint32_t skip = f->label_of[old], label = append(f, op); /* first: it may move the array */
         f->ops[skip].b = label;
+        f->visible_from = label;
         forget_since(f, skip);
         break;
     }
@@ -455,8 +611,9 @@ static void fold_op(Fold *f, IrOp op, uint32_t old) {
     }
 }
 
-void ir_pass_fold(IrBlock *block, Arena *arena) {
-    Fold f = {.arena = arena, .cap = block->n_ops + block->n_ops / 2 + 16, .old_ops = block->ops, .chooser = IR_NONE};
+static void fold(IrBlock *block, Arena *arena, bool in_region) {
+    Fold f = {.arena = arena, .cap = block->n_ops + block->n_ops / 2 + 16, .old_ops = block->ops, .chooser = IR_NONE,
+              .in_region = in_region};
     f.ops = ARENA_ARRAY(arena, IrOp, f.cap);
     f.new_of = ARENA_ARRAY(arena, IrVal, block->n_ops);
     f.label_of = ARENA_ARRAY(arena, uint32_t, block->n_ops);
@@ -475,4 +632,12 @@ void ir_pass_fold(IrBlock *block, Arena *arena) {
     block->ops = f.ops;
     block->n_ops = f.n_ops;
     block->n_faults = 0; /* they named ops by their old index */
+}
+
+void ir_pass_fold(IrBlock *block, Arena *arena) {
+    fold(block, arena, false);
+}
+
+void ir_pass_fold_in_region(IrBlock *block, Arena *arena) {
+    fold(block, arena, true);
 }

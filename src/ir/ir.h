@@ -109,6 +109,9 @@ unsigned ir_cond_reads(IrCond cond);
 
 /** Text of a block, one op per line, into the arena; ir_parse reads it back. Syntax: docs/ARCHITECTURE.md. */
 char *ir_print(const IrBlock *block, Arena *arena);
+enum { IR_OP_TEXT_BYTES = 96 };
+/** One op of it, without indent and newline; `size` is at least IR_OP_TEXT_BYTES. */
+void ir_print_op(const IrBlock *block, uint32_t index, char *out, size_t size);
 /** Reads the printed form. Errors are `name:line:col: ...`. */
 bool ir_parse(IrBlock *block, Arena *arena, const char *name, const char *text, Err *err);
 /** Checks every rule of ops.def: operand kinds and types, order, one END, labels, fault entries. */
@@ -116,11 +119,32 @@ bool ir_verify(const IrBlock *block, Err *err);
 
 /** Folds constants, copies and algebraic identities, forwards GET after PUT. */
 void ir_pass_fold(IrBlock *block, Arena *arena);
+/** And has recipes name what lives on in slots (see ir_finish_in_region). */
+void ir_pass_fold_in_region(IrBlock *block, Arena *arena);
 /** Marks which flags and PUTs are needed (IR_LIVE_*), removes those that nobody needs and values without use. */
 void ir_pass_liveness(IrBlock *block, Arena *arena);
 /** Builds block->faults and numbers the ops that refer to them. */
 void ir_pass_faults(IrBlock *block, Arena *arena);
 /** All passes in order; in debug builds verifies after each. What the translator calls. */
 void ir_finish(IrBlock *block, Arena *arena);
+/** The same for a block whose flags are stored where it is left only: what they are made of lives on in slots. */
+void ir_finish_in_region(IrBlock *block, Arena *arena);
+
+/** Ops that come before a block: flag ops, and what their operands are made of. */
+enum { IR_ENTRY_OPS_MAX = 16 };
+typedef struct IrEntry {
+    IrOp ops[IR_ENTRY_OPS_MAX];
+    uint32_t n;
+    unsigned hidden; /* flags that an op sets although they come from a later one */
+} IrEntry;
+
+/** The flags (a mask of N Z C V) that a finished block needs when it begins: that it reads, or that it must be able to
+ * tell where it is left, before it sets them. */
+unsigned ir_flags_needed(const IrBlock *block);
+/** Writes the flags at the end of a finished block as ops over the state there. Returns which of the wanted ones: they
+ * are set in the block, and what they are made of is not lost. */
+unsigned ir_flags_at_end(const IrBlock *block, unsigned wanted, IrEntry *entry);
+/** A finished copy of a finished block that begins with those ops. */
+IrBlock ir_with_entry(const IrBlock *block, const IrEntry *entry, Arena *arena);
 
 #endif

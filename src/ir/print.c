@@ -46,11 +46,11 @@ static void add_operand(Text *t, IrOperand kind, uint32_t value, bool has_faults
     }
 }
 
+/* One op without its newline. */
 static void add_op(Text *t, const IrBlock *block, uint32_t index) {
     static const char *const type_text[] = {[IR_VOID] = "", [IR_I32] = ".i32", [IR_I64] = ".i64"};
     const IrOp *op = &block->ops[index];
     const IrOpInfo *info = &ir_op_info[op->op];
-    add(t, "  ");
     if (info->result) {
         add(t, "%%%u = ", index);
     } else if (op->op == IR_LABEL) {
@@ -65,17 +65,23 @@ static void add_op(Text *t, const IrBlock *block, uint32_t index) {
     for (unsigned k = 0; k < 3; k++) {
         add_operand(t, info->operand[k], operand[k], block->n_faults > 0, &first);
     }
-    add(t, "\n");
+}
+
+void ir_print_op(const IrBlock *block, uint32_t index, char *out, size_t size) {
+    Text t = {out, size};
+    add_op(&t, block, index);
 }
 
 char *ir_print(const IrBlock *block, Arena *arena) {
-    enum { HEAD_BYTES = 80, OP_BYTES = 96 };
-    size_t size = HEAD_BYTES + (size_t)block->n_ops * OP_BYTES;
+    enum { HEAD_BYTES = 80 };
+    size_t size = HEAD_BYTES + (size_t)block->n_ops * (IR_OP_TEXT_BYTES + 3);
     char *text = arena_alloc(arena, size);
     Text t = {text, size};
     add(&t, "block pc=0x%llx aux=0x%x\n", (unsigned long long)block->loc.pc, block->loc.aux);
     for (uint32_t i = 0; i < block->n_ops; i++) {
+        add(&t, "  ");
         add_op(&t, block, i);
+        add(&t, "\n");
     }
     return text;
 }

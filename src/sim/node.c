@@ -437,9 +437,8 @@ uint64_t node_instructions(const Node *node) {
     return cpu_ticks(node->cpu) - node->cpu->idle_ticks;
 }
 
-uint64_t node_hash(const Node *node) {
+void node_hash_cpu(const Node *node, Hash *hash) {
     Cpu *cpu = node->cpu;
-    Hash *hash = hash_new();
     cpu_settle(cpu);
     hash_u64(hash, cpu_ticks(cpu));
     hash_u64(hash, cpu->idle_ticks);
@@ -448,6 +447,11 @@ uint64_t node_hash(const Node *node) {
     hash_u64(hash, cpu->halted);
     hash_u64(hash, cpu->locked_up);
     field_hash(cpu->isa->fields, cpu->isa->n_fields, cpu->state, hash);
+}
+
+uint64_t node_hash(const Node *node) {
+    Hash *hash = hash_new();
+    node_hash_cpu(node, hash);
     machine_hash(node->machine, hash);
     uint64_t value = hash_value(hash);
     hash_free(hash);

@@ -87,6 +87,8 @@ uint64_t node_time_ns(const Node *node);
 uint64_t node_instructions(const Node *node);
 /** Hash of everything the guest could see: CPU, devices, memories, time. */
 uint64_t node_hash(const Node *node);
+/** Feeds its first part: CPU and time. */
+void node_hash_cpu(const Node *node, Hash *hash);
 
 /** Appends all that the guest's future depends on: a node with the same board, clock and seed that restores it goes on
  * as this one does, whatever their engines. False while the node is running (from a callback). */

@@ -83,6 +83,8 @@ void diff_template(DiffArch arch, uint64_t seed, uint32_t *words);
 const char *diff_row_excluded(DiffArch arch, ArmRow row);
 /** Registers that an instruction writes, bit n for Rn; bit 15 for jumps of any kind. */
 uint32_t diff_writes(ArmRow row, const ArmArgs *args);
+/** The branch `insn`, of row B, BL or CBZ, with another offset from itself; offsets out of range come out wrong. */
+uint32_t diff_encode_branch(ArmRow row, uint32_t insn, int32_t offset);
 /** One step of splitmix64. */
 uint64_t diff_random(void *state);
 

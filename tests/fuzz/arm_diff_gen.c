@@ -770,7 +770,7 @@ static void make_insns(Gen *g) {
 
 /* ---- Fix-ups ---------------------------------------------------------------------------------------------------- */
 
-static uint32_t encode_branch(ArmRow row, uint32_t insn, int32_t offset) {
+uint32_t diff_encode_branch(ArmRow row, uint32_t insn, int32_t offset) {
     uint32_t v = (uint32_t)((offset - 4) >> 1);
     switch (row) {
     case ARM_ROW_B_T1:
@@ -810,7 +810,7 @@ static void fix_branch(Gen *g, unsigned i) {
     if (kind != K_CBZ && chance(g, 10)) {
         to = 0; /* the slot begins with an end, too: backwards */
     }
-    insn->insn = encode_branch(insn->row, insn->insn, (int32_t)to - insn->offset);
+    insn->insn = diff_encode_branch(insn->row, insn->insn, (int32_t)to - insn->offset);
     ArmArgs args;
     ArmRow row = arm_decode(insn->insn, arm_row_info[insn->row].bits, g->target->features, &args);
     assert(row == insn->row);

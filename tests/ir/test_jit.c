@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "bus/mem.h"
+#include "exec/exec.h"
 #include "exec/jit.h"
 #include "host/x64/x64.h"
 #include "../unit/ir_gen.h"
@@ -21,6 +22,7 @@ typedef struct Suite {
     Arena arena;
     Gen gen;
     MemMap map; /* empty */
+    CodeCache cache; /* of the loops */
     Jit *jit;
     uint64_t only; /* one seed, or 0 for all */
     uint64_t compiled, refused;
@@ -98,10 +100,10 @@ static bool make_loop(IrBlock *ir) {
     return loops && x64_region_allows(ir);
 }
 
-/* What the engine would do with the interpreter: around until something else is to be done. */
-static IrExit loop_in_interpreter(Cpu *cpu, const IrBlock *ir) {
+/* Around until something else is to be done: with host code, or with the interpreter if `block` is NULL. */
+static IrExit loop(Suite *s, Cpu *cpu, const IrBlock *ir, CacheBlock *block) {
     for (;;) {
-        if (ir_interp(cpu, ir) == IR_EXIT_TRAP) {
+        if ((block ? jit_run(s->jit, cpu, block) : ir_interp(cpu, ir)) == IR_EXIT_TRAP) {
             return IR_EXIT_TRAP;
         }
         bool again = cpu->pc == ir->loc.pc && cpu->aux == ir->loc.aux;
@@ -118,14 +120,12 @@ static void check_region(Suite *s, uint64_t seed) {
         return;
     }
     ir_finish(&ir, &s->arena);
-    CacheBlock *block = ARENA_NEW(&s->arena, CacheBlock);
-    block->ir = ir;
+    CacheBlock *block = cache_add(&s->cache, &ir, 0);
     if (!x64_region_allows(&ir) || !jit_compile(s->jit, block, &full)) {
         return;
     }
-    X64RegionBlock only = {.ir = &block->ir, .block = block->index, .taken = 0, .next = -1, .cost = ir.n_insns};
-    X64Region region = {&only, 1};
-    if (!jit_compile_region(s->jit, &block, &region)) {
+    Cpu nobody_looks = {0};
+    if (!exec_form_region(&nobody_looks, &s->cache, block)) {
         s->refused++;
         return;
     }
@@ -139,7 +139,7 @@ static void check_region(Suite *s, uint64_t seed) {
         start(s, &got, &ir, start_seed);
         got.cpu.budget = want.cpu.budget;
         got.cpu.deadline = want.cpu.deadline;
-        IrExit expected = loop_in_interpreter(&want.cpu, &ir), exit = jit_run(s->jit, &got.cpu, block);
+        IrExit expected = loop(s, &want.cpu, &ir, NULL), exit = loop(s, &got.cpu, &ir, block);
         const char *what = expected == exit ? rig_difference(&want, &got) : "exit";
         if (what) {
             fputs(ir_print(&ir, &s->arena), stdout);
@@ -152,11 +152,13 @@ static void random_loops_do_what_the_interpreter_does(void **state) {
     Suite *s = *state;
     s->jit = jit_new(true, rig_isa.flags_slot);
     assert_non_null(s->jit);
+    cache_init(&s->cache, SIZE_MAX);
+    s->cache.jit = s->jit;
     s->compiled = s->refused = 0;
     for (uint64_t seed = s->only ? s->only : 1; seed <= (s->only ? s->only : LOOPS); seed++) {
         check_region(s, seed | GEN_PLAIN);
         if (s->arena.total > ARENA_KEEP_BYTES) {
-            jit_flush(s->jit);
+            cache_flush(&s->cache);
             arena_reset(&s->arena);
         }
     }
@@ -164,6 +166,7 @@ static void random_loops_do_what_the_interpreter_does(void **state) {
                   (unsigned long long)s->refused);
     assert_true(s->only || s->compiled > LOOPS / 2);
     assert_true(s->refused * 20 <= s->compiled);
+    cache_free(&s->cache);
     jit_free(s->jit);
     s->jit = NULL;
 }

@@ -15,9 +15,13 @@ static bool branches_on_a(IrOpcode op) {
     return op == IR_GOTO_IF || op == IR_SKIP || op == IR_TRAP_IF || op == IR_SELECT;
 }
 
+static void use_until(Lower *l, IrVal value, uint32_t at) {
+    l->last_use[value] = at > l->last_use[value] ? at : l->last_use[value];
+}
+
 static void note_use(Lower *l, uint8_t *uses, IrVal value, uint32_t at) {
     if (value != IR_NONE) {
-        l->last_use[value] = at > l->last_use[value] ? at : l->last_use[value];
+        use_until(l, value, at);
         uses[value] += uses[value] < 255;
     }
 }
@@ -29,6 +33,47 @@ static void note_operands(Lower *l, uint8_t *uses, uint32_t i) {
         if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE) {
             note_use(l, uses, operand[k], i);
         }
+    }
+}
+
+/* True if the op leaves the host's flags alone. */
+static bool keeps_host_flags(const Lower *l, uint32_t i) {
+    const IrOp *op = &l->ir->ops[i];
+    unsigned mask;
+    switch (op->op) {
+    case IR_INSN: case IR_NOP: case IR_CONST: case IR_GET: case IR_PUT:
+        return true;
+    default:
+        return l->cold[i] || l->fused[i] || (ir_sets_flags(op->op, &mask) && !l->eager[i]);
+    }
+}
+
+/* A comparison, done by op `at`, of what was subtracted just before: the host's flags have its result already. */
+static bool follows_sum(Lower *l, IrVal comparison, uint32_t at) {
+    const IrOp *compare = &l->ir->ops[comparison];
+    for (uint32_t i = at; i-- > 0;) {
+        const IrOp *op = &l->ir->ops[i];
+        bool same = op->op == IR_SUB && op->type == compare->type && op->a == compare->a && op->b == compare->b;
+        if (same && !l->cold[i]) {
+            l->after_sum[comparison] = true;
+            return true;
+        }
+        if (!keeps_host_flags(l, i)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* x & y against 0, where nobody else needs x & y: one TEST. */
+static void fuse_test(Lower *l, const uint8_t *uses, IrVal comparison, uint32_t at) {
+    const IrOp *compare = &l->ir->ops[comparison], *both = &l->ir->ops[compare->a];
+    uint64_t zero, constant;
+    if (compare->op <= IR_NE && lower_is_const(l, compare->b, &zero) && zero == 0 && both->op == IR_AND &&
+        uses[compare->a] == 1 && !lower_is_const(l, both->a, &constant)) {
+        l->fused[compare->a] = true;
+        use_until(l, both->a, at);
+        use_until(l, both->b, at);
     }
 }
 
@@ -44,27 +89,79 @@ static void fuse(Lower *l, const uint8_t *uses, uint32_t i) {
             return;
         }
     }
-    const IrOp *compare = &l->ir->ops[op->a];
     l->fused[op->a] = true;
-    l->last_use[compare->a] = i > l->last_use[compare->a] ? i : l->last_use[compare->a];
-    l->last_use[compare->b] = i > l->last_use[compare->b] ? i : l->last_use[compare->b];
+    if (!follows_sum(l, op->a, i)) {
+        fuse_test(l, uses, op->a, i);
+        const IrOp *compare = &l->ir->ops[op->a];
+        use_until(l, compare->a, i);
+        use_until(l, compare->b, i);
+    }
 }
 
-/* base + small constant with one user, an access: the access computes it. */
-static void fuse_address(Lower *l, const uint8_t *uses, uint32_t i) {
-    const IrOp *op = &l->ir->ops[i], *sum = &l->ir->ops[op->a];
+/* True if the op is base +- small constant, which an access can compute. */
+static bool is_displaced(const Lower *l, IrVal sum, int32_t *displacement) {
+    const IrOp *op = &l->ir->ops[sum];
     uint64_t constant, base;
-    if ((op->op != IR_LOAD && op->op != IR_STORE) || sum->op != IR_ADD || sum->type != IR_I32 || uses[op->a] != 1 ||
-        (op->op == IR_STORE && op->b == op->a) || !lower_is_const(l, sum->b, &constant) ||
-        lower_is_const(l, sum->a, &base)) {
+    if ((op->op != IR_ADD && op->op != IR_SUB) || op->type != IR_I32 || !lower_is_const(l, op->b, &constant) ||
+        lower_is_const(l, op->a, &base)) {
+        return false;
+    }
+    *displacement = (int32_t)(uint32_t)(op->op == IR_SUB ? 0 - constant : constant);
+    return *displacement >= -X64_DISPLACEMENT_MAX && *displacement <= X64_DISPLACEMENT_MAX;
+}
+
+static bool is_access_to(const IrOp *op, IrVal address) {
+    return (op->op == IR_LOAD || op->op == IR_STORE) && op->a == address && !(op->op == IR_STORE && op->b == address);
+}
+
+/* A displaced address with one user: the access computes it. */
+static void fuse_address(Lower *l, const uint8_t *uses, uint32_t i) {
+    const IrOp *op = &l->ir->ops[i];
+    int32_t displacement;
+    if ((op->op == IR_LOAD || op->op == IR_STORE) && is_access_to(op, op->a) && uses[op->a] == 1 &&
+        is_displaced(l, op->a, &displacement)) {
+        l->fused[op->a] = true;
+        use_until(l, l->ir->ops[op->a].a, i);
+    }
+}
+
+static bool uses_value(const IrOp *op, IrVal value) {
+    const uint32_t operand[3] = {op->a, op->b, op->c};
+    for (unsigned k = 0; k < 3; k++) {
+        if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE && operand[k] == value) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Base registers that an access updates (push, pop, post-increment): until the PUT of the sum only accesses use it,
+ * which compute it themselves; the PUT then adds in the pinned register. Not if anything needs the old value later. */
+static void find_late_sum(Lower *l, uint32_t put) {
+    const IrOp *op = &l->ir->ops[put];
+    int32_t displacement;
+    if (op->op != IR_PUT || lower_pinned(l, op->a, op->type) < 0 || l->fused[op->b] || l->cold[op->b] ||
+        !is_displaced(l, op->b, &displacement)) {
         return;
     }
-    int32_t displacement = (int32_t)(uint32_t)constant;
-    if (displacement < -X64_DISPLACEMENT_MAX || displacement > X64_DISPLACEMENT_MAX) {
+    IrVal base = l->ir->ops[op->b].a;
+    if (l->ir->ops[base].op != IR_GET || l->ir->ops[base].a != op->a || l->last_use[base] > put) {
         return;
     }
-    l->fused[op->a] = true;
-    l->last_use[sum->a] = i > l->last_use[sum->a] ? i : l->last_use[sum->a];
+    bool accessed = false;
+    for (uint32_t i = base + 1; i < put; i++) {
+        const IrOp *between = &l->ir->ops[i];
+        bool other_put = between->op == IR_PUT && between->a == op->a;
+        if (other_put || (i > op->b && uses_value(between, op->b) && !is_access_to(between, op->b))) {
+            return;
+        }
+        accessed |= between->op == IR_LOAD || between->op == IR_STORE;
+    }
+    if (accessed) {
+        l->fused[op->b] = true;
+        l->late[op->b] = put;
+        use_until(l, base, put);
+    }
 }
 
 /* x + (y << 1..3) with one user of the shift: one LEA. */
@@ -77,17 +174,53 @@ static void fuse_shift(Lower *l, const uint8_t *uses, uint32_t i) {
         return;
     }
     l->fused[op->b] = true;
-    l->last_use[shift->a] = i > l->last_use[shift->a] ? i : l->last_use[shift->a];
+    use_until(l, shift->a, i);
+}
+
+bool lower_fused_shift(const Lower *l, IrVal value) {
+    return l->fused[value] && l->ir->ops[value].op == IR_SHL;
 }
 
 IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement) {
-    if (!l->fused[address]) {
+    if (!l->fused[address] || (l->late[address] && l->at > l->late[address])) {
         *displacement = 0;
         return address;
     }
-    const IrOp *sum = &l->ir->ops[address];
-    *displacement = (int32_t)l->ir->ops[sum->b].a;
-    return sum->a;
+    is_displaced(l, address, displacement);
+    return l->ir->ops[address].a;
+}
+
+/* What a value that only cold paths need is made of must live until then. */
+static void keep(Lower *l, IrVal value, uint32_t until) {
+    const IrOp *op = &l->ir->ops[value];
+    const uint32_t operand[3] = {op->a, op->b, op->c};
+    if (l->last_use[value] < until) {
+        l->last_use[value] = until;
+    }
+    for (unsigned k = 0; l->cold[value] && k < 3; k++) {
+        if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE) {
+            keep(l, operand[k], until);
+        }
+    }
+}
+
+/* Pure values that only flag recipes use which no code computes on the normal way: they are made where the block is
+ * left. */
+static void find_cold(Lower *l) {
+    bool *hot = ARENA_ARRAY(l->arena, bool, l->ir->n_ops);
+    for (uint32_t i = l->ir->n_ops; i-- > 0;) {
+        const IrOp *op = &l->ir->ops[i];
+        const uint32_t operand[3] = {op->a, op->b, op->c};
+        unsigned mask;
+        bool flags = ir_sets_flags(op->op, &mask), pure = ir_op_info[op->op].traits & IR_TRAIT_PURE;
+        l->cold[i] = pure && op->op != IR_CONST && !hot[i];
+        bool late = i >= l->late_check && (op->op == IR_TRAP_IF || op->op == IR_GOTO_IND);
+        for (unsigned k = 0; k < 3; k++) {
+            if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE && operand[k] != IR_NONE) {
+                hot[operand[k]] |= flags ? l->eager[i] != 0 : !l->cold[i] && !late;
+            }
+        }
+    }
 }
 
 /* Recipes that a fault entry refers to must still be computable there. */
@@ -100,8 +233,8 @@ static void keep_recipes(Lower *l, const IrFault *fault) {
         const IrOp *op = &l->ir->ops[recipe];
         const uint32_t operand[3] = {op->a, op->b, op->c};
         for (unsigned k = 0; k < 3; k++) {
-            if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE && l->last_use[operand[k]] < fault->op) {
-                l->last_use[operand[k]] = fault->op;
+            if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE) {
+                keep(l, operand[k], fault->op);
             }
         }
     }
@@ -128,12 +261,9 @@ static void find_eager(Lower *l) {
     }
 }
 
-/* In a region, what the end of the block needs is what the blocks behind it need; exits compute recipes. */
+/* In a region only conditions that could not be fused read stored flags; edges and exits compute recipes. */
 static void find_eager_in_region(Lower *l) {
     unsigned live = 0, mask;
-    const X64RegionBlock *b = &l->region->region->blocks[l->region_index];
-    live |= b->taken >= 0 ? l->region->needs[b->taken] : 0u;
-    live |= b->next >= 0 ? l->region->needs[b->next] : 0u;
     for (uint32_t i = l->ir->n_ops; i-- > 0;) {
         const IrOp *op = &l->ir->ops[i];
         if (ir_sets_flags(op->op, &mask)) {
@@ -182,6 +312,10 @@ void lower_prepare(Lower *l) {
     l->last_use = ARENA_ARRAY(l->arena, uint32_t, n);
     l->fused = ARENA_ARRAY(l->arena, bool, n);
     l->eager = ARENA_ARRAY(l->arena, uint8_t, n);
+    l->cold = ARENA_ARRAY(l->arena, bool, n);
+    l->after_sum = ARENA_ARRAY(l->arena, bool, n);
+    l->late = ARENA_ARRAY(l->arena, uint32_t, n);
+    l->aligned = ARENA_ARRAY(l->arena, uint8_t, n);
     l->reg = ARENA_ARRAY(l->arena, uint8_t, n);
     l->spill = ARENA_ARRAY(l->arena, uint16_t, n);
     l->spilled_at = ARENA_ARRAY(l->arena, uint32_t, n);
@@ -191,24 +325,34 @@ void lower_prepare(Lower *l) {
     for (uint32_t i = 0; i < n; i++) {
         note_operands(l, uses, i);
     }
+    if (l->region) {
+        find_eager_in_region(l);
+    } else {
+        find_eager(l);
+    }
+    find_cold(l);
     for (uint32_t i = 0; i < n; i++) {
         fuse(l, uses, i);
         fuse_address(l, uses, i);
         fuse_shift(l, uses, i);
     }
     if (l->region) {
-        find_eager_in_region(l);
         find_end_flags(l);
         keep_recipes(l, &l->end);
-    } else {
-        find_eager(l);
+    }
+    if (l->late_check != IR_NONE) {
+        keep(l, l->ir->ops[l->late_check].a, n - 1);
+        keep(l, l->ir->ops[n - 1].a, n - 1);
     }
     find_targets(l);
     for (uint32_t i = 0; i < l->ir->n_faults; i++) {
         keep_recipes(l, &l->ir->faults[i]);
     }
+    for (uint32_t i = 0; i < n; i++) {
+        find_late_sum(l, i);
+    }
     lower_forget(l);
-    l->sum = IR_NONE;
+    l->sum = l->cold_for = IR_NONE;
 }
 
 /* ---- Registers ---- */
@@ -258,7 +402,7 @@ static void store_spill(Lower *l, IrVal value) {
     if (l->path) {
         l->spilled_by[value] = l->path;
     } else {
-        l->spilled_at[value] = l->at;
+        l->spilled_at[value] = l->cold_for != IR_NONE ? l->cold_for : l->at;
     }
     asm_store(l->a, 64, spill_slot(l, value), l->reg[value]);
 }
@@ -301,6 +445,29 @@ static Reg take(Lower *l) {
     return best;
 }
 
+/* Makes a late sum; the host's flags stay. */
+static Reg make_late(Lower *l, IrVal value) {
+    int32_t displacement;
+    is_displaced(l, value, &displacement);
+    Reg base = lower_use(l, l->ir->ops[value].a), reg = lower_borrow(l);
+    asm_lea(l->a, false, reg, asm_at(base, displacement));
+    hold(l, reg, value);
+    return reg;
+}
+
+/* Makes a cold value here, with the registers that the current op needs kept. */
+static Reg make_cold(Lower *l, IrVal value) {
+    uint32_t at = l->at, pinned = l->pinned, outer = l->cold_for;
+    l->cold_for = outer == IR_NONE ? at : outer;
+    l->at = value; /* nothing that it uses is used there for the last time */
+    lower_pure(l, &l->ir->ops[value]);
+    l->sum = IR_NONE;
+    l->at = at;
+    l->cold_for = outer;
+    l->pinned = pinned | 1u << l->reg[value];
+    return l->reg[value];
+}
+
 Reg lower_use(Lower *l, IrVal value) {
     uint64_t constant;
     Reg reg = l->reg[value];
@@ -308,11 +475,14 @@ Reg lower_use(Lower *l, IrVal value) {
         l->pinned |= 1u << reg;
         return reg;
     }
+    if (!is_spilled(l, value) && (l->cold[value] || l->late[value])) {
+        return l->cold[value] ? make_cold(l, value) : make_late(l, value);
+    }
     reg = take(l);
     if (lower_is_const(l, value, &constant)) {
         asm_mov_imm(l->a, reg, constant);
     } else {
-        assert(is_spilled(l, value) || l->a->full);
+        assert(is_spilled(l, value) || l->code->hot.full || l->code->cold.full);
         asm_load(l->a, 64, false, true, reg, spill_slot(l, value));
     }
     hold(l, reg, value);
@@ -346,7 +516,7 @@ static bool reads_first(const Lower *l, const IrOp *op) {
     case IR_LOAD: case IR_SEXT8: case IR_SEXT16: case IR_ZEXT8: case IR_ZEXT16: case IR_TRUNC:
         return true;
     default:
-        return op->op == IR_ADD && l->fused[op->b];
+        return op->op == IR_ADD && lower_fused_shift(l, op->b);
     }
 }
 
@@ -406,12 +576,31 @@ void lower_get_pinned(Lower *l, unsigned index) {
     l->reg[l->at] = (uint8_t)reg;
 }
 
+/* The PUT of a late sum: adds in the pinned register, with LEA since the host's flags may be wanted. */
+static bool put_late_sum(Lower *l, unsigned index, IrVal value) {
+    Reg reg = l->region->pinned[index].reg;
+    IrVal base = l->ir->ops[value].a;
+    int32_t displacement;
+    if (!l->late[value] || l->alias[index] != base || l->last_use[base] > l->at || l->slow_mode) {
+        return false;
+    }
+    is_displaced(l, value, &displacement);
+    asm_lea(l->a, false, reg, asm_at(reg, displacement));
+    l->reg[base] = NO_REG;
+    l->alias[index] = value;
+    l->reg[value] = (uint8_t)reg;
+    return true;
+}
+
 void lower_put_pinned(Lower *l, unsigned index, IrVal value) {
     Reg to = l->region->pinned[index].reg;
     IrVal old = l->alias[index];
     uint64_t constant;
-    if (old == value) {
+    if (old == value || put_late_sum(l, index, value)) {
         return;
+    }
+    if (l->late[value]) {
+        lower_use(l, value); /* before its base moves */
     }
     if (old != IR_NONE) {
         l->reg[old] = NO_REG;
@@ -480,6 +669,7 @@ void lower_forget(Lower *l) {
 
 void lower_restore(Lower *l, const IrVal held[REG_COUNT], const IrVal alias[X64_PINNED_MAX]) {
     lower_forget(l);
+    l->sum = IR_NONE;
     for (unsigned k = 0; k < X64_PINNED_MAX; k++) {
         l->alias[k] = alias[k];
         if (alias[k] != IR_NONE) {

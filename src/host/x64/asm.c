@@ -96,6 +96,11 @@ void asm_test_imm8(Asm *a, Reg x, uint8_t imm) {
     byte(a, imm);
 }
 
+void asm_test_imm(Asm *a, bool w, Reg x, int32_t imm) {
+    op_rr(a, 0xf7, w, 0, x, false);
+    dword(a, (uint32_t)imm);
+}
+
 void asm_mov(Asm *a, bool w, Reg dst, Reg src) {
     op_rr(a, 0x89, w, src, dst, false);
 }
@@ -115,6 +120,21 @@ void asm_mov_imm(Asm *a, Reg dst, uint64_t value) {
 
 void asm_lea(Asm *a, bool w, Reg dst, Mem mem) {
     op_mem(a, 0x8d, w, dst, mem, false);
+}
+
+uint32_t asm_lea_code(Asm *a, Reg dst) {
+    rex(a, true, dst, 0, 0, false);
+    byte(a, 0x8d);
+    byte(a, 0x05 | (dst & 7) << 3);
+    dword(a, 0);
+    return asm_offset(a) - 4;
+}
+
+void asm_data(Asm *a, const void *data, size_t size) {
+    const uint8_t *bytes = data;
+    for (size_t i = 0; i < size; i++) {
+        byte(a, bytes[i]);
+    }
 }
 
 void asm_imul(Asm *a, bool w, Reg dst, Reg src) {
@@ -234,9 +254,14 @@ void asm_jmp_reg(Asm *a, Reg reg) {
     op_rr(a, 0xff, false, 4, reg, false);
 }
 
+/* One instruction: Intel SDM, NOP, "recommended multi-byte sequence". */
 void asm_nop(Asm *a, unsigned bytes) {
-    while (bytes-- > 0) {
-        byte(a, 0x90);
+    static const uint8_t forms[5][5] = {
+        {0x90}, {0x66, 0x90}, {0x0f, 0x1f, 0x00}, {0x0f, 0x1f, 0x40, 0x00}, {0x0f, 0x1f, 0x44, 0x00, 0x00},
+    };
+    assert(bytes <= ARRAY_LEN(forms));
+    if (bytes > 0) {
+        asm_data(a, forms[bytes - 1], bytes);
     }
 }
 

@@ -56,10 +56,15 @@ void asm_alu_mem_imm(Asm *a, Alu op, bool w, Mem mem, int32_t imm);
 void asm_cmp_mem8_imm(Asm *a, Mem mem, uint8_t imm);
 void asm_test(Asm *a, bool w, Reg x, Reg y);
 void asm_test_imm8(Asm *a, Reg x, uint8_t imm);
+void asm_test_imm(Asm *a, bool w, Reg x, int32_t imm);
 void asm_mov(Asm *a, bool w, Reg dst, Reg src);
 /** Shortest form of a 64-bit constant; does not change flags. */
 void asm_mov_imm(Asm *a, Reg dst, uint64_t value);
 void asm_lea(Asm *a, bool w, Reg dst, Mem mem);
+/** dst = address of code or data: returns the offset of the displacement, for asm_link. */
+uint32_t asm_lea_code(Asm *a, Reg dst);
+/** Bytes that are no code. */
+void asm_data(Asm *a, const void *data, size_t size);
 void asm_imul(Asm *a, bool w, Reg dst, Reg src);
 void asm_unary(Asm *a, Unary op, bool w, Reg reg);
 void asm_shift_imm(Asm *a, Shift op, bool w, Reg dst, uint8_t n);
@@ -89,6 +94,7 @@ void asm_ret(Asm *a);
 void asm_call_reg(Asm *a, Reg reg);
 void asm_jmp_mem(Asm *a, Mem mem);
 void asm_jmp_reg(Asm *a, Reg reg);
+/** At most 5 bytes. */
 void asm_nop(Asm *a, unsigned bytes);
 
 /** Jumps with a 32-bit displacement. They return the offset of the displacement, for asm_link. */

@@ -168,8 +168,10 @@ static void store_recipe(Lower *l, const IrOp *op, unsigned mask) {
         flags_of_sum(l, op, mask);
         break;
     case IR_FLAGS_NZ: {
-        Reg x = lower_use(l, op->a);
-        asm_test(l->a, op->type == IR_I64, x, x);
+        if (l->sum != op->a || l->ir->ops[op->a].type != op->type) {
+            Reg x = lower_use(l, op->a);
+            asm_test(l->a, op->type == IR_I64, x, x);
+        }
         store_conditions(l, mask, CC_B);
         break;
     }
@@ -186,19 +188,19 @@ static void store_recipe(Lower *l, const IrOp *op, unsigned mask) {
 
 void lower_flags(Lower *l, const IrOp *op) {
     store_recipe(l, op, l->eager[l->at]);
-    if (l->eager[l->at] && op->op != IR_FLAGS_C && op->op != IR_FLAGS_V) {
+    if (l->eager[l->at]) {
         l->sum = IR_NONE;
     }
 }
 
-void lower_flags_at(Lower *l, const IrFault *fault) {
+void lower_flags_at(Lower *l, const IrFault *fault, unsigned flags) {
     unsigned done = 0;
     l->sum = IR_NONE;
     for (unsigned i = 0; i < 4; i++) {
         uint32_t recipe = fault->flags[i];
         unsigned mask = 0;
         for (unsigned k = i; recipe != IR_NONE && k < 4; k++) {
-            mask |= fault->flags[k] == recipe ? 1u << k : 0;
+            mask |= fault->flags[k] == recipe ? flags & 1u << k : 0;
         }
         if (mask) {
             mask &= ~(done | l->eager[recipe]);

@@ -1,6 +1,8 @@
 /* From a finished IR block to code: one pass over the ops, then the slow paths. */
 #include "host/x64/lower.h"
 
+#include <string.h>
+
 /* Nothing here can be seen by the guest: a block that cannot be lowered is interpreted. */
 static void lower_skip(Lower *l, const IrOp *op) {
     if (l->n_skips == X64_SKIPS_MAX) {
@@ -20,6 +22,7 @@ static void lower_label(Lower *l) {
         asm_link(l->a, l->skip_site[--l->n_skips], asm_offset(l->a));
     }
     lower_forget(l);
+    memset(l->aligned, 0, l->ir->n_ops); /* the tests may have been skipped */
 }
 
 static void lower_put(Lower *l, const IrOp *op) {
@@ -67,6 +70,7 @@ void lower_op(Lower *l, uint32_t index) {
     unsigned mask;
     l->at = index;
     l->pinned = 0;
+    lower_note(l, l->slow_mode ? X64_NOTE_SLOW : X64_NOTE_OP, index);
     switch (op->op) {
     case IR_INSN: case IR_NOP:
         break;
@@ -84,7 +88,7 @@ void lower_op(Lower *l, uint32_t index) {
     default:
         if (ir_sets_flags(op->op, &mask)) {
             lower_flags(l, op);
-        } else {
+        } else if (!l->cold[index]) {
             lower_pure(l, op);
         }
     }
@@ -92,25 +96,53 @@ void lower_op(Lower *l, uint32_t index) {
     lower_release(l);
 }
 
+void lower_cold(Lower *l) {
+    l->a = &l->code->cold;
+    lower_note(l, X64_NOTE_SLOW, l->at);
+}
+
+void lower_hot(Lower *l) {
+    l->a = &l->code->hot;
+}
+
+Mark lower_mark(const X64Code *code, const X64Output *out) {
+    return (Mark){code->hot.at, code->cold.at, out->sites.len, out->accesses.len, out->heat.len};
+}
+
+bool lower_fitted(X64Code *code, X64Output *out, const Mark *mark) {
+    if (!code->hot.full && !code->cold.full) {
+        return true;
+    }
+    code->hot.full = code->cold.full = false;
+    code->hot.at = mark->hot;
+    code->cold.at = mark->cold;
+    out->sites.len = mark->n_sites;
+    out->accesses.len = mark->n_accesses;
+    out->heat.len = mark->n_heat;
+    return false;
+}
+
 static void lower_block(Lower *l) {
-    Asm *a = l->a;
-    asm_nop(a, X64_ENTRY_BYTES);
-    asm_alu_imm(a, ALU_SUB, true, R14, (int32_t)l->ir->n_insns);
-    uint32_t over = asm_jcc(a, CC_S);
+    lower_note(l, X64_NOTE_ENTRY, IR_NONE);
+    asm_nop(l->a, X64_ENTRY_BYTES);
+    asm_alu_imm(l->a, ALU_SUB, true, R14, (int32_t)l->ir->n_insns);
+    uint32_t over = asm_jcc(l->a, CC_S);
     for (uint32_t i = 0; i < l->ir->n_ops; i++) {
         lower_op(l, i);
     }
     lower_slow_paths(l);
-    asm_link(a, over, asm_offset(a));
-    asm_alu_imm(a, ALU_ADD, true, R14, (int32_t)l->ir->n_insns);
+    lower_cold(l);
+    lower_note(l, X64_NOTE_BUDGET, IR_NONE);
+    asm_link(l->a, over, asm_offset(l->a));
+    asm_alu_imm(l->a, ALU_ADD, true, R14, (int32_t)l->ir->n_insns);
     lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_BUDGET}));
 }
 
-bool x64_lower(Asm *a, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out, Arena *scratch) {
-    Lower l = {.a = a, .ir = ir, .thunks = thunks, .out = out, .block = block,
-               .cost = ir->n_insns, .arena = scratch};
-    uint8_t *start = a->at;
-    size_t n_sites = out->sites.len, n_accesses = out->accesses.len, n_heat = out->heat.len;
+bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out,
+               Arena *scratch) {
+    Lower l = {.code = code, .a = &code->hot, .ir = ir, .thunks = thunks, .out = out, .block = block,
+               .cost = ir->n_insns, .arena = scratch, .late_check = IR_NONE};
+    Mark mark = lower_mark(code, out);
     for (unsigned reg = 0; reg < REG_COUNT; reg++) {
         l.held[reg] = IR_NONE;
     }
@@ -120,13 +152,5 @@ bool x64_lower(Asm *a, const IrBlock *ir, uint32_t block, const X64Thunks *thunk
     lower_prepare(&l);
     lower_block(&l);
     vec_free(&l.slow);
-    if (a->full) {
-        a->full = false;
-        a->at = start;
-        out->sites.len = n_sites;
-        out->accesses.len = n_accesses;
-        out->heat.len = n_heat;
-        return false;
-    }
-    return true;
+    return lower_fitted(code, out, &mark);
 }

@@ -37,7 +37,6 @@ typedef struct RegionLower {
     Pinned pinned[X64_PINNED_MAX];
     unsigned n_pinned;
     uint32_t pinned_regs; /* mask */
-    uint8_t *needs; /* per block: flags that it needs in the state when it begins */
     uint32_t *entry; /* per block: code offset */
     VEC(Edge) edges;
 } RegionLower;
@@ -52,8 +51,15 @@ typedef struct Slow {
     IrVal held[REG_COUNT], alias[X64_PINNED_MAX]; /* values in registers before the op's result is made */
 } Slow;
 
+/** How much code and output there was, to go back to. */
+typedef struct Mark {
+    uint8_t *hot, *cold;
+    size_t n_sites, n_accesses, n_heat;
+} Mark;
+
 typedef struct Lower {
-    Asm *a;
+    X64Code *code;
+    Asm *a; /* the part of it that is being written */
     const IrBlock *ir;
     const X64Thunks *thunks;
     X64Output *out;
@@ -62,11 +68,16 @@ typedef struct Lower {
     Arena *arena;
     RegionLower *region; /* NULL: a block alone */
     uint32_t region_index; /* of the block */
+    uint32_t late_check; /* in a region: TRAP_IF that is done only where the GOTO_IND behind it leaves, or IR_NONE */
     IrFault end; /* in a region: the flags at the end of the block */
 
     /* Facts about the block, found by lower_prepare */
     uint32_t *last_use; /* per value: last op that reads it */
-    bool *fused; /* per comparison, address sum or shifted addend: computed by its one user */
+    bool *fused; /* per comparison, address sum, shifted addend or tested AND: computed by its one user */
+    bool *after_sum; /* per fused comparison: the host's flags have its result already */
+    uint32_t *late; /* per address sum: the PUT that makes it; up to there it is fused. 0 = it is not late */
+    uint8_t *aligned; /* per value: what it has been tested to be a multiple of, 0 = nothing */
+    bool *cold; /* per pure op: made only where the block is left, if a recipe needs it there */
     uint8_t *eager; /* per flag op: flags to store at once; the others are recomputed where the block is left */
 
     /* Allocation */
@@ -82,7 +93,8 @@ typedef struct Lower {
     uint32_t pinned; /* registers that the current op needs */
     uint32_t n_spills;
     uint32_t at; /* current op */
-    uint32_t sum; /* ADD or SUB op whose x86 flags are still valid, or IR_NONE */
+    uint32_t cold_for; /* while a cold value is made: the op that needs it; else IR_NONE */
+    uint32_t sum; /* ADD, SUB, AND, OR or XOR op whose host flags are still valid, or IR_NONE */
 
     uint32_t skip_label[X64_SKIPS_MAX], skip_site[X64_SKIPS_MAX];
     unsigned n_skips;
@@ -96,6 +108,18 @@ typedef struct Side {
     uint32_t path, path_parent, path_from;
 } Side;
 
+/* note.c: what dumps and statistics need; nothing while they are off */
+void lower_note_add(Lower *l, X64NoteKind kind, uint32_t op);
+static inline void lower_note(Lower *l, X64NoteKind kind, uint32_t op) {
+    if (UNLIKELY(l->out->noting)) {
+        lower_note_add(l, kind, op);
+    }
+}
+/** Where a region begins: before it prepays anything. */
+void lower_count_enter(Lower *l);
+/** Where a region is left without the engine, the budget exact again. */
+void lower_count_leave(Lower *l);
+
 /* alloc.c */
 void lower_side_begin(Lower *l, Side *side);
 void lower_side_end(Lower *l, const Side *side);
@@ -105,6 +129,8 @@ void lower_prepare(Lower *l);
 bool lower_is_const(const Lower *l, IrVal value, uint64_t *out);
 /** True if the value is a constant that fits a sign-extended 32-bit immediate of an operation `w` wide. */
 bool lower_imm(const Lower *l, IrVal value, bool w, int32_t *out);
+/** True if the value is a shift that its one user, an addition, does. */
+bool lower_fused_shift(const Lower *l, IrVal value);
 /** If the address is a sum that its access computes: the value it is based on, and the constant; else itself and 0. */
 IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement);
 /** The value in a register, pinned for this op. */
@@ -134,8 +160,8 @@ Cc lower_condition(Lower *l, IrVal cond);
 /* flags.c */
 void lower_flags(Lower *l, const IrOp *op);
 void lower_cond(Lower *l, const IrOp *op);
-/** Makes the packed flags those of a fault entry. */
-void lower_flags_at(Lower *l, const IrFault *fault);
+/** Makes the packed flags of a mask those of a fault entry. */
+void lower_flags_at(Lower *l, const IrFault *fault, unsigned flags);
 /** The state's flags into the packed word, and back. */
 void x64_flags_pack(Asm *a, uint32_t flags_slot, Reg word, Reg scratch);
 void x64_flags_unpack(Asm *a, uint32_t flags_slot, Reg scratch);
@@ -152,6 +178,11 @@ Slow *lower_add_slow(Lower *l, SlowKind kind);
 void lower_exit(Lower *l, uint32_t site);
 
 /* lower.c */
+void lower_cold(Lower *l);
+void lower_hot(Lower *l);
+Mark lower_mark(const X64Code *code, const X64Output *out);
+/** True if everything since then has fitted; else it is undone. */
+bool lower_fitted(X64Code *code, X64Output *out, const Mark *mark);
 /** One op; the current op is `index`. */
 void lower_op(Lower *l, uint32_t index);
 
@@ -160,7 +191,14 @@ void lower_store_pinned(Lower *l);
 /** Jump inside a region, or out of it if `to` is negative. */
 void lower_region_goto(Lower *l, const IrOp *op);
 void lower_region_edge(Lower *l, const Slow *slow);
+/** Takes what block `to` wants prepaid beyond what is left, and goes there if the budget is enough. */
+void lower_region_take(Lower *l, uint32_t to, int32_t takes);
 /** Gives back what was prepaid beyond the end of this block. */
 void lower_refund(Lower *l);
+
+/* landings.c */
+/** Jumps to where a GOTO_IND to this value may lead inside the region; falls through if it leads out of it. */
+void lower_landings(Lower *l, IrVal value);
+void lower_find_late_check(Lower *l);
 
 #endif

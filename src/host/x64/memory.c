@@ -17,9 +17,17 @@ static unsigned access_bits(const IrOp *op) {
 
 uint32_t lower_site(Lower *l, X64Site site) {
     site.block = l->block;
-    site.cost = l->cost;
     vec_push(&l->out->sites, site);
     return (uint32_t)l->out->sites.len - 1;
+}
+
+/* A site at a fault entry. */
+static uint32_t fault_site(Lower *l, X64Site site, uint32_t entry) {
+    const IrFault *fault = &l->ir->faults[entry];
+    site.unused = l->cost - fault->insn;
+    site.pc_offset = fault->pc_offset;
+    site.aux = fault->aux;
+    return lower_site(l, site);
 }
 
 void lower_exit(Lower *l, uint32_t site) {
@@ -33,6 +41,7 @@ void lower_exit(Lower *l, uint32_t site) {
 /* ---- Exits ---- */
 
 Slow *lower_add_slow(Lower *l, SlowKind kind) {
+    assert(!l->path); /* what such a path spilled would not be known when the slow path is written */
     Slow slow = {.kind = kind, .op = l->at, .access = IR_NONE};
     memcpy(slow.held, l->held, sizeof slow.held);
     memcpy(slow.alias, l->alias, sizeof slow.alias);
@@ -44,34 +53,50 @@ static uint32_t goto_site(Lower *l, X64SiteKind kind, int32_t pc_offset, uint32_
     return lower_site(l, (X64Site){.kind = (uint8_t)kind, .pc_offset = pc_offset, .aux = aux, .patch = patch});
 }
 
-/* Looks the target up; falls through if it is not in the table. No value is needed any more: all registers are free. */
-static void jump_to_target(Lower *l, Reg pc) {
-    Reg entry = pc == RAX ? RDX : RAX;
-    asm_mov(l->a, false, entry, pc);
-    asm_shift_imm(l->a, SHIFT_SHR, false, entry, 1);
-    asm_alu_imm(l->a, ALU_AND, false, entry, X64_TARGETS - 1);
-    asm_shift_imm(l->a, SHIFT_SHL, false, entry, 4);
-    asm_alu_load(l->a, ALU_ADD, true, entry, cpu_member(offsetof(Cpu, jit_targets)));
-    asm_alu_load(l->a, ALU_CMP, true, pc, asm_at(entry, offsetof(X64Target, pc)));
+/* Looks the target up; returns the jump that is taken if it is not in the table. No value is needed any more: all
+ * registers are free. An entry takes 16 bytes, which is 8 for each address that can be branched to. */
+static uint32_t jump_to_target(Lower *l, Reg pc) {
+    Reg index = pc == RAX ? RDX : RAX;
+    asm_load(l->a, 64, false, true, RCX, cpu_member(offsetof(Cpu, jit_targets)));
+    asm_mov(l->a, false, index, pc);
+    asm_alu_imm(l->a, ALU_AND, false, index, 2 * (X64_TARGETS - 1));
+    asm_alu_load(l->a, ALU_CMP, true, pc, asm_indexed(RCX, index, 3, offsetof(X64Target, pc)));
     uint32_t miss = asm_jcc(l->a, CC_NE);
-    asm_jmp_mem(l->a, asm_at(entry, offsetof(X64Target, code)));
-    asm_link(l->a, miss, asm_offset(l->a));
+    asm_jmp_mem(l->a, asm_indexed(RCX, index, 3, offsetof(X64Target, code)));
+    return miss;
 }
 
+/* At first every such branch of a block goes to the engine, which notes where it leads; then it is linked to the table.
+ */
 static void goto_indirect(Lower *l, const IrOp *op) {
+    if (l->region && !l->slow_mode && l->late_check == IR_NONE) {
+        lower_landings(l, op->a);
+    }
     if (l->region) {
-        lower_flags_at(l, &l->end);
+        lower_flags_at(l, &l->end, 0xf);
         lower_refund(l);
     }
     Reg pc = lower_use(l, op->a);
     if (l->region) {
         lower_store_pinned(l);
+        lower_count_leave(l);
     }
-    if (!l->slow_mode && op->c == 0) {
-        jump_to_target(l, pc);
+    bool tabled = !l->slow_mode && op->c == 0;
+    uint32_t noting = 0, miss = 0;
+    if (tabled) {
+        noting = l->region ? 0 : asm_jmp(l->a);
+        miss = jump_to_target(l, pc);
+        lower_cold(l);
+        asm_link(l->a, miss, asm_offset(l->a));
+    }
+    if (noting) {
+        asm_link(&l->code->hot, noting, asm_offset(l->a));
     }
     asm_store(l->a, 64, cpu_member(offsetof(Cpu, pc)), pc);
-    lower_exit(l, goto_site(l, X64_SITE_INDIRECT, 0, op->c, 0));
+    lower_exit(l, goto_site(l, X64_SITE_INDIRECT, 0, op->c, noting));
+    if (tabled) {
+        lower_hot(l);
+    }
 }
 
 /* In a slow path: the engine must look at the CPU before it goes on. */
@@ -82,7 +107,7 @@ static void goto_in_slow_mode(Lower *l, const IrOp *op) {
     lower_side_begin(l, &taken);
     if (l->region) {
         l->pinned = 0;
-        lower_flags_at(l, &l->end);
+        lower_flags_at(l, &l->end, 0xf);
         lower_refund(l);
     }
     lower_exit(l, goto_site(l, X64_SITE_STOP, (int32_t)(always ? op->a : op->b), op->c, 0));
@@ -105,14 +130,15 @@ void lower_goto(Lower *l, const IrOp *op) {
     }
 }
 
-/* A backward jump counts how often it is taken: what it leads to may be worth a region. */
-static void count_jump(Lower *l, int32_t offset, uint32_t aux) {
+/* A backward jump, whose displacement is given, counts how often it is taken: what it leads to may be worth a region.
+ * It does so until that is known. */
+static void count_jump(Lower *l, uint32_t jump, int32_t offset, uint32_t aux) {
     uint32_t index = (uint32_t)l->out->heat.len;
     vec_push(&l->out->heat, X64_HEAT);
     asm_load(l->a, 64, false, true, RCX, cpu_member(offsetof(Cpu, jit_heat)));
     asm_alu_mem_imm(l->a, ALU_SUB, false, asm_at(RCX, (int32_t)(4 * index)), 1);
     uint32_t cold = asm_jcc(l->a, CC_NE);
-    lower_exit(l, goto_site(l, X64_SITE_HOT, offset, aux, 0));
+    lower_exit(l, goto_site(l, X64_SITE_HOT, offset, aux, jump));
     asm_link(l->a, cold, asm_offset(l->a));
 }
 
@@ -121,7 +147,7 @@ static void slow_goto(Lower *l, const Slow *slow) {
     int32_t offset = (int32_t)(op->op == IR_GOTO ? op->a : op->b);
     uint32_t jump = slow->site;
     if (offset <= 0) {
-        count_jump(l, offset, op->c);
+        count_jump(l, jump, offset, op->c);
         jump = asm_jmp(l->a);
         asm_link(l->a, jump, asm_offset(l->a));
     }
@@ -144,8 +170,8 @@ static void store_value(Lower *l, size_t member, IrVal value) {
 static void trap_exit(Lower *l, const IrOp *op) {
     store_value(l, offsetof(Cpu, trap_arg), op->b);
     l->pinned = 0;
-    lower_flags_at(l, &l->ir->faults[op->c]);
-    lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_TRAP, .number = op->n, .fault = op->c}));
+    lower_flags_at(l, &l->ir->faults[op->c], 0xf);
+    lower_exit(l, fault_site(l, (X64Site){.kind = X64_SITE_TRAP, .number = op->n}, op->c));
 }
 
 void lower_trap(Lower *l, const IrOp *op) {
@@ -153,7 +179,21 @@ void lower_trap(Lower *l, const IrOp *op) {
 }
 
 void lower_trap_if(Lower *l, const IrOp *op) {
-    uint32_t jump = asm_jcc(l->a, lower_condition(l, op->a));
+    if (l->at == l->late_check && !l->slow_mode) {
+        lower_landings(l, op->b);
+    }
+    l->pinned = 0;
+    Cc cc = lower_condition(l, op->a);
+    if (l->slow_mode) {
+        uint32_t fine = asm_jcc(l->a, cc ^ 1);
+        Side trap;
+        lower_side_begin(l, &trap);
+        trap_exit(l, op);
+        lower_side_end(l, &trap);
+        asm_link(l->a, fine, asm_offset(l->a));
+        return;
+    }
+    uint32_t jump = asm_jcc(l->a, cc);
     Slow *slow = lower_add_slow(l, SLOW_TRAP_IF);
     slow->site = jump;
 }
@@ -161,7 +201,7 @@ void lower_trap_if(Lower *l, const IrOp *op) {
 /* ---- Accesses ---- */
 
 static uint32_t access_site(Lower *l, const IrOp *op) {
-    return lower_site(l, (X64Site){.kind = X64_SITE_ACCESS, .type = op->type, .number = op->n, .fault = op->c});
+    return fault_site(l, (X64Site){.kind = X64_SITE_ACCESS, .type = op->type, .number = op->n}, op->c);
 }
 
 static void store_address(Lower *l, IrVal address) {
@@ -204,7 +244,7 @@ static void take_result(Lower *l, const IrOp *op) {
 }
 
 static void access_trap(Lower *l, const IrOp *op, uint32_t site) {
-    lower_flags_at(l, &l->ir->faults[op->c]);
+    lower_flags_at(l, &l->ir->faults[op->c], 0xf);
     lower_exit(l, site);
 }
 
@@ -246,6 +286,17 @@ static Mem fast_address(Lower *l, const IrOp *op, Reg *low) {
     IrVal base = lower_address_base(l, op->a, &displacement);
     *low = lower_use(l, base);
     return asm_indexed(R15, *low, 0, displacement);
+}
+
+/* A misaligned access never comes back from its slow path, so behind it all that has the same base is known. */
+static bool known_aligned(Lower *l, const IrOp *op, unsigned bytes) {
+    int32_t displacement;
+    uint8_t *known = &l->aligned[lower_address_base(l, op->a, &displacement)];
+    bool multiple = displacement % (int32_t)bytes == 0, skip = multiple && *known >= bytes;
+    if (multiple && *known < bytes) {
+        *known = (uint8_t)bytes;
+    }
+    return skip;
 }
 
 /* Reverses the bytes of a value of `bits`, kept zero-extended (a halfword: extended as asked). */
@@ -295,7 +346,7 @@ static void access_fast(Lower *l, const IrOp *op) {
     if (op->op == IR_LOAD) {
         data = slow->result = lower_define(l, l->at);
     }
-    if (op->n & IR_MEM_ALIGNED && bytes > 1 && low != NO_REG) {
+    if (op->n & IR_MEM_ALIGNED && bytes > 1 && low != NO_REG && !known_aligned(l, op, bytes)) {
         slow->site = test_alignment(l, low, at.disp, bytes);
     }
     if (op->op == IR_STORE && swaps(op)) {
@@ -314,10 +365,11 @@ static void access_fast(Lower *l, const IrOp *op) {
 static void access_call(Lower *l, const IrOp *op) {
     uint32_t site = access_site(l, op);
     call_engine(l, op, site);
-    Slow *slow = lower_add_slow(l, SLOW_ACCESS);
-    if (has_result(l, op)) {
-        lower_define(l, l->at); /* what it spills must be spilled on both ways */
+    if (ir_op_info[op->op].result) {
+        lower_borrow(l); /* what the result pushes out is spilled before the way forks */
+        l->pinned = 0;
     }
+    Slow *slow = lower_add_slow(l, SLOW_ACCESS);
     slow->site = asm_jcc(l->a, CC_NE);
     slow->resume = site;
     take_result(l, op);
@@ -337,8 +389,8 @@ void lower_access(Lower *l, const IrOp *op) {
 
 void lower_poll(Lower *l, const IrOp *op) {
     if (l->slow_mode) {
-        lower_flags_at(l, &l->ir->faults[op->c]);
-        lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_LEAVE, .fault = op->c}));
+        lower_flags_at(l, &l->ir->faults[op->c], 0xf);
+        lower_exit(l, fault_site(l, (X64Site){.kind = X64_SITE_LEAVE}, op->c));
     }
 }
 
@@ -395,10 +447,12 @@ static void slow_access(Lower *l, const Slow *slow) {
 }
 
 void lower_slow_paths(Lower *l) {
+    lower_cold(l);
     for (size_t i = 0; i < l->slow.len; i++) {
         Slow slow = l->slow.data[i];
         lower_path_begin(l, slow.op);
         lower_restore(l, slow.held, slow.alias);
+        lower_note(l, X64_NOTE_SLOW, slow.op);
         l->at = slow.op;
         switch (slow.kind) {
         case SLOW_GOTO:
@@ -417,4 +471,5 @@ void lower_slow_paths(Lower *l) {
             break;
         }
     }
+    lower_hot(l);
 }

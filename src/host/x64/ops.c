@@ -29,10 +29,42 @@ static Cc swapped(Cc cc) {
     }
 }
 
+/* x & y against 0. */
+static Cc test_both(Lower *l, const IrOp *op) {
+    const IrOp *both = &l->ir->ops[op->a];
+    int32_t imm;
+    Reg a = lower_use(l, both->a);
+    if (lower_imm(l, both->b, wide(both), &imm) && imm >= 0 && imm <= UINT8_MAX) {
+        asm_test_imm8(l->a, a, (uint8_t)imm);
+    } else if (lower_imm(l, both->b, wide(both), &imm)) {
+        asm_test_imm(l->a, wide(both), a, imm);
+    } else {
+        asm_test(l->a, wide(both), a, lower_use(l, both->b));
+    }
+    return condition_of(op->op);
+}
+
+/* Compares against 0 what was computed last: its flags are there. Only conditions that need no carry. */
+static bool is_known_sign(const Lower *l, const IrOp *op, Cc *cc) {
+    uint64_t zero;
+    if (l->sum == IR_NONE || l->sum != op->a || !lower_is_const(l, op->b, &zero) || zero != 0 ||
+        l->ir->ops[l->sum].type != op->type) {
+        return false;
+    }
+    *cc = op->op == IR_LTS ? CC_S : condition_of(op->op);
+    return op->op == IR_EQ || op->op == IR_NE || op->op == IR_LTS;
+}
+
 static Cc compare(Lower *l, const IrOp *op) {
     int32_t imm;
     Cc cc = condition_of(op->op);
     uint64_t constant;
+    if (l->after_sum[op - l->ir->ops] || is_known_sign(l, op, &cc)) {
+        return cc;
+    }
+    if (l->fused[op->a] && l->ir->ops[op->a].op == IR_AND) {
+        return test_both(l, op);
+    }
     if (lower_is_const(l, op->a, &constant) && lower_imm(l, op->a, wide(op), &imm)) {
         asm_alu_imm(l->a, ALU_CMP, wide(op), lower_use(l, op->b), imm);
         return swapped(cc);
@@ -51,10 +83,12 @@ static Cc compare(Lower *l, const IrOp *op) {
 }
 
 Cc lower_condition(Lower *l, IrVal cond) {
-    l->sum = IR_NONE;
     if (l->fused[cond]) {
-        return compare(l, &l->ir->ops[cond]);
+        Cc cc = compare(l, &l->ir->ops[cond]);
+        l->sum = IR_NONE;
+        return cc;
     }
+    l->sum = IR_NONE;
     Reg reg = lower_use(l, cond);
     asm_test(l->a, false, reg, reg);
     return CC_NE;
@@ -94,7 +128,7 @@ static void add_shifted(Lower *l, const IrOp *op) {
 }
 
 static void two_operands(Lower *l, const IrOp *op) {
-    if (op->op == IR_ADD && l->fused[op->b]) {
+    if (op->op == IR_ADD && lower_fused_shift(l, op->b)) {
         add_shifted(l, op);
         return;
     }
@@ -107,6 +141,7 @@ static void two_operands(Lower *l, const IrOp *op) {
         x = y;
         y = swap;
     }
+    l->sum = op->op == IR_MUL ? IR_NONE : l->at;
     if (op->op != IR_MUL && lower_imm(l, y, wide(op), &imm)) {
         asm_alu_imm(l->a, alu_of(op->op), wide(op), lower_define_copy(l, l->at, x), imm);
         return;
@@ -129,6 +164,7 @@ static void shift(Lower *l, const IrOp *op) {
         asm_shift_imm(l->a, how, wide(op), lower_define_copy(l, l->at, op->a), n & (wide(op) ? 63 : 31));
         return;
     }
+    lower_use(l, op->a); /* before rcx is taken: it may have to be made */
     asm_mov(l->a, false, RCX, lower_use(l, op->b));
     asm_shift_cl(l->a, how, wide(op), lower_define_copy(l, l->at, op->a));
 }
@@ -278,7 +314,9 @@ void lower_pure(Lower *l, const IrOp *op) {
     if (l->fused[l->at] || op->op == IR_CONST) {
         return; /* made where it is used */
     }
-    l->sum = op->op == IR_ADD || op->op == IR_SUB ? l->at : op->op == IR_COPY ? l->sum : IR_NONE;
+    uint32_t sum = l->sum;
+    Cc cc;
+    l->sum = IR_NONE;
     switch (op->op) {
     case IR_ADD: case IR_SUB: case IR_AND: case IR_OR: case IR_XOR: case IR_MUL:
         two_operands(l, op);
@@ -287,7 +325,10 @@ void lower_pure(Lower *l, const IrOp *op) {
         shift(l, op);
         break;
     case IR_EQ: case IR_NE: case IR_LTU: case IR_LEU: case IR_LTS: case IR_LES:
-        set_bool(l, compare(l, op));
+        l->sum = sum;
+        cc = compare(l, op);
+        l->sum = IR_NONE;
+        set_bool(l, cc);
         break;
     case IR_UDIV: case IR_SDIV:
         divide(l, op);

@@ -111,33 +111,6 @@ static void choose_pinned(RegionLower *r, unsigned most) {
     }
 }
 
-/* ---- Flags between blocks ---- */
-
-/* Flags that the block needs when it begins, given those that blocks behind it need. */
-static unsigned needs_of(const X64RegionBlock *block, unsigned behind) {
-    unsigned needs = 0, set = 0, mask;
-    const IrBlock *ir = block->ir;
-    for (uint32_t i = 0; i < ir->n_ops; i++) {
-        const IrOp *op = &ir->ops[i];
-        if (op->op == IR_COND) {
-            needs |= ir_cond_reads(op->a) & ~set;
-        } else if (ir_op_info[op->op].operand[2] == IR_OPERAND_FAULT) {
-            needs |= 0xfu & ~set;
-        } else if (ir_sets_flags(op->op, &mask)) {
-            set |= mask;
-        }
-    }
-    return needs | (behind & ~set);
-}
-
-/* Any edge may be an exit (the budget), where all flags must be known: those that no block on the way sets come from
- * the state. */
-static void find_needs(RegionLower *r) {
-    for (uint32_t b = 0; b < r->region->n_blocks; b++) {
-        r->needs[b] = (uint8_t)needs_of(&r->region->blocks[b], 0xf);
-    }
-}
-
 /* ---- Edges ---- */
 
 void lower_store_pinned(Lower *l) {
@@ -166,17 +139,34 @@ static void jump_to_block(Lower *l, uint32_t site, uint32_t to) {
     }
 }
 
+/* Out of the region: everything into the state. */
 static void leave_region(Lower *l, X64SiteKind kind, int32_t offset, uint32_t aux) {
     l->pinned = 0;
-    lower_flags_at(l, &l->end);
+    lower_flags_at(l, &l->end, 0xf);
     uint32_t jump = 0;
     if (kind == X64_SITE_GOTO) {
         lower_refund(l);
         lower_store_pinned(l);
+        lower_count_leave(l);
         jump = asm_jmp(l->a);
         asm_link(l->a, jump, asm_offset(l->a));
     }
     lower_exit(l, lower_site(l, (X64Site){.kind = (uint8_t)kind, .pc_offset = offset, .aux = aux, .patch = jump}));
+}
+
+void lower_region_take(Lower *l, uint32_t to, int32_t takes) {
+    const X64RegionBlock *target = &l->region->region->blocks[to];
+    Asm *a = l->a;
+    asm_alu_imm(a, ALU_SUB, true, R14, takes);
+    jump_to_block(l, asm_jcc(a, CC_NS), to);
+    uint32_t over = a == &l->code->hot ? asm_jmp(a) : 0;
+    lower_cold(l);
+    if (over) {
+        asm_link(a, over, asm_offset(l->a));
+    }
+    asm_alu_imm(l->a, ALU_ADD, true, R14, (int32_t)target->cost);
+    leave_region(l, X64_SITE_STOP, (int32_t)(target->ir->loc.pc - l->ir->loc.pc), target->ir->loc.aux);
+    l->a = a;
 }
 
 /* The way from the end of this block to block `to` of the region, or out of it; nothing follows it. */
@@ -185,19 +175,21 @@ static void emit_edge(Lower *l, int to, int32_t offset, uint32_t aux) {
         leave_region(l, X64_SITE_GOTO, offset, aux);
         return;
     }
-    int32_t wanted = (int32_t)l->region->region->blocks[to].cost;
-    int32_t back = (int32_t)(l->cost - l->ir->n_insns) - wanted;
-    if (back >= 0) {
-        if (back > 0) {
-            asm_alu_imm(l->a, ALU_ADD, true, R14, back);
-        }
-        jump_to_block(l, asm_jmp(l->a), (uint32_t)to);
+    const X64RegionBlock *target = &l->region->region->blocks[to];
+    l->pinned = 0;
+    lower_flags_at(l, &l->end, target->needs);
+    int32_t back = (int32_t)(l->cost - l->ir->n_insns) - (int32_t)target->cost;
+    if (back < 0) {
+        lower_region_take(l, (uint32_t)to, -back);
         return;
     }
-    asm_alu_imm(l->a, ALU_SUB, true, R14, -back);
-    jump_to_block(l, asm_jcc(l->a, CC_NS), (uint32_t)to);
-    asm_alu_imm(l->a, ALU_ADD, true, R14, wanted);
-    leave_region(l, X64_SITE_STOP, offset, aux);
+    if (back > 0) {
+        asm_alu_imm(l->a, ALU_ADD, true, R14, back);
+    }
+    bool falls_through = !l->path && (uint32_t)to == l->region_index + 1;
+    if (!falls_through) {
+        jump_to_block(l, asm_jmp(l->a), (uint32_t)to);
+    }
 }
 
 void lower_region_goto(Lower *l, const IrOp *op) {
@@ -231,15 +223,21 @@ void lower_region_edge(Lower *l, const Slow *slow) {
 
 static void enter_region(RegionLower *r, Lower *first) {
     Asm *a = first->a;
+    lower_note(first, X64_NOTE_ENTRY, IR_NONE);
+    lower_count_enter(first);
     for (unsigned k = 0; k < r->n_pinned; k++) {
         asm_load(a, 32, false, false, r->pinned[k].reg, asm_at(RBP, (int32_t)r->pinned[k].slot));
     }
     asm_alu_imm(a, ALU_SUB, true, R14, (int32_t)first->cost);
-    uint32_t fine = asm_jcc(a, CC_NS);
+    uint32_t over = asm_jcc(a, CC_S);
+    lower_cold(first);
+    lower_note(first, X64_NOTE_BUDGET, IR_NONE);
+    a = first->a;
+    asm_link(a, over, asm_offset(a));
     asm_alu_imm(a, ALU_ADD, true, R14, (int32_t)first->cost);
     asm_mov_imm(a, RAX, lower_site(first, (X64Site){.kind = X64_SITE_BUDGET}));
     asm_link(a, asm_jmp(a), first->thunks->leave);
-    asm_link(a, fine, asm_offset(a));
+    lower_hot(first);
 }
 
 static void lower_blocks(RegionLower *r, Lower *blocks) {
@@ -272,20 +270,16 @@ static void start_block(RegionLower *r, Lower *l, uint32_t b, const Lower *commo
     for (unsigned k = 0; k < X64_PINNED_MAX; k++) {
         l->alias[k] = IR_NONE;
     }
+    lower_find_late_check(l);
     lower_prepare(l);
 }
 
-static bool try_region(Asm *a, const X64Region *region, Lower *common, unsigned most_pinned) {
+static bool try_region(X64Code *code, const X64Region *region, Lower *common, unsigned most_pinned) {
     RegionLower r = {.region = region};
-    Arena *scratch = common->arena;
-    X64Output *out = common->out;
-    uint8_t *start = a->at;
-    size_t n_sites = out->sites.len, n_accesses = out->accesses.len, n_heat = out->heat.len;
-    r.needs = ARENA_ARRAY(scratch, uint8_t, region->n_blocks);
-    r.entry = ARENA_ARRAY(scratch, uint32_t, region->n_blocks);
-    Lower *blocks = ARENA_ARRAY(scratch, Lower, region->n_blocks);
+    Mark mark = lower_mark(code, common->out);
+    r.entry = ARENA_ARRAY(common->arena, uint32_t, region->n_blocks);
+    Lower *blocks = ARENA_ARRAY(common->arena, Lower, region->n_blocks);
     choose_pinned(&r, most_pinned);
-    find_needs(&r);
     for (uint32_t b = 0; b < region->n_blocks; b++) {
         start_block(&r, &blocks[b], b, common);
     }
@@ -295,18 +289,12 @@ static bool try_region(Asm *a, const X64Region *region, Lower *common, unsigned 
         vec_free(&blocks[b].slow);
     }
     vec_free(&r.edges);
-    if (a->full) {
-        a->full = false;
-        a->at = start;
-        out->sites.len = n_sites;
-        out->accesses.len = n_accesses;
-        out->heat.len = n_heat;
-    }
-    return a->at != start;
+    return lower_fitted(code, common->out, &mark);
 }
 
-bool x64_lower_region(Asm *a, const X64Region *region, const X64Thunks *thunks, X64Output *out, Arena *scratch) {
-    Lower common = {.a = a, .thunks = thunks, .out = out, .arena = scratch};
+bool x64_lower_region(X64Code *code, const X64Region *region, const X64Thunks *thunks, X64Output *out,
+                      Arena *scratch) {
+    Lower common = {.code = code, .a = &code->hot, .thunks = thunks, .out = out, .arena = scratch};
     /* With many slots pinned an op may find too few registers: then with fewer. */
-    return try_region(a, region, &common, X64_PINNED_MAX) || try_region(a, region, &common, X64_PINNED_FEWER);
+    return try_region(code, region, &common, X64_PINNED_MAX) || try_region(code, region, &common, X64_PINNED_FEWER);
 }

@@ -20,6 +20,7 @@ typedef enum X64SiteKind {
     X64_SITE_LEAVE, /* left early, at a fault entry */
     X64_SITE_TRAP, /* trap `number` with cpu->trap_arg, at a fault entry */
     X64_SITE_ACCESS, /* a load, store or call of `op`: used by the slow path; as an exit: it raised a trap */
+    X64_SITE_COUNT,
 } X64SiteKind;
 
 typedef struct X64Site {
@@ -27,9 +28,9 @@ typedef struct X64Site {
     uint8_t type; /* ACCESS: IrType of a load */
     uint16_t number; /* TRAP: number; ACCESS: IrMem bits, or the helper of a call */
     uint32_t block; /* index of the block, given by the engine */
-    uint32_t fault; /* index of the fault entry */
-    uint32_t patch; /* GOTO, HOT: offset of the displacement to link */
-    uint32_t cost; /* taken from the budget when the block began: its instructions, or more inside a region */
+    uint32_t patch; /* GOTO, HOT: offset of the displacement to link; HOT: that of the jump itself, to count no more;
+                       INDIRECT: that of the jump over the table, to link with what follows it, or 0 */
+    uint32_t unused; /* LEAVE, TRAP, ACCESS: prepaid instructions that have not begun; INDIRECT: the engine's counter */
     int32_t pc_offset;
     uint32_t aux;
 } X64Site;
@@ -68,28 +69,58 @@ typedef struct X64Calls {
     uint32_t (*call)(Cpu *cpu, uint32_t site);
 } X64Calls;
 
+/** What a stretch of code is for, in dumps. It ends where the next one of the same part (hot, cold) begins. */
+typedef enum X64NoteKind {
+    X64_NOTE_ENTRY, /* before the first op of a block or region; begins the notes of a new piece */
+    X64_NOTE_OP,
+    X64_NOTE_SLOW, /* of an op, out of line */
+    X64_NOTE_BUDGET, /* behind a block: it did not fit into the budget */
+} X64NoteKind;
+
+typedef struct X64Note {
+    uint32_t at; /* code offset */
+    uint32_t op; /* index, or IR_NONE */
+    const IrBlock *ir;
+    X64NoteKind kind;
+    bool cold; /* in the code out of line */
+} X64Note;
+
 typedef struct X64Output {
     VEC(X64Site) sites;
     VEC(X64Access) accesses; /* sorted by `at` */
     VEC(uint32_t) heat; /* per backward jump: times left until it is hot; cpu->jit_heat points to them */
+    VEC(X64Note) notes; /* of the block or region lowered last, if `noting` */
+    bool noting;
+    bool count_tiers; /* regions count what they run in cpu->jit_t1 */
 } X64Output;
+
+/** Where code goes: what runs often, and what is out of line, far away so that it takes no room between. Offsets of
+ * both count from the same beginning. */
+typedef struct X64Code {
+    Asm hot, cold;
+} X64Code;
 
 /** Writes the fixed pieces. The four flag bytes of the guest stand at flags_slot of its state. */
 void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thunks *thunks);
 
-/** Appends the code of a finished block; its entry is where the cursor stood. Sites and accesses are appended to `out`,
- * with `block` in every site. False if the code did not fit: `out` and the cursor are as before. */
-bool x64_lower(Asm *a, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out, Arena *scratch);
+/** Appends the code of a finished block; its entry is where the hot cursor stood. Sites and accesses are appended to
+ * `out`, with `block` in every site. False if the code did not fit: `out` and the cursors are as before. */
+bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out,
+               Arena *scratch);
 
-/** A block inside a region, and where its direct exits lead: index in the region, or -1 for out of it. */
+enum { X64_REGION_BLOCKS_MAX = 96, X64_LANDINGS_MAX = 32 };
+
+/** A block inside a region (made by ir_with_entry), and where it leads: index in the region, or -1 for out of it. */
 typedef struct X64RegionBlock {
     const IrBlock *ir;
     uint32_t block; /* index that sites carry */
     int taken, next; /* of its GOTO_IF, of its GOTO */
+    unsigned landings[X64_LANDINGS_MAX], n_landings; /* where its GOTO_IND may lead inside the region */
     uint32_t cost; /* what is prepaid when it begins: at least its instructions */
+    uint8_t needs; /* flags that it finds in the packed word when it begins */
 } X64RegionBlock;
 
-/** A loop nest. Its first block is where it is entered. */
+/** A loop nest with the functions that it calls. Its first block is where it is entered, with all flags packed. */
 typedef struct X64Region {
     const X64RegionBlock *blocks;
     uint32_t n_blocks;
@@ -98,9 +129,9 @@ typedef struct X64Region {
 /** True if a block may be part of a region. */
 bool x64_region_allows(const IrBlock *ir);
 
-/** Appends code for a region, entered where the cursor stood with all state in memory: it holds the slots that it uses
- * most in host registers from block to block. False if it did not fit or has no gain. */
-bool x64_lower_region(Asm *a, const X64Region *region, const X64Thunks *thunks, X64Output *out, Arena *scratch);
+/** Appends code for a region, entered where the hot cursor stood with all state in memory: it holds the slots that it
+ * uses most in host registers from block to block. False if it did not fit or has no gain. */
+bool x64_lower_region(X64Code *code, const X64Region *region, const X64Thunks *thunks, X64Output *out, Arena *scratch);
 
 /** A jump to the slow path over a fast access, or over a block's entry. */
 void x64_patch_jump(Asm *a, uint32_t at, uint32_t target);

@@ -1,0 +1,30 @@
+/* Between the two steps that make a region: region.c finds the blocks of a hot loop, versions.c what each of them is
+ * specialised for. */
+#ifndef EXEC_REGION_H
+#define EXEC_REGION_H
+
+#include "exec/exec.h"
+#include "host/x64/x64.h"
+
+enum { REGION_LANDINGS_MAX = X64_LANDINGS_MAX /* places that one indirect branch compares its target with */ };
+
+/** A block of the loop and where it leads: indices of other blocks, -1 = out of the loop. */
+typedef struct LoopBlock {
+    CacheBlock *block;
+    int taken, next; /* of its GOTO_IF, of its GOTO */
+    int landings[REGION_LANDINGS_MAX]; /* where its GOTO_IND has led */
+    unsigned n_landings;
+    bool loops; /* reaches the first block again */
+    uint8_t needs; /* flags, see ir_flags_needed */
+} LoopBlock;
+
+typedef struct Loop {
+    LoopBlock blocks[EXEC_REGION_BLOCKS_MAX]; /* the first one is the head */
+    unsigned n, n_insns;
+    bool cut; /* not everything found room */
+} Loop;
+
+/** Makes code for the loop: its guest instructions, 0 if that is not possible. */
+unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop);
+
+#endif

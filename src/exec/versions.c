@@ -1,0 +1,158 @@
+/* The blocks of a loop, specialised for what the flags are where they begin, in the order in which they are lowered.
+ *
+ * A version is a block together with an entry: the flag ops of the block before it. Versions are made from the head on;
+ * a block that would get too many of them has one more for all the others, which finds its flags in the state. */
+#include <string.h>
+
+#include "exec/probe.h"
+#include "exec/region.h"
+
+enum { VERSIONS_MAX = X64_REGION_BLOCKS_MAX, VERSIONS_PER_BLOCK = 3 };
+
+typedef struct Version {
+    unsigned loop_block;
+    IrEntry entry;
+    unsigned known; /* flags that the entry tells */
+    IrBlock ir;
+    int taken, next, landings[REGION_LANDINGS_MAX]; /* versions */
+    unsigned n_landings;
+    bool visited;
+} Version;
+
+typedef struct Versions {
+    const Loop *loop;
+    Arena *arena;
+    Version *all;
+    unsigned n;
+    int order[VERSIONS_MAX]; /* reverse postorder, from index VERSIONS_MAX - n_ordered */
+    unsigned n_ordered;
+} Versions;
+
+static bool same_entry(const IrEntry *x, const IrEntry *y) {
+    return x->n == y->n && memcmp(x->ops, y->ops, x->n * sizeof *x->ops) == 0;
+}
+
+/* Index of the version with that entry; made if there is room; -1 if there is none. */
+static int find_version(Versions *v, unsigned block, const IrEntry *entry, unsigned known) {
+    unsigned of_block = 0;
+    for (unsigned i = 0; i < v->n; i++) {
+        if (v->all[i].loop_block == block) {
+            of_block++;
+            if (same_entry(&v->all[i].entry, entry)) {
+                return (int)i;
+            }
+        }
+    }
+    /* One place per block is kept for the version without entry. */
+    if (entry->n && (of_block >= VERSIONS_PER_BLOCK || v->n + v->loop->n >= VERSIONS_MAX)) {
+        return find_version(v, block, &(IrEntry){0}, 0);
+    }
+    if (v->n == VERSIONS_MAX) {
+        return -1;
+    }
+    Version *made = &v->all[v->n];
+    *made = (Version){.loop_block = block, .entry = *entry, .known = known, .taken = -1, .next = -1};
+    made->ir = ir_with_entry(&v->loop->blocks[block].block->ir, entry, v->arena);
+    return (int)v->n++;
+}
+
+/* The version of loop block `to` that follows a version. */
+static int follow(Versions *v, const IrBlock *from, int to) {
+    IrEntry entry;
+    if (to < 0 || !v->loop->blocks[to].loops) {
+        return -1;
+    }
+    unsigned known = ir_flags_at_end(from, v->loop->blocks[to].needs, &entry);
+    return find_version(v, (unsigned)to, &entry, known);
+}
+
+static void make_versions(Versions *v) {
+    find_version(v, 0, &(IrEntry){0}, 0);
+    for (unsigned i = 0; i < v->n; i++) {
+        Version *made = &v->all[i];
+        const LoopBlock *b = &v->loop->blocks[made->loop_block];
+        made->taken = follow(v, &made->ir, b->taken);
+        made->next = follow(v, &made->ir, b->next);
+        for (unsigned k = 0; k < b->n_landings; k++) {
+            int landing = follow(v, &made->ir, b->landings[k]);
+            if (landing >= 0) {
+                made->landings[made->n_landings++] = landing;
+            }
+        }
+    }
+}
+
+/* Depth is bounded by the number of versions. What is visited last comes next in the order: the fall-through. */
+static void visit(Versions *v, int i) {
+    if (i < 0 || v->all[i].visited) {
+        return;
+    }
+    Version *version = &v->all[i];
+    version->visited = true;
+    for (unsigned k = version->n_landings; k-- > 0;) {
+        visit(v, version->landings[k]);
+    }
+    visit(v, version->taken);
+    visit(v, version->next);
+    v->order[VERSIONS_MAX - ++v->n_ordered] = i;
+}
+
+/* What is prepaid at a block: the longest way on from it by direct jumps that does not go back. */
+static void find_costs(X64RegionBlock *blocks, unsigned n) {
+    for (unsigned i = n; i-- > 0;) {
+        uint32_t longest = 0;
+        const int behind[2] = {blocks[i].taken, blocks[i].next};
+        for (unsigned k = 0; k < 2; k++) {
+            if (behind[k] > (int)i && blocks[behind[k]].cost > longest) {
+                longest = blocks[behind[k]].cost;
+            }
+        }
+        blocks[i].cost = blocks[i].ir->n_insns + longest;
+    }
+}
+
+static void fill_block(const Versions *v, const int *place, const Version *from, X64RegionBlock *to) {
+    const LoopBlock *b = &v->loop->blocks[from->loop_block];
+    *to = (X64RegionBlock){
+        .ir = &from->ir, .block = b->block->index,
+        .taken = from->taken < 0 ? -1 : place[from->taken],
+        .next = from->next < 0 ? -1 : place[from->next],
+        .needs = (uint8_t)(b->needs & ~from->known),
+        .n_landings = from->n_landings,
+    };
+    for (unsigned k = 0; k < from->n_landings; k++) {
+        to->landings[k] = (unsigned)place[from->landings[k]];
+    }
+}
+
+unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop) {
+    Arena arena = {0};
+    Versions v = {.loop = loop, .arena = &arena, .all = ARENA_ARRAY(&arena, Version, VERSIONS_MAX)};
+    X64RegionBlock *blocks = ARENA_ARRAY(&arena, X64RegionBlock, VERSIONS_MAX);
+    CacheBlock *members[EXEC_REGION_BLOCKS_MAX];
+    int place[VERSIONS_MAX];
+    unsigned n_members = 0, n_insns = 0;
+    make_versions(&v);
+    visit(&v, 0);
+    const int *order = &v.order[VERSIONS_MAX - v.n_ordered];
+    for (unsigned i = 0; i < v.n_ordered; i++) {
+        place[order[i]] = (int)i;
+    }
+    for (unsigned i = 0; i < v.n_ordered; i++) {
+        fill_block(&v, place, &v.all[order[i]], &blocks[i]);
+        n_insns += blocks[i].ir->n_insns;
+    }
+    for (unsigned i = 0; i < loop->n; i++) {
+        if (loop->blocks[i].loops) {
+            members[n_members++] = loop->blocks[i].block;
+        }
+    }
+    find_costs(blocks, v.n_ordered);
+    X64Region region = {blocks, v.n_ordered};
+    bool ok = jit_compile_region(cache->jit, members, n_members, &region);
+    if (UNLIKELY(ok && cpu->probe)) {
+        probe_region(cpu, cache, members[0]);
+    }
+    arena_free(&arena);
+    return ok ? n_insns : 0;
+}

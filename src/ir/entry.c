@@ -1,0 +1,182 @@
+/* Blocks inside a region: what the flags are where one begins is known from the block before it, as flag ops over the
+ * state there. Those ops are put in front of the block, and the passes then treat them as its own: conditions fuse
+ * with comparisons that another block made, and nobody stores flags from block to block. */
+#include <string.h>
+
+#include "ir/ir.h"
+
+enum { DEPTH_MAX = 3 }; /* of what an operand is made of */
+
+/* ---- What the flags are at the end ---- */
+
+typedef struct End {
+    const IrBlock *block;
+    IrEntry *entry;
+    uint32_t current[4]; /* per N Z C V: the last op that sets it, or IR_NONE */
+} End;
+
+static bool overlap(const IrOp *x, const IrOp *y) {
+    uint32_t x_bytes = x->type == IR_I64 ? 8 : 4, y_bytes = y->type == IR_I64 ? 8 : 4;
+    return x->a < y->a + y_bytes && y->a < x->a + x_bytes;
+}
+
+/* True if the slot of a GET or PUT still has at the end what it had at op `at`. */
+static bool slot_lasts(const IrBlock *block, uint32_t at) {
+    const IrOp *op = &block->ops[at];
+    for (uint32_t i = at + 1; i < block->n_ops; i++) {
+        const IrOp *later = &block->ops[i];
+        bool unknown = later->op == IR_PUTX || later->op == IR_CALL || later->op == IR_SKIP;
+        if (unknown || (later->op == IR_PUT && overlap(later, op))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static IrVal add(IrEntry *entry, IrOp op) {
+    for (uint32_t i = 0; i < entry->n; i++) {
+        if (memcmp(&entry->ops[i], &op, sizeof op) == 0) {
+            return i;
+        }
+    }
+    if (entry->n == IR_ENTRY_OPS_MAX) {
+        return IR_NONE;
+    }
+    entry->ops[entry->n] = op;
+    return entry->n++;
+}
+
+/* The value as a GET of the slot that holds it at the end, or IR_NONE. */
+static IrVal from_slot(End *e, IrVal value) {
+    const IrBlock *block = e->block;
+    for (uint32_t i = block->n_ops; i-- > 0;) {
+        const IrOp *op = &block->ops[i];
+        bool holds = (op->op == IR_GET && i == value) || (op->op == IR_PUT && op->b == value);
+        if (holds && slot_lasts(block, i)) {
+            return add(e->entry, (IrOp){.op = IR_GET, .type = op->type, .a = op->a});
+        }
+    }
+    return IR_NONE;
+}
+
+/* The value as ops over the state at the end; IR_NONE if it is lost there. */
+static IrVal express(End *e, IrVal value, unsigned depth) {
+    IrOp op = e->block->ops[value];
+    if (op.op == IR_CONST) {
+        return add(e->entry, op);
+    }
+    IrVal held = from_slot(e, value);
+    if (held != IR_NONE || depth == 0 || !(ir_op_info[op.op].traits & IR_TRAIT_PURE)) {
+        return held;
+    }
+    uint32_t *operand[3] = {&op.a, &op.b, &op.c};
+    for (unsigned k = 0; k < 3; k++) {
+        if (ir_op_info[op.op].operand[k] == IR_OPERAND_VALUE) {
+            *operand[k] = express(e, *operand[k], depth - 1);
+            if (*operand[k] == IR_NONE) {
+                return IR_NONE;
+            }
+        }
+    }
+    return add(e->entry, op);
+}
+
+static bool express_flag_op(End *e, uint32_t index) {
+    IrOp op = e->block->ops[index];
+    uint32_t *operand[3] = {&op.a, &op.b, &op.c};
+    for (unsigned k = 0; k < 3; k++) {
+        if (ir_op_info[op.op].operand[k] == IR_OPERAND_VALUE) {
+            *operand[k] = express(e, *operand[k], DEPTH_MAX);
+            if (*operand[k] == IR_NONE) {
+                return false;
+            }
+        }
+    }
+    op.n = 0;
+    return add(e->entry, op) != IR_NONE;
+}
+
+/* Flag ops that hold for some wanted flag, first to last; one that also set a flag which must come from elsewhere is
+ * left out, since it would hide that flag. */
+static unsigned express_flags(End *e, unsigned wanted) {
+    unsigned known = 0, sets;
+    for (uint32_t i = 0; i < e->block->n_ops; i++) {
+        unsigned holds = 0, stale = 0;
+        ir_sets_flags(e->block->ops[i].op, &sets);
+        for (unsigned k = 0; k < 4; k++) {
+            holds |= e->current[k] == i ? 1u << k : 0;
+            stale |= sets & 1u << k && e->current[k] != i ? 1u << k : 0;
+        }
+        holds &= wanted;
+        if (!holds) {
+            continue;
+        }
+        uint32_t n = e->entry->n;
+        if (!express_flag_op(e, i)) {
+            e->entry->n = n;
+            continue;
+        }
+        e->entry->hidden |= stale & wanted;
+        known |= holds;
+    }
+    return known;
+}
+
+unsigned ir_flags_at_end(const IrBlock *block, unsigned wanted, IrEntry *entry) {
+    End e = {.block = block, .entry = entry, .current = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
+    unsigned sets;
+    *entry = (IrEntry){0};
+    for (uint32_t i = 0; i < block->n_ops; i++) {
+        if (block->ops[i].op == IR_CALL || block->ops[i].op == IR_SKIP) {
+            return 0;
+        }
+        ir_sets_flags(block->ops[i].op, &sets);
+        for (unsigned k = 0; k < 4; k++) {
+            e.current[k] = sets & 1u << k ? i : e.current[k];
+        }
+    }
+    unsigned known = express_flags(&e, wanted);
+    if (entry->hidden & ~known) {
+        *entry = (IrEntry){0}; /* rare: all of them come from the state */
+        return 0;
+    }
+    return known;
+}
+
+unsigned ir_flags_needed(const IrBlock *block) {
+    unsigned needs = 0, set = 0, mask;
+    for (uint32_t i = 0; i < block->n_ops; i++) {
+        const IrOp *op = &block->ops[i];
+        if (op->op == IR_COND) {
+            needs |= ir_cond_reads(op->a) & ~set;
+        } else if (ir_op_info[op->op].operand[2] == IR_OPERAND_FAULT) {
+            needs |= 0xfu & ~set;
+        } else if (ir_sets_flags(op->op, &mask)) {
+            set |= mask;
+        }
+    }
+    return needs | (0xfu & ~set);
+}
+
+/* ---- The block behind it ---- */
+
+IrBlock ir_with_entry(const IrBlock *block, const IrEntry *entry, Arena *arena) {
+    IrBlock made = *block;
+    made.n_ops = entry->n + block->n_ops;
+    made.ops = ARENA_ARRAY(arena, IrOp, made.n_ops);
+    memcpy(made.ops, entry->ops, entry->n * sizeof *made.ops);
+    for (uint32_t i = 0; i < block->n_ops; i++) {
+        IrOp op = block->ops[i];
+        uint32_t *operand[3] = {&op.a, &op.b, &op.c};
+        for (unsigned k = 0; k < 3; k++) {
+            uint8_t kind = ir_op_info[op.op].operand[k];
+            if ((kind == IR_OPERAND_VALUE && *operand[k] != IR_NONE) || kind == IR_OPERAND_LABEL) {
+                *operand[k] += entry->n;
+            }
+        }
+        made.ops[entry->n + i] = op;
+    }
+    made.n_faults = 0;
+    ir_finish_in_region(&made, arena);
+    return made;
+}
