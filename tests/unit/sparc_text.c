@@ -15,7 +15,7 @@ static uint64_t random_bits(void *user) {
 /* Without the bits that the text does not show: rs2 of a register operand is all there is below bit 13. */
 static uint32_t shown_bits(SparcRow row, uint32_t insn) {
     bool two_operands = insn >> 31 && !(insn >> 13 & 1);
-    bool alternate = insn >> 30 == 3 && (insn >> 23 & 3) == 2;
+    bool alternate = insn >> 30 == 3 && (insn >> 23 & 3) == 1;
     bool casa = row == SPARC_ROW_CASA;
     if (sparc_row_info[row].cls == SPARC_CLASS_FPOP) {
         return insn & ~UINT32_C(0x02004001); /* registers of doubles are even */
