@@ -230,6 +230,20 @@ static IrVal inverse_of(Fold *f, IrVal carry) {
                                   : emit3(f, IR_EQ, type, carry, constant(f, type, 0), 0);
 }
 
+/* FLAGS_SBB is FLAGS_SUB with the other C: so conditions on both C and Z mean something else, and false comes back. N and
+ * Z of a - 0 are those of a. */
+static bool without_borrow(Fold *f, IrOp *r, IrCond *cond) {
+    uint64_t b, c;
+    if (*cond == IR_COND_HI || *cond == IR_COND_LS) {
+        return false;
+    }
+    *cond ^= *cond == IR_COND_CS || *cond == IR_COND_CC;
+    bool logical = const_of(f, r->b, &b) && const_of(f, r->c, &c) && b == 0 && c == 0;
+    r->op = logical && (*cond == IR_COND_MI || *cond == IR_COND_PL) ? IR_FLAGS_NZ : IR_FLAGS_SUB;
+    r->c = inverse_of(f, r->c);
+    return true;
+}
+
 static IrVal fuse_condition(Fold *f, IrCond cond) {
     unsigned reads = ir_cond_reads(cond);
     uint32_t recipe = IR_NONE;
@@ -250,14 +264,8 @@ static IrVal fuse_condition(Fold *f, IrCond cond) {
         }
         r.a = f->addend;
     }
-    if (r.op == IR_FLAGS_SBB) {
-        /* The same as FLAGS_SUB but for C, which is inverted: so conditions on both C and Z mean something else. */
-        if (cond == IR_COND_HI || cond == IR_COND_LS) {
-            return IR_NONE;
-        }
-        cond ^= cond == IR_COND_CS || cond == IR_COND_CC;
-        r.op = IR_FLAGS_SUB;
-        r.c = inverse_of(f, r.c);
+    if (r.op == IR_FLAGS_SBB && !without_borrow(f, &r, &cond)) {
+        return IR_NONE;
     }
     if (r.op == IR_FLAGS_SUB && const_of(f, r.c, &carry_in) && carry_in == 1) {
         IrVal compared = compare_subtraction(f, r, cond);
@@ -326,29 +334,6 @@ static IrVal identity(const Fold *f, const IrOp *op) {
     }
 }
 
-/* (x op constant) op constant is x op one constant: compilers split what does not fit an immediate. */
-static void reassociate(Fold *f, IrOp *op) {
-    uint64_t outer, inner;
-    const IrOp before = f->ops[op->a];
-    if (op->op != IR_ADD && op->op != IR_AND && op->op != IR_OR && op->op != IR_XOR && op->op != IR_SUB) {
-        return;
-    }
-    bool sum = op->op == IR_ADD || op->op == IR_SUB, before_sum = before.op == IR_ADD || before.op == IR_SUB;
-    if (!const_of(f, op->b, &outer) || before.type != op->type || (sum ? !before_sum : before.op != op->op) ||
-        !const_of(f, before.b, &inner)) {
-        return;
-    }
-    if (sum) {
-        inner = before.op == IR_SUB ? 0 - inner : inner;
-        outer = op->op == IR_SUB ? inner - outer : inner + outer;
-        op->op = IR_ADD;
-    } else {
-        outer = ir_eval(op->op, op->type, outer, inner, 0);
-    }
-    op->a = before.a;
-    op->b = constant(f, op->type, outer & ir_mask(op->type));
-}
-
 /* a < b against its inverse, and so on: opcodes with the operands to swap. */
 static IrVal inverse_comparison(Fold *f, IrOp op) {
     switch (op.op) {
@@ -376,6 +361,29 @@ static IrVal fold_truth(Fold *f, const IrOp *op) {
         return emit3(f, IR_LEU, x.type, x.a, x.b, 0);
     }
     return IR_NONE;
+}
+
+/* (x op constant) op constant is x op one constant: compilers split what does not fit an immediate. */
+static void reassociate(Fold *f, IrOp *op) {
+    uint64_t outer, inner;
+    const IrOp before = f->ops[op->a];
+    if (op->op != IR_ADD && op->op != IR_AND && op->op != IR_OR && op->op != IR_XOR && op->op != IR_SUB) {
+        return;
+    }
+    bool sum = op->op == IR_ADD || op->op == IR_SUB, before_sum = before.op == IR_ADD || before.op == IR_SUB;
+    if (!const_of(f, op->b, &outer) || before.type != op->type || (sum ? !before_sum : before.op != op->op) ||
+        !const_of(f, before.b, &inner)) {
+        return;
+    }
+    if (sum) {
+        inner = before.op == IR_SUB ? 0 - inner : inner;
+        outer = op->op == IR_SUB ? inner - outer : inner + outer;
+        op->op = IR_ADD;
+    } else {
+        outer = ir_eval(op->op, op->type, outer, inner, 0);
+    }
+    op->a = before.a;
+    op->b = constant(f, op->type, outer & ir_mask(op->type));
 }
 
 static IrVal fold_pure(Fold *f, IrOp op) {
@@ -491,8 +499,8 @@ static IrVal chosen(Fold *f, IrOp put) {
 /* The value of the sum or difference whose flags `op` sets, if it has been computed just now; else IR_NONE. */
 static IrVal find_sum(const Fold *f, const IrOp *op) {
     uint64_t carry;
-    IrOpcode sum = op->op == IR_FLAGS_SUB ? IR_SUB : IR_ADD;
-    if ((op->op != IR_FLAGS_SUB && op->op != IR_FLAGS_ADD) || !const_of(f, op->c, &carry) ||
+    IrOpcode sum = op->op == IR_FLAGS_ADD ? IR_ADD : IR_SUB;
+    if ((op->op != IR_FLAGS_SUB && op->op != IR_FLAGS_SBB && op->op != IR_FLAGS_ADD) || !const_of(f, op->c, &carry) ||
         carry != (op->op == IR_FLAGS_SUB)) {
         return IR_NONE;
     }
@@ -519,7 +527,7 @@ static bool in_some_slot(const Fold *f, IrVal value) {
 static IrOp recipe_from_sum(Fold *f, IrOp op, IrVal sum) {
     uint64_t k;
     if (const_of(f, op.b, &k) && !const_of(f, op.a, &k) && !in_some_slot(f, op.a) && in_some_slot(f, sum)) {
-        op.a = emit3(f, op.op == IR_FLAGS_SUB ? IR_ADD : IR_SUB, op.type, sum, op.b, 0);
+        op.a = emit3(f, op.op == IR_FLAGS_ADD ? IR_SUB : IR_ADD, op.type, sum, op.b, 0);
     }
     return op;
 }

@@ -32,7 +32,8 @@ static uint64_t random_bits(void *user) {
 
 static uint32_t word(Gen *g) {
     static const uint32_t special[] = {0, 1, 2, 3, 4, 5, 31, 32, 33, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff,
-                                       0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, 0xffffffff, 0x55555555, 0xaaaaaaaa};
+                                       0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, 0xffffffff, 0x55555555,
+                                       0xaaaaaaaa};
     return chance(g, 2) ? special[below(g, sizeof special / sizeof *special)] : (uint32_t)rng_next(&g->rng);
 }
 

@@ -146,8 +146,8 @@ static void test_every_index(void **state) {
     for (size_t i = plan.first; i < plan.last; i += step, n++) {
         interrupted_at(engine, i);
     }
-    print_message("%s: %zu indices, of %zu; %u with nPC elsewhere, %u with traps disabled\n", guest_engine_name(engine), n,
-                  plan.last - plan.first, plan.delay_slots, plan.waiting);
+    print_message("%s: %zu indices, of %zu; %u with nPC elsewhere, %u with traps disabled\n",
+                  guest_engine_name(engine), n, plan.last - plan.first, plan.delay_slots, plan.waiting);
 }
 
 /* Cut at every instruction: the state must be the same whatever stands in it (window file, nPC). */

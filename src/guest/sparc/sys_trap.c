@@ -3,14 +3,15 @@
  *
  * All traps but those of floating-point operations (sys_fpu.c) are precise, stores to nowhere (data_store_error)
  * included, which the chips report late. A trap while ET is 0 halts the processor in error mode. `ta 0` in that state
- * with g1 = 1 is how programs end (bcc's _exit, RTEMS): the exit code is o0. */
+ * with g1 = 1 is how programs end (bcc's _exit, RTEMS): the exit code is o0, or i0 in the trap table, where a first
+ * `ta 0` with traps enabled has led. */
 #include "guest/sparc/sys.h"
 
 #include "bus/guest_log.h"
 
 #include <stdio.h>
 
-enum { L1 = 17, L2 = 18, O0 = 8, DATA_STORE_ERROR = 0x2b, NO_LEVEL_CHECK = 15 };
+enum { L1 = 17, L2 = 18, O0 = 8, I0 = 24, DATA_STORE_ERROR = 0x2b, NO_LEVEL_CHECK = 15 };
 
 /* ---- PC and nPC ---- */
 
@@ -88,7 +89,8 @@ static void error_mode(Cpu *cpu, unsigned tt) {
     cpu->locked_up = cpu->halted = cpu->leave = true;
     cpu->irq_request = false;
     if (tt == SPARC_TT_SOFTWARE && s->g[1] == 1) {
-        board->stop(board, STOP_EXIT, (int)*sparc_reg(s, O0));
+        bool in_table = (uint32_t)cpu->pc >> 12 == s->tbr >> 12;
+        board->stop(board, STOP_EXIT, (int)*sparc_reg(s, in_table ? I0 : O0));
         return;
     }
     char place[256];

@@ -370,9 +370,6 @@ static void access_call(Lower *l, const IrOp *op) {
         l->pinned = 0;
     }
     Slow *slow = lower_add_slow(l, SLOW_ACCESS);
-    if (has_result(l, op)) {
-        lower_define(l, l->at); /* what it spills must be spilled on both ways */
-    }
     slow->site = asm_jcc(l->a, CC_NE);
     slow->resume = site;
     take_result(l, op);

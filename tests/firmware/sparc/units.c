@@ -144,8 +144,8 @@ static void deferred_traps(void) {
 
 static void no_fpu(void) {
     u32 psr;
-    __asm__ volatile("rd %%psr, %0\n\tandn %0, %1, %%g1\n\twr %%g1, 0, %%psr\n\tnop\n\tnop\n\tnop\n\tfmovs %%f0, %%f1\n\t"
-                     "wr %0, 0, %%psr\n\tnop\n\tnop\n\tnop"
+    __asm__ volatile("rd %%psr, %0\n\tandn %0, %1, %%g1\n\twr %%g1, 0, %%psr\n\tnop\n\tnop\n\tnop\n\t"
+                     "fmovs %%f0, %%f1\n\twr %0, 0, %%psr\n\tnop\n\tnop\n\tnop"
                      : "=&r"(psr) : "r"(0x1000) : "g1");
     expect_trap("FPU disabled", 4);
 }
