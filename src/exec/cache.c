@@ -98,8 +98,8 @@ CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, unsigned limit) {
     *place_of(cache, ir->loc, limit) = block;
     cache->len++;
     cache->translations++;
-    uint64_t last = (ir->loc.pc + (ir->n_bytes ? ir->n_bytes - 1 : 0)) >> MEM_GRANULE_SHIFT;
-    for (uint64_t g = ir->loc.pc >> MEM_GRANULE_SHIFT; g <= last; g++) {
+    uint64_t last = (ir->source + (ir->n_bytes ? ir->n_bytes - 1 : 0)) >> MEM_GRANULE_SHIFT;
+    for (uint64_t g = ir->source >> MEM_GRANULE_SHIFT; g <= last; g++) {
         uint64_t *head = map_get(&cache->granules, g);
         GranuleEntry entry = {block, head ? (uint32_t)*head : 0};
         vec_push(&cache->entries, entry);

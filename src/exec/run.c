@@ -4,8 +4,24 @@
 /* Rights of a block may change at each 32 bytes (the smallest protection region). */
 enum { RIGHTS_STEP = 32 };
 
-static CacheBlock *block_at(Cpu *cpu, CodeCache *cache, IrLoc loc, unsigned limit) {
+/* True if the block was made from other bytes than those that are at its address now: the guest's memory management has
+ * changed. A block that was made without it may go on into a page that lies elsewhere. */
+static bool is_stale(const Cpu *cpu, const IrBlock *block, uint64_t source) {
+    bool mapped = cpu->check_fetch && cpu->isa->map_fetch;
+    return block->source != source ||
+           (mapped && source % cpu->isa->page_bytes + block->n_bytes > cpu->isa->page_bytes);
+}
+
+/* `source`: where the bytes at loc.pc are on the bus. */
+static CacheBlock *block_at(Cpu *cpu, CodeCache *cache, IrLoc loc, unsigned limit, uint64_t source) {
     CacheBlock *block = cache_find(cache, loc, limit);
+    if (block && UNLIKELY(is_stale(cpu, &block->ir, source))) {
+        if (cache->jit) {
+            jit_kill(cache->jit, block);
+        }
+        block->dead = true;
+        block = NULL;
+    }
     if (!block) {
         Arena *arena = cache_reserve(cache);
         IrBlock ir = exec_translate(cpu, loc, limit ? limit : EXEC_BLOCK_INSNS_MAX, &cache->scratch, arena);
@@ -27,22 +43,30 @@ static bool fetch_denied(Cpu *cpu, const IrBlock *block, uint64_t *addr) {
     return false;
 }
 
+/* The attempt counts as an instruction, as every fault does. */
+static CacheBlock *fetch_failed(Cpu *cpu, uint64_t addr) {
+    cpu->budget--;
+    PROBE_COUNT(cpu, traps);
+    cpu->isa->trap(cpu, cpu->isa->trap_fetch, addr);
+    return NULL;
+}
+
 /* The block to run now: whole, or a prefix of it if the budget or the rights do not cover it. NULL: a trap is due. */
 static CacheBlock *choose(Cpu *cpu, CodeCache *cache) {
     IrLoc loc = {cpu->pc, cpu->aux};
-    CacheBlock *block = block_at(cpu, cache, loc, 0);
-    uint64_t denied;
+    uint64_t source = loc.pc, denied;
+    if (UNLIKELY(cpu->check_fetch) && cpu->isa->map_fetch && !cpu->isa->map_fetch(cpu, &source)) {
+        return fetch_failed(cpu, loc.pc);
+    }
+    CacheBlock *block = block_at(cpu, cache, loc, 0, source);
     if (UNLIKELY(cpu->check_fetch) && fetch_denied(cpu, &block->ir, &denied)) {
-        block = block_at(cpu, cache, loc, 1);
+        block = block_at(cpu, cache, loc, 1, source);
         if (fetch_denied(cpu, &block->ir, &denied)) {
-            cpu->budget--; /* the attempt counts as an instruction, as every fault does */
-            PROBE_COUNT(cpu, traps);
-            cpu->isa->trap(cpu, cpu->isa->trap_fetch, denied);
-            return NULL;
+            return fetch_failed(cpu, denied);
         }
     }
     if (UNLIKELY(block->ir.n_insns > cpu->budget)) {
-        block = block_at(cpu, cache, loc, (unsigned)cpu->budget);
+        block = block_at(cpu, cache, loc, (unsigned)cpu->budget, source);
     }
     return block;
 }

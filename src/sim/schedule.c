@@ -167,6 +167,7 @@ static void start_over(Node *node) {
             core_start(cpu, BOARD_ENTRY_RESET);
         }
     }
+    node_boot(node);
 }
 
 static inline void power_on(Node *node) {
