@@ -135,7 +135,7 @@ static uint32_t slow_call(Cpu *cpu, uint32_t site_index) {
 
 static void forget_targets(Jit *jit) {
     for (size_t i = 0; i < X64_TARGETS; i++) {
-        jit->targets[i] = (X64Target){.pc = UINT64_MAX};
+        jit->targets[i] = (X64Target){.pc = x64_no_target((uint32_t)i)};
     }
 }
 
@@ -320,7 +320,7 @@ void jit_kill(Jit *jit, CacheBlock *block) {
     dissolve_regions(jit, block);
     X64Target *target = &jit->targets[x64_target_index(block->ir.loc.pc)];
     if (target->pc == block->ir.loc.pc) {
-        target->pc = UINT64_MAX;
+        target->pc = x64_no_target(x64_target_index(target->pc));
     }
     uint32_t site = (uint32_t)jit->out.sites.len;
     X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->ir.loc.aux, .pc = block->ir.loc.pc};

@@ -18,7 +18,7 @@ typedef struct Gen {
     bool plain; /* only what may stand in a region */
 } Gen;
 
-/** In a seed: ask for a block without calls, skipped parts, indexed slots and traps at the end. */
+/** In a seed: ask for a block without calls and traps at the end. */
 #define GEN_PLAIN (UINT64_C(1) << 63)
 
 static inline unsigned gen_below(Gen *g, unsigned bound) {
@@ -152,7 +152,7 @@ static inline void gen_flags(Gen *g) {
 static inline void gen_state(Gen *g) {
     IrType type = gen_type(g);
     unsigned k = gen_below(g, 6);
-    switch (g->plain && (k == 2 || k == 3) ? 0 : k) {
+    switch (k) {
     case 0: case 1: gen_keep(g, ir_get(&g->b, type, gen_slot(g, type))); break;
     case 2: {
         IrVal index = gen_index(g);
@@ -198,7 +198,7 @@ static inline void gen_trap_if(Gen *g) {
 static inline void gen_op(Gen *g);
 
 static inline void gen_skipped(Gen *g) {
-    if (g->depth == GEN_DEPTH_MAX || g->plain) {
+    if (g->depth == GEN_DEPTH_MAX) {
         return;
     }
     IrVal skip = ir_skip_unless(&g->b, gen_truth(g));
