@@ -230,8 +230,8 @@ static IrVal inverse_of(Fold *f, IrVal carry) {
                                   : emit3(f, IR_EQ, type, carry, constant(f, type, 0), 0);
 }
 
-/* FLAGS_SBB is FLAGS_SUB with the other C: so conditions on both C and Z mean something else, and false comes back. N and
- * Z of a - 0 are those of a. */
+/* FLAGS_SBB is FLAGS_SUB with the other C: so conditions on both C and Z mean something else, and false comes back. N
+ * and Z of a - 0 are those of a. */
 static bool without_borrow(Fold *f, IrOp *r, IrCond *cond) {
     uint64_t b, c;
     if (*cond == IR_COND_HI || *cond == IR_COND_LS) {

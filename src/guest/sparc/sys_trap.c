@@ -16,7 +16,6 @@ enum { L1 = 17, L2 = 18, O0 = 8, I0 = 24, DATA_STORE_ERROR = 0x2b, NO_LEVEL_CHEC
 /* ---- PC and nPC ---- */
 
 static uint32_t next_pc(const Cpu *cpu) {
-    enum { FCC_SHIFT = 10 };
     const SparcState *s = sparc_state(cpu);
     uint32_t pc = (uint32_t)cpu->pc, cond = bits(cpu->aux, 2, 4);
     /* In the delay slot of a conditional branch at pc - 4. */
@@ -27,7 +26,7 @@ static uint32_t next_pc(const Cpu *cpu) {
     case SPARC_AUX_ICC:
         return sparc_icc_holds(s, cond) ? target : pc + 4;
     case SPARC_AUX_FCC:
-        return bit(sparc_fcc_mask(cond), bits(s->fsr, FCC_SHIFT, 2)) ? target : pc + 4;
+        return bit(sparc_fcc_mask(cond), s->fcc) ? target : pc + 4;
     default:
         return pc + 4 + cpu->aux;
     }
@@ -209,6 +208,16 @@ void sparc_trap(Cpu *cpu, unsigned number, uint64_t arg) {
     case SPARC_TRAP_FP_STORE_BLOCKED:
         enter(cpu, sparc_fp_trap(s));
         break;
+    case SPARC_TRAP_FPOP_MODE:
+    case SPARC_TRAP_FPOP:
+        if (s->fp_blocked) {
+            enter(cpu, sparc_fp_trap(s));
+        } else {
+            uint32_t npc = next_pc(cpu); /* before a comparison changes what the branch in front of it depends on */
+            sparc_fpop(cpu, value);
+            go_on(cpu, npc, npc + 4);
+        }
+        break;
     case SPARC_TRAP_POWER_DOWN:
         power_down(cpu);
         break;
@@ -247,6 +256,7 @@ void sparc_reset(Cpu *cpu) {
     s->held = device->index != 0;
     cpu->halted = s->held;
     s->fsr = s->config.fsr_version;
+    s->fp_last = 0;
     s->cut = 0;
     sparc_windows_place(s);
     sparc_fp_update(s);
