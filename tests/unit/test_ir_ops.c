@@ -204,7 +204,8 @@ static void value_ops_agree_with_the_model_over_special_values(void **state) {
     (void)state;
     for (unsigned op = 0; op < IR_OPCODE_COUNT; op++) {
         if (is_value_op(op)) {
-            bool only_i64 = op == IR_SEXT32 || op == IR_ZEXT32 || op == IR_TRUNC || op == IR_HIGH;
+            bool only_i64 = op == IR_SEXT32 || op == IR_ZEXT32 || op == IR_TRUNC || op == IR_HIGH ||
+                            (op >= IR_FWIDEN && op <= IR_FTOINT);
             for (IrType type = only_i64 ? IR_I64 : IR_I32; type <= IR_I64; type++) {
                 check_over_specials(&arena, op, type);
             }
