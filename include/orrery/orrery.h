@@ -22,9 +22,25 @@ extern "C" {
 typedef struct OrrWorld OrrWorld;
 typedef struct OrrNode OrrNode;
 
+/** What kind of mistake it was. */
+typedef enum OrrErrorCode {
+    ORR_ERROR_NONE,
+    ORR_ERROR_ARGUMENT, /* of a function of this library */
+    ORR_ERROR_FILE, /* cannot be read */
+    ORR_ERROR_SYNTAX, /* of a platform file */
+    ORR_ERROR_TYPE, /* device type that is not known */
+    ORR_ERROR_PROPERTY, /* of a device */
+    ORR_ERROR_CONNECTION, /* of a line */
+    ORR_ERROR_ADDRESS, /* place of a device */
+    ORR_ERROR_DEVICE, /* a device, or the machine as a whole, refuses */
+    ORR_ERROR_IMAGE, /* firmware that cannot be loaded */
+    ORR_ERROR_STATE, /* saved state */
+} OrrErrorCode;
+
 /** One line that says what was wrong, for files as `file:line:col: what was expected`. */
 typedef struct OrrError {
     char text[512];
+    OrrErrorCode code;
 } OrrError;
 
 /* ---- World ---- */
@@ -48,21 +64,34 @@ typedef enum OrrStopReason {
     ORR_STOP_DURATION = 1, /* the time asked for has passed */
     ORR_STOP_EXIT, /* the guest ended itself, with a code (Arm semihosting SYS_EXIT) */
     ORR_STOP_LOCKUP, /* a fault that the CPU cannot handle: it can never run again */
-    ORR_STOP_ASLEEP, /* the CPU sleeps and nothing is left that could wake it */
+    ORR_STOP_ASLEEP, /* all CPUs sleep or are powered down, and nothing is left that could wake them */
     ORR_STOP_STRICT, /* a guest mistake, in a node with `strict` */
     ORR_STOP_USER, /* orr_world_stop */
     ORR_STOP_ERROR, /* Orrery itself failed */
+    ORR_STOP_HALTED, /* a CPU took a trap while traps are off (SPARC error mode): `ta 0` ends programs, with a code */
+    ORR_STOP_DEADLINE, /* orr_world_deadline has come */
+    ORR_STOP_BREAKPOINT, /* a core stands before an instruction at a breakpoint */
 } OrrStopReason;
 
 typedef struct OrrStop {
     OrrStopReason reason;
-    int exit_code; /* the guest's, with ORR_STOP_EXIT, else 0 */
+    int exit_code; /* the guest's, with ORR_STOP_EXIT and ORR_STOP_HALTED, else 0 */
+    unsigned core; /* of the node, whose turn it was */
     OrrNode *node; /* that stopped, or NULL */
 } OrrStop;
 
 /** Runs all nodes until virtual time until_ns, to the exact instruction, or to the first stop. Runs may be cut into
  * pieces at any times: the result is the same. */
 ORR_API OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns);
+/** The same for that much time from where the node is that is furthest. */
+ORR_API OrrStop orr_world_run_for(OrrWorld *world, uint64_t duration_ns);
+/** The time by which the guest should have ended (ORR_TIME_NEVER: none): a run that gets there ends with
+ * ORR_STOP_DEADLINE. */
+ORR_API void orr_world_deadline(OrrWorld *world, uint64_t time_ns);
+/** Boards with several cores: all cores of all nodes stand at exactly that time when a run gets there. Between such
+ * times a run can end with cores up to one quantum behind the first. It is an input, as a byte for a UART is: where
+ * cores meet decides how their accesses interleave. */
+ORR_API void orr_world_meet_at(OrrWorld *world, uint64_t time_ns);
 /** Asks the run that is under way, or else the next one, to come back soon with ORR_STOP_USER. May be called from a
  * signal handler. */
 ORR_API void orr_world_stop(OrrWorld *world);
@@ -74,13 +103,21 @@ ORR_API const char *orr_stop_name(OrrStopReason reason);
 /** What runs the instructions; orr_engine_name tells about each. Results are the same; speed is not. */
 typedef enum OrrEngine { ORR_ENGINE_INTERP, ORR_ENGINE_T0, ORR_ENGINE_JIT } OrrEngine;
 
+typedef struct OrrPart OrrPart; /* orrery/machine.h */
+
 typedef struct OrrNodeOptions {
     const char *name; /* NULL: "node" */
-    const char *machine; /* a built-in board ("microbit"), or NULL */
-    const char *repl_path; /* a platform file, if machine is NULL */
+    /* The board: one of these four. */
+    const char *machine; /* a built-in board ("microbit") */
+    const char *repl_path; /* a platform file */
+    const char *repl_text; /* a platform file in memory; its name in messages is "platform" */
+    const OrrPart *parts; /* ends with a part of zeroes */
     uint64_t cpi_num, cpi_den; /* cycles per instruction as a fraction; 0: 1 */
     OrrEngine engine;
     uint64_t slice; /* host-side chunk in instructions, 0: none; never changes a result */
+    /** Boards with several cores: instructions of the first core between two meetings of all, 0: 1,000. A part of the
+     * machine, since it decides how their accesses interleave; 32 to 1,000,000. */
+    uint64_t quantum;
     bool strict; /* accesses to unmapped addresses and unmodelled registers stop the run */
     bool stub_unknown; /* device types without a model become logged stubs */
 } OrrNodeOptions;
@@ -175,15 +212,27 @@ ORR_API bool orr_node_signal_drive(OrrNode *node, const char *device, unsigned i
 
 /* ---- Watching the guest ---- */
 
-typedef enum OrrTraceKind { ORR_TRACE_INSN = 1, ORR_TRACE_IRQ = 2, ORR_TRACE_MMIO = 4 } OrrTraceKind;
+typedef enum OrrTraceKind {
+    ORR_TRACE_INSN = 1, /* each instruction, before it runs */
+    ORR_TRACE_IRQ = 2, /* interrupts, faults and other traps: entries and returns */
+    ORR_TRACE_MMIO = 4, /* accesses to registers of devices */
+    ORR_TRACE_MEMORY = 8, /* all loads and stores of instructions, at the addresses that the program uses */
+} OrrTraceKind;
 
 typedef struct OrrTrace {
     OrrTraceKind kind;
     uint64_t time_ns, instructions, pc;
+    unsigned core; /* that runs */
     const char *text; /* disassembly, exception, or access, without newline */
+    /* Accesses only: */
+    uint64_t addr, value;
+    unsigned size; /* bytes */
+    bool store;
 } OrrTrace;
 
-/** Calls `trace` for the kinds in the mask; 0 turns it off. Tracing changes nothing in the guest. */
+/** Calls `trace` for the kinds in the mask; 0 turns it off. The same function with the same `user` is one observer;
+ * there may be up to ORR_OBSERVERS_MAX, each call beyond them is lost. Tracing changes nothing in the guest. */
+enum { ORR_OBSERVERS_MAX = 8 };
 ORR_API void orr_node_trace(OrrNode *node, unsigned kinds, void (*trace)(void *user, const OrrTrace *event),
                             void *user);
 

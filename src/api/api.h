@@ -4,17 +4,34 @@
 
 #include "orrery/orrery.h"
 
+/* Two names for one thing: OrrError is Err. */
+static inline bool api_failed(OrrError *error, OrrErrorCode code) {
+    if (error) {
+        error->code = code;
+    }
+    return false;
+}
+
 #include "base/vec.h"
 #include "bus/device_types.h"
 #include "load/boards.h"
 #include "sim/node.h"
 
+typedef struct Observer {
+    unsigned kinds;
+    void (*trace)(void *user, const OrrTrace *event);
+    void *user;
+} Observer;
+
 struct OrrNode {
     Node *node;
     OrrWorld *world;
-    void (*trace)(void *user, const OrrTrace *event);
-    void *trace_user;
-    unsigned trace_kinds;
+    Observer observers[ORR_OBSERVERS_MAX];
+    size_t n_observers;
+    unsigned trace_kinds; /* of all observers */
+    /* What does the accesses while they are watched; all cores have the same. */
+    bool (*load)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value);
+    bool (*store)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value);
     struct NodeTools *tools; /* tools.c: statistics and dumps, or NULL */
 };
 
@@ -28,11 +45,20 @@ void tools_free(OrrNode *node);
 /** Sets the hook for device accesses, which traces and statistics share. */
 void trace_hook_mmio(OrrNode *node);
 
+typedef struct PeripheralType PeripheralType;
+
 struct OrrWorld {
     OrrWorldOptions options;
     Log log;
     volatile bool interrupted;
+    uint64_t deadline_ns;
     VEC(OrrNode *) nodes;
+    PeripheralType *peripherals; /* device types of the embedder's, newest first */
+    VEC(const DeviceType *) types; /* the same, oldest first */
 };
+
+void api_peripherals_free(OrrWorld *world);
+/** How a run of that node ended. */
+OrrStop api_stop(OrrNode *node, StopReason reason);
 
 #endif

@@ -155,7 +155,7 @@ typedef struct Watch {
 
 static void watch_line(Line *line, void *user) {
     const Watch *watch = user;
-    watch->changed(watch->user, line->name, watch->node->node->board.now_ns(&watch->node->node->board), line->level);
+    watch->changed(watch->user, line->name, node_seen_ns(watch->node->node), line->level);
 }
 
 const char *orr_node_signal_name(const OrrNode *node, size_t index) {

@@ -34,7 +34,9 @@ static NodeTools *tools_of(OrrNode *node) {
 static void attach(OrrNode *node) {
     NodeTools *t = node->tools;
     bool wanted = t->accesses || t->probe.stages;
-    exec_probe_attach(node->node->cpu, &node->node->cache, wanted ? &t->probe : NULL);
+    for (unsigned i = 0; i < node->node->n_cores; i++) {
+        exec_probe_attach(node->node->cores[i].cpu, node->node->cores[i].cache, wanted ? &t->probe : NULL);
+    }
     t->start_flushes = node->node->cache.flushes;
     trace_hook_mmio(node);
 }
@@ -113,12 +115,16 @@ bool orr_node_stats(const OrrNode *node, OrrStats *stats, size_t size) {
         return false;
     }
     const ExecStats *s = &t->probe.stats;
+    uint64_t t1 = 0;
+    for (unsigned i = 0; i < n->n_cores; i++) {
+        t1 += n->cores[i].cpu->jit_t1;
+    }
     OrrStats out = {
         .instructions = node_instructions(n) - t->start_instructions,
         .virtual_ns = node_time_ns(n) - t->start_virtual_ns,
         .host_ns = t->host_ns,
-        .t0_instructions = s->host_insns - n->cpu->jit_t1,
-        .t1_instructions = n->cpu->jit_t1,
+        .t0_instructions = s->host_insns - t1,
+        .t1_instructions = t1,
         .ir_blocks = s->ir_blocks, .ir_block_instructions = s->ir_insns, .ir_ns = s->ir_ns,
         .t0_blocks = s->t0_blocks, .t0_block_instructions = s->t0_insns, .t0_ns = s->t0_ns,
         .t1_regions = s->t1_regions, .t1_region_instructions = s->t1_insns, .t1_ns = s->t1_ns,

@@ -2,10 +2,15 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/build.h"
+#include "orrery/debug.h"
 
-_Static_assert(sizeof(OrrError) == sizeof(Err), "an OrrError is an Err");
+_Static_assert(sizeof(OrrError) == sizeof(Err) && offsetof(OrrError, code) == offsetof(Err, code) &&
+                   (int)ORR_ERROR_STATE == (int)ERR_STATE,
+               "an OrrError is an Err");
 _Static_assert((int)ORR_LOG_DEBUG == (int)LOG_DEBUG, "log levels are the same");
-_Static_assert((int)ORR_STOP_ERROR == (int)STOP_ERROR && (int)ORR_STOP_ASLEEP == (int)STOP_ASLEEP,
+_Static_assert((int)ORR_STOP_ERROR == (int)STOP_ERROR && (int)ORR_STOP_ASLEEP == (int)STOP_ASLEEP &&
+                   (int)ORR_STOP_BREAKPOINT == (int)STOP_BREAKPOINT && (int)ORR_STOP_HALTED == (int)STOP_HALTED,
                "stop reasons are the same");
 _Static_assert((int)ORR_ENGINE_JIT == (int)ENGINE_JIT && ENGINE_COUNT == ORR_ENGINE_JIT + 1, "engines are the same");
 _Static_assert((int)ORR_IMAGE_RAW == (int)IMAGE_RAW, "image formats are the same");
@@ -20,6 +25,7 @@ OrrWorld *orr_world_new(const OrrWorldOptions *options) {
     if (options) {
         world->options = *options;
     }
+    world->deadline_ns = ORR_TIME_NEVER;
     world->log.level = (LogLevel)world->options.log_level;
     world->log.user = world;
     world->log.sink = world->options.log ? log_to_user : NULL;
@@ -34,20 +40,31 @@ void orr_world_free(OrrWorld *world) {
     }
     if (world) {
         vec_free(&world->nodes);
+        api_peripherals_free(world);
         mem_free(world);
     }
 }
 
+OrrStop api_stop(OrrNode *node, StopReason reason) {
+    bool coded = reason == STOP_EXIT || reason == STOP_HALTED;
+    return (OrrStop){.reason = (OrrStopReason)reason, .exit_code = coded ? node->node->stop_code : 0, .node = node,
+                     .core = node->node->board.current_cpu};
+}
+
 OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
     OrrStop stop = {.reason = ORR_STOP_DURATION};
+    uint64_t end_ns = until_ns < world->deadline_ns ? until_ns : world->deadline_ns;
     for (size_t i = 0; i < world->nodes.len; i++) {
         OrrNode *node = world->nodes.data[i];
         uint64_t start_ns = tools_clock(node);
-        StopReason reason = node_run_until(node->node, until_ns);
+        StopReason reason = node_run_until(node->node, end_ns);
         tools_ran(node, start_ns);
         if (reason != STOP_DURATION && stop.reason == ORR_STOP_DURATION) {
-            stop = (OrrStop){(OrrStopReason)reason, node->node->stop_code, node};
+            stop = api_stop(node, reason);
         }
+    }
+    if (stop.reason == ORR_STOP_DURATION && world->deadline_ns <= until_ns && world->deadline_ns != ORR_TIME_NEVER) {
+        stop.reason = ORR_STOP_DEADLINE;
     }
     if (stop.reason == ORR_STOP_USER) {
         world->interrupted = false; /* only once it has been obeyed: it may have come between two runs */
@@ -55,11 +72,30 @@ OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
     return stop;
 }
 
+OrrStop orr_world_run_for(OrrWorld *world, uint64_t duration_ns) {
+    uint64_t now_ns = 0;
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        uint64_t node_ns = node_time_ns(world->nodes.data[i]->node);
+        now_ns = node_ns > now_ns ? node_ns : now_ns;
+    }
+    return orr_world_run(world, duration_ns < ORR_TIME_NEVER - now_ns ? now_ns + duration_ns : ORR_TIME_NEVER);
+}
+
+void orr_world_meet_at(OrrWorld *world, uint64_t time_ns) {
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        node_meet_at(world->nodes.data[i]->node, time_ns);
+    }
+}
+
+void orr_world_deadline(OrrWorld *world, uint64_t time_ns) {
+    world->deadline_ns = time_ns;
+}
+
 /* So many instructions last no longer than that; a sleeping CPU executes none before its next event. */
 static uint64_t soonest_ns(const Node *node, uint64_t instructions) {
     enum { AT_ONCE = 1 << 30 };
     uint64_t n = instructions < AT_ONCE ? instructions : AT_ONCE;
-    uint64_t next_ns = clock_ns(&node->clock, cpu_ticks(node->cpu) + n);
+    uint64_t next_ns = clock_ns(&node->cores[0].clock, cpu_ticks(node->cpu) + n);
     uint64_t event_ns = node->cpu->halted ? event_next_ns(&node->board.events) : 0;
     return event_ns > next_ns ? event_ns : next_ns;
 }
@@ -68,6 +104,10 @@ OrrStop orr_node_run_instructions(OrrNode *node, uint64_t instructions, uint64_t
     OrrStop stop = {.reason = ORR_STOP_DURATION};
     while (stop.reason == ORR_STOP_DURATION && node_time_ns(node->node) < until_ns &&
            node_instructions(node->node) < instructions) {
+        if (node->node->n_cores > 1) {
+            stop = orr_node_step(node); /* how far the others get in a time is not known beforehand */
+            continue;
+        }
         uint64_t next_ns = soonest_ns(node->node, instructions - node_instructions(node->node));
         stop = orr_world_run(node->world, next_ns < until_ns ? next_ns : until_ns);
     }
@@ -86,31 +126,50 @@ const char *orr_stop_name(OrrStopReason reason) {
     static const char *const names[] = {
         [ORR_STOP_DURATION] = "duration", [ORR_STOP_EXIT] = "exit",   [ORR_STOP_LOCKUP] = "lockup",
         [ORR_STOP_ASLEEP] = "asleep",     [ORR_STOP_STRICT] = "strict", [ORR_STOP_USER] = "user",
-        [ORR_STOP_ERROR] = "error",
+        [ORR_STOP_ERROR] = "error",       [ORR_STOP_HALTED] = "halted", [ORR_STOP_DEADLINE] = "deadline",
+        [ORR_STOP_BREAKPOINT] = "breakpoint",
     };
     return (size_t)reason < ARRAY_LEN(names) && names[reason] ? names[reason] : "unknown";
 }
 
-OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *error) {
-    Err *err = (Err *)error;
-    if (!options->machine == !options->repl_path) {
-        err_set(err, "a node needs a machine or a platform file, and not both");
-        return NULL;
-    }
+static Node *node_made(OrrWorld *world, const OrrNodeOptions *options, const ReplFile *repl, Err *err) {
     NodeOptions how = {
         .name = options->name,
         .machine = options->machine,
         .repl_path = options->repl_path,
+        .repl_text = options->repl_text,
+        .repl = repl,
+        .types = world->types.data,
+        .n_types = world->types.len,
         .log = &world->log,
         .seed = world->options.seed,
         .cpi_num = options->cpi_num,
         .cpi_den = options->cpi_den,
         .engine = (Engine)options->engine,
         .slice = options->slice,
+        .quantum = options->quantum,
         .strict = options->strict,
         .stub_unknown = options->stub_unknown,
     };
-    Node *node = node_new(&how, err);
+    return node_new(&how, err);
+}
+
+OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *error) {
+    Err *err = (Err *)error;
+    if (!options->machine + !options->repl_path + !options->repl_text + !options->parts != 3) {
+        err_set(err, "a node needs a machine, a platform file or parts, and not more than one of them");
+        api_failed(error, ORR_ERROR_ARGUMENT);
+        return NULL;
+    }
+    Arena tree = {0};
+    const ReplFile *repl = options->parts ? build_parts(&tree, options->parts, err) : NULL;
+    Node *node = NULL;
+    if (repl || !options->parts) {
+        node = node_made(world, options, repl, err);
+    } else {
+        api_failed(error, ORR_ERROR_ARGUMENT);
+    }
+    arena_free(&tree);
     if (!node) {
         return NULL;
     }
@@ -125,7 +184,8 @@ OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *
 
 bool orr_node_load(OrrNode *node, const char *path, OrrImageFormat format, bool has_addr, uint64_t addr,
                    OrrError *error) {
-    return node_load(node->node, path, (ImageFormat)format, has_addr, addr, (Err *)error);
+    return node_load(node->node, path, (ImageFormat)format, has_addr, addr, (Err *)error) ||
+           api_failed(error, ORR_ERROR_IMAGE);
 }
 
 bool orr_node_save(const OrrNode *node, uint8_t **bytes, size_t *len) {
@@ -141,7 +201,7 @@ void orr_free(void *bytes) {
 }
 
 bool orr_node_restore(OrrNode *node, const void *bytes, size_t len, OrrError *error) {
-    return node_restore(node->node, bytes, len, (Err *)error);
+    return node_restore(node->node, bytes, len, (Err *)error) || api_failed(error, ORR_ERROR_STATE);
 }
 
 uint64_t orr_node_time_ns(const OrrNode *node) {

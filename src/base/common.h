@@ -11,6 +11,10 @@
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
+/** For functions on rare ways: kept out of line. */
+#define RARE __attribute__((noinline, cold))
+/** For the inner part of a few hot functions: a copy in each. */
+#define IN_LINE static inline __attribute__((always_inline))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
 /** Bits [lo, lo+width) of x, right-aligned; width 1..32. */

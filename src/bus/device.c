@@ -70,14 +70,47 @@ static void unknown_log(Device *dev, uint64_t offset, const uint32_t *written) {
     guest_log_add(dev->board, GUEST_UNMODELLED, dev, NULL, offset, text);
 }
 
-/* One whole register. */
-static uint32_t word_read(Device *dev, uint64_t offset) {
+/* ---- Accesses to whole registers --------------------------------------------------------------------------------- */
+
+/* Firmware hits few registers again and again: where an offset led is remembered. */
+
+static RegFound *found_at(Device *dev, uint64_t offset) {
+    return &dev->found[offset / 4 % DEVICE_REGS_FOUND];
+}
+
+/* Looks the register up; NULL if there is none. */
+static const Reg *reg_look_up(Device *dev, uint64_t offset, unsigned *index) {
+    const Reg *reg = reg_find(dev->type, offset, index);
+    if (reg && offset <= UINT32_MAX && *index <= UINT16_MAX) {
+        *found_at(dev, offset) = (RegFound){.offset = (uint32_t)offset,
+                                            .index = (uint16_t)*index,
+                                            .plain_read = reg->access != REG_WO && !reg->unmodelled,
+                                            .plain_write = reg->access != REG_RO && !reg->unmodelled,
+                                            .reg = reg};
+    }
+    return reg;
+}
+
+IN_LINE uint32_t reg_read(Device *dev, const Reg *reg, unsigned index) {
+    uint32_t value = 0;
+    if (LIKELY(reg->read != NULL)) {
+        value = reg->read(dev, index);
+    } else if (reg->storage) {
+        value = *device_reg_storage(dev, reg, index);
+    }
+    if (LIKELY(dev->board->guest_log != NULL)) {
+        guest_poll_read(dev->board->guest_log, dev, reg, index, value);
+    }
+    return value;
+}
+
+/* At the first time, or if there is something to tell. */
+static RARE uint32_t odd_read(Device *dev, uint64_t offset) {
     unsigned index;
-    const Reg *reg = reg_find(dev->type, offset, &index);
-    GuestLog *log = dev->board->guest_log;
+    const Reg *reg = reg_look_up(dev, offset, &index);
     if (!reg || reg->access == REG_WO) {
-        if (log) {
-            guest_poll_end(log);
+        if (dev->board->guest_log) {
+            guest_poll_end(dev->board->guest_log);
         }
         if (reg) {
             access_log(dev, GUEST_MISUSE, reg, index, "of a write-only register", NULL);
@@ -89,33 +122,20 @@ static uint32_t word_read(Device *dev, uint64_t offset) {
     if (reg->unmodelled) {
         access_log(dev, GUEST_UNMODELLED, reg, index, "of an unmodelled register", NULL);
     }
-    const uint32_t *storage = device_reg_storage(dev, reg, index);
-    uint32_t value = reg->read ? reg->read(dev, index) : storage ? *storage : 0;
-    if (log) {
-        guest_poll_read(log, dev, reg, index, value);
+    return reg_read(dev, reg, index);
+}
+
+IN_LINE uint32_t word_read(Device *dev, uint64_t offset) {
+    const RegFound *found = found_at(dev, offset);
+    if (UNLIKELY(found->offset != offset || !found->plain_read)) {
+        return odd_read(dev, offset);
     }
-    return value;
+    return reg_read(dev, found->reg, found->index);
 }
 
 /* One register, or the bytes of it that `lanes` covers. Bytes that are not written keep what is stored: they are merged
  * without a read of the register, which could have side effects, and as zero where a one would clear something. */
-static void word_write(Device *dev, uint64_t offset, uint32_t lanes, uint32_t value) {
-    unsigned index;
-    const Reg *reg = reg_find(dev->type, offset, &index);
-    if (dev->board->guest_log) {
-        guest_poll_end(dev->board->guest_log);
-    }
-    if (!reg) {
-        unknown_log(dev, offset, &value);
-        return;
-    }
-    if (reg->access == REG_RO) {
-        access_log(dev, GUEST_MISUSE, reg, index, "to a read-only register", &value);
-        return;
-    }
-    if (reg->unmodelled) {
-        access_log(dev, GUEST_UNMODELLED, reg, index, "to an unmodelled register", &value);
-    }
+IN_LINE void reg_write(Device *dev, const Reg *reg, unsigned index, uint32_t lanes, uint32_t value) {
     uint32_t *storage = device_reg_storage(dev, reg, index);
     uint32_t old = 0;
     value &= lanes;
@@ -129,12 +149,41 @@ static void word_write(Device *dev, uint64_t offset, uint32_t lanes, uint32_t va
     }
 }
 
+static RARE void odd_write(Device *dev, uint64_t offset, uint32_t lanes, uint32_t value) {
+    unsigned index;
+    const Reg *reg = reg_look_up(dev, offset, &index);
+    if (!reg) {
+        unknown_log(dev, offset, &value);
+        return;
+    }
+    if (reg->access == REG_RO) {
+        access_log(dev, GUEST_MISUSE, reg, index, "to a read-only register", &value);
+        return;
+    }
+    if (reg->unmodelled) {
+        access_log(dev, GUEST_UNMODELLED, reg, index, "to an unmodelled register", &value);
+    }
+    reg_write(dev, reg, index, lanes, value);
+}
+
+IN_LINE void word_write(Device *dev, uint64_t offset, uint32_t lanes, uint32_t value) {
+    const RegFound *found = found_at(dev, offset);
+    if (LIKELY(dev->board->guest_log != NULL)) {
+        guest_poll_end(dev->board->guest_log);
+    }
+    if (UNLIKELY(found->offset != offset || !found->plain_write)) {
+        odd_write(dev, offset, lanes, value);
+    } else {
+        reg_write(dev, found->reg, found->index, lanes, value);
+    }
+}
+
 static uint32_t lanes_of(unsigned size) {
     return size >= 4 ? UINT32_MAX : (UINT32_C(1) << (8 * size)) - 1;
 }
 
 /* Registers are words. An access across two of them is done in bytes of each, as a bus would split it. */
-uint64_t device_reg_read(Device *dev, uint64_t offset, unsigned size) {
+static RARE uint64_t parts_read(Device *dev, uint64_t offset, unsigned size) {
     uint64_t value = 0;
     for (unsigned done = 0, n; done < size; done += n) {
         unsigned byte = (unsigned)((offset + done) & 3);
@@ -145,12 +194,24 @@ uint64_t device_reg_read(Device *dev, uint64_t offset, unsigned size) {
     return value;
 }
 
-void device_reg_write(Device *dev, uint64_t offset, unsigned size, uint64_t value) {
+static RARE void parts_write(Device *dev, uint64_t offset, unsigned size, uint64_t value) {
     for (unsigned done = 0, n; done < size; done += n) {
         unsigned byte = (unsigned)((offset + done) & 3);
         n = size - done < 4 - byte ? size - done : 4 - byte;
         uint32_t part = (uint32_t)(value >> (8 * done)) & lanes_of(n);
         word_write(dev, (offset + done) & ~UINT64_C(3), lanes_of(n) << (8 * byte), part << (8 * byte));
+    }
+}
+
+uint64_t device_reg_read(Device *dev, uint64_t offset, unsigned size) {
+    return LIKELY(size == 4 && offset % 4 == 0) ? word_read(dev, offset) : parts_read(dev, offset, size);
+}
+
+void device_reg_write(Device *dev, uint64_t offset, unsigned size, uint64_t value) {
+    if (LIKELY(size == 4 && offset % 4 == 0)) {
+        word_write(dev, offset, UINT32_MAX, (uint32_t)value);
+    } else {
+        parts_write(dev, offset, size, value);
     }
 }
 

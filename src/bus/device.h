@@ -132,6 +132,8 @@ struct DeviceType {
     uint32_t uart_offset; /* of a UartPort member; 0 = none */
     uint32_t leon_irq_offset; /* of a LeonIrqPort member (bus/leon_irq.h); 0 = none */
 
+    uint32_t cpu_offset; /* of a Cpu member; 0 = it is no CPU */
+
     const DeviceModel *models; /* ends with a NULL name; NULL if there are none */
 
     uint64_t window_size; /* bytes of the register window if the platform file does not tell */
@@ -147,7 +149,9 @@ struct DeviceType {
     bool (*attach)(Device *dev, Device *child, uint64_t address, Err *err);
     const I2cTargetOps *i2c;
     const SpiTargetOps *spi;
-    const struct BootOps *boot; /* of boot loaders that the simulator plays (bus/boot.h), or NULL */
+    /** Boot loaders that the simulator plays: sets up the board's devices, through their registers, as firmware that is
+     * loaded straight into RAM expects to find them. src/sim/boot.c decides when. */
+    void (*boot)(Device *dev);
     const struct AmbaCore *amba; /* what GRLIB's plug and play tells of it (bus/amba.h), or NULL */
     bool background; /* its windows take only addresses that no other device has: bridges with holes */
     /** Only for types that place themselves on the bus (memories): called for each registration. */
@@ -160,10 +164,22 @@ struct DeviceType {
     bool (*load)(Device *dev, StateReader *in);
 };
 
+/** Where a word offset led last: only a cache. */
+typedef struct RegFound {
+    uint32_t offset;
+    uint16_t index; /* in its array */
+    bool plain_read, plain_write; /* allowed, and nothing to tell; both false: nothing is known */
+    const Reg *reg;
+} RegFound;
+
+enum { DEVICE_REGS_FOUND = 8 /* a power of two */ };
+
 struct Device {
     const DeviceType *type;
     const char *name; /* as in the platform file */
     Board *board;
+    const struct Cpu *core; /* the only core that sees its registers; NULL: all do */
+    RegFound found[DEVICE_REGS_FOUND]; /* by the low bits of the word number */
 };
 
 /* ---- The board: what a node gives its devices ------------------------------------------------------------------- */
@@ -177,6 +193,9 @@ typedef enum StopReason {
     STOP_STRICT, /* a guest mistake under --strict */
     STOP_USER, /* the embedder asked */
     STOP_ERROR, /* Orrery itself failed */
+    STOP_HALTED, /* a CPU took a trap that it could not take (SPARC error mode), with a code: many programs end so */
+    STOP_DEADLINE, /* the time by which the guest should have ended has come */
+    STOP_BREAKPOINT, /* a CPU stands before an instruction at a breakpoint */
 } StopReason;
 
 struct Board {
@@ -187,16 +206,25 @@ struct Board {
     const Log *log;
     struct GuestLog *guest_log;
     uint64_t seed;
+    unsigned current_cpu; /* index of the core whose turn it is: who makes an access */
+    /** Never runs backwards for what all cores share: if another core has been ahead in its slice, that time counts. */
     uint64_t (*now_ns)(Board *board);
+    uint64_t (*core_now_ns)(Board *board, const struct Cpu *cpu); /* where that core is */
     uint64_t (*current_pc)(Board *board); /* of the CPU that is running, 0 if none */
     void (*stop)(Board *board, StopReason reason, int code); /* after the running instruction */
     void (*request_reset)(Board *board); /* system reset after the running instruction */
     void (*console)(Board *board, const void *bytes, size_t len); /* semihosting output */
     bool (*add_cpu)(Board *board, struct Cpu *cpu, uint64_t hz); /* from init of CPU types */
+    /** Lets a held core go, at `entry` (BOARD_ENTRY_RESET: where its reset leads); it runs from its next slice on.
+     * False if there is no such core or it is not held. */
+    bool (*start_cpu)(Board *board, unsigned index, uint64_t entry);
+    void (*send_event)(Board *board); /* SEV of the running core, for all others */
 };
 
+#define BOARD_ENTRY_RESET UINT64_MAX
+
 static inline uint64_t device_now_ns(const Device *dev) {
-    return dev->board->now_ns(dev->board);
+    return dev->core ? dev->board->core_now_ns(dev->board, dev->core) : dev->board->now_ns(dev->board);
 }
 static inline void device_event_at(Device *dev, Event *event, uint64_t time_ns) {
     event_at(&dev->board->events, event, time_ns);
@@ -237,6 +265,9 @@ static inline unsigned device_output_count(const Output *output) {
 }
 static inline UartPort *device_uart(const Device *dev) {
     return dev->type->uart_offset ? (UartPort *)((uintptr_t)dev + dev->type->uart_offset) : NULL;
+}
+static inline struct Cpu *device_cpu(const Device *dev) {
+    return dev->type->cpu_offset ? (struct Cpu *)((uintptr_t)dev + dev->type->cpu_offset) : NULL;
 }
 static inline uint32_t device_reg_count(const Reg *reg) {
     return reg->count ? reg->count : 1;

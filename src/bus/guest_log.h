@@ -37,9 +37,9 @@ typedef struct GuestLog {
 
     /* The register that was read last, and how often in a row with the same value. */
     const Device *poll_device;
+    uint64_t poll_count;
     const Reg *poll_reg;
     uint32_t poll_index, poll_value;
-    uint64_t poll_count;
 } GuestLog;
 
 /** A zeroed GuestLog is ready to use; frees what it gathered. */
@@ -66,7 +66,8 @@ uint64_t guest_log_total(const GuestLog *log);
 /** Called for each register read with its value: finds polls. */
 void guest_poll_full(Device *dev, const Reg *reg, unsigned index, uint32_t value);
 static inline void guest_poll_read(GuestLog *log, Device *dev, const Reg *reg, unsigned index, uint32_t value) {
-    if (log->poll_device == dev && log->poll_reg == reg && log->poll_index == index && log->poll_value == value) {
+    /* The value first: it tells a poll from firmware that reads a timer. */
+    if (log->poll_value == value && log->poll_reg == reg && log->poll_device == dev && log->poll_index == index) {
         if (UNLIKELY(++log->poll_count == GUEST_POLL_READS)) {
             guest_poll_full(dev, reg, index, value);
         }

@@ -34,7 +34,7 @@ bool mem_map_add(MemMap *map, const MemRegion *region, Err *err) {
     memmove(&map->regions[at + 1], &map->regions[at], (map->n_regions - at) * sizeof *map->regions);
     map->regions[at] = *region;
     map->n_regions++;
-    map->last = 0;
+    memset(map->recent, 0, sizeof map->recent);
     return true;
 }
 
@@ -51,11 +51,7 @@ void mem_map_free(MemMap *map) {
     *map = (MemMap){0};
 }
 
-static bool region_holds(const MemRegion *r, uint64_t addr) {
-    return addr - r->base < r->size;
-}
-
-static const MemRegion *region_search(MemMap *map, uint64_t addr) {
+const MemRegion *mem_region_search(MemMap *map, uint64_t addr) {
     uint32_t lo = 0, hi = map->n_regions; /* the first region beyond addr lies in [lo, hi] */
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
@@ -65,21 +61,10 @@ static const MemRegion *region_search(MemMap *map, uint64_t addr) {
             hi = mid;
         }
     }
-    if (lo == 0 || !region_holds(&map->regions[lo - 1], addr)) {
+    if (lo == 0 || addr - map->regions[lo - 1].base >= map->regions[lo - 1].size) {
         return NULL;
     }
-    map->last = lo - 1;
-    return &map->regions[lo - 1];
-}
-
-const MemRegion *mem_region_at(MemMap *map, uint64_t addr) {
-    if (LIKELY(map->last < map->n_regions)) {
-        const MemRegion *r = &map->regions[map->last];
-        if (LIKELY(region_holds(r, addr))) {
-            return r;
-        }
-    }
-    return region_search(map, addr);
+    return map->recent[(addr >> MEM_PAGE_SHIFT) % MEM_RECENT] = &map->regions[lo - 1];
 }
 
 /* The region that holds all of [addr, addr + size), or NULL. */
@@ -220,6 +205,21 @@ bool mem_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t val
     return !map->fault;
 }
 
+uint8_t *mem_plain(MemMap *map, uint64_t addr, unsigned size) {
+    const MemRegion *r = region_for(map, addr, size);
+    if (!r || !r->memory || r->memory->read_only) {
+        return NULL;
+    }
+    uint64_t offset = r->offset + (addr - r->base);
+    const uint8_t *code = r->memory->code;
+    for (uint64_t g = offset >> MEM_GRANULE_SHIFT; code && g <= (offset + size - 1) >> MEM_GRANULE_SHIFT; g++) {
+        if (code[g]) {
+            return NULL;
+        }
+    }
+    return r->memory->host + offset;
+}
+
 const uint8_t *mem_code(MemMap *map, uint64_t addr, size_t *avail) {
     const MemRegion *r = mem_region_at(map, addr);
     if (!r || !r->memory) {
@@ -228,6 +228,20 @@ const uint8_t *mem_code(MemMap *map, uint64_t addr, size_t *avail) {
     uint64_t at = addr - r->base;
     *avail = (size_t)(r->size - at);
     return r->memory->host + r->offset + at;
+}
+
+/* True if all pages of [first, last] hold marks already: they are protected then, and protecting them again would cost
+ * a system call for each block. */
+static bool pages_marked(const Memory *memory, uint64_t first, uint64_t last) {
+    enum { GRANULES = 1 << (MEM_PAGE_SHIFT - MEM_GRANULE_SHIFT) };
+    uint64_t n_granules = ((memory->size - 1) >> MEM_GRANULE_SHIFT) + 1;
+    for (uint64_t page = first >> MEM_PAGE_SHIFT; page <= last >> MEM_PAGE_SHIFT; page++) {
+        uint64_t begin = page * GRANULES, left = n_granules - begin;
+        if (!memchr(memory->code + begin, 1, left < GRANULES ? left : GRANULES)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size) {
@@ -243,9 +257,12 @@ void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size) {
         if (!memory->code) {
             memory->code = mem_alloc((size_t)((memory->size - 1) >> MEM_GRANULE_SHIFT) + 1);
         }
+        bool protected = pages_marked(memory, first, last);
         memset(memory->code + (first >> MEM_GRANULE_SHIFT), 1,
                (last >> MEM_GRANULE_SHIFT) - (first >> MEM_GRANULE_SHIFT) + 1);
-        mem_fast_protect(map, memory, first, n);
+        if (!protected) {
+            mem_fast_protect(map, memory, first, n);
+        }
         addr += n;
         size -= n;
     }

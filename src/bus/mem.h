@@ -25,7 +25,7 @@ struct Memory {
     uint8_t *code; /* one byte per 64-byte granule: 1 = translated code was read from it; NULL = none yet */
 };
 
-enum { MEM_GRANULE_SHIFT = 6 };
+enum { MEM_GRANULE_SHIFT = 6, MEM_PAGE_SHIFT = 12, MEM_RECENT = 32 /* a power of two */ };
 
 typedef struct MemRegion {
     uint64_t base, size;
@@ -47,7 +47,7 @@ struct MemErrorListener {
 typedef struct MemMap {
     MemRegion *regions; /* sorted by base, no two overlap */
     uint32_t n_regions, cap;
-    uint32_t last; /* index of the region hit last: only a cache */
+    const MemRegion *recent[MEM_RECENT]; /* by the low bits of the page number, or NULL: only a cache */
     struct Board *board;
     uint8_t *fast; /* window of the whole 32-bit address space (fastmem.c), or NULL */
     bool fault; /* set by a device during an access: answer with a bus error */
@@ -71,8 +71,12 @@ void memory_touched(const Memory *memory, uint64_t at, uint64_t *begin, uint64_t
 bool mem_map_add(MemMap *map, const MemRegion *region, Err *err);
 /** Frees the map and the code marks of its memories; call it before the memories go. */
 void mem_map_free(MemMap *map);
+const MemRegion *mem_region_search(MemMap *map, uint64_t addr);
 /** The region that holds addr, or NULL. */
-const MemRegion *mem_region_at(MemMap *map, uint64_t addr);
+static inline const MemRegion *mem_region_at(MemMap *map, uint64_t addr) {
+    const MemRegion *r = map->recent[(addr >> MEM_PAGE_SHIFT) % MEM_RECENT];
+    return LIKELY(r && addr - r->base < r->size) ? r : mem_region_search(map, addr);
+}
 
 /** CPU and DMA accesses of 1, 2, 4 or 8 bytes at any alignment within one region (devices of big-endian CPUs: aligned).
  * `big` is the byte order of memory. Device registers are 32-bit numbers and have none, but it tells which bytes of
@@ -80,6 +84,10 @@ const MemRegion *mem_region_at(MemMap *map, uint64_t addr);
  * fault). */
 bool mem_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *value);
 bool mem_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t value);
+
+/** The host's bytes of [addr, addr + size) if loads and stores there do nothing but move bytes: RAM of one region,
+ * without translated code. NULL otherwise; then the functions above know what is to be done. */
+uint8_t *mem_plain(MemMap *map, uint64_t addr, unsigned size);
 
 /** Tells the guest log and the error listeners that the running instruction accessed an address where nothing is. */
 void mem_tell_unmapped(MemMap *map, uint64_t addr, unsigned size, bool store, uint64_t value);

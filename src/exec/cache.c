@@ -12,6 +12,7 @@ void cache_init(CodeCache *cache, size_t bytes_max) {
 
 void cache_free(CodeCache *cache) {
     arena_free(&cache->arena);
+    arena_free(&cache->scratch);
     mem_free(cache->table);
     map_free(&cache->granules);
     vec_free(&cache->entries);

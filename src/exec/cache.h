@@ -27,6 +27,7 @@ enum { CACHE_FRONT_SLOTS = 1024, EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_
 
 typedef struct CodeCache {
     Arena arena;
+    Arena scratch; /* for the translation of one block */
     size_t bytes_max;
     CacheBlock **table; /* open addressing, never full */
     size_t cap, len;

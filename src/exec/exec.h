@@ -8,9 +8,9 @@
 /** Longest block, in guest instructions. */
 enum { EXEC_BLOCK_INSNS_MAX = 64 };
 
-/** Translates the block at loc, of at most `limit` instructions. An address that cannot be fetched gives a block that
- * raises isa->trap_fetch. */
-IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *arena);
+/** Translates the block at loc, of at most `limit` instructions, into `arena`; the work is done in `scratch`, which is
+ * reset. An address that cannot be fetched gives a block that raises isa->trap_fetch. */
+IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Arena *arena);
 
 /** Connects a CPU's loads and stores to its memory map (cpu->map). */
 void exec_attach(Cpu *cpu);

@@ -10,6 +10,8 @@
 
 enum {
     CODE_BYTES = 64 << 20,
+    PAGE_BYTES = 4096,
+    POPULATE_AHEAD_BYTES = 256 << 10,
     BLOCK_CODE_BYTES_MAX = 256 << 10, /* left free for one block or region */
     LANDINGS_MAX = 4096,
     LANDINGS_NOTED = 8, /* times that an indirect branch goes through the engine, for the regions that come */
@@ -32,6 +34,8 @@ struct Jit {
     FaultRange range; /* first: the fault handler comes back with it */
     uint8_t *writable, *executable;
     X64Code code;
+    uint32_t populated[2]; /* hot, cold: code offsets up to which pages of the buffer are there */
+    Arena scratch; /* for the lowering of one block or region */
     X64Thunks thunks;
     uint32_t first_block; /* code offset behind the thunks */
     uint32_t last_hot, last_cold; /* code offsets of what was lowered last */
@@ -46,41 +50,85 @@ struct Jit {
 
 /* ---- Called from translated code ---- */
 
-/* Puts the CPU at the instruction of a fault entry, begun and not complete. */
+/* Puts the CPU at the instruction of a fault entry, begun and not complete. Devices may ask for the PC and the time;
+ * nobody but helpers asks for aux. */
 static const X64Site *stand_at(Cpu *cpu, uint32_t site_index) {
-    Jit *jit = cpu->jit;
-    const X64Site *site = &jit->out.sites.data[site_index];
-    uint64_t start = jit->blocks.data[site->block]->ir.loc.pc;
-    cpu->pc = (start + (uint64_t)(int64_t)site->pc_offset) & cpu->isa->pc_mask;
-    cpu->aux = site->aux;
+    const X64Site *site = &cpu->jit->out.sites.data[site_index];
+    cpu->pc = site->pc & cpu->isa->pc_mask;
     cpu->prepaid = site->unused + 1;
     return site;
 }
 
 enum { ANSWER_GO_ON, ANSWER_LEAVE, ANSWER_TRAP };
 
-static uint32_t slow_load(Cpu *cpu, uint32_t site_index) {
-    const X64Site *site = stand_at(cpu, site_index);
+static uint32_t answer(const Cpu *cpu) {
+    return cpu->leave ? ANSWER_LEAVE : ANSWER_GO_ON;
+}
+
+/* Any access, done as the interpreter does it. */
+static RARE uint32_t any_load(Cpu *cpu, const X64Site *site) {
     uint64_t value;
     if (!cpu->load(cpu, cpu->jit_addr, site->number, &value)) {
         return ANSWER_TRAP;
     }
     cpu->jit_value = site->type == IR_I32 ? (uint32_t)value : value;
-    return cpu->leave ? ANSWER_LEAVE : ANSWER_GO_ON;
+    return answer(cpu);
+}
+
+static RARE uint32_t any_store(Cpu *cpu, const X64Site *site) {
+    return cpu->store(cpu, cpu->jit_addr, site->number, cpu->jit_value) ? answer(cpu) : ANSWER_TRAP;
+}
+
+/* What nearly all calls are for, the shortest way: an aligned word of a device, with nothing to check and nobody to
+ * tell. NULL: it is something else. Memories have neither `read` nor `write`. */
+static inline const MemRegion *plain_window(const Cpu *cpu, unsigned mem, uint64_t *offset) {
+    uint64_t addr = cpu->jit_addr;
+    if (UNLIKELY((mem & ~(unsigned)(IR_MEM_ALIGNED | IR_MEM_BIG)) != IR_MEM_32 || addr % 4 || cpu->check_access)) {
+        return NULL;
+    }
+    const MemRegion *r = mem_region_at(cpu->map, addr);
+    if (UNLIKELY(!r || cpu->map->trace)) {
+        return NULL;
+    }
+    uint64_t at = addr - r->base;
+    *offset = r->offset + at;
+    return LIKELY(r->size - at >= 4) ? r : NULL;
+}
+
+static RARE uint32_t plain_fault(Cpu *cpu, unsigned mem, bool store) {
+    cpu->isa->access_fault(cpu, cpu->jit_addr, mem, store);
+    return ANSWER_TRAP;
+}
+
+static uint32_t slow_load(Cpu *cpu, uint32_t site_index) {
+    const X64Site *site = stand_at(cpu, site_index);
+    uint64_t offset;
+    const MemRegion *r = plain_window(cpu, site->number, &offset);
+    if (UNLIKELY(!r || !r->read)) {
+        return any_load(cpu, site);
+    }
+    cpu->map->fault = false;
+    cpu->jit_value = (uint32_t)r->read(r->device, offset, 4);
+    return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site->number, false);
 }
 
 static uint32_t slow_store(Cpu *cpu, uint32_t site_index) {
     const X64Site *site = stand_at(cpu, site_index);
-    if (!cpu->store(cpu, cpu->jit_addr, site->number, cpu->jit_value)) {
-        return ANSWER_TRAP;
+    uint64_t offset;
+    const MemRegion *r = plain_window(cpu, site->number, &offset);
+    if (UNLIKELY(!r || !r->write)) {
+        return any_store(cpu, site);
     }
-    return cpu->leave ? ANSWER_LEAVE : ANSWER_GO_ON;
+    cpu->map->fault = false;
+    r->write(r->device, offset, 4, (uint32_t)cpu->jit_value);
+    return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site->number, true);
 }
 
 static uint32_t slow_call(Cpu *cpu, uint32_t site_index) {
     const X64Site *site = stand_at(cpu, site_index);
+    cpu->aux = site->aux;
     cpu->jit_value = cpu->isa->helpers[site->number](cpu, cpu->jit_addr, cpu->jit_value);
-    return cpu->trap_pending ? ANSWER_TRAP : cpu->leave ? ANSWER_LEAVE : ANSWER_GO_ON;
+    return cpu->trap_pending ? ANSWER_TRAP : answer(cpu);
 }
 
 /* ---- The buffer ---- */
@@ -154,6 +202,7 @@ void jit_free(Jit *jit) {
     if (jit->executable) {
         munmap(jit->executable, CODE_BYTES);
     }
+    arena_free(&jit->scratch);
     vec_free(&jit->out.sites);
     vec_free(&jit->out.accesses);
     vec_free(&jit->out.heat);
@@ -188,15 +237,32 @@ static bool has_room(Jit *jit) {
     return hot->end - hot->at >= BLOCK_CODE_BYTES_MAX && cold->end - cold->at >= BLOCK_CODE_BYTES_MAX;
 }
 
+/* Has the host bring in the pages that are written next, many at once: one by one each costs two page faults. A host
+ * that does not know the advice (Linux before 5.14) takes those. */
+static void populate(Jit *jit, const Asm *part, uint32_t *populated) {
+    uint32_t at = (uint32_t)(part->at - jit->writable), end = (uint32_t)(part->end - jit->writable);
+    *populated = *populated < at ? at & ~(uint32_t)(PAGE_BYTES - 1) : *populated;
+    if (at + POPULATE_AHEAD_BYTES / 4 > *populated && *populated + POPULATE_AHEAD_BYTES <= end) {
+        madvise(jit->writable + *populated, POPULATE_AHEAD_BYTES, MADV_POPULATE_WRITE);
+        madvise(jit->executable + *populated, POPULATE_AHEAD_BYTES, MADV_POPULATE_READ);
+        *populated += POPULATE_AHEAD_BYTES;
+    }
+}
+
+static void prepare(Jit *jit) {
+    arena_reset(&jit->scratch);
+    populate(jit, &jit->code.hot, &jit->populated[0]);
+    populate(jit, &jit->code.cold, &jit->populated[1]);
+}
+
 bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
     *full = !has_room(jit);
     if (*full) {
         return false;
     }
-    Arena scratch = {0};
+    prepare(jit);
     uint32_t entry = asm_offset(&jit->code.hot);
-    bool ok = x64_lower(&jit->code, &block->ir, (uint32_t)jit->blocks.len, &jit->thunks, &jit->out, &scratch);
-    arena_free(&scratch);
+    bool ok = x64_lower(&jit->code, &block->ir, (uint32_t)jit->blocks.len, &jit->thunks, &jit->out, &jit->scratch);
     if (ok) {
         block->index = (uint32_t)jit->blocks.len;
         vec_push(&jit->blocks, block);
@@ -209,10 +275,9 @@ bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members
     if (!has_room(jit)) {
         return false;
     }
-    Arena scratch = {0};
+    prepare(jit);
     uint32_t entry = asm_offset(&jit->code.hot);
-    bool ok = x64_lower_region(&jit->code, region, &jit->thunks, &jit->out, &scratch);
-    arena_free(&scratch);
+    bool ok = x64_lower_region(&jit->code, region, &jit->thunks, &jit->out, &jit->scratch);
     if (ok) {
         JitRegion formed = {.n_blocks = n_members};
         memcpy(formed.blocks, members, n_members * sizeof *members);
@@ -258,48 +323,28 @@ void jit_kill(Jit *jit, CacheBlock *block) {
         target->pc = UINT64_MAX;
     }
     uint32_t site = (uint32_t)jit->out.sites.len;
-    X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->ir.loc.aux};
+    X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->ir.loc.aux, .pc = block->ir.loc.pc};
     vec_push(&jit->out.sites, stop);
     x64_patch_exit(&jit->code.hot, block->code, site, &jit->thunks);
 }
 
 /* ---- Running ---- */
 
-static void leave_at(Cpu *cpu, const IrBlock *ir, const X64Site *site) {
-    cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)site->pc_offset) & cpu->isa->pc_mask;
-    cpu->aux = site->aux;
-    cpu->budget += site->unused;
-}
-
 /* Puts the CPU where the exit says. */
 static IrExit take_exit(Jit *jit, Cpu *cpu, uint32_t index) {
     const X64Site *site = &jit->out.sites.data[index];
-    const IrBlock *ir = &jit->blocks.data[site->block]->ir;
+    bool linkable = site->kind == X64_SITE_GOTO || site->kind == X64_SITE_HOT || site->kind == X64_SITE_INDIRECT;
+    cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : site->pc) & cpu->isa->pc_mask;
+    cpu->aux = site->aux;
     cpu->prepaid = 0;
-    switch (site->kind) {
-    case X64_SITE_TRAP:
-        leave_at(cpu, ir, site);
+    cpu->budget += site->kind >= X64_SITE_LEAVE && site->kind <= X64_SITE_ACCESS ? site->unused : 0;
+    jit->exit = linkable ? index : IR_NONE;
+    jit->hot = site->kind == X64_SITE_HOT && jit->regions;
+    if (site->kind == X64_SITE_TRAP) {
         cpu_trap(cpu, site->number, cpu->trap_arg);
         return IR_EXIT_TRAP;
-    case X64_SITE_ACCESS:
-        leave_at(cpu, ir, site);
-        return IR_EXIT_TRAP;
-    case X64_SITE_LEAVE:
-        leave_at(cpu, ir, site);
-        return IR_EXIT_NEXT;
-    case X64_SITE_INDIRECT:
-        cpu->pc &= cpu->isa->pc_mask;
-        jit->exit = index;
-        break;
-    case X64_SITE_GOTO: case X64_SITE_HOT:
-        jit->exit = index;
-        /* fallthrough */
-    default: /* STOP, BUDGET */
-        jit->hot = site->kind == X64_SITE_HOT && jit->regions;
-        cpu->pc = (ir->loc.pc + (uint64_t)(int64_t)site->pc_offset) & cpu->isa->pc_mask;
     }
-    cpu->aux = site->kind == X64_SITE_BUDGET ? ir->loc.aux : site->aux;
-    return IR_EXIT_NEXT;
+    return site->kind == X64_SITE_ACCESS ? IR_EXIT_TRAP : IR_EXIT_NEXT;
 }
 
 /* A region that was left through the engine has not been counted yet; ticks are exact here. */
@@ -316,13 +361,14 @@ static const void *start_of(const Jit *jit, const Cpu *cpu, const CacheBlock *bl
 }
 
 IrExit jit_run(Jit *jit, Cpu *cpu, CacheBlock *block) {
-    typedef uint32_t (*Enter)(Cpu *cpu, void *state, void *memory, const void *code);
+    typedef uint32_t (*Enter)(Cpu *cpu, void *memory, const void *code);
     Enter enter = (Enter)(uintptr_t)(jit->executable + jit->thunks.enter);
+    assert(cpu->state == cpu + 1);
     cpu->jit = jit;
     cpu->jit_targets = jit->targets;
     cpu->jit_heat = jit->out.heat.data;
     jit->exit = IR_NONE;
-    uint32_t site = enter(cpu, cpu->state, cpu->map->fast, start_of(jit, cpu, block));
+    uint32_t site = enter(cpu, cpu->map->fast, start_of(jit, cpu, block));
     IrExit exit = take_exit(jit, cpu, site);
     if (UNLIKELY(cpu->probe != NULL)) {
         count_exit(cpu, jit->out.sites.data[site].kind);
@@ -331,9 +377,8 @@ IrExit jit_run(Jit *jit, Cpu *cpu, CacheBlock *block) {
 }
 
 /* The address of a block, 32 bits of it: a 32-bit guest wraps around. */
-static bool leads_to(const X64Site *site, const CacheBlock *from, const CacheBlock *to) {
-    uint64_t pc = from->ir.loc.pc + (uint64_t)(int64_t)site->pc_offset;
-    return (uint32_t)pc == (uint32_t)to->ir.loc.pc && site->aux == to->ir.loc.aux;
+static bool leads_to(const X64Site *site, const CacheBlock *to) {
+    return (uint32_t)site->pc == (uint32_t)to->ir.loc.pc && site->aux == to->ir.loc.aux;
 }
 
 CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k) {
@@ -375,7 +420,7 @@ void jit_link(Jit *jit, CacheBlock *block) {
             jit->targets[x64_target_index(block->ir.loc.pc)] =
                 (X64Target){block->ir.loc.pc, (uint64_t)(uintptr_t)(jit->executable + block->code)};
         }
-    } else if (leads_to(site, jit->blocks.data[site->block], block)) {
+    } else if (leads_to(site, block)) {
         asm_link(&jit->code.hot, site->patch, block->code);
     }
 }

@@ -25,7 +25,7 @@ static CacheBlock *block_at(Cpu *cpu, CodeCache *cache, IrLoc loc, unsigned limi
     }
     if (!block) {
         Arena *arena = cache_reserve(cache);
-        IrBlock ir = exec_translate(cpu, loc, limit ? limit : EXEC_BLOCK_INSNS_MAX, arena);
+        IrBlock ir = exec_translate(cpu, loc, limit ? limit : EXEC_BLOCK_INSNS_MAX, &cache->scratch, arena);
         block = cache_add(cache, &ir, limit);
         block->dead = ir.n_bytes == 0; /* a fetch that failed may succeed when the rights have changed */
     }

@@ -60,10 +60,21 @@ static bool append(Cpu *cpu, IrBuilder *b, uint64_t pc, uint64_t *failed) {
     return isa->translate(b, cpu->features, bytes, avail, b->aux) != 0;
 }
 
-IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *arena) {
+/* What is left of a block when all passes are done is far smaller than what they needed. */
+static void move_to(IrBlock *block, Arena *arena) {
+    const IrOp *ops = block->ops;
+    const IrFault *faults = block->faults;
+    block->ops = ARENA_ARRAY(arena, IrOp, block->n_ops);
+    block->faults = ARENA_ARRAY(arena, IrFault, block->n_faults);
+    memcpy(block->ops, ops, block->n_ops * sizeof *ops);
+    memcpy(block->faults, faults, block->n_faults * sizeof *faults);
+}
+
+IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Arena *arena) {
     IrBuilder b;
     uint64_t start_ns = probe_clock(cpu);
-    ir_begin(&b, arena, loc);
+    arena_reset(scratch);
+    ir_begin(&b, scratch, loc);
     b.limit = limit;
     while (!b.ended) {
         uint64_t pc = (loc.pc + b.n_bytes) & cpu->isa->pc_mask, failed;
@@ -83,7 +94,8 @@ IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *arena) {
     if (UNLIKELY(cpu->probe != NULL)) {
         probe_ir(cpu, &block, EXEC_STAGE_IR, limit < EXEC_BLOCK_INSNS_MAX);
     }
-    ir_finish(&block, arena);
+    ir_finish(&block, scratch);
+    move_to(&block, arena);
     if (block.n_bytes && is_mapped(cpu)) {
         cpu->isa->map_fetch(cpu, &block.source);
     }

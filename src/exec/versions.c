@@ -57,12 +57,12 @@ static int find_version(Versions *v, unsigned block, const IrEntry *entry, unsig
 }
 
 /* The version of loop block `to` that follows a version. */
-static int follow(Versions *v, const IrBlock *from, int to) {
+static int follow(Versions *v, const IrBlock *from, int to, IrShadows *shadows) {
     IrEntry entry;
     if (to < 0 || !v->loop->blocks[to].loops) {
         return -1;
     }
-    unsigned known = ir_flags_at_end(from, v->loop->blocks[to].needs, &entry);
+    unsigned known = ir_flags_at_end(from, v->loop->blocks[to].needs, &entry, shadows);
     return find_version(v, (unsigned)to, &entry, known);
 }
 
@@ -71,14 +71,16 @@ static void make_versions(Versions *v) {
     for (unsigned i = 0; i < v->n; i++) {
         Version *made = &v->all[i];
         const LoopBlock *b = &v->loop->blocks[made->loop_block];
-        made->taken = follow(v, &made->ir, b->taken);
-        made->next = follow(v, &made->ir, b->next);
+        IrShadows shadows = {{IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
+        made->taken = follow(v, &made->ir, b->taken, &shadows);
+        made->next = follow(v, &made->ir, b->next, &shadows);
         for (unsigned k = 0; k < b->n_landings; k++) {
-            int landing = follow(v, &made->ir, b->landings[k]);
+            int landing = follow(v, &made->ir, b->landings[k], &shadows);
             if (landing >= 0) {
                 made->landings[made->n_landings++] = landing;
             }
         }
+        ir_put_shadows(&made->ir, &shadows, v->arena);
     }
 }
 

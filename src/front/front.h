@@ -12,7 +12,7 @@ enum {
     EXIT_DIFFERENT = 1, /* lockstep, tracediff: the two runs differ */
     EXIT_USAGE = 64, /* bad command line, file or platform */
     EXIT_INTERNAL = 70, /* Orrery itself failed */
-    EXIT_TIMEOUT = 80, /* --timeout: the virtual time is over and the guest has not ended */
+    EXIT_DEADLINE = 80, /* --timeout: the virtual time is over and the guest has not ended */
     EXIT_LOCKUP = 81, /* the CPU locked up */
     EXIT_STRICT = 82, /* --strict: the guest used what is not there or not modelled */
     EXIT_ASLEEP = 83, /* nothing is left that could wake the CPU */
@@ -41,8 +41,8 @@ typedef struct RunOptions {
     const char *hash_log;
     uint64_t hash_every; /* 0: no log */
     uint64_t for_ns; /* ORR_TIME_NEVER: no end */
-    bool is_timeout; /* the end came from --timeout */
-    uint64_t slice, seed, cpi_num, cpi_den;
+    bool is_deadline; /* the end came from --timeout */
+    uint64_t slice, quantum, seed, cpi_num, cpi_den;
     double pace; /* virtual seconds per host second at most; 0 = as fast as it goes, negative = not given */
     bool strict, stub_unknown, stats, perf_map;
     const char *engines; /* lockstep: A,B */

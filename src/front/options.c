@@ -53,13 +53,15 @@ void options_help(void) {
     help_engines();
     fputs(
         "  --slice N                    run in pieces of N instructions: changes nothing but speed (for tests)\n"
+        "  --quantum N                  boards with several cores: instructions of the first one between two meetings\n"
+        "                               of all; a part of the machine, 32 to 1000000 (default 1000)\n"
         "  --pace X                     at most X virtual seconds per second (default 1 on a terminal, else none)\n"
         "  --log error|warn|info|debug  what to tell on stderr (default warn)\n"
         "  -nographic, -semihosting, -kernel FILE   accepted as QEMU spells them\n\n"
         "On a terminal: Ctrl-A x quits, Ctrl-A h helps.\n"
         "The last line on stderr is `orrery: REASON at SECONDS s, N instructions, hash HASH`: equal runs have equal\n"
-        "hashes. Exit code: that of the guest (semihosting), else 0 at the end of --for, 64 usage or input file,\n"
-        "70 Orrery failed, 80 timeout, 81 lockup, 82 --strict, 83 asleep for ever, 130 Ctrl-C.\n\n"
+        "hashes. Exit code: that of the guest (semihosting, or how it halted), else 0 at the end of --for, 64 usage\n"
+        "or input file, 70 Orrery failed, 80 --timeout, 81 lockup, 82 --strict, 83 asleep for ever, 130 Ctrl-C.\n\n"
         "examples:\n"
         "  orrery run --machine mps2-an385 --kernel firmware.elf\n"
         "  orrery run -M microbit --kernel /usr/share/firmware-microbit-micropython/firmware.hex\n"
@@ -119,7 +121,7 @@ static bool list_add(OptionList *list, const char *value) {
 
 /* ---- What options do with their value ---- */
 
-static bool set_end(RunOptions *o, const char *value, bool is_timeout) {
+static bool set_end(RunOptions *o, const char *value, bool is_deadline) {
     uint64_t ns;
     if (!time_parse(value, &ns)) {
         complain("'%s': expected a time such as 2s, 1.5ms, 10us, 7ns", value);
@@ -127,7 +129,7 @@ static bool set_end(RunOptions *o, const char *value, bool is_timeout) {
     }
     if (ns < o->for_ns) {
         o->for_ns = ns;
-        o->is_timeout = is_timeout;
+        o->is_deadline = is_deadline;
     }
     return true;
 }
@@ -150,6 +152,10 @@ static bool set_number(uint64_t *to, const char *name, const char *value) {
 
 static bool set_slice(RunOptions *o, const char *value) {
     return set_number(&o->slice, "--slice", value);
+}
+
+static bool set_quantum(RunOptions *o, const char *value) {
+    return set_number(&o->quantum, "--quantum", value);
 }
 
 static bool set_seed(RunOptions *o, const char *value) {
@@ -276,6 +282,7 @@ static const Option options[] = {
     SET("for", BOTH, set_for),
     SET("timeout", OPTION_RUN, set_timeout),
     SET("slice", BOTH, set_slice),
+    SET("quantum", BOTH, set_quantum),
     SET("seed", BOTH, set_seed),
     SET("cpi", BOTH, set_cpi),
     SET("engine", OPTION_RUN, set_engine),

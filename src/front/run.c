@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <orrery/debug.h>
+
 #include "front/front.h"
 #include "front/hashlog.h"
 
@@ -102,8 +104,10 @@ static void on_trace(void *user, const OrrTrace *event) {
     const Run *run = user;
     FILE *f = run->traces[event->kind == ORR_TRACE_INSN ? 0 : event->kind == ORR_TRACE_IRQ ? 1 : 2];
     char time[TIME_TEXT_BYTES];
-    fprintf(f, "%s %llu 0x%08llx %s\n", time_text(time, event->time_ns), (unsigned long long)event->instructions,
-            (unsigned long long)event->pc, event->text);
+    bool several = orr_node_core_count(run->node) > 1;
+    fprintf(f, "%s %llu %s%s0x%08llx %s\n", time_text(time, event->time_ns), (unsigned long long)event->instructions,
+            several ? orr_core_name(run->node, event->core) : "", several ? " " : "", (unsigned long long)event->pc,
+            event->text);
 }
 
 static bool open_traces(Run *run, OrrError *error) {
@@ -242,9 +246,12 @@ static void run_world(Run *run) {
 static int exit_code(const Run *run) {
     switch (run->stop.reason) {
     case ORR_STOP_EXIT:
+    case ORR_STOP_HALTED:
         return run->stop.exit_code & 0xff;
     case ORR_STOP_DURATION:
-        return run->options.is_timeout ? EXIT_TIMEOUT : EXIT_OK;
+        return EXIT_OK;
+    case ORR_STOP_DEADLINE:
+        return EXIT_DEADLINE;
     case ORR_STOP_LOCKUP:
         return EXIT_LOCKUP;
     case ORR_STOP_ASLEEP:
@@ -258,11 +265,6 @@ static int exit_code(const Run *run) {
     }
 }
 
-static const char *reason_text(const Run *run) {
-    bool timeout = run->stop.reason == ORR_STOP_DURATION && run->options.is_timeout;
-    return timeout ? "timeout" : orr_stop_name(run->stop.reason);
-}
-
 static bool write_report(const Run *run) {
     FILE *f = fopen(run->options.report, "w");
     if (!f) {
@@ -272,7 +274,7 @@ static bool write_report(const Run *run) {
     fprintf(f,
             "{\"reason\": \"%s\", \"exit_code\": %d, \"time_ns\": %llu, \"instructions\": %llu, "
             "\"hash\": \"%016llx\"",
-            reason_text(run), exit_code(run), (unsigned long long)orr_node_time_ns(run->node),
+            orr_stop_name(run->stop.reason), exit_code(run), (unsigned long long)orr_node_time_ns(run->node),
             (unsigned long long)orr_node_instructions(run->node), (unsigned long long)orr_node_hash(run->node));
     if (run->options.stats) {
         fputs(", \"stats\": {", f);
@@ -316,14 +318,15 @@ static int finish(Run *run) {
     const RunOptions *o = &run->options;
     bool written = (!o->report || write_report(run)) && (!o->coverage || write_coverage(run)) &&
                    (!o->save || write_state(run));
-    written &= !o->hash_log || hash_log_end(&run->hash_log, run->node, reason_text(run));
+    written &= !o->hash_log || hash_log_end(&run->hash_log, run->node, orr_stop_name(run->stop.reason));
     orr_node_log_summary(run->node);
     if (o->stats) {
         stats_print(stderr, run->node);
     }
     char time[TIME_TEXT_BYTES];
     fflush(stdout);
-    fprintf(stderr, "orrery: %s at %s s, %llu instructions, hash %016llx\n", reason_text(run),
+    fprintf(stderr, "orrery: %s at %s s, %llu instructions, hash %016llx\n",
+            orr_stop_name(run->stop.reason),
             time_text(time, orr_node_time_ns(run->node)), (unsigned long long)orr_node_instructions(run->node),
             (unsigned long long)orr_node_hash(run->node));
     return written ? exit_code(run) : EXIT_USAGE;

@@ -85,8 +85,8 @@ static bool load_state(OrrNode *node, const char *path, OrrError *error) {
 
 static bool add_node(const RunOptions *o, OrrWorld *world, OrrNode **node, OrrError *error) {
     OrrNodeOptions options = {.machine = o->machine, .repl_path = o->repl, .cpi_num = o->cpi_num,
-                              .cpi_den = o->cpi_den, .engine = o->engine, .slice = o->slice, .strict = o->strict,
-                              .stub_unknown = o->stub_unknown};
+                              .cpi_den = o->cpi_den, .engine = o->engine, .slice = o->slice, .quantum = o->quantum,
+                              .strict = o->strict, .stub_unknown = o->stub_unknown};
     *node = orr_node_new(world, &options, error);
     for (size_t i = 0; *node && i < o->kernels.n; i++) {
         if (!load_kernel(*node, o->kernels.values[i], error)) {
@@ -100,5 +100,6 @@ static bool add_node(const RunOptions *o, OrrWorld *world, OrrNode **node, OrrEr
 bool session_new(const RunOptions *o, OrrWorld **world, OrrNode **node, OrrError *error) {
     OrrWorldOptions options = {.seed = o->seed, .log_level = o->log_level, .log = log_line};
     *world = orr_world_new(&options);
+    orr_world_deadline(*world, o->is_deadline ? o->for_ns : ORR_TIME_NEVER);
     return add_node(o, *world, node, error);
 }

@@ -68,6 +68,16 @@ typedef struct Isa {
     /** The state table, PC, aux and the halves of sleep have been restored: sets what follows from them (irq_request,
      * the check flags). */
     void (*restored)(Cpu *cpu);
+    /* Each of these may be NULL. */
+    /** Other cores have run between two instructions of this one: exclusive reservations are lost. */
+    void (*resumed)(Cpu *cpu);
+    /** Another core sent an event (SEV). */
+    void (*event)(Cpu *cpu);
+    /** Bus address of a virtual one, as loads and stores find it now; false if nothing is mapped there. NULL: they are
+     * the same. No side effects: for debuggers. */
+    bool (*physical)(const Cpu *cpu, uint64_t addr, uint64_t *physical);
+    /** Goes on at an address, as after a jump; NULL: pc is all that there is to set, aux becomes 0. */
+    void (*set_pc)(Cpu *cpu, uint64_t pc);
     /** May be NULL. Brings what is kept in another form while code runs into the members of the state table, and
      * changes nothing else; called before somebody reads them. */
     void (*settle)(Cpu *cpu);
@@ -75,10 +85,11 @@ typedef struct Isa {
 
 struct Cpu {
     const Isa *isa;
-    void *state;
+    void *state; /* stands right behind the Cpu, so that translated code needs one address for both */
     uint32_t features; /* bits that select decode rows */
     const char *name;
     unsigned index; /* core number in its node */
+    uint32_t cpi; /* property: its cycles per instruction, 0 = as the node says */
 
     uint64_t pc; /* next instruction, precise between blocks and when a trap or a helper runs */
     uint32_t aux; /* translation state at pc */
@@ -92,6 +103,10 @@ struct Cpu {
     bool leave; /* leave the block after this instruction */
     bool irq_request; /* isa->interrupt may have something to take */
     bool halted; /* sleeping (WFI): ticks pass, nothing runs */
+    bool held; /* in reset until a device of the board starts it (board->start_cpu); halted, too */
+    bool starts_held; /* property: held after each reset of the board */
+    bool may_yield; /* other cores share the node's time */
+    bool yielded; /* asleep for the rest of its slice: it said that it waits for another core */
     bool locked_up; /* can never run again without a reset */
     bool check_access; /* every access goes through isa->access_check */
     bool check_fetch; /* every block goes through isa->fetch_allowed */
@@ -110,6 +125,7 @@ struct Cpu {
     uint64_t jit_addr, jit_value;
     struct Jit *jit;
     uint32_t *jit_heat; /* counters of backward jumps */
+    uint64_t jit_shadow[IR_SHADOWS]; /* what flag ops are made of, between blocks of a region */
     uint16_t jit_flags; /* N Z C V while translated code runs, as LAHF and SETO give them */
     void *jit_targets; /* table of indirect branch targets */
     struct ExecProbe *probe; /* who looks at the translator, or NULL */
@@ -145,6 +161,14 @@ static inline void cpu_shorten(Cpu *cpu, uint64_t deadline) {
         cpu->budget -= (int64_t)(cpu->deadline - deadline);
         cpu->deadline = deadline;
         cpu->leave = true;
+    }
+}
+
+/** A spin hint: the rest of the core's slice is slept away. No effect on a core that is alone. */
+static inline void cpu_yield(Cpu *cpu) {
+    if (cpu->may_yield) {
+        cpu->yielded = true;
+        cpu_shorten(cpu, cpu_ticks(cpu) + 1);
     }
 }
 

@@ -12,6 +12,7 @@ enum { DEPTH_MAX = 3 }; /* of what an operand is made of */
 typedef struct End {
     const IrBlock *block;
     IrEntry *entry;
+    IrShadows *shadows;
     uint32_t current[4]; /* per N Z C V: the last op that sets it, or IR_NONE */
 } End;
 
@@ -52,11 +53,40 @@ static IrVal from_slot(End *e, IrVal value) {
     for (uint32_t i = block->n_ops; i-- > 0;) {
         const IrOp *op = &block->ops[i];
         bool holds = (op->op == IR_GET && i == value) || (op->op == IR_PUT && op->b == value);
-        if (holds && slot_lasts(block, i)) {
+        if (holds && op->a < IR_SHADOW_SLOT && slot_lasts(block, i)) {
             return add(e->entry, (IrOp){.op = IR_GET, .type = op->type, .a = op->a});
         }
     }
     return IR_NONE;
+}
+
+static uint32_t shadow_slot(unsigned k) {
+    return IR_SHADOW_SLOT + k * IR_SHADOW_BYTES;
+}
+
+/* The shadow slot for a value: one that it has, that it came in, or a free one; IR_SHADOWS if all are taken. */
+static unsigned find_shadow(const End *e, IrVal value) {
+    const IrOp *op = &e->block->ops[value];
+    unsigned free = IR_SHADOWS;
+    for (unsigned k = IR_SHADOWS; k-- > 0;) {
+        if (e->shadows->value[k] == value) {
+            return k;
+        }
+        if (e->shadows->value[k] == IR_NONE) {
+            free = free != IR_SHADOWS && op->op == IR_GET && op->a == shadow_slot(free) ? free : k;
+        }
+    }
+    return free;
+}
+
+static IrVal from_shadow(End *e, IrVal value) {
+    unsigned k = find_shadow(e, value);
+    if (k == IR_SHADOWS) {
+        return IR_NONE;
+    }
+    e->shadows->value[k] = value;
+    return add(e->entry, (IrOp){.op = IR_GET, .type = (uint8_t)ir_result_type(&e->block->ops[value]),
+                                .a = shadow_slot(k)});
 }
 
 /* The value as ops over the state at the end; IR_NONE if it is lost there. */
@@ -86,7 +116,11 @@ static bool express_flag_op(End *e, uint32_t index) {
     uint32_t *operand[3] = {&op.a, &op.b, &op.c};
     for (unsigned k = 0; k < 3; k++) {
         if (ir_op_info[op.op].operand[k] == IR_OPERAND_VALUE) {
-            *operand[k] = express(e, *operand[k], DEPTH_MAX);
+            IrVal value = *operand[k];
+            *operand[k] = express(e, value, DEPTH_MAX);
+            if (*operand[k] == IR_NONE) {
+                *operand[k] = from_shadow(e, value);
+            }
             if (*operand[k] == IR_NONE) {
                 return false;
             }
@@ -122,8 +156,8 @@ static unsigned express_flags(End *e, unsigned wanted) {
     return known;
 }
 
-unsigned ir_flags_at_end(const IrBlock *block, unsigned wanted, IrEntry *entry) {
-    End e = {.block = block, .entry = entry, .current = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
+unsigned ir_flags_at_end(const IrBlock *block, unsigned wanted, IrEntry *entry, IrShadows *shadows) {
+    End e = {.block = block, .entry = entry, .shadows = shadows, .current = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
     unsigned sets;
     *entry = (IrEntry){0};
     for (uint32_t i = 0; i < block->n_ops; i++) {
@@ -141,6 +175,34 @@ unsigned ir_flags_at_end(const IrBlock *block, unsigned wanted, IrEntry *entry) 
         return 0;
     }
     return known;
+}
+
+void ir_put_shadows(IrBlock *block, const IrShadows *shadows, Arena *arena) {
+    uint32_t at = block->n_ops - 1, n = 0;
+    for (uint32_t i = 0; i < block->n_ops; i++) {
+        at = block->ops[i].op == IR_GOTO_IF ? i : at;
+    }
+    IrOp *ops = ARENA_ARRAY(arena, IrOp, block->n_ops + IR_SHADOWS);
+    memcpy(ops, block->ops, at * sizeof *ops);
+    for (unsigned k = 0; k < IR_SHADOWS; k++) {
+        IrVal value = shadows->value[k];
+        if (value == IR_NONE || (ops[value].op == IR_GET && ops[value].a == shadow_slot(k))) {
+            continue;
+        }
+        ops[at + n++] = (IrOp){.op = IR_PUT, .type = (uint8_t)ir_result_type(&ops[value]), .n = IR_LIVE_HOT,
+                               .a = shadow_slot(k), .b = value};
+    }
+    for (uint32_t i = at; i < block->n_ops; i++) {
+        IrOp op = block->ops[i];
+        uint32_t *operand[3] = {&op.a, &op.b, &op.c};
+        for (unsigned k = 0; k < 3; k++) {
+            bool value = ir_op_info[op.op].operand[k] == IR_OPERAND_VALUE;
+            *operand[k] += value && *operand[k] != IR_NONE && *operand[k] >= at ? n : 0;
+        }
+        ops[i + n] = op;
+    }
+    block->ops = ops;
+    block->n_ops += n;
 }
 
 unsigned ir_flags_needed(const IrBlock *block) {

@@ -35,25 +35,10 @@ IrType ir_result_type(const IrOp *op) {
     }
 }
 
-bool ir_sets_flags(IrOpcode op, unsigned *mask) {
-    switch (op) {
-    case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_SBB: case IR_FLAGS_SET:
-        *mask = 0xf;
-        return true;
-    case IR_FLAGS_NZ:
-        *mask = 0x3;
-        return true;
-    case IR_FLAGS_C:
-        *mask = 0x4;
-        return true;
-    case IR_FLAGS_V:
-        *mask = 0x8;
-        return true;
-    default:
-        *mask = 0;
-        return false;
-    }
-}
+const uint8_t ir_flags_set[IR_OPCODE_COUNT] = {
+    [IR_FLAGS_ADD] = 0xf, [IR_FLAGS_SUB] = 0xf, [IR_FLAGS_SBB] = 0xf, [IR_FLAGS_SET] = 0xf,
+    [IR_FLAGS_NZ] = 0x3,  [IR_FLAGS_C] = 0x4,   [IR_FLAGS_V] = 0x8,
+};
 
 unsigned ir_cond_reads(IrCond cond) {
     enum { N = 1, Z = 2, C = 4, OVF = 8 };

@@ -102,8 +102,12 @@ static inline uint64_t ir_const_value(const IrOp *op) {
 /** Type of the value that an op makes; IR_VOID if it makes none. */
 IrType ir_result_type(const IrOp *op);
 
+extern const uint8_t ir_flags_set[IR_OPCODE_COUNT];
 /** True if the op sets flags; *mask gets the flags that it sets (N Z C V = bits 0..3). */
-bool ir_sets_flags(IrOpcode op, unsigned *mask);
+static inline bool ir_sets_flags(IrOpcode op, unsigned *mask) {
+    *mask = ir_flags_set[op];
+    return *mask != 0;
+}
 /** Flags that a condition reads, as a mask. */
 unsigned ir_cond_reads(IrCond cond);
 
@@ -130,6 +134,14 @@ void ir_finish(IrBlock *block, Arena *arena);
 /** The same for a block whose flags are stored where it is left only: what they are made of lives on in slots. */
 void ir_finish_in_region(IrBlock *block, Arena *arena);
 
+/** Slots that only exist between the blocks of a region, for what flag ops are made of and no guest register holds. */
+enum { IR_SHADOW_SLOT = 0x7f00, IR_SHADOWS = 4, IR_SHADOW_BYTES = 8 };
+
+/** Which values of a block must be in the shadow slots at its end; IR_NONE: none. */
+typedef struct IrShadows {
+    IrVal value[IR_SHADOWS];
+} IrShadows;
+
 /** Ops that come before a block: flag ops, and what their operands are made of. */
 enum { IR_ENTRY_OPS_MAX = 16 };
 typedef struct IrEntry {
@@ -141,9 +153,11 @@ typedef struct IrEntry {
 /** The flags (a mask of N Z C V) that a finished block needs when it begins: that it reads, or that it must be able to
  * tell where it is left, before it sets them. */
 unsigned ir_flags_needed(const IrBlock *block);
-/** Writes the flags at the end of a finished block as ops over the state there. Returns which of the wanted ones: they
- * are set in the block, and what they are made of is not lost. */
-unsigned ir_flags_at_end(const IrBlock *block, unsigned wanted, IrEntry *entry);
+/** Writes the flags at the end of a finished block as ops over the state there, and over shadow slots, whose values it
+ * adds to `shadows`. Returns which of the wanted ones: they are set in the block, and what makes them is there. */
+unsigned ir_flags_at_end(const IrBlock *block, unsigned wanted, IrEntry *entry, IrShadows *shadows);
+/** Has the block put those values into their slots before it branches. */
+void ir_put_shadows(IrBlock *block, const IrShadows *shadows, Arena *arena);
 /** A finished copy of a finished block that begins with those ops. */
 IrBlock ir_with_entry(const IrBlock *block, const IrEntry *entry, Arena *arena);
 

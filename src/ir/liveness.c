@@ -7,12 +7,14 @@
 
 #include "ir/ir.h"
 
-enum { SLOTS_MAX = 64 };
+/* Slots are looked at in words of 4 bytes. Only the first ones can be found dead: registers come first in every state
+ * struct, and what lies behind is written rarely. */
+enum { WORDS_MAX = 64, WORD_SHIFT = 2, WINDOW_SLOTS_MAX = 48 };
 
-/* A slot range that a later PUT overwrites: it is needed only as `hot` and `cold` say. */
+/* A slot that a later PUTX overwrites: it is needed only as `hot` and `cold` say. */
 typedef struct DeadSlot {
     uint32_t slot;
-    IrVal root; /* of PUTX: the value that the slot is counted from; else IR_NONE */
+    IrVal root; /* the value that the slot is counted from */
     uint8_t bytes;
     bool hot, cold;
 } DeadSlot;
@@ -20,66 +22,90 @@ typedef struct DeadSlot {
 typedef struct Liveness {
     IrBlock *block;
     bool *used; /* per op: its value is used by a kept op */
-    DeadSlot slots[SLOTS_MAX];
-    uint32_t n_slots;
+    uint64_t hidden; /* words that a later PUT overwrites: they are needed only as the next two say */
+    uint64_t hot, cold;
+    DeadSlot window[WINDOW_SLOTS_MAX]; /* of GETX and PUTX, which never share bytes with others: see ops.def */
+    uint32_t n_window;
     unsigned flags_hot, flags_cold; /* masks of N Z C V */
     unsigned skip_depth; /* inside parts that may be skipped nothing is surely overwritten */
 } Liveness;
 
 static void need_all_hot(Liveness *l) {
-    l->n_slots = 0;
+    l->hidden = 0;
+    l->n_window = 0;
     l->flags_hot = l->flags_cold = 0xf;
 }
 
 static void need_all_cold(Liveness *l) {
-    for (uint32_t i = 0; i < l->n_slots; i++) {
-        l->slots[i].cold = true;
+    l->cold = UINT64_MAX;
+    for (uint32_t i = 0; i < l->n_window; i++) {
+        l->window[i].cold = true;
     }
     l->flags_cold = 0xf;
+}
+
+/* The words that a slot touches. */
+static uint64_t words_of(const IrOp *op) {
+    uint32_t first = op->a >> WORD_SHIFT, last = (op->a + (op->type == IR_I64 ? 7 : 3)) >> WORD_SHIFT;
+    uint64_t from_first = first < WORDS_MAX ? UINT64_MAX << first : 0;
+    return last < WORDS_MAX - 1 ? from_first & ~(UINT64_MAX << (last + 1)) : from_first;
+}
+
+/* True if the slot is whole words that masks can tell of. */
+static bool is_tracked(const IrOp *op) {
+    uint32_t bytes = op->type == IR_I64 ? 8 : 4;
+    return op->a % (1u << WORD_SHIFT) == 0 && op->a + bytes <= WORDS_MAX << WORD_SHIFT;
+}
+
+static void slot_read(Liveness *l, const IrOp *op) {
+    l->hot |= words_of(op);
+}
+
+/* Returns the IR_LIVE_* mask of a PUT and notes that it hides earlier ones. */
+static unsigned slot_written(Liveness *l, const IrOp *op) {
+    uint64_t words = words_of(op);
+    bool tracked = is_tracked(op), hidden = tracked && (words & ~l->hidden) == 0;
+    unsigned live = (!hidden || l->hot & words ? IR_LIVE_HOT : 0u) | (!hidden || l->cold & words ? IR_LIVE_COLD : 0u);
+    if (tracked && l->skip_depth == 0) {
+        l->hidden |= words;
+        l->hot &= ~words;
+        l->cold &= ~words;
+    }
+    return live;
 }
 
 static uint8_t slot_bytes(const IrOp *op) {
     return op->type == IR_I64 ? 8 : 4;
 }
 
-static IrVal root_of(const IrOp *op) {
-    return op->op == IR_GETX || op->op == IR_PUTX ? op->b : IR_NONE;
-}
-
-/* Whether they may share bytes: see GETX in ops.def. */
+/* Whether they may share bytes: with another root that is not known. */
 static bool overlaps(const DeadSlot *d, const IrOp *op) {
-    if (d->root != root_of(op)) {
-        return d->root != IR_NONE && root_of(op) != IR_NONE;
-    }
-    return d->slot < op->a + slot_bytes(op) && op->a < d->slot + d->bytes;
+    return d->root != op->b || (d->slot < op->a + slot_bytes(op) && op->a < d->slot + d->bytes);
 }
 
-static void slot_read(Liveness *l, const IrOp *op) {
-    for (uint32_t i = 0; i < l->n_slots; i++) {
-        l->slots[i].hot |= overlaps(&l->slots[i], op);
+static void window_read(Liveness *l, const IrOp *op) {
+    for (uint32_t i = 0; i < l->n_window; i++) {
+        l->window[i].hot |= overlaps(&l->window[i], op);
     }
 }
 
-/* Returns the IR_LIVE_* mask of a PUT and notes that it hides earlier ones. */
-static unsigned slot_written(Liveness *l, const IrOp *op) {
+static unsigned window_written(Liveness *l, const IrOp *op) {
     unsigned live = IR_LIVE_HOT | IR_LIVE_COLD;
     DeadSlot *exact = NULL;
-    for (uint32_t i = 0; i < l->n_slots; i++) {
-        DeadSlot *d = &l->slots[i];
-        if (d->slot == op->a && d->root == root_of(op) && d->bytes == slot_bytes(op)) {
+    for (uint32_t i = 0; i < l->n_window; i++) {
+        DeadSlot *d = &l->window[i];
+        if (d->slot == op->a && d->root == op->b && d->bytes == slot_bytes(op)) {
             exact = d;
             live = (d->hot ? IR_LIVE_HOT : 0u) | (d->cold ? IR_LIVE_COLD : 0u);
-        } else if (d->root == root_of(op) && overlaps(d, op)) {
+        } else if (d->root == op->b && overlaps(d, op)) {
             d->hot = d->cold = true;
         }
     }
-    if (l->skip_depth == 0) {
-        if (!exact && l->n_slots < SLOTS_MAX) {
-            exact = &l->slots[l->n_slots++];
-        }
-        if (exact) {
-            *exact = (DeadSlot){.slot = op->a, .root = root_of(op), .bytes = slot_bytes(op)};
-        }
+    if (l->skip_depth == 0 && !exact && l->n_window < WINDOW_SLOTS_MAX) {
+        exact = &l->window[l->n_window++];
+    }
+    if (l->skip_depth == 0 && exact) {
+        *exact = (DeadSlot){.slot = op->a, .root = op->b, .bytes = slot_bytes(op)};
     }
     return live;
 }
@@ -107,11 +133,17 @@ static bool visit(Liveness *l, IrOp *op, uint32_t index) {
         return op->n != 0;
     }
     switch (op->op) {
-    case IR_PUT: case IR_PUTX:
+    case IR_PUT:
         op->n = (uint16_t)slot_written(l, op);
         return op->n != 0;
-    case IR_GET: case IR_GETX:
+    case IR_PUTX:
+        op->n = (uint16_t)window_written(l, op);
+        return op->n != 0;
+    case IR_GET:
         slot_read(l, op);
+        break;
+    case IR_GETX:
+        window_read(l, op);
         break;
     case IR_COND:
         l->flags_hot |= ir_cond_reads(op->a);

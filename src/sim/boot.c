@@ -2,15 +2,14 @@
  *
  * - An image that covers the address where the processor starts by itself is boot code: it runs from there, as on the
  *   board, and nothing else happens. Flat or in ELF is the same.
- * - Else, on a board with a boot loader to play (bus/boot.h), the first image that names an entry is started at it; a
- *   raw image at its first byte. Its segments are copied into memory (again, after a reset), the boot loader prepares
- *   the devices, and the CPU gets the registers that it would give, with the stack at the end of the memory that holds
- *   the entry.
- * - Other boards start through their reset state alone. */
-#include "bus/boot.h"
+ * - Else the first image that names an entry is started at it; a raw image at its first byte. Its segments are copied
+ *   into memory (again, after a reset), the board's boot loader prepares the devices if it has one to play (a device
+ *   whose type has `boot`), and each core gets the registers that it would give, with stacks of 64 KiB at the end of
+ *   the memory that holds the entry. Cores that wait for their start go on waiting, and start there then.
+ * - Architectures without Isa.boot start through their reset state alone: programs for them have vectors. */
 #include "sim/node_internal.h"
 
-enum { STACK_ALIGN = 16 };
+enum { STACK_ALIGN = 16, STACK_BYTES = 0x10000 /* of each core but the first */ };
 
 static Device *boot_loader(const Machine *machine) {
     for (size_t i = 0; i < machine->n_devices; i++) {
@@ -50,7 +49,7 @@ static bool program_entry(const Node *node, uint64_t reset_address, uint64_t *en
 void node_boot(Node *node) {
     Device *loader = boot_loader(node->machine);
     uint64_t entry;
-    if (!loader || !node->cpu->isa->boot || !program_entry(node, loader->type->boot->reset_address(loader), &entry)) {
+    if (!node->cpu->isa->boot || !program_entry(node, node->cpu->pc, &entry)) {
         return;
     }
     Err err; /* they have been placed before */
@@ -60,8 +59,15 @@ void node_boot(Node *node) {
             node_place_segment(node, image, &image->segments[k], &err);
         }
     }
-    loader->type->boot->prepare(loader);
+    if (loader) {
+        loader->type->boot(loader);
+    }
     const MemRegion *r = mem_region_at(&node->board.map, entry);
-    uint64_t end = r ? r->base + r->size : entry;
-    node->cpu->isa->boot(node->cpu, entry, (end - STACK_ALIGN) & ~(uint64_t)(STACK_ALIGN - 1));
+    uint64_t end = ((r ? r->base + r->size : entry) - STACK_ALIGN) & ~(uint64_t)(STACK_ALIGN - 1);
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        Cpu *cpu = node->cores[i].cpu;
+        if (cpu->isa->boot) {
+            cpu->isa->boot(cpu, entry, end - (uint64_t)i * STACK_BYTES);
+        }
+    }
 }

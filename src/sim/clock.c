@@ -1,35 +1,49 @@
 #include "sim/clock.h"
 
-typedef unsigned __int128 U128;
-
-enum { NS_PER_S = 1000000000 };
-
-uint64_t clock_cycles(const Clock *clock, uint64_t now_ns) {
-    if (now_ns <= clock->base_ns || clock->num == 0) {
-        return clock->base_cycles;
+static uint64_t common_divisor(uint64_t a, uint64_t b) {
+    while (b) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
     }
-    U128 product = (U128)(now_ns - clock->base_ns) * clock->num;
-    U128 divisor = (U128)clock->den * NS_PER_S;
-    /* Timer reads are hot in real firmware, and nearly all of them fit the host's 64-bit division. */
-    if (LIKELY((product | divisor) >> 64 == 0)) {
-        return clock->base_cycles + (uint64_t)product / (uint64_t)divisor;
-    }
-    return clock->base_cycles + (uint64_t)(product / divisor);
+    return a;
 }
 
-uint64_t clock_ns(const Clock *clock, uint64_t cycles) {
-    if (cycles <= clock->base_cycles) {
-        return clock->base_ns;
+/* Nothing scales within 64 bits, and nothing divides. */
+static const ClockRatio never = {.twice_mul = UINT64_MAX, .twice_up = UINT64_MAX};
+
+static void set_rate(Clock *clock, uint64_t num, uint64_t den) {
+    clock->num = num;
+    clock->den = den;
+    clock->to_cycles = (ClockRatio){0};
+    clock->to_ns = never;
+    if (num) {
+        assert(num <= INT64_MAX && den && den <= INT64_MAX / CLOCK_NS_PER_S);
+        uint64_t period = den * CLOCK_NS_PER_S, common = common_divisor(num, period);
+        uint64_t cycles = num / common, ns = period / common; /* so many cycles in so many ns */
+        clock->to_cycles = (ClockRatio)CLOCK_RATIO(cycles, ns, false);
+        clock->to_ns = (ClockRatio)CLOCK_RATIO(ns, cycles, true);
     }
-    if (clock->num == 0) {
-        return UINT64_MAX;
+}
+
+Clock clock_of_rate(uint64_t num, uint64_t den) {
+    Clock clock = {0};
+    set_rate(&clock, num, den);
+    return clock;
+}
+
+uint64_t clock_cycles_wide(const Clock *clock, uint64_t elapsed_ns) {
+    ClockWide product = (ClockWide)elapsed_ns * (clock->to_cycles.twice_mul / 2);
+    return clock->base_cycles + (uint64_t)(product / clock->to_cycles.div);
+}
+
+uint64_t clock_span_ns_wide(const Clock *clock, uint64_t cycles) {
+    const ClockRatio *ratio = &clock->to_ns;
+    if (!ratio->div || !cycles) {
+        return cycles ? UINT64_MAX : 0;
     }
-    /* k cycles last k * den * 1e9 / num ns; with the period within 64 bits the product fits 128. */
-    assert(clock->den && clock->den <= UINT64_MAX / NS_PER_S);
-    uint64_t period = clock->den * NS_PER_S;
-    U128 product = (U128)(cycles - clock->base_cycles) * period;
-    U128 ns = product / clock->num + (product % clock->num != 0);
-    return ns < UINT64_MAX - clock->base_ns ? clock->base_ns + (uint64_t)ns : UINT64_MAX;
+    ClockWide ns = ((ClockWide)cycles * (ratio->twice_mul / 2) + ratio->twice_up / 2) / ratio->div;
+    return ns < UINT64_MAX ? (uint64_t)ns : UINT64_MAX;
 }
 
 void clock_set_rate(Clock *clock, uint64_t now_ns, uint64_t num, uint64_t den) {
@@ -38,6 +52,5 @@ void clock_set_rate(Clock *clock, uint64_t now_ns, uint64_t num, uint64_t den) {
     }
     clock->base_cycles = clock_cycles(clock, now_ns);
     clock->base_ns = now_ns;
-    clock->num = num;
-    clock->den = den;
+    set_rate(clock, num, den);
 }

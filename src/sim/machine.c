@@ -56,13 +56,19 @@ static bool init_part(Build *b, Part *part) {
             return false;
         }
     }
-    Err inner = {""};
+    Err inner = {0};
     const DeviceType *type = part->device->type;
     return !type->init || type->init(part->device, &inner) ||
            build_fail(b, part->pos, "%s (%s): %s", part->name, type->name, inner.text);
 }
 
 bool build_init(Build *b) {
+    unsigned index = 0;
+    for (size_t i = 0; i < b->cpus.len; i++) { /* whatever the order in which they come to the node */
+        if (device_cpu(b->cpus.data[i])) {
+            device_cpu(b->cpus.data[i])->index = index++;
+        }
+    }
     for (size_t i = 0; i < b->parts.len; i++) {
         if (!init_part(b, b->parts.data[i])) {
             return false;
@@ -113,13 +119,19 @@ static void build_free(Build *b) {
 }
 
 bool machine_build(Machine *machine, Board *board, const ReplFile *file, const MachineOptions *options, Err *err) {
-    static bool (*const steps[])(Build *) = {build_types, build_create, build_properties, build_attach,
-                                             build_wire,  build_init,   build_place,      build_tags};
+    static const struct {
+        bool (*run)(Build *);
+        ErrCode code;
+    } steps[] = {
+        {build_types, ERR_TYPE},       {build_create, ERR_DEVICE}, {build_properties, ERR_PROPERTY},
+        {build_attach, ERR_ADDRESS},   {build_wire, ERR_CONNECTION}, {build_init, ERR_DEVICE},
+        {build_place, ERR_ADDRESS},    {build_tags, ERR_ADDRESS},
+    };
     *machine = (Machine){.board = board, .name = arena_strdup(board->arena, file->path)};
     Build b = {.machine = machine, .board = board, .options = options, .err = err};
-    bool ok = build_merge(&b, file);
+    bool ok = build_merge(&b, file) || err_code(err, ERR_SYNTAX);
     for (size_t i = 0; ok && i < ARRAY_LEN(steps); i++) {
-        ok = steps[i](&b);
+        ok = steps[i].run(&b) || err_code(err, steps[i].code);
     }
     hand_over(&b);
     build_free(&b);

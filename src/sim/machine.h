@@ -7,8 +7,12 @@
  * for, devices of unknown types become windows that report each access as unmodelled and fill what nothing else
  * occupies.
  *
- * Refused with a message: monitor commands other than Tag in init, preinit and reset sections; registrations that
- * differ by CPU, cluster or condition; regions of a device (BusMultiRegistration with `region`); local inputs (`#`). */
+ * A window that is registered for one of several CPUs (`cpu:`) is seen by that CPU only, and its device keeps that
+ * CPU's time (machine_bank.c).
+ *
+ * Refused with a message: monitor commands other than Tag in init, preinit and reset sections; memories for one of
+ * several CPUs, registrations for clusters or with conditions; regions of a device (BusMultiRegistration with
+ * `region`); local inputs (`#`). */
 #ifndef SIM_MACHINE_H
 #define SIM_MACHINE_H
 
@@ -41,9 +45,20 @@ typedef struct Machine {
  * file may be freed afterwards. type->init may be called with a device property that has another type than meant:
  * models check `->type`. */
 bool machine_build(Machine *machine, Board *board, const ReplFile *file, const MachineOptions *options, Err *err);
-/** Loads a built-in board by name, or the platform file at a path if name is NULL, and builds it with all device types
- * of this program. The machine lives in the board's arena. NULL and an error on a mistake. */
-Machine *machine_new(Board *board, const char *name, const char *repl_path, bool stub_unknown, Err *err);
+/** What a machine is built from: the first of the four that is not NULL. */
+typedef struct MachineSource {
+    const ReplFile *file; /* a syntax tree */
+    const char *name; /* of a built-in board */
+    const char *text; /* of a platform file */
+    const char *path; /* of a platform file */
+    const DeviceType *const *types; /* beside those of this program */
+    size_t n_types;
+    bool stub_unknown;
+} MachineSource;
+
+/** Builds it with all device types of this program. The machine lives in the board's arena. NULL and an error on a
+ * mistake. */
+Machine *machine_new(Board *board, const MachineSource *source, Err *err);
 /** Calls type->free of every device (also after a failed init) and frees UART queues; the board frees the rest. */
 void machine_free(Machine *machine);
 
@@ -56,6 +71,9 @@ void machine_hash(const Machine *machine, Hash *hash);
 Device *machine_device(const Machine *machine, const char *name, Err *err);
 /** An output: "gpio.3" for numbered ones, "uart0.TxInterrupt" for single ones, "timer.compare2" for named arrays. */
 Line *machine_line(const Machine *machine, const char *name, Err *err);
+
+/** The device that an access of the core in turn to a region of `device` reaches. */
+const Device *machine_banked(const Device *device);
 
 /** Number of outputs of a type, and output i of a device. */
 size_t machine_output_count(const DeviceType *type);

@@ -3,6 +3,7 @@
 #define SIM_MACHINE_INTERNAL_H
 
 #include "base/vec.h"
+#include "ir/cpu.h"
 #include "sim/machine.h"
 
 /* A name is looked up in the scope of the file that writes it: its local entries, its prefix, then plain. */
@@ -42,6 +43,7 @@ struct Part {
 };
 
 enum { PART_PROPS_MAX = 256, PART_SECTIONS_MAX = 256, BUILD_TAGS_MAX = 4096, GATE_INPUTS_MAX = 64 };
+enum { MACHINE_BANK_MAX = 32 };
 
 typedef struct Build {
     Machine *machine;
@@ -83,6 +85,9 @@ bool build_init(Build *b);
 bool build_place(Build *b);
 bool build_tags(Build *b);
 
+/** Makes the window of a device that only one CPU sees a part of a bank. region->device is NULL then if the bank is
+ * mapped already, else the region is that of the bank. */
+bool build_bank(Build *b, Device *device, const Device *cpu, MemRegion *region, ReplPos pos);
 /** Maps a device over whatever of [base, base + size) is free. */
 bool build_fill(Build *b, Device *dev, uint64_t base, uint64_t size, ReplPos pos);
 /** The value of a tag or 0 for stubs; both report the access. */

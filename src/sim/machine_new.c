@@ -1,15 +1,39 @@
 /* A machine from the boards and device types of this program: the only place that sees both generated tables. */
+#include <string.h>
+
 #include "bus/device_types.h"
 #include "sim/machine.h"
 
-Machine *machine_new(Board *board, const char *name, const char *repl_path, bool stub_unknown, Err *err) {
-    Arena files = {0};
+/* Those of this program first: a later one of the same name replaces it. */
+static MachineOptions options_make(Board *board, const MachineSource *source) {
+    size_t n = device_types_count + source->n_types;
+    const DeviceType **types = ARENA_ARRAY(board->arena, const DeviceType *, n);
+    memcpy(types, device_types, device_types_count * sizeof *types);
+    for (size_t i = 0; i < source->n_types; i++) {
+        types[device_types_count + i] = source->types[i];
+    }
+    return (MachineOptions){.types = types, .n_types = n, .stub_unknown = source->stub_unknown};
+}
+
+static const ReplFile *file_of(Arena *files, const MachineSource *source, Err *err) {
     ReplSearch search = {.boards = orr_boards, .n_boards = orr_boards_count};
-    MachineOptions options = {.types = device_types, .n_types = device_types_count, .stub_unknown = stub_unknown};
-    ReplFile *file = name ? repl_load_board(&files, name, &search, err) : repl_load(&files, repl_path, &search, err);
+    return source->file    ? source->file
+           : source->name  ? repl_load_board(files, source->name, &search, err)
+           : !source->text ? repl_load(files, source->path, &search, err)
+                           : repl_load_text(files, "platform", source->text, strlen(source->text), &search, err);
+}
+
+Machine *machine_new(Board *board, const MachineSource *source, Err *err) {
+    Arena files = {0};
+    MachineOptions options = options_make(board, source);
+    err_code(err, ERR_SYNTAX);
+    const ReplFile *file = file_of(&files, source, err);
     Machine *machine = ARENA_NEW(board->arena, Machine);
     bool ok = file && machine_build(machine, board, file, &options, err);
-    machine->name = arena_strdup(board->arena, name ? name : repl_path);
+    bool is_path = !source->file && !source->name && !source->text;
+    if (ok) {
+        machine->name = arena_strdup(board->arena, source->name ? source->name : is_path ? source->path : file->path);
+    }
     arena_free(&files);
     return ok ? machine : NULL;
 }

@@ -14,6 +14,7 @@ enum { STUB_WINDOW = 0x1000 }; /* if neither the type nor the platform file tell
 typedef struct Place {
     bool has_base, has_size;
     uint64_t base, size, offset;
+    const Device *cpu; /* the only one that sees it, or NULL */
 } Place;
 
 /* ---- Stubs ------------------------------------------------------------------------------------------------------ */
@@ -47,9 +48,10 @@ const DeviceType machine_stub_type = {
 
 /* ---- Windows ---------------------------------------------------------------------------------------------------- */
 
-static bool map_region(Build *b, Device *dev, uint64_t base, uint64_t size, uint64_t offset, ReplPos pos) {
+static bool map_for(Build *b, Device *dev, const Device *cpu, uint64_t base, uint64_t size, uint64_t offset,
+                    ReplPos pos) {
     const DeviceType *type = dev->type;
-    Err inner = {""};
+    Err inner = {0};
     bool table = type->n_regs > 0;
     MemRegion region = {.base = base,
                         .size = size,
@@ -61,7 +63,14 @@ static bool map_region(Build *b, Device *dev, uint64_t base, uint64_t size, uint
     if (b->board->map.n_regions >= MACHINE_REGIONS_MAX) {
         return build_fail(b, pos, "expected at most %d regions on the bus", MACHINE_REGIONS_MAX);
     }
-    return mem_map_add(&b->board->map, &region, &inner) || build_fail(b, pos, "%s", inner.text);
+    if (cpu && !build_bank(b, dev, cpu, &region, pos)) {
+        return false;
+    }
+    return !region.device || mem_map_add(&b->board->map, &region, &inner) || build_fail(b, pos, "%s", inner.text);
+}
+
+static bool map_region(Build *b, Device *dev, uint64_t base, uint64_t size, uint64_t offset, ReplPos pos) {
+    return map_for(b, dev, NULL, base, size, offset, pos);
 }
 
 /* The first region that ends at or after addr, or NULL. */
@@ -113,7 +122,7 @@ static bool place_number(Build *b, const ReplAttr *attr, uint64_t *number) {
 }
 
 /* A registration for one CPU is one for all if there is no other. */
-static bool place_cpu(Build *b, const Part *part, const ReplAttr *attr) {
+static bool place_cpu(Build *b, const Part *part, const ReplAttr *attr, Place *place) {
     const ReplValue *value = attr->value;
     if (value->kind != REPL_REF) {
         return build_fail(b, value->pos, "expected the name of a CPU, found %s", build_value_kind(value));
@@ -122,10 +131,10 @@ static bool place_cpu(Build *b, const Part *part, const ReplAttr *attr) {
     if (!cpu) {
         return false;
     }
-    if (b->cpus.len != 1 || cpu->device != b->cpus.data[0]) {
-        return build_fail(b, value->pos,
-                          "expected the only CPU of the machine: registrations for some CPUs are not modelled");
+    if (!cpu->device || !device_cpu(cpu->device)) {
+        return build_fail(b, value->pos, "expected a CPU, %s is none", cpu->name);
     }
+    place->cpu = b->cpus.len > 1 ? cpu->device : NULL;
     return true;
 }
 
@@ -147,10 +156,10 @@ static bool place_attribute(Build *b, const Part *part, const ReplAttr *attr, Pl
         return true; /* the real type may know more */
     }
     if (strcmp(name, "cpu") == 0) {
-        return place_cpu(b, part, attr);
+        return place_cpu(b, part, attr, place);
     }
     if (strcmp(name, "range") == 0 && attr->value->kind == REPL_RANGE) {
-        *place = (Place){true, true, attr->value->number, attr->value->size, place->offset};
+        *place = (Place){true, true, attr->value->number, attr->value->size, place->offset, place->cpu};
         return true;
     }
     if (strcmp(name, "region") == 0) {
@@ -199,7 +208,7 @@ static bool place_read(Build *b, const Part *part, const ReplReg *reg, Place *pl
         return build_fail(b, value->pos, "expected an address or a range <address, +size>, found %s",
                           build_value_kind(value));
     }
-    *place = (Place){true, value->kind == REPL_RANGE, value->number, value->size, 0};
+    *place = (Place){true, value->kind == REPL_RANGE, value->number, value->size, 0, NULL};
     return true;
 }
 
@@ -209,9 +218,12 @@ static bool has_window(const DeviceType *type) {
 
 static bool place_map_hook(Build *b, const Part *part, const Place *place, ReplPos pos) {
     const DeviceType *type = part->device->type;
-    Err inner = {""};
+    Err inner = {0};
     if (place->offset) {
         return build_fail(b, pos, "expected no offset: %s (%s) is mapped from its start", part->name, type->name);
+    }
+    if (place->cpu) {
+        return build_fail(b, pos, "expected %s (%s) to be seen by all CPUs", part->name, type->name);
     }
     if (place->has_size && place->size == 0) {
         return build_fail(b, pos, "expected a range of at least one byte");
@@ -248,7 +260,7 @@ static bool place_device(Build *b, const Part *part, const ReplReg *reg) {
     if (type->background) {
         return build_fill(b, part->device, place.base, size, pos);
     }
-    return map_region(b, part->device, place.base, size, place.offset, pos);
+    return map_for(b, part->device, place.cpu, place.base, size, place.offset, pos);
 }
 
 static bool place_stub(Build *b, const Part *part, const ReplReg *reg) {
@@ -312,7 +324,7 @@ static bool attach_child(Build *b, const Part *part, const ReplReg *reg) {
         return build_fail(b, value->pos, "expected the address or number of %s at %s, found %s", part->name,
                           parent->name, build_value_kind(value));
     }
-    Err inner = {""};
+    Err inner = {0};
     return type->attach(parent->device, part->device, value ? value->number : 0, &inner) ||
            build_fail(b, value ? value->pos : reg->pos, "%s", inner.text);
 }

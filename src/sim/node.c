@@ -6,40 +6,12 @@
 #include "exec/jit.h"
 #include "sim/node_internal.h"
 
-enum { CACHE_BYTES_MAX = 64 << 20, LOOK_UP_TICKS = 1 << 22 /* how often a run looks whether it is to stop */ };
+enum { CACHE_BYTES_MAX = 64 << 20 };
 
 /* ---- What the board needs from the node ---- */
 
 static Node *node_of(Board *board) {
     return (Node *)board;
-}
-
-static uint64_t node_now_ns(Board *board) {
-    const Node *node = (const Node *)board;
-    return board->events.firing ? board->events.firing_ns : clock_ns(&node->clock, cpu_ticks(node->cpu));
-}
-
-static uint64_t node_current_pc(Board *board) {
-    const Node *node = (const Node *)board;
-    return node->running ? cpu_current_pc(node->cpu) : 0;
-}
-
-/* First tick whose instruction starts at or after time_ns. */
-static uint64_t tick_at(const Node *node, uint64_t time_ns) {
-    return time_ns == TIME_NEVER ? UINT64_MAX / 2 : time_ns == 0 ? 0 : clock_cycles(&node->clock, time_ns - 1) + 1;
-}
-
-/* Ends exec_run after the running instruction, or before the next one if none is running. */
-static void interrupt_run(Node *node) {
-    cpu_shorten(node->cpu, cpu_ticks(node->cpu) + (node->cpu->prepaid > 0));
-}
-
-static void on_earlier(EventQueue *queue, uint64_t time_ns) {
-    Node *node = node_of(CONTAINER_OF(queue, Board, events));
-    if (node->running) {
-        uint64_t soonest = cpu_ticks(node->cpu) + (node->cpu->prepaid > 0), tick = tick_at(node, time_ns);
-        cpu_shorten(node->cpu, tick > soonest ? tick : soonest);
-    }
 }
 
 static void node_stop(Board *board, StopReason reason, int code) {
@@ -48,17 +20,7 @@ static void node_stop(Board *board, StopReason reason, int code) {
         node->stop = reason;
         node->stop_code = code;
     }
-    if (node->running) {
-        interrupt_run(node);
-    }
-}
-
-static void node_request_reset(Board *board) {
-    Node *node = node_of(board);
-    node->reset_requested = true;
-    if (node->running) {
-        interrupt_run(node);
-    }
+    node_interrupt_run(node);
 }
 
 static void node_console(Board *board, const void *bytes, size_t len) {
@@ -68,14 +30,26 @@ static void node_console(Board *board, const void *bytes, size_t len) {
     }
 }
 
+/* Cores are numbered as the platform file names them (machine.c), or as they come. */
 static bool node_add_cpu(Board *board, Cpu *cpu, uint64_t hz) {
     Node *node = node_of(board);
-    if (node->cpu) {
+    if (node->n_cores == NODE_CORES_MAX) {
         return false;
     }
-    node->cpu = cpu;
-    node->clock = clock_of_hz(hz);
+    unsigned at = node->n_cores++;
+    for (; at > 0 && node->cores[at - 1].cpu->index > cpu->index; at--) {
+        node->cores[at] = node->cores[at - 1];
+    }
+    node->cores[at] = (NodeCore){.cpu = cpu, .clock = clock_of_hz(hz)};
     return true;
+}
+
+static void caches_invalidate(Node *node, uint64_t addr, uint64_t size) {
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        if (node->cores[i].owns_cache) {
+            cache_invalidate(node->cores[i].cache, addr, size);
+        }
+    }
 }
 
 /* Memory that code was translated from has changed, at any of the addresses where it is mapped. */
@@ -84,10 +58,10 @@ static void code_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t 
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
         if (r->memory == memory && offset < r->offset + r->size && r->offset < offset + size) {
-            cache_invalidate(&node->cache, r->base + offset - r->offset, size);
+            caches_invalidate(node, r->base + offset - r->offset, size);
         }
     }
-    node->cpu->leave = true;
+    node->cores[node->board.current_cpu].cpu->leave = true;
 }
 
 /* ---- Symbols ---- */
@@ -119,6 +93,11 @@ void node_describe(Node *node, uint64_t pc, char *out, size_t size) {
 
 static void describe_pc(void *user, uint64_t pc, char *out, size_t size) {
     int n = snprintf(out, size, "pc 0x%08llx", (unsigned long long)pc);
+    const Node *node = user;
+    if (node->n_cores > 1 && n >= 0) {
+        n = snprintf(out, size, "%s pc 0x%08llx", node->cores[node->board.current_cpu].cpu->name,
+                     (unsigned long long)pc);
+    }
     char text[256];
     node_describe(user, pc, text, sizeof text);
     if (text[0] && n >= 0 && (size_t)n < size) {
@@ -136,31 +115,70 @@ static void init_board(Node *node, const NodeOptions *options) {
     board->guest_log = &node->guest_log;
     board->seed = options->seed;
     board->now_ns = node_now_ns;
+    board->core_now_ns = node_core_now_ns;
     board->current_pc = node_current_pc;
     board->stop = node_stop;
     board->request_reset = node_request_reset;
     board->console = node_console;
     board->add_cpu = node_add_cpu;
-    board->events.on_earlier = on_earlier;
+    board->start_cpu = node_start_cpu;
+    board->send_event = node_send_event;
+    board->events.on_earlier = node_on_earlier;
     board->map.board = board;
     board->map.code_changed = code_changed;
     node->guest_log.strict = options->strict;
     node->guest_log.describe = describe_pc;
     node->guest_log.describe_user = node;
     node->slice = options->slice;
+    node->quantum = options->quantum ? options->quantum : NODE_QUANTUM_DEFAULT;
 }
 
-static bool init_cpu(Node *node, const NodeOptions *options, Err *err) {
-    if (!node->cpu) {
+/* Cores that translate equally have one cache. */
+static void init_cache(Node *node, NodeCore *core) {
+    for (NodeCore *other = node->cores; other < core; other++) {
+        if (other->cpu->isa == core->cpu->isa && other->cpu->features == core->cpu->features) {
+            core->cache = other->cache;
+            return;
+        }
+    }
+    core->owns_cache = true;
+    core->cache = core == node->cores ? &node->cache : ARENA_NEW(&node->arena, CodeCache);
+    cache_init(core->cache, CACHE_BYTES_MAX);
+}
+
+static void init_core(Node *node, unsigned index, const NodeOptions *options) {
+    NodeCore *core = &node->cores[index];
+    Cpu *cpu = core->cpu;
+    uint64_t num = options->cpi_num ? options->cpi_num : 1, den = options->cpi_den ? options->cpi_den : 1;
+    if (cpu->cpi) {
+        num = cpu->cpi;
+        den = 1;
+    }
+    /* A tick is one instruction: it lasts CPI cycles. */
+    core->clock = clock_of_rate(core->clock.num * den, core->clock.den * num);
+    const Clock *common = &node->cores[0].clock;
+    core->is_common = core->clock.num == common->num && core->clock.den == common->den;
+    node->n_clocks += index == 0 || !core->is_common;
+    cpu->index = index;
+    cpu->may_yield = node->n_cores > 1;
+    cpu->board = &node->board;
+    cpu->map = &node->board.map;
+    exec_attach(cpu);
+    init_cache(node, core);
+}
+
+static bool init_cores(Node *node, const NodeOptions *options, Err *err) {
+    if (!node->n_cores) {
         return err_set(err, "%s: the platform has no CPU", node->machine->name);
     }
-    uint64_t num = options->cpi_num ? options->cpi_num : 1, den = options->cpi_den ? options->cpi_den : 1;
-    /* A tick is one instruction: it lasts CPI cycles. */
-    node->clock.num *= den;
-    node->clock.den *= num;
-    node->cpu->board = &node->board;
-    node->cpu->map = &node->board.map;
-    exec_attach(node->cpu);
+    if (options->cpi_num > CLOCK_CPI_MAX || options->cpi_den > CLOCK_CPI_MAX) {
+        return err_set(err, "%s: numerator and denominator of the cycles per instruction must be at most %d",
+                       node->board.name, CLOCK_CPI_MAX);
+    }
+    node->cpu = node->cores[0].cpu;
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        init_core(node, i, options);
+    }
     return true;
 }
 
@@ -184,35 +202,51 @@ static void init_engine(Node *node, const NodeOptions *options) {
     if (options->engine == ENGINE_INTERP) {
         return;
     }
-    if (mem_fast_enable(&node->board.map)) {
-        node->cache.jit = jit_new(options->engine == ENGINE_JIT, node->cpu->isa->flags_slot);
+    bool ok = mem_fast_enable(&node->board.map);
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        NodeCore *core = &node->cores[i];
+        if (ok && core->owns_cache) {
+            core->cache->jit = jit_new(options->engine == ENGINE_JIT, core->cpu->isa->flags_slot);
+            ok = core->cache->jit != NULL;
+        }
     }
-    if (!node->cache.jit) {
+    if (!ok) {
         log_line(options->log, LOG_WARN, "%s: the host permits no executable memory or no 4 GiB of address space: "
                  "interpreting, which is slow", node->board.name);
     }
 }
 
 /* Registers first, so that a line that a device raises in its reset is not lost; then the devices. */
-static void reset_all(Node *node, bool cold) {
-    Cpu *cpu = node->cpu;
-    field_reset(cpu->isa->fields, cpu->isa->n_fields, cpu->state, cold);
-    cpu->halted = cpu->locked_up = cpu->trap_pending = cpu->check_access = cpu->check_fetch = false;
-    cpu->aux = 0;
+void node_reset_all(Node *node, bool cold) {
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        Cpu *cpu = node->cores[i].cpu;
+        field_reset(cpu->isa->fields, cpu->isa->n_fields, cpu->state, cold);
+        cpu->locked_up = cpu->trap_pending = cpu->check_access = cpu->check_fetch = cpu->yielded = false;
+        cpu->halted = cpu->held = cpu->starts_held;
+        cpu->aux = 0;
+    }
     machine_reset(node->machine, cold);
 }
 
 Node *node_new(const NodeOptions *options, Err *err) {
+    if (options->quantum && (options->quantum < NODE_QUANTUM_MIN || options->quantum > NODE_QUANTUM_MAX)) {
+        err_set(err, "the quantum must be %d to %d instructions, not %llu", NODE_QUANTUM_MIN, NODE_QUANTUM_MAX,
+                (unsigned long long)options->quantum);
+        err_code(err, ERR_ARGUMENT);
+        return NULL;
+    }
     Node *node = mem_alloc(sizeof *node);
-    cache_init(&node->cache, CACHE_BYTES_MAX);
     init_board(node, options);
-    node->machine = machine_new(&node->board, options->machine, options->repl_path, options->stub_unknown, err);
-    if (!node->machine || !init_cpu(node, options, err)) {
+    MachineSource source = {.file = options->repl, .name = options->machine, .text = options->repl_text,
+                            .path = options->repl_path, .types = options->types, .n_types = options->n_types,
+                            .stub_unknown = options->stub_unknown};
+    node->machine = machine_new(&node->board, &source, err);
+    if (!node->machine || !init_cores(node, options, err)) {
         node_free(node);
         return NULL;
     }
     init_engine(node, options);
-    reset_all(node, true);
+    node_reset_all(node, true);
     return node;
 }
 
@@ -227,8 +261,12 @@ void node_free(Node *node) {
     }
     event_queue_free(&node->board.events);
     guest_log_free(&node->guest_log);
-    jit_free(node->cache.jit);
-    cache_free(&node->cache);
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        if (node->cores[i].owns_cache) {
+            jit_free(node->cores[i].cache->jit);
+            cache_free(node->cores[i].cache);
+        }
+    }
     arena_free(&node->arena);
     mem_free(node);
 }
@@ -292,81 +330,13 @@ bool node_load(Node *node, const char *path, ImageFormat format, bool has_addr, 
     return true;
 }
 
-/* ---- Running ---- */
-
-/* The CPU sleeps: time jumps. */
-static void skip_to(Node *node, uint64_t tick) {
-    Cpu *cpu = node->cpu;
-    uint64_t now = cpu_ticks(cpu);
-    if (tick > now) {
-        cpu->idle_ticks += tick - now;
-        cpu->deadline = tick;
-        cpu->budget = 0;
-    }
-}
-
-static void run_to(Node *node, uint64_t tick) {
-    uint64_t now = cpu_ticks(node->cpu);
-    uint64_t most = node->slice && node->slice < LOOK_UP_TICKS ? node->slice : LOOK_UP_TICKS;
-    if (tick - now > most) {
-        tick = now + most;
-    }
-    node->running = true;
-    exec_run(node->cpu, &node->cache, tick);
-    node->running = false;
-    if (node->cpu->locked_up && !node->reset_requested) {
-        node_stop(&node->board, STOP_LOCKUP, 0);
-    }
-}
-
-static void power_on(Node *node) {
-    if (node->reset_requested) {
-        node->reset_requested = false;
-        reset_all(node, false);
-        node->started = false;
-    }
-    if (!node->started) {
-        node->started = true;
-        node->cpu->isa->reset(node->cpu); /* with the images in place: it may read a vector */
-        node_boot(node);
-    }
-}
-
-StopReason node_run_until(Node *node, uint64_t until_ns) {
-    node->stop = STOP_NONE;
-    while (node->stop == STOP_NONE) {
-        power_on(node);
-        uint64_t now_ns = node_time_ns(node);
-        if (now_ns >= until_ns) {
-            return STOP_DURATION;
-        }
-        if (node->interrupted && *node->interrupted) {
-            return STOP_USER;
-        }
-        event_run(&node->board.events, now_ns);
-        if (node->stop != STOP_NONE || node->reset_requested) {
-            continue;
-        }
-        uint64_t next_ns = event_next_ns(&node->board.events);
-        uint64_t tick = tick_at(node, next_ns < until_ns ? next_ns : until_ns);
-        if (!node->cpu->halted) {
-            run_to(node, tick);
-        } else if (next_ns == TIME_NEVER && until_ns == TIME_NEVER) {
-            return STOP_ASLEEP;
-        } else {
-            skip_to(node, tick);
-        }
-    }
-    return node->stop;
-}
-
 /* ---- Input ---- */
 
 static void input_fire(Event *event) {
     NodeInput *in = CONTAINER_OF(event, NodeInput, event);
     if (in->port) {
         uart_input(in->port, in->bytes, in->len);
-    } else {
+    } else if (in->device) {
         in->device->type->input(in->device, in->input, in->level);
     }
     if (in->prev) {
@@ -416,6 +386,11 @@ bool node_input_uart(Node *node, Device *uart, uint64_t time_ns, const void *byt
     return true;
 }
 
+/* Events fire where all cores meet: one that does nothing is a meeting. */
+void node_meet_at(Node *node, uint64_t time_ns) {
+    event_at(&node->board.events, &node_input_new(node, NULL, NULL, 0)->event, time_ns);
+}
+
 bool node_input_signal(Node *node, Device *device, unsigned input, uint64_t time_ns, bool level) {
     if (input >= device->type->n_inputs) {
         return false;
@@ -430,15 +405,18 @@ bool node_input_signal(Node *node, Device *device, unsigned input, uint64_t time
 /* ---- Looking at it ---- */
 
 uint64_t node_time_ns(const Node *node) {
-    return clock_ns(&node->clock, cpu_ticks(node->cpu));
+    return clock_ns(&node->cores[0].clock, cpu_ticks(node->cpu));
 }
 
 uint64_t node_instructions(const Node *node) {
-    return cpu_ticks(node->cpu) - node->cpu->idle_ticks;
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        sum += cpu_ticks(node->cores[i].cpu) - node->cores[i].cpu->idle_ticks;
+    }
+    return sum;
 }
 
-void node_hash_cpu(const Node *node, Hash *hash) {
-    Cpu *cpu = node->cpu;
+static void cpu_hash(Cpu *cpu, Hash *hash) {
     cpu_settle(cpu);
     hash_u64(hash, cpu_ticks(cpu));
     hash_u64(hash, cpu->idle_ticks);
@@ -447,6 +425,29 @@ void node_hash_cpu(const Node *node, Hash *hash) {
     hash_u64(hash, cpu->halted);
     hash_u64(hash, cpu->locked_up);
     field_hash(cpu->isa->fields, cpu->isa->n_fields, cpu->state, hash);
+}
+
+/* What a node with one core has no need of. */
+static void round_hash(const Node *node, Hash *hash) {
+    const uint64_t words[] = {node->quantum, node->board.current_cpu, node->in_round, node->last_ran, node->latest_ns};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        hash_u64(hash, words[i]);
+    }
+    hash_u64(hash, node->in_round ? node->round_tick : 0);
+    hash_u64(hash, node->n_clocks > 1 ? node->round_ns : 0);
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        hash_u64(hash, node->cores[i].cpu->held);
+        hash_u64(hash, node->cores[i].cpu->yielded);
+    }
+}
+
+void node_hash_cpu(const Node *node, Hash *hash) {
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        cpu_hash(node->cores[i].cpu, hash);
+    }
+    if (node->n_cores > 1) {
+        round_hash(node, hash);
+    }
 }
 
 uint64_t node_hash(const Node *node) {

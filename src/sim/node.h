@@ -1,8 +1,9 @@
-/* A node: one board with its CPU, memory map, devices and events, run in exact virtual time.
+/* A node: one board with its CPUs, memory map, devices and events, run in exact virtual time.
  *
  * Time is counted in CPU ticks (instructions run or slept). An event at t takes effect before the first instruction
  * that starts at or after t; node_run_until(t) runs the instructions that start before t and leaves events at t or
- * later for the next call. So where a run is cut into pieces can never be seen. */
+ * later for the next call. So where a run is cut into pieces can never be seen. How several cores share the time is
+ * told in schedule.c. */
 #ifndef SIM_NODE_H
 #define SIM_NODE_H
 
@@ -13,7 +14,14 @@
 #include "sim/clock.h"
 #include "sim/machine.h"
 
-enum { NODE_IMAGES_MAX = 32 };
+enum {
+    NODE_IMAGES_MAX = 32,
+    NODE_CORES_MAX = 32,
+    NODE_QUANTUM_DEFAULT = 1000,
+    NODE_QUANTUM_MIN = 32,
+    NODE_QUANTUM_MAX = 1000000,
+    NODE_BREAKPOINTS_MAX = 256,
+};
 
 typedef enum Engine {
     ENGINE_INTERP,
@@ -24,13 +32,21 @@ typedef enum Engine {
 
 typedef struct NodeOptions {
     const char *name;
-    const char *machine; /* name of a built-in board, or NULL */
-    const char *repl_path; /* path of a platform file, if machine is NULL */
+    /* The board is the first of these that is not NULL. */
+    const ReplFile *repl; /* a platform file as a syntax tree */
+    const char *machine; /* name of a built-in board */
+    const char *repl_text; /* a platform file in memory */
+    const char *repl_path; /* path of a platform file */
+    const DeviceType *const *types; /* beside those of this program; must outlive the node */
+    size_t n_types;
     const Log *log;
     uint64_t seed;
     uint64_t cpi_num, cpi_den; /* cycles per instruction; 0 means 1 */
     Engine engine;
     uint64_t slice; /* instructions per engine call, 0 = as many as fit: changes nothing but the host's steps */
+    /** Ticks of the first core between two meetings of all cores, 0 = NODE_QUANTUM_DEFAULT; part of the machine. With
+     * less than NODE_QUANTUM_MIN a guest's exclusive store might never succeed. */
+    uint64_t quantum;
     bool strict; /* guest mistakes stop the run */
     bool stub_unknown; /* device types without a model become logged stubs */
 } NodeOptions;
@@ -43,25 +59,50 @@ typedef struct NodeImage {
 
 typedef struct NodeInput NodeInput;
 
+/** A time in ticks of one core, kept until the time changes. */
+typedef struct NodeTick {
+    uint64_t time_ns, tick;
+    bool valid;
+} NodeTick;
+
+typedef struct NodeCore {
+    Cpu *cpu;
+    Clock clock; /* its ticks */
+    bool is_common; /* they are those of the first core */
+    bool owns_cache; /* the first core that uses it */
+    CodeCache *cache; /* one for all cores of one kind */
+    NodeTick event, until, meeting; /* the next event, the end of the run, the end of the round */
+} NodeCore;
+
 typedef struct Node {
     Board board; /* first: devices reach the node through it */
     Arena arena;
     Machine *machine;
-    Cpu *cpu;
-    Clock clock; /* CPU ticks */
-    CodeCache cache;
+    Cpu *cpu; /* the first core */
+    NodeCore cores[NODE_CORES_MAX];
+    unsigned n_cores, n_clocks; /* n_clocks: different ones */
+    CodeCache cache; /* of the first core */
     GuestLog guest_log;
     NodeImage images[NODE_IMAGES_MAX];
     size_t n_images;
     NodeInput *inputs; /* timed input, newest first; each frees itself */
-    uint64_t slice;
+    uint64_t slice, quantum;
+    /* Of nodes with several cores: the round under way. The core in turn is board.current_cpu. */
+    bool in_round;
+    uint64_t round_tick, round_ns; /* of the meeting that ends it; round_ns is 0 if nobody needs it */
+    uint64_t latest_ns; /* the latest time that a shared device has seen */
+    unsigned last_ran; /* the core that ran instructions last */
     bool running; /* inside exec_run */
-    bool started; /* the CPU has taken its first reset */
+    bool started; /* the CPUs have taken their first reset */
     bool reset_requested;
     StopReason stop;
     int stop_code;
     void (*console)(void *user, const void *bytes, size_t len); /* semihosting output, or NULL */
     void *console_user;
+    /* For debuggers; no part of the machine. */
+    uint64_t breakpoints[NODE_BREAKPOINTS_MAX];
+    size_t n_breakpoints;
+    uint64_t break_ticks; /* of the core that stands at a breakpoint and may go on, + 1 */
     const volatile bool *interrupted; /* set from a signal handler or another thread: stop soon (STOP_USER); or NULL */
     void *user; /* of the API layer */
 } Node;
@@ -77,15 +118,27 @@ void node_free(Node *node);
  * image's address, overlap with an image loaded before. Only before the first run. */
 bool node_load(Node *node, const char *path, ImageFormat format, bool has_addr, uint64_t addr, Err *err);
 
+/** Lets the cores take their reset now, not when they run first: for who sets registers before that. */
+void node_start(Node *node);
 /** Runs until virtual time `until_ns` (TIME_NEVER: until something stops it) or a stop; STOP_DURATION if the time has
  * come. STOP_ASLEEP: the CPU sleeps and no event is left to wake it (only with TIME_NEVER). */
 StopReason node_run_until(Node *node, uint64_t until_ns);
 
-/** Virtual time now: when the next instruction starts. */
+/** Runs the next instruction of the board, of whatever core; time jumps if all sleep until then. STOP_DURATION when it
+ * is done. */
+StopReason node_step(Node *node);
+/** Sets or removes a breakpoint for all cores: a run stops (STOP_BREAKPOINT) before the instruction there, and goes on
+ * with it when it is called again. While there are any, each instruction is run by itself. False if the table is full,
+ * or there was none. */
+bool node_break(Node *node, uint64_t pc, bool set);
+
+/** Virtual time now: when the next instruction of the first core starts; no other core is ahead of it. */
 uint64_t node_time_ns(const Node *node);
-/** Instructions executed so far, sleep not counted. */
+/** Where the core in turn is, for who looks on: of an event, an access, an instruction. */
+uint64_t node_seen_ns(const Node *node);
+/** Instructions executed so far by all cores, sleep not counted. */
 uint64_t node_instructions(const Node *node);
-/** Hash of everything the guest could see: CPU, devices, memories, time. */
+/** Hash of everything the guest could see: CPUs, devices, memories, time. */
 uint64_t node_hash(const Node *node);
 /** Feeds its first part: CPU and time. */
 void node_hash_cpu(const Node *node, Hash *hash);
@@ -104,6 +157,9 @@ uint64_t node_state_sum(const void *bytes, size_t len);
  * device cannot take it. */
 bool node_input_uart(Node *node, Device *uart, uint64_t time_ns, const void *bytes, size_t len);
 bool node_input_signal(Node *node, Device *device, unsigned input, uint64_t time_ns, bool level);
+
+/** All cores stand at exactly that time (not before now) when a run gets there. */
+void node_meet_at(Node *node, uint64_t time_ns);
 
 /** Writes `symbol+0x12 (file.c:88)` for a code address, or an empty string if nothing is known. */
 void node_describe(Node *node, uint64_t pc, char *out, size_t size);

@@ -1,4 +1,4 @@
-/* What the files behind sim/node.h share: input from outside that waits for its time. */
+/* What the files behind sim/node.h share: input from outside that waits for its time, and the scheduler. */
 #ifndef SIM_NODE_INTERNAL_H
 #define SIM_NODE_INTERNAL_H
 
@@ -8,7 +8,7 @@ struct NodeInput {
     Event event;
     Node *node;
     NodeInput *prev, *next;
-    Device *device;
+    Device *device; /* NULL: nothing but a meeting of all cores */
     UartPort *port; /* bytes for a UART, or NULL: a level */
     unsigned input;
     bool level;
@@ -20,6 +20,20 @@ struct NodeInput {
 NodeInput *node_input_new(Node *node, Device *device, const uint8_t *bytes, size_t len);
 /** Forgets all that wait. */
 void node_inputs_free(Node *node);
+
+/** Resets all cores and devices; the cores take their first steps when they run again. */
+void node_reset_all(Node *node, bool cold);
+
+/* schedule.c: functions of the board. */
+uint64_t node_now_ns(Board *board);
+uint64_t node_core_now_ns(Board *board, const Cpu *cpu);
+uint64_t node_current_pc(Board *board);
+void node_request_reset(Board *board);
+bool node_start_cpu(Board *board, unsigned index, uint64_t entry);
+void node_send_event(Board *board);
+void node_on_earlier(EventQueue *queue, uint64_t time_ns);
+/** The running instruction is the last of this call of the engine. */
+void node_interrupt_run(Node *node);
 
 /** Copies a segment into guest memory; false and an error if there is none. */
 bool node_place_segment(Node *node, const Image *image, const ImageSegment *segment, Err *err);

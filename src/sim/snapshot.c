@@ -28,11 +28,13 @@ uint64_t node_state_sum(const void *bytes, size_t len) {
 
 static uint64_t layout_hash(const Node *node) {
     Hash *hash = hash_new();
-    const Isa *isa = node->cpu->isa;
-    hash_text(hash, isa->name);
-    hash_u64(hash, node->cpu->features);
-    hash_u64(hash, isa->big_endian);
-    field_layout_hash(isa->fields, isa->n_fields, hash);
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        const Isa *isa = node->cores[i].cpu->isa;
+        hash_text(hash, isa->name);
+        hash_u64(hash, node->cores[i].cpu->features);
+        hash_u64(hash, isa->big_endian);
+        field_layout_hash(isa->fields, isa->n_fields, hash);
+    }
     const MemMap *map = &node->board.map;
     hash_u64(hash, map->n_regions);
     for (uint32_t i = 0; i < map->n_regions; i++) {
@@ -73,8 +75,31 @@ static void header_save(const Node *node, ByteVec *out) {
     bytes_put(out, name, len);
     bytes_put_u64(out, layout_hash(node));
     bytes_put_u64(out, node->board.seed);
-    bytes_put_u64(out, node->clock.num);
-    bytes_put_u64(out, node->clock.den);
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        bytes_put_u64(out, node->cores[i].clock.num);
+        bytes_put_u64(out, node->cores[i].clock.den);
+    }
+    if (node->n_cores > 1) {
+        bytes_put_u64(out, node->quantum);
+    }
+}
+
+static void time_save(const Node *node, ByteVec *out) {
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        bytes_put_u64(out, cpu_ticks(node->cores[i].cpu));
+        bytes_put_u64(out, node->cores[i].cpu->idle_ticks);
+    }
+    bytes_put_u8(out, node->started);
+    bytes_put_u8(out, node->reset_requested);
+    bytes_put_u64(out, node->board.events.sequence);
+    if (node->n_cores > 1) {
+        bytes_put_u8(out, node->in_round);
+        bytes_put_u32(out, node->board.current_cpu);
+        bytes_put_u32(out, node->last_ran);
+        bytes_put_u64(out, node->round_tick);
+        bytes_put_u64(out, node->round_ns);
+        bytes_put_u64(out, node->latest_ns);
+    }
 }
 
 static void cpu_save(Cpu *cpu, ByteVec *out) {
@@ -84,17 +109,23 @@ static void cpu_save(Cpu *cpu, ByteVec *out) {
     bytes_put_u32(out, cpu->aux);
     bytes_put_u8(out, cpu->halted);
     bytes_put_u8(out, cpu->locked_up);
+    if (cpu->may_yield) {
+        bytes_put_u8(out, cpu->held);
+        bytes_put_u8(out, cpu->yielded);
+    }
     vec_reserve(out, out->len + len);
     field_save(cpu->isa->fields, cpu->isa->n_fields, cpu->state, out->data + out->len);
     out->len += len;
 }
 
+#define NO_DEVICE UINT32_MAX
+
 static uint32_t device_index(const Machine *machine, const Device *device) {
     uint32_t i = 0;
-    while (machine->devices[i] != device) {
+    while (device && machine->devices[i] != device) {
         i++;
     }
-    return i;
+    return device ? i : NO_DEVICE;
 }
 
 static void inputs_save(const Node *node, ByteVec *out) {
@@ -122,12 +153,10 @@ bool node_save(const Node *node, ByteVec *out) {
     }
     size_t start = out->len;
     header_save(node, out);
-    bytes_put_u64(out, cpu_ticks(node->cpu));
-    bytes_put_u64(out, node->cpu->idle_ticks);
-    bytes_put_u8(out, node->started);
-    bytes_put_u8(out, node->reset_requested);
-    bytes_put_u64(out, node->board.events.sequence);
-    cpu_save(node->cpu, out);
+    time_save(node, out);
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        cpu_save(node->cores[i].cpu, out);
+    }
     for (size_t i = 0; i < node->machine->n_devices; i++) {
         device_save(node->machine->devices[i], out);
     }
@@ -156,12 +185,29 @@ static bool envelope_check(const void *bytes, size_t len, Err *err) {
            err_set(err, "the saved state is damaged or cut short");
 }
 
+static bool clocks_check(const Node *node, StateReader *in) {
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        const Clock *clock = &node->cores[i].clock;
+        uint64_t num = bytes_take_u64(&in->in), den = bytes_take_u64(&in->in);
+        if (in->in.failed) {
+            return err_set(in->err, "the saved state is cut short");
+        }
+        if (num != clock->num || den != clock->den) {
+            return err_set(in->err, "the saved state has %" PRIu64 "/%" PRIu64 " instructions per second, this machine "
+                           "has %" PRIu64 "/%" PRIu64, num, den, clock->num, clock->den);
+        }
+    }
+    uint64_t quantum = node->n_cores > 1 ? bytes_take_u64(&in->in) : node->quantum;
+    return quantum == node->quantum ||
+           err_set(in->err, "the saved state has a quantum of %" PRIu64 " instructions, this machine has %" PRIu64,
+                   quantum, node->quantum);
+}
+
 /* Whether it is the state of such a node as this one. */
 static bool header_check(const Node *node, StateReader *in) {
     uint32_t len = bytes_take_u32(&in->in);
     const char *name = (const char *)bytes_take(&in->in, len);
     uint64_t layout = bytes_take_u64(&in->in), seed = bytes_take_u64(&in->in);
-    uint64_t num = bytes_take_u64(&in->in), den = bytes_take_u64(&in->in);
     if (in->in.failed) {
         return err_set(in->err, "the saved state is cut short");
     }
@@ -179,26 +225,19 @@ static bool header_check(const Node *node, StateReader *in) {
         return err_set(in->err, "the saved state has seed %" PRIu64 ", this machine has %" PRIu64, seed,
                        node->board.seed);
     }
-    return (num == node->clock.num && den == node->clock.den) ||
-           err_set(in->err, "the saved state has %" PRIu64 "/%" PRIu64 " instructions per second, this machine has %"
-                   PRIu64 "/%" PRIu64, num, den, node->clock.num, node->clock.den);
+    return clocks_check(node, in);
 }
 
-static bool time_load(Node *node, StateReader *in) {
-    Cpu *cpu = node->cpu;
-    uint64_t ticks = bytes_take_u64(&in->in), idle = bytes_take_u64(&in->in);
-    uint8_t started = bytes_take_u8(&in->in), reset = bytes_take_u8(&in->in);
-    in->sequence = bytes_take_u64(&in->in);
-    if (clock_ns(&node->clock, ticks) > TIME_MAX_NS || idle > ticks || started > 1 || reset > 1) {
+/* One core. What lies within the last tick of the one that is least far fires before its next one. */
+static bool core_time_load(NodeCore *core, StateReader *in, uint64_t *at) {
+    Cpu *cpu = core->cpu;
+    uint64_t ticks = *at = bytes_take_u64(&in->in), idle = bytes_take_u64(&in->in);
+    if (clock_ns(&core->clock, ticks) > TIME_MAX_NS || idle > ticks) {
         return err_set(in->err, "the saved state has an impossible time");
     }
-    /* What lies within the last tick fires before the next one. */
-    in->earliest_ns = ticks ? clock_ns(&node->clock, ticks - 1) : 0;
+    uint64_t earliest_ns = ticks ? clock_ns(&core->clock, ticks - 1) : 0;
+    in->earliest_ns = earliest_ns < in->earliest_ns ? earliest_ns : in->earliest_ns;
     if (in->apply) {
-        event_cancel_all(&node->board.events);
-        node->board.events.sequence = in->sequence;
-        node->started = started;
-        node->reset_requested = reset;
         cpu->deadline = ticks;
         cpu->budget = 0;
         cpu->prepaid = 0;
@@ -207,16 +246,84 @@ static bool time_load(Node *node, StateReader *in) {
     return true;
 }
 
+/* No core is ahead of the first but for the rest of a tick, or more than a quantum behind it. */
+static bool cores_together(const Node *node, const uint64_t *ticks) {
+    const Clock *first = &node->cores[0].clock;
+    uint64_t latest_ns = clock_ns(first, ticks[0]);
+    uint64_t earliest_ns = ticks[0] > node->quantum ? clock_ns(first, ticks[0] - node->quantum) : 0;
+    for (unsigned i = 1; i < node->n_cores; i++) {
+        const Clock *clock = &node->cores[i].clock;
+        if ((ticks[i] && clock_ns(clock, ticks[i] - 1) > latest_ns) || clock_ns(clock, ticks[i] + 1) < earliest_ns) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The meeting is ahead of the first core, or where it is, by at most a quantum. */
+static bool meeting_possible(const Node *node, uint64_t now, uint64_t tick, uint64_t time_ns) {
+    const Clock *first = &node->cores[0].clock;
+    bool near = tick >= now && tick - now <= node->quantum;
+    return near && (node->n_clocks == 1 || (time_ns <= clock_ns(first, tick) &&
+                                            (!tick || clock_ns(first, tick - 1) < time_ns)));
+}
+
+/* Where a node with several cores is in its round. */
+static bool round_load(Node *node, StateReader *in, const uint64_t *ticks) {
+    uint8_t in_round = bytes_take_u8(&in->in);
+    uint32_t current = bytes_take_u32(&in->in), last_ran = bytes_take_u32(&in->in);
+    uint64_t tick = bytes_take_u64(&in->in), ns = bytes_take_u64(&in->in), latest_ns = bytes_take_u64(&in->in);
+    if (in_round > 1 || current >= node->n_cores || (current && !in_round) || last_ran >= node->n_cores ||
+        latest_ns > TIME_MAX_NS || !cores_together(node, ticks) ||
+        (in_round && !meeting_possible(node, ticks[0], tick, ns))) {
+        return err_set(in->err, "the saved state has an impossible round of its cores");
+    }
+    if (in->apply) {
+        node->in_round = in_round;
+        node->board.current_cpu = current;
+        node->last_ran = last_ran;
+        node->round_tick = tick;
+        node->round_ns = ns;
+        node->latest_ns = latest_ns;
+    }
+    return true;
+}
+
+static bool time_load(Node *node, StateReader *in) {
+    uint64_t ticks[NODE_CORES_MAX];
+    in->earliest_ns = UINT64_MAX;
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        if (!core_time_load(&node->cores[i], in, &ticks[i])) {
+            return false;
+        }
+    }
+    uint8_t started = bytes_take_u8(&in->in), reset = bytes_take_u8(&in->in);
+    in->sequence = bytes_take_u64(&in->in);
+    if (started > 1 || reset > 1) {
+        return err_set(in->err, "the saved state has an impossible time");
+    }
+    if (in->apply) {
+        event_cancel_all(&node->board.events);
+        node->board.events.sequence = in->sequence;
+        node->started = started;
+        node->reset_requested = reset;
+    }
+    return node->n_cores == 1 || round_load(node, in, ticks);
+}
+
 static bool cpu_load(Cpu *cpu, StateReader *in) {
     const Isa *isa = cpu->isa;
     uint64_t pc = bytes_take_u64(&in->in);
     uint32_t aux = bytes_take_u32(&in->in);
     uint8_t halted = bytes_take_u8(&in->in), locked_up = bytes_take_u8(&in->in);
+    uint8_t held = cpu->may_yield ? bytes_take_u8(&in->in) : cpu->held;
+    uint8_t yielded = cpu->may_yield ? bytes_take_u8(&in->in) : 0;
     const uint8_t *fields = bytes_take(&in->in, field_bytes(isa->fields, isa->n_fields));
     if (!fields) {
         return err_set(in->err, "the saved state is cut short");
     }
-    if (pc & ~isa->pc_mask || pc % isa->insn_align || aux & ~isa->aux_mask || halted > 1 || locked_up > halted) {
+    if (pc & ~isa->pc_mask || pc % isa->insn_align || aux & ~isa->aux_mask || halted > 1 || locked_up > halted ||
+        held > halted || yielded > 1) {
         return err_set(in->err, "%s: an impossible location or state of sleep", cpu->name);
     }
     const Field *bad = field_check(isa->fields, isa->n_fields, fields);
@@ -229,6 +336,8 @@ static bool cpu_load(Cpu *cpu, StateReader *in) {
         cpu->aux = aux;
         cpu->halted = halted;
         cpu->locked_up = locked_up;
+        cpu->held = held;
+        cpu->yielded = yielded;
         cpu->leave = cpu->trap_pending = false;
         if (isa->restored) {
             isa->restored(cpu);
@@ -248,8 +357,9 @@ static bool input_load(Node *node, StateReader *in) {
     uint64_t len = bytes_take_u64(&in->in);
     const uint8_t *bytes = bytes_take(&in->in, len);
     Device *device = index < node->machine->n_devices ? node->machine->devices[index] : NULL;
-    if (!bytes || !device || is_bytes > 1 || level > 1 || time_ns == TIME_NEVER ||
-        (is_bytes ? !device_uart(device) : input >= device->type->n_inputs || len)) {
+    bool fits = device ? (is_bytes ? device_uart(device) != NULL : input < device->type->n_inputs && !len)
+                       : index == NO_DEVICE && !is_bytes && !len;
+    if (!bytes || !fits || is_bytes > 1 || level > 1 || time_ns == TIME_NEVER) {
         return err_set(in->err, "the saved state has an input that no device can take");
     }
     if (!in->apply) {
@@ -278,8 +388,13 @@ static bool inputs_load(Node *node, StateReader *in) {
 
 /* One of the two readings. */
 static bool state_load(Node *node, StateReader *in) {
-    if (!header_check(node, in) || !time_load(node, in) || !cpu_load(node->cpu, in)) {
+    if (!header_check(node, in) || !time_load(node, in)) {
         return false;
+    }
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        if (!cpu_load(node->cores[i].cpu, in)) {
+            return false;
+        }
     }
     for (size_t i = 0; i < node->machine->n_devices; i++) {
         if (!device_load(node->machine->devices[i], in)) {
@@ -290,7 +405,7 @@ static bool state_load(Node *node, StateReader *in) {
 }
 
 bool node_restore(Node *node, const void *bytes, size_t len, Err *err) {
-    Err inner = {""};
+    Err inner = {0};
     if (node->running || node->board.events.firing) {
         return err_set(err, "a node cannot be restored while it runs");
     }

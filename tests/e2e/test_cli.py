@@ -29,7 +29,7 @@ ENDS = [
     ("f", [], 2, "exit"),
     ("l", [], 81, "lockup"),
     ("a", [], 83, "asleep"),
-    ("t", ["--timeout", "1ms"], 80, "timeout"),
+    ("t", ["--timeout", "1ms"], 80, "deadline"),
     ("t", ["--for", "1ms"], 0, "duration"),
     ("u", ["--strict"], 82, "strict"),
     ("f", ["--strict"], 82, "strict"),

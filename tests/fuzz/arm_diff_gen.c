@@ -51,7 +51,7 @@ static const Body bodies[] = {
     ALU(bfc), ALU(bfi), ALU(orn_reg), ALU(rsb_reg), ALU(rbit), ALU(clz), ALU(mla), ALU(mls), ALU(sdiv), ALU(udiv),
     LONG(smull), LONG(umull), LONG(smlal), LONG(umlal),
     NONE(cmp_imm), NONE(tst_reg), NONE(cmp_reg), NONE(cmn_reg), NONE(tst_imm), NONE(teq_imm), NONE(cmn_imm),
-    NONE(teq_reg), NONE(nop), NONE(hint), NONE(udf), NONE(clrex), NONE(isb), NONE(coproc), NONE(coproc_mem),
+    NONE(teq_reg), NONE(nop), NONE(yield), NONE(hint), NONE(udf), NONE(clrex), NONE(isb), NONE(coproc), NONE(coproc_mem),
     NONE(preload), NONE(preload_reg),
     {"load_lit", K_LOAD_LIT, 0}, {"load_imm", K_LOAD_IMM, 0}, {"load_reg", K_LOAD_REG, 0},
     {"store_imm", K_STORE_IMM, 0}, {"store_reg", K_STORE_REG, 0}, {"ldm", K_LDM, 0}, {"stm", K_STM, 0},

@@ -31,7 +31,7 @@ static void check(const HashLog *log, size_t size) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     HashLog log;
-    OrrError error = {""};
+    OrrError error = {0};
     if (hash_log_parse(&log, "log", (const char *)data, size, &error)) {
         check(&log, size);
     } else {

@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t *file = mem_alloc(size - 1);
     memcpy(file, data + 1, size - 1);
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     Image image;
     if (image_parse(&image, &arena, "fuzz", file, size - 1, format, has_raw_addr, raw_addr, &err)) {
         require(image.format != IMAGE_AUTO && check_segments(&image) != UINT64_MAX);

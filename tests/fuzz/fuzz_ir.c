@@ -40,7 +40,7 @@ static void check_pass(const IrBlock *block, Arena *arena, void (*pass)(IrBlock 
 }
 
 static void check_block(const IrBlock *block, Arena *arena) {
-    Err err = {""};
+    Err err = {0};
     if (!ir_verify(block, &err)) {
         require(strncmp(err.text, "block 0x", 8) == 0 && strlen(err.text) > 12);
         return;
@@ -53,7 +53,7 @@ static void check_block(const IrBlock *block, Arena *arena) {
 }
 
 static void check_text(const uint8_t *data, size_t size, Arena *arena) {
-    Err err = {""};
+    Err err = {0};
     IrBlock block;
     char *text = mem_alloc(size + 1); /* an exact copy, so that one byte too far is seen */
     memcpy(text, data, size);

@@ -65,7 +65,7 @@ static uint64_t check_machine(Machine *machine) {
 /* The machine's hash, or that of the message. */
 static uint64_t run(const char *text, size_t size, bool stub) {
     Arena tree = {0}, arena = {0};
-    Err err = {""};
+    Err err = {0};
     ReplSearch search = {NULL, 0, files, ARRAY_LEN(files)};
     MachineOptions options = {fake_types, ARRAY_LEN(fake_types), stub};
     Board board = {.name = "fuzz", .arena = &arena, .now_ns = fake_now_ns};

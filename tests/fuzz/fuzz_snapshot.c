@@ -89,7 +89,7 @@ static void touch(Node *node) {
 
 static void check(Subject *s, const ByteVec *bytes) {
     require(node_restore(s->node, s->good.data, s->good.len, NULL));
-    Err err = {""};
+    Err err = {0};
     ByteVec again = {0};
     bool taken = node_restore(s->node, bytes->data, bytes->len, &err);
     const ByteVec *expected = taken ? bytes : &s->good;

@@ -138,7 +138,7 @@ typedef struct Seen {
 
 static void check_ir(Seen *s, const OrrDump *dump) {
     IrBlock block;
-    Err err = {""};
+    Err err = {0};
     if (!ir_parse(&block, &s->arena, "dump", dump->text, &err)) {
         fail_msg("%s in\n%s", err.text, dump->text);
     }
@@ -252,8 +252,7 @@ typedef struct Fault {
     uint64_t pcs[FAULTS_MAX]; /* those that were */
     unsigned n_pcs;
     uint64_t first_count, first_pc; /* of the first of them that ran */
-    bool (*load)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value); /* of the CPU, if host code reads wrongly */
-    bool reads_wrongly;
+    bool reads_wrongly; /* host code, from devices */
     unsigned dumps[2], host_dumps[2];
 } Fault;
 
@@ -296,12 +295,18 @@ static unsigned translate_wrongly(IrBuilder *b, uint32_t features, const uint8_t
 }
 
 /* Only host code reads wrongly from devices: the interpreter, which finishes each replay, says which block runs. */
-static bool load_wrongly(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value) {
-    bool loaded = current->load(cpu, addr, mem, value);
-    if (!cpu->block && addr >> 28 == 4) {
-        *value ^= 0x40;
+static uint64_t read_wrongly(Device *device, uint64_t offset, unsigned size) {
+    const Cpu *cpu = ((const Node *)device->board)->cpu;
+    uint64_t value = device->type->n_regs ? device_reg_read(device, offset, size)
+                                          : device->type->read(device, offset, size);
+    return cpu->block ? value : value ^ 0x40;
+}
+
+static void break_windows(MemMap *map) {
+    for (uint32_t i = 0; i < map->n_regions; i++) {
+        MemRegion *region = &map->regions[i];
+        region->read = region->read && region->base >> 28 == 4 ? read_wrongly : region->read;
     }
-    return loaded;
 }
 
 static OrrNode *make(void *user, unsigned side, OrrError *error) {
@@ -316,8 +321,7 @@ static OrrNode *make(void *user, unsigned side, OrrError *error) {
         node->node->cpu->trace = break_register;
     }
     if (f->reads_wrongly) {
-        f->load = node->node->cpu->load;
-        node->node->cpu->load = load_wrongly;
+        break_windows(&node->node->board.map);
     }
     if (f->end) {
         f->right = node->node->cpu->isa;

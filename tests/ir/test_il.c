@@ -236,7 +236,7 @@ static void fail_case(Runner *r, const Case *c, const char *what, const char *te
 
 static void run_case(Runner *r, const Case *c) {
     Out *out = ARENA_NEW(&r->arena, Out);
-    Err err = {""};
+    Err err = {0};
     IrBlock block;
     r->cases++;
     if (!c->pass[0] || !c->input[0] || c->has_expect == (c->error[0] != '\0')) {

@@ -4,12 +4,14 @@
 
 #include <stdio.h>
 
+#include "ir/cpu.h"
 #include "sim/machine.h"
 
 enum { PIC_INPUTS = 40, FAKE_RAM_MAX = 1 << 16 };
 
 typedef struct FakeCpu {
     Device dev;
+    Cpu cpu;
     const char *cpu_type;
     Device *pic;
 } FakeCpu;
@@ -149,6 +151,7 @@ static const char *const ram_names[] = {"Memory.Mapped", NULL};
 static const DeviceType fake_cpu = {.name = "fake-cpu",
                                     .repl_types = cpu_names,
                                     .struct_size = sizeof(FakeCpu),
+                                    .cpu_offset = offsetof(FakeCpu, cpu),
                                     DEVICE_TABLE(props, cpu_props),
                                     .n_inputs = 2,
                                     .input = cpu_input,

@@ -156,6 +156,37 @@ def test_usage(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert stop.value.code == 2
 
 
+def test_t0_translation() -> None:
+    start, once, twice = (samples([s] * 3, instructions=n) for s, n in ((0.01, 100), (0.05, 1100), (0.06, 2100)))
+    assert bench.t0_result(start, once, twice) == {"instructions": 1000, "ns_per_instruction": 30000.0}
+    assert bench.t0_result(start, twice, samples([0.5] * 3, instructions=3100))["ns_per_instruction"] is None
+
+
+def test_t1_translation() -> None:
+    trips = bench.HOT_LOOP_TRIPS
+    t0 = samples([0.01] * 3, instructions=100), samples([0.03] * 3, instructions=100 + 1000 * trips)
+    jit = samples([0.02] * 3), samples([0.05] * 3)
+    assert bench.t1_result(jit, t0) == {"instructions": 1000, "ns_per_instruction": 10000.0}
+    assert bench.t1_result(t0, (jit[0], t0[1]))["ns_per_instruction"] is not None
+    text = (bench.SOURCES / "gen_hot_loops.py").read_text()
+    assert f"\nTRIPS = {trips}\n" in text
+
+
+def test_probe_lines() -> None:
+    probes = {"t0_translation": {"instructions": 5, "ns_per_instruction": 12.34},
+              "t1_translation": {"instructions": 5, "ns_per_instruction": None},
+              "startup": {"orrery_ms": 2.0, "qemu_ms": 30.5}}
+    lines = [line.split() for line in bench.table([], probes).splitlines()[-3:]]
+    assert [line[-1] for line in lines] == ["12.3", "-", "30.50"]
+    assert lines[2][-2] == "2.00"
+
+
+def test_first_byte() -> None:
+    assert bench.time_first_byte(["sh", "-c", "sleep 0.05; echo 'x!'"]) >= 0.05
+    with pytest.raises(bench.BenchError, match="ended too early"):
+        bench.time_first_byte(["echo", "nothing"])
+
+
 # --- Processes -------------------------------------------------------------------------------------------------------
 
 
@@ -285,6 +316,19 @@ def test_straightline_is_long(tmp_path: Path) -> None:
     jumps = [line for line in instructions if re.search(r"\t(b|b(?!ic|fi|fc)[a-z]{2}|cbn?z|blx?)(\.[nw])?\t", line)]
     over_literals = [line for line in jumps if "\tb.n\t" in line]
     assert jumps == over_literals and len(jumps) <= 2 * len(parts)
+
+
+def test_cold_code_runs_each_instruction_once(tmp_path: Path) -> None:
+    image, report = bench.build_guest(bench.Kernel("cold_code", 1), 1, tmp_path), tmp_path / "report.json"
+    command = [os.environ["ORRERY"], "run", "--machine", "mps2-an385", "--kernel", image, "--report", report]
+    subprocess.run(command, check=True, capture_output=True)
+    listing = subprocess.run(["arm-none-eabi-objdump", "-d", "--no-show-raw-insn", image], check=True,
+                             capture_output=True, text=True).stdout
+    parts = re.findall(r"<part_\d+>:\n(.*?)(?:\n\n|\Z)", listing, re.DOTALL)
+    written = sum(len(re.findall(r"^ +[0-9a-f]+:\t[a-z]", part, re.MULTILINE)) for part in parts)
+    assert len(parts) == 200
+    # Other code is small, and of what is written some is on ways that are not taken.
+    assert 50_000 < json.loads(report.read_text())["instructions"] < written
 
 
 # --- The real thing --------------------------------------------------------------------------------------------------

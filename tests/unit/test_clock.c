@@ -18,7 +18,9 @@ static void cycle_times_are_exact(void **state) {
     for (int step = 0; step < 300000; step++) {
         uint64_t hz = step % 2 ? rates[rng_below(&rng, ARRAY_LEN(rates))] : 1 + rng_below(&rng, 1000000000);
         uint64_t den = step % 3 ? 1 : 1 + rng_below(&rng, 1000000);
-        Clock clock = {.num = hz, .den = den, .base_ns = rng_next(&rng) >> 20, .base_cycles = rng_next(&rng) >> 8};
+        Clock clock = clock_of_rate(hz, den);
+        clock.base_ns = rng_next(&rng) >> 20;
+        clock.base_cycles = rng_next(&rng) >> 8;
         /* Cycles of up to 100 years. */
         uint64_t limit = clock_cycles(&clock, clock.base_ns + UINT64_C(3155760000000000000)) - clock.base_cycles;
         uint64_t k = clock.base_cycles + 1 + rng_below(&rng, limit + 1);
@@ -30,7 +32,7 @@ static void cycle_times_are_exact(void **state) {
 
 static void known_values(void **state) {
     (void)state;
-    Clock third = {.num = 1000000000, .den = 3}; /* 333.3 MHz: 3 ns a cycle */
+    Clock third = clock_of_rate(1000000000, 3); /* 333.3 MHz: 3 ns a cycle */
     assert_true(clock_ns(&third, 1) == 3);
     assert_true(clock_cycles(&third, 2) == 0);
     assert_true(clock_cycles(&third, UINT64_C(3000000000)) == 1000000000);
@@ -44,7 +46,9 @@ static void known_values(void **state) {
 
 static void stopped_clocks(void **state) {
     (void)state;
-    Clock clock = {.base_cycles = 5, .base_ns = 100};
+    Clock clock = clock_of_hz(0);
+    clock.base_cycles = 5;
+    clock.base_ns = 100;
     assert_true(clock_cycles(&clock, 1000) == 5);
     assert_true(clock_ns(&clock, 5) == 100);
     assert_true(clock_ns(&clock, 6) == UINT64_MAX);
@@ -63,6 +67,32 @@ static void rate_changes_keep_the_count(void **state) {
     assert_true(clock_cycles(&clock, 900000) == 3);
     clock_set_rate(&clock, 1000000, 1000000, 1);
     assert_true(clock_cycles(&clock, 1001000) == 4);
+}
+
+/* What the definition says, in 128 bits throughout. */
+static void compare_with_definition(const Clock *clock, uint64_t x) {
+    ClockWide period = (ClockWide)clock->den * CLOCK_NS_PER_S, ns;
+    assert_true(clock_cycles(clock, x) == (uint64_t)((ClockWide)x * clock->num / period));
+    ns = ((ClockWide)x * period + clock->num - 1) / clock->num;
+    assert_true(clock_ns(clock, x) == (ns < UINT64_MAX ? (uint64_t)ns : UINT64_MAX));
+}
+
+/* The reciprocals are exact for small and large times, and at both sides of each multiple. */
+static void conversions_match_their_definition(void **state) {
+    (void)state;
+    static const Clock fixed[] = {CLOCK_FIXED(16000000, 8000000), CLOCK_FIXED(32768, 512), CLOCK_FIXED(1000000000, 1),
+                                  CLOCK_FIXED(1, 1)};
+    Rng rng;
+    rng_seed(&rng, 3);
+    for (int step = 0; step < 400000; step++) {
+        uint64_t hz = step % 2 ? rates[rng_below(&rng, ARRAY_LEN(rates))] : 1 + (rng_next(&rng) >> (4 + step % 60));
+        Clock clock = clock_of_rate(hz, step % 3 ? 1 : 1 + rng_below(&rng, 1000000));
+        uint64_t x = rng_next(&rng) >> (step % 64);
+        compare_with_definition(step % 8 ? &clock : &fixed[step / 8 % ARRAY_LEN(fixed)], x);
+        uint64_t edge = x / clock.to_cycles.div * clock.to_cycles.div;
+        compare_with_definition(&clock, edge);
+        compare_with_definition(&clock, edge - (edge != 0));
+    }
 }
 
 /* Time that passes in any pieces counts the same. */
@@ -85,6 +115,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cycle_times_are_exact),
         cmocka_unit_test(known_values),
+        cmocka_unit_test(conversions_match_their_definition),
         cmocka_unit_test(stopped_clocks),
         cmocka_unit_test(rate_changes_keep_the_count),
         cmocka_unit_test(counting_never_runs_backwards),

@@ -27,7 +27,7 @@ static void assert_segment(const Image *image, size_t i, uint64_t addr, uint64_t
 
 static void assert_refused(const void *bytes, size_t len, ImageFormat format, const char *want) {
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     Image image;
     memset(&image, 0xff, sizeof image);
     bool ok = parse_as(&image, &arena, bytes, len, format, &err);
@@ -63,7 +63,7 @@ static void ihex_merges_adjoining_records(void **state) {
     static const char good[] = "\r\n  :020000040001F9\r\n:020000000506f3 \r\n:020000040000FA\n\n:02FFFE000304FA\n"
                                ":01010000AA54\n:0400000500000101F5\n:00000001FF\r\n\x1a";
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     Image image;
     assert_false(parse_as(&image, &arena, text, strlen(text), IMAGE_AUTO, &err));
     assert_true(parse_as(&image, &arena, good, strlen(good), IMAGE_AUTO, &err));
@@ -84,7 +84,7 @@ static void ihex_wraps_as_specified(void **state) {
     static const char linear[] = ":02000004FFFFFC\n:02FFFF000102FD\n" HEX_END;
     static const char across[] = ":020000040001F9\n:02FFFF000102FD\n" HEX_END;
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     Image image;
     assert_true(parse_as(&image, &arena, segmented, strlen(segmented), IMAGE_IHEX, &err));
     assert_int_equal(image.n_segments, 2);
@@ -138,7 +138,7 @@ static void ihex_refuses(void **state) {
 static void ihex_reads_the_microbit_firmware(void **state) {
     (void)state;
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     Image image;
     if (!image_load(&image, &arena, MICROBIT_HEX, IMAGE_AUTO, false, 0, &err)) {
         assert_non_null(strstr(err.text, "No such file"));
@@ -165,7 +165,7 @@ static void srec_reads_all_widths(void **state) {
                                "5D\nS306FFFFFFFF07F6\nS104010205F3\n"
                                "S5030004F8\nS604000004F7\nS70500000101F8\n";
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     Image image;
     if (!parse_as(&image, &arena, text, strlen(text), IMAGE_AUTO, &err)) {
         fail_msg("%s", err.text);
@@ -184,7 +184,7 @@ static void srec_entry_zero_is_none(void **state) {
     (void)state;
     static const char text[] = "S1040100AA50\nS5030001FB\nS1040101AA4F\nS5030001FB\nS9030000FC\n";
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     Image image;
     assert_true(parse_as(&image, &arena, text, strlen(text), IMAGE_SREC, &err));
     assert_false(image.has_entry);
@@ -299,7 +299,7 @@ static void uf2_reads_blocks(void **state) {
     uf2_block(&blob, UF2_FAMILY_FLAG | UF2_MD5_FLAG, 0x100000fe, 2, 2, 3, 1);
     uf2_block(&blob, UF2_FAMILY_FLAG, 0xfffffffe, 2, 0, 1, 3);
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     Image image;
     assert_true(parse_as(&image, &arena, blob.bytes, blob.len, IMAGE_AUTO, &err));
     assert_int_equal(image.format, IMAGE_UF2);
@@ -320,7 +320,7 @@ static void uf2_skips_the_rp2350_e10_block(void **state) {
         blob_poke(&blob, 32 + 256, 4, tagged ? 0x9957e304 : 0);
         uf2_block(&blob, UF2_FAMILY_FLAG, 0x10000000, 4, 0, 1, 7);
         Arena arena = {0};
-        Err err = {""};
+        Err err = {0};
         Image image;
         assert_true(parse_as(&image, &arena, blob.bytes, blob.len, IMAGE_UF2, &err));
         assert_int_equal(image.n_segments, 1);
@@ -389,7 +389,7 @@ static void address_for_a_format_with_its_own(void **state) {
         const char *bytes = cases[i / 2].bytes;
         ImageFormat format = i % 2 ? cases[i / 2].format : IMAGE_AUTO;
         Arena arena = {0};
-        Err err = {""};
+        Err err = {0};
         Image image;
         char expected[128];
         snprintf(expected, sizeof expected, "f: expected no load address for an image in %s, which has its own, found "
@@ -404,7 +404,7 @@ static void address_for_a_format_with_its_own(void **state) {
 static void raw_goes_where_told(void **state) {
     (void)state;
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     Image image;
     assert_true(image_parse(&image, &arena, "f", (const uint8_t *)"abc", 3, IMAGE_AUTO, true, 0x8000, &err));
     assert_int_equal(image.format, IMAGE_RAW);
@@ -423,7 +423,7 @@ static void raw_goes_where_told(void **state) {
 static void load_reports_missing_files(void **state) {
     (void)state;
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     Image image;
     assert_false(image_load(&image, &arena, "/nonexistent/a.elf", IMAGE_AUTO, false, 0, &err));
     assert_non_null(strstr(err.text, "/nonexistent/a.elf: "));
@@ -607,7 +607,7 @@ static void elf_reads_segments(void **state) {
         ElfPlan plan;
         Blob b = elf_build(i & 1, i & 2 ? 8 : 4, EM_ARM, &plan);
         Arena arena = {0};
-        Err err = {""};
+        Err err = {0};
         Image image;
         if (!parse_as(&image, &arena, b.bytes, b.len, IMAGE_AUTO, &err)) {
             fail_msg("%u: %s", i, err.text);
@@ -643,7 +643,7 @@ static void elf_reads_symbols(void **state) {
     ElfPlan plan;
     Blob b = elf_build(false, 4, EM_ARM, &plan);
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     Image image;
     assert_true(parse_as(&image, &arena, b.bytes, b.len, IMAGE_ELF, &err));
     static const char *const sorted[] = {"abc", "main", "_limit", "_label", "table"};
@@ -676,7 +676,7 @@ static void elf_entry_zero_is_code_or_none(void **state) {
     ElfPlan plan;
     Blob b = elf_build(false, 4, EM_ARM, &plan);
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     Image image;
     blob_poke(&b, offsetof(Elf32_Ehdr, e_entry), 4, 0);
     assert_true(parse_as(&image, &arena, b.bytes, b.len, IMAGE_ELF, &err));
@@ -773,7 +773,7 @@ static void lines_come_from_dwarf(void **state) {
     ElfPlan plan;
     Blob b = elf_build(false, 4, EM_ARM, &plan);
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     Image image;
     assert_true(parse_as(&image, &arena, b.bytes, b.len, IMAGE_ELF, &err));
     ImageLines *lines = image_lines_open(&image);

@@ -208,7 +208,7 @@ static void verifier_refuses_what_breaks_a_rule(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
         IrBlock block;
-        Err err = {""};
+        Err err = {0};
         if (!ir_parse(&block, &arena, "case", refused[i].text, &err)) {
             fail_msg("does not parse: %s\n%s", err.text, refused[i].text);
         }
@@ -236,7 +236,7 @@ static void verifier_accepts_the_neighbours(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(text); i++) {
         IrBlock block;
-        Err err = {""};
+        Err err = {0};
         if (!ir_parse(&block, &arena, "case", text[i], &err) || !ir_verify(&block, &err)) {
             fail_msg("%s\n%s", err.text, text[i]);
         }
@@ -298,7 +298,7 @@ static void verifier_refuses_blocks_that_text_cannot_say(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
         IrBlock block;
-        Err err = {""};
+        Err err = {0};
         assert_true(ir_parse(&block, &arena, "case",
                              "block pc=0x10 aux=0\n insn 0, 2, 0\n %a = get.i32 0\n %b = not.i32 %a\n"
                              " flags.nz.i32#15 %b\n skip %a, @l\n put.i32 0, %b\n @l label\n"

@@ -326,6 +326,35 @@ static void test_stubs(void **state) {
     bench_free(&b);
 }
 
+/* A window of its own for each CPU. */
+static void test_banks(void **state) {
+    (void)state;
+    Bench b = {0};
+    bench_build(&b, "b: CPU.Fake @ sysbus { cpuType: \"m\" }\na: CPU.Fake @ sysbus { cpuType: \"m\" }\n"
+                    "c: CPU.Fake @ sysbus { cpuType: \"m\" }\n"
+                    "p: IRQControllers.Pic @ sysbus new Bus.BusRangeRegistration { range: <0x1000, +16>; cpu: a }\n"
+                    "t: Timers.Fake @ sysbus new Bus.BusRangeRegistration { range: <0x1000, +16>; cpu: b }");
+    machine_reset(&b.machine, true);
+    const FakeCpu *cpus[] = {device(&b, "b"), device(&b, "a"), device(&b, "c")};
+    const MemRegion *region = mem_region_at(&b.board.map, 0x1000);
+    uint64_t value;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(cpus[i]->cpu.index, i);
+    }
+    assert_int_equal(read_word(&b, 0x1000), 5);
+    assert_ptr_equal(machine_banked(region->device), device(&b, "t"));
+    b.board.current_cpu = 1;
+    assert_int_equal(read_word(&b, 0x1000), 0x1000);
+    assert_true(mem_write(&b.board.map, 0x1003, 1, false, 1));
+    assert_true(((FakePic *)device(&b, "p"))->levels[3]);
+    b.board.current_cpu = 2;
+    assert_false(mem_read(&b.board.map, 0x1000, 4, false, &value));
+    assert_false(mem_write(&b.board.map, 0x1000, 4, false, 1));
+    assert_ptr_equal(((Device *)device(&b, "t"))->core, &cpus[0]->cpu);
+    assert_null(cpus[0]->dev.core);
+    bench_free(&b);
+}
+
 /* ---- Mistakes --------------------------------------------------------------------------------------------------- */
 
 typedef struct Case {
@@ -334,6 +363,7 @@ typedef struct Case {
 
 #define PIC "p: IRQControllers.Pic\n"
 #define CPU "c: CPU.Fake @ sysbus { cpuType: \"m\" }\n"
+#define TWO_CPUS CPU "d: CPU.Fake @ sysbus { cpuType: \"m\" }\n"
 
 static const Case mistakes[] = {
     /* Entries and names. */
@@ -412,9 +442,19 @@ static const Case mistakes[] = {
      "f:1:84: expected no region: the model of p (fake-pic) has one window"},
     {"p: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration { address: 0; condition: \"x\" }",
      "f:1:75: expected no 'condition': registrations for some initiators are not modelled"},
-    {CPU "d: CPU.Fake @ sysbus { cpuType: \"m\" }\n"
-         "p: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration { address: 0; cpu: c }",
-     "f:3:80: expected the only CPU of the machine: registrations for some CPUs are not modelled"},
+    {CPU "p: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration { address: 0; cpu: p }",
+     "f:2:80: expected a CPU, p is none"},
+    {TWO_CPUS "p: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration { address: 0; cpu: c }\n"
+              "q: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration { address: 0; cpu: c }",
+     "f:4:32: expected one device for c at 0x0, p is there already"},
+    {TWO_CPUS "p: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration { address: 0; cpu: c }\n"
+              "q: IRQControllers.Pic @ sysbus 0",
+     "f:4:32: q at 0x0..0xfff overlaps bank.p at 0x0..0xfff"},
+    {TWO_CPUS "p: IRQControllers.Pic @ { sysbus new Bus.BusPointRegistration { address: 0; cpu: c };\n"
+              " sysbus new Bus.BusPointRegistration { address: 0; cpu: d } }",
+     "f:4:9: expected p to be private to one CPU"},
+    {TWO_CPUS "r: Memory.Mapped @ sysbus new Bus.BusPointRegistration { address: 0; cpu: c }",
+     "f:3:27: expected r (fake-ram) to be seen by all CPUs"},
     {"p: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration { address: 0; cpu: 1 }",
      "f:1:80: expected the name of a CPU, found a number"},
     {"s: Sensors.Fake @ i2c 1\ni2: I2C.Fake",
@@ -582,6 +622,7 @@ int main(void) {
         cmocka_unit_test(test_places),     cmocka_unit_test(test_init_order), cmocka_unit_test(test_lines),
         cmocka_unit_test(test_gates),      cmocka_unit_test(test_tags),       cmocka_unit_test(test_stubs),
         cmocka_unit_test(test_mistakes),   cmocka_unit_test(test_names),      cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_banks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -255,6 +255,40 @@ static void stores_to_code_are_told(void **state) {
     assert_true(bench->changed_offset == 256 && bench->changed_size == ROM_BYTES - 256);
 }
 
+/* Straight access to bytes is given where it cannot be told from a load or store. */
+static void plain_memory(void **state) {
+    Bench *bench = *state;
+    assert_ptr_equal(mem_plain(&bench->map, 0x2000, 32), bench->ram_bytes);
+    assert_ptr_equal(mem_plain(&bench->map, 0x2404, 32), bench->ram_bytes + RAM_BYTES / 2 + 4);
+    assert_non_null(mem_plain(&bench->map, 0x23e0, 32));
+    assert_null(mem_plain(&bench->map, 0x23e1, 32)); /* into the next region */
+    assert_null(mem_plain(&bench->map, 0, 4)); /* ROM */
+    assert_null(mem_plain(&bench->map, 0x4000, 4)); /* a device */
+    assert_null(mem_plain(&bench->map, 0x3000, 4)); /* nothing */
+    mem_code_mark(&bench->map, 0x2040, 1); /* granule 0x2040..0x207f */
+    assert_non_null(mem_plain(&bench->map, 0x2020, 32));
+    assert_null(mem_plain(&bench->map, 0x2021, 32));
+    assert_null(mem_plain(&bench->map, 0x2050, 4));
+    assert_null(mem_plain(&bench->map, 0x2030, 128));
+    assert_non_null(mem_plain(&bench->map, 0x2080, 32));
+}
+
+/* Regions that are added while others are remembered. */
+static void remembered_regions(void **state) {
+    Bench *bench = *state;
+    for (uint64_t base = 0x100000; base < 0x140000; base += 0x1000) {
+        MemRegion region = {.base = base, .size = 0x800, .name = "more", .memory = &bench->ram};
+        assert_true(mem_map_add(&bench->map, &region, NULL));
+        for (uint64_t at = 0x100000; at <= base; at += 0x1000) {
+            const MemRegion *r = mem_region_at(&bench->map, at + 0x7ff);
+            assert_true(r && r->base == at && r >= bench->map.regions);
+            assert_true(r < bench->map.regions + bench->map.n_regions);
+            assert_null(mem_region_at(&bench->map, at + 0x800));
+        }
+    }
+    assert_string_equal(mem_region_at(&bench->map, 0x4000)->name, "device");
+}
+
 static void debug_access(void **state) {
     Bench *bench = *state;
     uint8_t bytes[8] = {1, 2, 3, 4, 5, 6, 7, 8}, back[8];
@@ -283,6 +317,8 @@ int main(void) {
         BENCH_TEST(device_windows),
         BENCH_TEST(read_only_memory),
         BENCH_TEST(stores_to_code_are_told),
+        BENCH_TEST(plain_memory),
+        BENCH_TEST(remembered_regions),
         BENCH_TEST(debug_access),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

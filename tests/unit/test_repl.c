@@ -231,7 +231,7 @@ static void test_grammar(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(grammar); i++) {
         Arena arena = {0};
-        Err err = {""};
+        Err err = {0};
         Text text = {.len = 0};
         const ReplFile *file = repl_parse(&arena, "f", grammar[i].in, strlen(grammar[i].in), &err);
         if (!file) {
@@ -249,7 +249,7 @@ static void test_positions(void **state) {
     static const char in[] = "using \"x\"\na: T @ sysbus 0\n    b: [1]\n    c: '2'\n";
     static const char good[] = "// c\na: T @ { sysbus 0;\n  bus 1 }\n    b: new U { c: 7 }\n    [3, X] -> n@[1-2]\n";
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     assert_null(repl_parse(&arena, "dir/f.repl", in, sizeof in - 1, &err));
     assert_string_equal(err.text, "dir/f.repl:4:8: expected a name, a number or a mark, found '''");
     const ReplFile *file = repl_parse(&arena, "f", good, sizeof good - 1, &err);
@@ -373,7 +373,7 @@ static const Case mistakes[] = {
 
 static void check_mistake(const char *in, size_t len, const char *message) {
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     assert_null(repl_parse(&arena, "f", in, len, &err));
     assert_memory_equal(err.text, "f:", 2);
     assert_string_equal(err.text + 2, message);
@@ -402,7 +402,7 @@ static void test_limits(void **state) {
         memcpy(text + i, "a: T {};", 8);
     }
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     const ReplFile *file = repl_parse(&arena, "f", text, 1 << 20, &err);
     assert_non_null(file);
     size_t entries = 0;
@@ -469,7 +469,7 @@ static void test_using_finds(void **state) {
     const char *dirs[] = {"/nonexistent", folder.sub};
     ReplSearch search = {dirs, ARRAY_LEN(dirs), boards, ARRAY_LEN(boards)};
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     const ReplFile *file = repl_load(&arena, path, &search, &err);
     assert_string_equal(err.text, "");
     assert_non_null(file);
@@ -501,7 +501,7 @@ static void check_using(const Folder *folder, const char *name, const char *text
     }
     ReplSearch search = {NULL, 0, boards, ARRAY_LEN(boards)};
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     assert_null(repl_load(&arena, path, &search, &err));
     assert_string_equal(err.text, wanted.chars);
     arena_free(&arena);
@@ -539,7 +539,7 @@ static void test_boards(void **state) {
     (void)state;
     ReplSearch search = {NULL, 0, boards, ARRAY_LEN(boards)};
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     assert_non_null(repl_load_board(&arena, "mps2", &search, &err));
     assert_null(repl_load_board(&arena, "mps3", &search, &err));
     assert_string_equal(err.text, "no machine 'mps3'; did you mean 'mps2'? (orrery list machines)");
@@ -566,7 +566,7 @@ static void test_using_explosion(void **state) {
     many[11] = (EmbeddedFile){names[11], "x: T", 4};
     ReplSearch search = {NULL, 0, many, ARRAY_LEN(many)};
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     assert_null(repl_load_board(&arena, "f0", &search, &err));
     assert_non_null(strstr(err.text, "expected at most 256 uses of files in all"));
     assert_non_null(repl_load_board(&arena, "f6", &search, &err));
@@ -585,7 +585,7 @@ static void test_using_limits(void **state) {
     chain[ARRAY_LEN(chain) - 1] = (EmbeddedFile){names[ARRAY_LEN(chain) - 1], "x: T", 4};
     ReplSearch search = {NULL, 0, chain, ARRAY_LEN(chain)};
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     assert_non_null(repl_load_board(&arena, "f1", &search, &err));
     assert_null(repl_load_board(&arena, "f0", &search, &err));
     assert_string_equal(err.text, "<built-in>/f15.repl:1:1: expected at most 16 files that use each other");
@@ -610,7 +610,7 @@ static void test_file_size(void **state) {
     close(fd);
     snprintf(wanted, sizeof wanted, "%s:1:1: expected a platform file of at most 4 MiB", path);
     Arena arena = {0};
-    Err err = {""};
+    Err err = {0};
     assert_null(repl_load(&arena, path, NULL, &err));
     assert_string_equal(err.text, wanted);
     arena_free(&arena);

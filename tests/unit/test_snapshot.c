@@ -37,7 +37,7 @@ static Node *node_of_text(const char *text, NodeOptions options, Err *err) {
 }
 
 static Node *node_made(Kind kind, NodeOptions options) {
-    Err err = {""};
+    Err err = {0};
     options.machine = kind == MPS2 ? "mps2-an385" : kind == MICROBIT ? "microbit" : NULL;
     Node *node = kind == SMALL ? node_of_text(snapshot_board, options, &err) : node_new(&options, &err);
     if (!node) {
@@ -55,7 +55,7 @@ static Device *device_named(Node *node, const char *name) {
 /* With firmware, and with input that is waiting for its time at most of the times where it is saved. */
 static Node *node_started(Kind kind, NodeOptions options) {
     Node *node = node_made(kind, options);
-    Err err = {""};
+    Err err = {0};
     if (kind == MICROBIT) {
         assert_true(node_load(node, micropython, IMAGE_AUTO, false, 0, &err));
         const char *text = "2**100\r\nimport microbit\r\nmicrobit.display.show('x')\r\n"
@@ -120,7 +120,7 @@ static void check_going_on(Kind kind, size_t i, uint64_t at_ns, uint64_t end_ns,
     if (at_ns % 2) {
         node_run_until(second, at_ns / 3 + 12345); /* with code and devices of another moment */
     }
-    Err err = {""};
+    Err err = {0};
     if (!node_restore(second, state.data, state.len, &err)) {
         fail_msg("%s", err.text);
     }
@@ -269,7 +269,7 @@ static void test_untouched_memory(void **state) {
 /* Refused with a text that holds `expected`, and nothing has changed. */
 static void check_refused(Node *node, const uint8_t *bytes, size_t len, const char *expected) {
     ByteVec before = saved(node);
-    Err err = {""};
+    Err err = {0};
     assert_false(node_restore(node, bytes, len, &err));
     if (!strstr(err.text, expected)) {
         fail_msg("expected an error with '%s', found '%s'", expected, err.text);
@@ -332,7 +332,7 @@ static void test_other_layouts(void **state) {
         assert_non_null(at);
         snprintf(text, sizeof text, "%.*s%s%s", (int)(at - snapshot_board), snapshot_board, changes[i][1],
                  at + strlen(changes[i][0]));
-        Err err = {""};
+        Err err = {0};
         Node *node = node_of_text(text, under(0), &err);
         assert_non_null(node);
         check_refused(node, bytes.data, bytes.len, "of machine small of another build");

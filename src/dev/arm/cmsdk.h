@@ -27,10 +27,37 @@ typedef struct CmsdkCounterMode {
     bool wraps; /* starts again with all of `mask` instead of `reload` */
     uint32_t reload;
     uint32_t mask; /* bits that count: the others keep what was loaded */
-    uint32_t divisor; /* clock cycles in a tick: 1, 16 or 256 */
+    uint8_t divisor_shift; /* clock cycles in a tick as a power of two: 0, 4 or 8 */
 } CmsdkCounterMode;
 
-uint32_t cmsdk_counter_value(const CmsdkCounter *counter, const CmsdkCounterMode *mode, uint64_t cycle);
+/** Cycles since the tick before the base. */
+static inline uint32_t cmsdk_counter_phase(const CmsdkCounter *counter, const CmsdkCounterMode *mode) {
+    return counter->phase & ((1u << mode->divisor_shift) - 1);
+}
+/** Ticks since the base. */
+static inline uint64_t cmsdk_counter_ticks(const CmsdkCounter *counter, const CmsdkCounterMode *mode, uint64_t cycle) {
+    if (!mode->running || cycle <= counter->base_cycle) {
+        return 0;
+    }
+    return (cmsdk_counter_phase(counter, mode) + (cycle - counter->base_cycle)) >> mode->divisor_shift;
+}
+/** What it starts again with. */
+static inline uint32_t cmsdk_counter_restart(const CmsdkCounter *counter, const CmsdkCounterMode *mode) {
+    return mode->wraps ? counter->value | mode->mask : mode->reload;
+}
+/** In line, since firmware polls its timers: what the mode says is known there. */
+static inline uint32_t cmsdk_counter_value(const CmsdkCounter *counter, const CmsdkCounterMode *mode, uint64_t cycle) {
+    uint32_t kept = counter->value & ~mode->mask, count = counter->value & mode->mask;
+    uint64_t ticks = cmsdk_counter_ticks(counter, mode, cycle);
+    if (ticks <= count) {
+        return kept | (count - (uint32_t)ticks);
+    }
+    if (mode->one_shot) {
+        return kept;
+    }
+    uint32_t start = cmsdk_counter_restart(counter, mode), from = start & mode->mask;
+    return (start & ~mode->mask) | (from - (uint32_t)((ticks - count - 1) % ((uint64_t)from + 1)));
+}
 /** Moves the base to `cycle`: before the mode changes, and before the value is set. */
 void cmsdk_counter_sync(CmsdkCounter *counter, const CmsdkCounterMode *mode, uint64_t cycle);
 /** First cycle after `cycle` at which it arrives at zero; UINT64_MAX if never. */

@@ -28,7 +28,7 @@ static CmsdkDualTimer *timer_of(Device *dev) {
 }
 
 static CmsdkCounterMode mode_of(const CmsdkDualTimer *t, unsigned n) {
-    static const uint32_t divisors[] = {1, 16, 256, 256};
+    static const uint8_t shifts[] = {0, 4, 8, 8}; /* 1, 16, 256, and undefined */
     uint32_t control = t->control[n];
     return (CmsdkCounterMode){
         .running = control & CONTROL_ENABLE,
@@ -36,7 +36,7 @@ static CmsdkCounterMode mode_of(const CmsdkDualTimer *t, unsigned n) {
         .wraps = !(control & CONTROL_PERIODIC),
         .reload = t->load[n],
         .mask = control & CONTROL_SIZE32 ? UINT32_MAX : UINT16_MAX,
-        .divisor = divisors[bits(control, 2, 2)],
+        .divisor_shift = shifts[bits(control, 2, 2)],
     };
 }
 

@@ -33,7 +33,6 @@ static CmsdkCounterMode mode_of(const CmsdkTimer *t) {
         .running = (t->ctrl & CTRL_EN) && !(t->ctrl & CTRL_SELEXTCLK) && (!(t->ctrl & CTRL_SELEXTEN) || t->extin),
         .reload = t->reload,
         .mask = UINT32_MAX,
-        .divisor = 1,
     };
 }
 
@@ -73,8 +72,9 @@ static void ctrl_write(Device *dev, unsigned index, uint32_t value, uint32_t old
 static uint32_t value_read(Device *dev, unsigned index) {
     (void)index;
     const CmsdkTimer *t = timer_of(dev);
+    uint64_t cycle = cmsdk_now(dev, &t->clock);
     CmsdkCounterMode mode = mode_of(t);
-    return cmsdk_counter_value(&t->counter, &mode, cmsdk_now(dev, &t->clock));
+    return cmsdk_counter_value(&t->counter, &mode, cycle);
 }
 
 static void value_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {

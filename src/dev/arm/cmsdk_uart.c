@@ -116,8 +116,7 @@ static void receive(Device *dev, uint8_t byte) {
 
 static uint64_t frame_ns(Device *dev) {
     const CmsdkUart *u = uart_of(dev);
-    Clock clock = clock_of_hz(u->frequency);
-    return clock_ns(&clock, frame_cycles(u));
+    return clock_ns(&u->clock, frame_cycles(u));
 }
 
 static uint32_t data_read(Device *dev, unsigned index) {

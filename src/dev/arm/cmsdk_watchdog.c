@@ -32,7 +32,6 @@ static CmsdkCounterMode mode_of(const CmsdkWatchdog *w) {
         .running = (w->control & CONTROL_INTEN) && !w->expired,
         .reload = w->load,
         .mask = UINT32_MAX,
-        .divisor = 1,
     };
 }
 

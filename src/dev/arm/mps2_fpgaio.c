@@ -62,7 +62,7 @@ static void clk100hz_write(Device *dev, unsigned index, uint32_t value, uint32_t
 }
 
 static CmsdkCounterMode mode_of(const Mps2Fpgaio *f) {
-    return (CmsdkCounterMode){.running = true, .reload = f->prescale, .mask = UINT32_MAX, .divisor = 1};
+    return (CmsdkCounterMode){.running = true, .reload = f->prescale, .mask = UINT32_MAX};
 }
 
 static uint32_t counter_read(Device *dev, unsigned index) {

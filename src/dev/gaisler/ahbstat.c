@@ -1,15 +1,16 @@
-/* AHBSTAT: AHB status registers. GRLIB IP Core User's Manual, "AHBSTAT"; GR712RC and GR740
- * User's Manuals.
+/* AHBSTAT: AHB status registers. GRLIB IP Core User's Manual, "AHBSTAT"; GR712RC and GR740 User's
+ * Manuals. Checked against GRLIB's RTL.
  *
  * The first access that ends with a bus error sets NE, stores its address and kind and pulses the interrupt; later
  * ones are lost until NE is cleared by writing 0. The error filter of version 1 (two register sets, AF and CF) can
  * keep set 1 for other errors than set 0.
- * Not modelled: correctable errors (no memory has any); HMASTER is always 0; the address of accesses that went well,
- * which the hardware shows while NE is 0; bus errors that a device answers with. */
+ * Not modelled: correctable errors (no memory has any); HMASTER of others than processors, whose number it is; the
+ * address of accesses that went well, which the hardware shows while NE is 0; bus errors that a device answers with,
+ * and of instruction fetches. */
 #include "dev/gaisler/gaisler.h"
 
-enum { SETS_MAX = 2, STAT_HWRITE = 1 << 7, STAT_NE = 1 << 8, STAT_CE = 1 << 9, STAT_AF = 1 << 10, STAT_CF = 1 << 11,
-       STAT_FW = 1 << 12, STAT_ME = 1 << 13 };
+enum { SETS_MAX = 2, STAT_HMASTER_SHIFT = 3, STAT_HWRITE = 1 << 7, STAT_NE = 1 << 8, STAT_CE = 1 << 9,
+       STAT_AF = 1 << 10, STAT_CF = 1 << 11, STAT_FW = 1 << 12, STAT_ME = 1 << 13 };
 
 typedef struct Ahbstat {
     Device dev;
@@ -35,7 +36,8 @@ static void bus_error(MemErrorListener *listener, uint64_t addr, unsigned size, 
         }
         if (!(s->status[i] & STAT_NE)) {
             uint32_t kept = s->status[i] & (STAT_AF | STAT_CF);
-            s->status[i] = kept | STAT_NE | (store ? STAT_HWRITE : 0) | (uint32_t)__builtin_ctz(size);
+            s->status[i] = kept | STAT_NE | (store ? STAT_HWRITE : 0) | (uint32_t)__builtin_ctz(size) |
+                           (s->dev.board->current_cpu & 0xF) << STAT_HMASTER_SHIFT;
             s->address[i] = (uint32_t)addr;
             line_pulse(&s->irq);
             return;

@@ -1,10 +1,9 @@
 /* The part of a LEON boot loader (GRMON, MKPROM2) that programs in RAM rely on: the first timer unit ticks at 1 MHz at
  * any clock and is stopped, its watchdog too; the console UART is on at a baud rate; the memory controller is set up.
- * Facts from the GRMON3 User's Manual, the MKPROM2 manual, and what RTEMS says it expects. The processor's registers
- * and the stack are src/sim/boot.c's. */
+ * Facts: what RTEMS says that it expects of the boot loader, and what images made by MKPROM2 do. Memory controller
+ * values are the board's. The processor's registers and the stack are src/sim/boot.c's. */
 #include <string.h>
 
-#include "bus/boot.h"
 #include "dev/gaisler/gaisler.h"
 
 enum { TICK_HZ = 1000000, UART_OVERSAMPLING = 8 };
@@ -14,7 +13,7 @@ enum { UART_STATUS = 0x04, UART_CTRL = 0x08, UART_SCALER = 0x0C, UART_ON = 3 };
 typedef struct LeonLoader {
     Device dev;
     Device *timer, *uart, *memory_controller;
-    uint32_t reset_address, baud, mcfg[3];
+    uint32_t baud, mcfg[3];
 } LeonLoader;
 
 static bool register_base(const Device *dev, uint64_t *base) {
@@ -60,7 +59,7 @@ static void uart_prepare(LeonLoader *l) {
     }
 }
 
-static void loader_prepare(Device *dev) {
+static void loader_boot(Device *dev) {
     LeonLoader *l = (LeonLoader *)dev;
     uint64_t base;
     timer_prepare(l);
@@ -72,10 +71,6 @@ static void loader_prepare(Device *dev) {
     }
 }
 
-static uint64_t loader_reset_address(const Device *dev) {
-    return ((const LeonLoader *)dev)->reset_address;
-}
-
 static bool loader_init(Device *dev, Err *err) {
     return ((const LeonLoader *)dev)->baud || err_set(err, "%s: baudRate must not be 0", dev->name);
 }
@@ -84,13 +79,11 @@ static const Prop props[] = {
     PROP_DEVICE(LeonLoader, timer, "timer", false, "timer unit that is to tick at 1 MHz"),
     PROP_DEVICE(LeonLoader, uart, "uart", false, "console"),
     PROP_DEVICE(LeonLoader, memory_controller, "memoryController", false, "FTMCTRL that mcfg1 to mcfg3 are for"),
-    PROP_U32(LeonLoader, reset_address, "resetAddress", 0, "where the processors start by themselves"),
     PROP_U32(LeonLoader, baud, "baudRate", 38400, "of the console"),
     PROP_U32(LeonLoader, mcfg[0], "mcfg1", 0, "MCFG1, 0 to leave it"),
     PROP_U32(LeonLoader, mcfg[1], "mcfg2", 0, "MCFG2, 0 to leave it"),
     PROP_U32(LeonLoader, mcfg[2], "mcfg3", 0, "MCFG3, 0 to leave it"),
 };
-static const BootOps boot = {.reset_address = loader_reset_address, .prepare = loader_prepare};
 static const char *const repl_types[] = {"Boot.LeonLoader", NULL};
 
 const DeviceType gaisler_leonloader_type = {
@@ -100,5 +93,5 @@ const DeviceType gaisler_leonloader_type = {
     .struct_size = sizeof(LeonLoader),
     DEVICE_TABLE(props, props),
     .init = loader_init,
-    .boot = &boot,
+    .boot = loader_boot,
 };

@@ -7,9 +7,10 @@
 #include "dev/nordic/nordic.h"
 
 enum { PPI_BASE = 0x4001F000, CLOCK_BASE = 0x40000000 };
+enum { HFCLK_COMMON = 8000000, LFCLK_COMMON = 512 }; /* greatest common divisors with 1e9 */
 
-static const Clock hfclk = {.num = NRF_HFCLK_HZ, .den = 1};
-static const Clock lfclk = {.num = NRF_LFCLK_HZ, .den = 1};
+static const Clock hfclk = CLOCK_FIXED(NRF_HFCLK_HZ, HFCLK_COMMON);
+static const Clock lfclk = CLOCK_FIXED(NRF_LFCLK_HZ, LFCLK_COMMON);
 
 uint64_t nrf_hfclk_cycles(const Device *dev) {
     return clock_cycles(&hfclk, device_now_ns(dev));

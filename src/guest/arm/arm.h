@@ -38,6 +38,7 @@ typedef enum ArmHelper {
     ARM_HELPER_MSR, /* a: SYSm | mask << 8, b: value; the block ends after it. APSR flags included */
     ARM_HELPER_CPS, /* a: bit 0 disable, bit 1 affect FAULTMASK, bit 2 affect PRIMASK; the block ends after it */
     ARM_HELPER_SEV,
+    ARM_HELPER_YIELD,
     ARM_HELPER_COUNT
 } ArmHelper;
 

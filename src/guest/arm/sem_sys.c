@@ -26,6 +26,11 @@ void arm_sem_sev(ArmTranslator *t, const ArmArgs_sev *a) {
     ir_call(t->b, ARM_HELPER_SEV, IR_NONE, IR_NONE);
 }
 
+void arm_sem_yield(ArmTranslator *t, const ArmArgs_yield *a) {
+    (void)a;
+    ir_call(t->b, ARM_HELPER_YIELD, IR_NONE, IR_NONE);
+}
+
 void arm_sem_cps(ArmTranslator *t, const ArmArgs_cps *a) {
     ir_call(t->b, ARM_HELPER_CPS, ir_i32(t->b, a->how), IR_NONE);
     t->ends_block = true;

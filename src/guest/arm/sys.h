@@ -13,6 +13,7 @@
 
 #include "bus/device.h"
 #include "guest/arm/arm.h"
+#include "sim/clock.h"
 
 /** Exception numbers (B1.5.2). */
 enum {
@@ -99,6 +100,7 @@ struct ArmNvic {
     ArmDwt *dwt; /* told of DEMCR.TRCENA, or NULL */
     Line irq;
     uint64_t core_hz, reference_hz; /* SysTick clocks */
+    Clock core_clock, reference_clock; /* the same, made by init */
     uint32_t priority_mask, lines; /* 0 lines = as many as the model has */
 
     uint32_t systick_ctrl, systick_reload; /* SYST_CSR without COUNTFLAG, SYST_RVR */
@@ -172,6 +174,8 @@ bool arm_fault_pend(Cpu *cpu, unsigned exception, uint32_t cfsr);
 void arm_trap(Cpu *cpu, unsigned number, uint64_t arg);
 
 /* sys_mpu.c */
+
+#define ARM_PPB_BASE UINT32_C(0xe0000000) /* Private Peripheral Bus */
 
 typedef enum ArmAccess { ARM_READ, ARM_WRITE, ARM_FETCH } ArmAccess;
 typedef enum ArmRights { ARM_ALLOWED, ARM_DENIED, ARM_BUS_ERROR } ArmRights;

@@ -82,6 +82,11 @@ static void cpu_restored(Cpu *cpu) {
     arm_rights_changed(cpu);
 }
 
+/* The global monitor of a shared memory: whatever the other cores have stored, the reservation is given up. */
+static void cpu_resumed(Cpu *cpu) {
+    arm_state(cpu)->exclusive_size = 0;
+}
+
 const Isa arm_isa = {
     .name = "arm-m",
     .state_size = sizeof(ArmState),
@@ -106,6 +111,8 @@ const Isa arm_isa = {
     .fetch_allowed = arm_fetch_allowed,
     .aux_mask = ARM_AUX_IT | ARM_AUX_NOT_THUMB,
     .restored = cpu_restored,
+    .resumed = cpu_resumed,
+    .event = arm_event,
 };
 
 /* ---- CPU device ------------------------------------------------------------------------------------------------- */
@@ -164,13 +171,16 @@ static bool cpu_init(Device *dev, Err *err) {
     if (!hz) {
         return err_set(err, "%s: expected clockFrequency, or an nvic with systickFrequency", dev->name);
     }
+    if (hz > CLOCK_HZ_MAX) {
+        return err_set(err, "%s: clockFrequency must be at most 1 THz", dev->name);
+    }
     c->cpu.isa = &arm_isa;
     c->cpu.state = &c->state;
     c->cpu.features = c->model->features;
     c->cpu.name = dev->name;
     c->cpu.board = dev->board;
     c->cpu.map = &dev->board->map;
-    return dev->board->add_cpu(dev->board, &c->cpu, hz);
+    return dev->board->add_cpu(dev->board, &c->cpu, hz) || err_set(err, "%s: too many CPUs", dev->name);
 }
 
 static const Prop cpu_props[] = {
@@ -179,6 +189,8 @@ static const Prop cpu_props[] = {
     PROP_DEVICE(ArmCpu, nvic_device, "nvic", false, "its NVIC, if that has no `IRQ -> cpu@0`"),
     PROP_U64(ArmCpu, clock_hz, "clockFrequency", 0, "instructions per second, 0 = the NVIC's systickFrequency"),
     PROP_U32(ArmCpu, vtor_reset, "vectorTable", 0, "VTOR at reset"),
+    PROP_U32(ArmCpu, cpu.cpi, "cyclesPerInstruction", 0, "clock cycles per instruction, 0 = as --cpi says"),
+    PROP_BOOL(ArmCpu, cpu.starts_held, "held", false, "stays in reset until a device of the board starts it"),
 };
 
 static const char *const cpu_repl_types[] = {"CPU.CortexM", NULL};
@@ -188,6 +200,7 @@ const DeviceType arm_cpu_type = {
     .summary = "Arm Cortex-M core: ARMv6-M, ARMv7-M",
     .repl_types = cpu_repl_types,
     .struct_size = sizeof(ArmCpu),
+    .cpu_offset = offsetof(ArmCpu, cpu),
     DEVICE_TABLE(props, cpu_props),
     .models = listed_models,
     .n_inputs = 1,
@@ -198,8 +211,11 @@ const DeviceType arm_cpu_type = {
 
 static bool nvic_init(Device *dev, Err *err) {
     ArmNvic *nvic = (ArmNvic *)dev;
-    if (!nvic->core_hz) {
-        return err_set(err, "%s: systickFrequency must be more than 0 Hz", dev->name);
+    if (!nvic->core_hz || nvic->core_hz > CLOCK_HZ_MAX) {
+        return err_set(err, "%s: systickFrequency must be more than 0 Hz, and at most 1 THz", dev->name);
+    }
+    if (nvic->reference_hz > CLOCK_HZ_MAX) {
+        return err_set(err, "%s: referenceFrequency must be at most 1 THz", dev->name);
     }
     if (nvic->lines > ARM_NVIC_LINES) {
         return err_set(err, "%s: interruptLines must be at most %d, not %u", dev->name, ARM_NVIC_LINES,
@@ -209,6 +225,8 @@ static bool nvic_init(Device *dev, Err *err) {
         return err_set(err, "%s: priorityMask must be at most 0xFF, not 0x%x", dev->name,
                        (unsigned)nvic->priority_mask);
     }
+    nvic->core_clock = clock_of_hz(nvic->core_hz);
+    nvic->reference_clock = clock_of_hz(nvic->reference_hz);
     for (unsigned i = 0; i < nvic->irq.n_sinks; i++) {
         Device *sink = nvic->irq.sinks[i].device;
         if (sink->type != &arm_cpu_type) {

@@ -12,6 +12,7 @@ enum { CTRL_CYCCNTENA = 1, COMPARATORS = 4 };
 struct ArmDwt {
     Device dev;
     uint64_t hz;
+    Clock clock;
     Device *nvic_device;
     uint32_t ctrl;
     uint32_t unmodelled[7], comp[COMPARATORS], mask[COMPARATORS], function[COMPARATORS];
@@ -21,8 +22,7 @@ struct ArmDwt {
 };
 
 static uint64_t cycle_now(ArmDwt *d) {
-    Clock clock = clock_of_hz(d->hz);
-    return clock_cycles(&clock, device_now_ns(&d->dev));
+    return clock_cycles(&d->clock, device_now_ns(&d->dev));
 }
 
 static uint32_t cyccnt_now(ArmDwt *d, bool counting) {
@@ -66,12 +66,13 @@ static void cyccnt_write(Device *dev, unsigned index, uint32_t value, uint32_t o
 
 static bool dwt_init(Device *dev, Err *err) {
     ArmDwt *d = (ArmDwt *)dev;
-    if (!d->hz) {
-        return err_set(err, "%s: frequency must be more than 0 Hz", dev->name);
+    if (!d->hz || d->hz > CLOCK_HZ_MAX) {
+        return err_set(err, "%s: frequency must be more than 0 Hz, and at most 1 THz", dev->name);
     }
     if (d->nvic_device && d->nvic_device->type != &arm_nvic_type) {
         return err_set(err, "%s: nvic must be an IRQControllers.NVIC, %s is none", dev->name, d->nvic_device->name);
     }
+    d->clock = clock_of_hz(d->hz);
     if (d->nvic_device) {
         ((ArmNvic *)d->nvic_device)->dwt = d;
     }

@@ -9,7 +9,9 @@
 #include "bus/guest_log.h"
 #include "guest/arm/sys.h"
 
+#include <endian.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { FRAME_BYTES = 32, FRAME_WORDS = 8 };
 enum { RETURN_HANDLER = 0x1, RETURN_THREAD_MSP = 0x9, RETURN_THREAD_PSP = 0xd };
@@ -171,6 +173,12 @@ static bool stack_fault(Cpu *cpu, ArmRights reason, uint32_t memmanage, uint32_t
                                 : arm_fault_pend(cpu, ARM_EXC_BUSFAULT, bus);
 }
 
+/* The frame as bytes of the host, the usual case: memory that no protection unit guards. NULL: word by word. */
+static uint8_t *frame_plain(Cpu *cpu, uint32_t frame) {
+    bool guarded = arm_state(cpu)->mpu_ctrl & ARM_MPU_ENABLE || frame >= ARM_PPB_BASE;
+    return guarded ? NULL : mem_plain(cpu->map, frame, FRAME_BYTES);
+}
+
 /* PushStack (B1.5.6). SP moves even if a store fails. False: locked up. */
 static bool frame_push(Cpu *cpu, uint32_t pc, uint32_t aux) {
     ArmState *s = arm_state(cpu);
@@ -181,6 +189,14 @@ static bool frame_push(Cpu *cpu, uint32_t pc, uint32_t aux) {
     uint32_t words[FRAME_WORDS] = {s->r[0], s->r[1], s->r[2], s->r[3], s->r[12], s->r[ARM_LR], pc, psr};
     bool privileged = arm_privileged(s);
     s->r[ARM_SP] = frame;
+    uint8_t *plain = frame_plain(cpu, frame);
+    if (LIKELY(plain != NULL)) {
+        for (unsigned i = 0; i < FRAME_WORDS; i++) {
+            uint32_t word = htole32(words[i]);
+            memcpy(plain + 4 * i, &word, sizeof word);
+        }
+        return true;
+    }
     for (unsigned i = 0; i < FRAME_WORDS; i++) {
         ArmRights result = stack_access(cpu, frame + 4 * i, privileged, true, &words[i]);
         if (result != ARM_ALLOWED) {
@@ -235,6 +251,14 @@ static void return_fault(Cpu *cpu, unsigned from, uint32_t exc_return, bool pend
 }
 
 static bool frame_pop(Cpu *cpu, uint32_t frame, bool privileged, uint32_t *words, bool *pended) {
+    const uint8_t *plain = frame_plain(cpu, frame);
+    if (LIKELY(plain != NULL)) {
+        for (unsigned i = 0; i < FRAME_WORDS; i++) {
+            memcpy(&words[i], plain + 4 * i, sizeof words[i]);
+            words[i] = le32toh(words[i]);
+        }
+        return true;
+    }
     for (unsigned i = 0; i < FRAME_WORDS; i++) {
         ArmRights result = stack_access(cpu, frame + 4 * i, privileged, false, &words[i]);
         if (result != ARM_ALLOWED) {

@@ -5,7 +5,6 @@
  * Not modelled: memory types (cacheability, ordering): this memory is always coherent and in order. */
 #include "guest/arm/sys.h"
 
-#define PPB_BASE UINT32_C(0xe0000000)
 #define PPB_END UINT32_C(0xe0100000)
 #define STIR_ADDRESS UINT32_C(0xe000ef00)
 
@@ -47,7 +46,7 @@ static bool mpu_applies(const ArmState *s) {
 
 /* The system region stays execute-never whatever a region says (B3.5.1). */
 static ArmRights mpu_rights(const ArmState *s, uint32_t addr, ArmAccess access, bool privileged) {
-    if (access == ARM_FETCH && addr >= PPB_BASE) {
+    if (access == ARM_FETCH && addr >= ARM_PPB_BASE) {
         return ARM_DENIED;
     }
     for (unsigned r = s->config.mpu_regions; r-- > 0;) {
@@ -61,7 +60,7 @@ static ArmRights mpu_rights(const ArmState *s, uint32_t addr, ArmAccess access, 
 }
 
 ArmRights arm_rights(const ArmState *s, uint32_t addr, ArmAccess access, bool privileged) {
-    bool ppb = addr >= PPB_BASE && addr < PPB_END;
+    bool ppb = addr >= ARM_PPB_BASE && addr < PPB_END;
     if (!ppb && mpu_applies(s)) {
         return mpu_rights(s, addr, access, privileged);
     }

@@ -4,7 +4,12 @@
  * The registers are in sys_scs.c. Not modelled: debug halt and step, and with them ICSR.ISRPREEMPT. */
 #include "guest/arm/sys.h"
 
-enum { WORDS = ARM_EXCEPTIONS / 32, PRIORITY_IDLE = 256 };
+enum { PAIRS = ARM_EXCEPTIONS / 64, PRIORITY_IDLE = 256 };
+
+/* Two words of a bitmap: few bits are set, so looking at many at once is what counts. */
+static uint64_t pair(const uint32_t *map, unsigned w) {
+    return map[2 * w] | (uint64_t)map[2 * w + 1] << 32;
+}
 
 /* Bits that take part in preemption: PRIGROUP splits a priority into group and subgroup. */
 static int group_of(const ArmState *s, int priority) {
@@ -29,9 +34,9 @@ int arm_group_priority(const ArmState *s, unsigned exception) {
 
 static int active_priority(const ArmState *s) {
     int lowest = PRIORITY_IDLE;
-    for (unsigned w = 0; w < WORDS; w++) {
-        for (uint32_t m = s->active[w]; m; m &= m - 1) {
-            int priority = arm_group_priority(s, 32 * w + (unsigned)__builtin_ctz(m));
+    for (unsigned w = 0; w < PAIRS; w++) {
+        for (uint64_t m = pair(s->active, w); m; m &= m - 1) {
+            int priority = arm_group_priority(s, 64 * w + (unsigned)__builtin_ctzll(m));
             lowest = priority < lowest ? priority : lowest;
         }
     }
@@ -56,9 +61,9 @@ int arm_execution_priority(const ArmState *s, bool with_primask) {
 unsigned arm_highest_pending(const ArmState *s) {
     unsigned best = 0;
     int best_priority = PRIORITY_IDLE;
-    for (unsigned w = 0; w < WORDS; w++) {
-        for (uint32_t m = s->pending[w] & s->enabled[w]; m; m &= m - 1) {
-            unsigned n = 32 * w + (unsigned)__builtin_ctz(m);
+    for (unsigned w = 0; w < PAIRS; w++) {
+        for (uint64_t m = pair(s->pending, w) & pair(s->enabled, w); m; m &= m - 1) {
+            unsigned n = 64 * w + (unsigned)__builtin_ctzll(m);
             if (full_priority(s, n) < best_priority) {
                 best = n;
                 best_priority = full_priority(s, n);
@@ -75,8 +80,10 @@ unsigned arm_takable(const ArmState *s) {
 
 unsigned arm_active_count(const ArmState *s) {
     unsigned count = 0;
-    for (unsigned w = 0; w < WORDS; w++) {
-        count += (unsigned)__builtin_popcount(s->active[w]);
+    for (unsigned w = 0; w < PAIRS; w++) {
+        for (uint64_t m = pair(s->active, w); m; m &= m - 1) {
+            count++;
+        }
     }
     return count;
 }

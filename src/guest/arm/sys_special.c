@@ -1,8 +1,8 @@
 /* Special registers: MRS, MSR, CPS, and SEV. DDI 0403E.e B5.1 (SYSm numbers), B5.2 (the instructions), B1.4;
  * DDI 0419E B4.2.
  *
- * Unprivileged code reads zero and writes nothing, APSR and CONTROL reads aside. SEV sets the event register of its own
- * core only. */
+ * Unprivileged code reads zero and writes nothing, APSR and CONTROL reads aside. SEV sets the event registers of all
+ * cores of the board. */
 #include "guest/arm/sys.h"
 
 enum {
@@ -143,6 +143,16 @@ static uint64_t helper_sev(Cpu *cpu, uint64_t a, uint64_t b) {
     (void)a;
     (void)b;
     arm_event(cpu);
+    if (cpu->board->send_event) {
+        cpu->board->send_event(cpu->board);
+    }
+    return 0;
+}
+
+static uint64_t helper_yield(Cpu *cpu, uint64_t a, uint64_t b) {
+    (void)a;
+    (void)b;
+    cpu_yield(cpu);
     return 0;
 }
 
@@ -151,4 +161,5 @@ const IsaHelper arm_helpers[ARM_HELPER_COUNT] = {
     [ARM_HELPER_MSR] = helper_msr,
     [ARM_HELPER_CPS] = helper_cps,
     [ARM_HELPER_SEV] = helper_sev,
+    [ARM_HELPER_YIELD] = helper_yield,
 };

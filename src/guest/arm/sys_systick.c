@@ -6,8 +6,6 @@
  * at 0. */
 #include "guest/arm/sys.h"
 
-#include "sim/clock.h"
-
 enum { CTRL_ENABLE = 1, CTRL_TICKINT = 2, CTRL_CLKSOURCE = 4, CTRL_MASK = 7, COUNTFLAG_SHIFT = 16 };
 enum { RELOAD_MASK = 0xffffff };
 enum { REG_CSR, REG_RVR, REG_CVR, REG_CALIB };
@@ -15,13 +13,12 @@ enum { REG_CSR, REG_RVR, REG_CVR, REG_CALIB };
 #define CALIB_SKEW UINT32_C(0x40000000)
 #define CALIB_PER_SECOND 100 /* TENMS is for 10 ms */
 
-static Clock clock_selected(const ArmNvic *t) {
-    return clock_of_hz(t->systick_ctrl & CTRL_CLKSOURCE ? t->core_hz : t->reference_hz);
+static const Clock *clock_selected(const ArmNvic *t) {
+    return t->systick_ctrl & CTRL_CLKSOURCE ? &t->core_clock : &t->reference_clock;
 }
 
 static uint64_t cycle_now(ArmNvic *t) {
-    Clock clock = clock_selected(t);
-    return clock_cycles(&clock, device_now_ns(&t->dev));
+    return clock_cycles(clock_selected(t), device_now_ns(&t->dev));
 }
 
 /* Cycles from systick_start to the zero number k, counted from 1. */
@@ -75,8 +72,8 @@ static void event_arm(ArmNvic *t) {
         device_event_cancel(&t->dev, &t->systick_event);
         return;
     }
-    Clock clock = clock_selected(t);
-    device_event_at(&t->dev, &t->systick_event, clock_ns(&clock, t->systick_start + cycles_to_zero(t, done + 1)));
+    uint64_t cycle = t->systick_start + cycles_to_zero(t, done + 1);
+    device_event_at(&t->dev, &t->systick_event, clock_ns(clock_selected(t), cycle));
 }
 
 void arm_systick_fire(Event *event) {

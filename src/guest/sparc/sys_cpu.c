@@ -21,7 +21,7 @@ enum { WATCHPOINTS_2 = 2 << 5, WATCHPOINTS_4 = 4 << 5 };
     X("leon3", "LEON3 with all options, 8 windows", 0x003,                                                             \
       SPARC_FEATURE_MAC | SPARC_FEATURE_CASA | SPARC_FEATURE_FPU, .asr17 = ASR17_V8 | ASR17_MAC | ASR17_GRFPU,         \
       .cache_config = {0x10220000, 0x18220000})                                                                        \
-    X("gr712rc", "LEON3FT of the GR712RC", 0x053, SPARC_FEATURE_FPU,                                                   \
+    X("gr712rc", "LEON3FT of the GR712RC", 0x053, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,                              \
       .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_2, .cache_config = {0x13220008, 0x1b220008})                       \
     X("leon4", "LEON4 with 8 windows", 0x048, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,                                  \
       .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_4, .cache_config = {0x13230008, 0x1b230008})                       \

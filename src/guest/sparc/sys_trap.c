@@ -265,13 +265,15 @@ void sparc_reset(Cpu *cpu) {
     cpu->aux = 0;
 }
 
-/* What GRMON and MKPROM2 leave: traps enabled, supervisor, window 0, WIM 2; stack frame of 96 bytes. */
+/* What GRMON and MKPROM2 leave: traps enabled, supervisor, window 0, WIM 2; stack frame of 96 bytes; caches, burst
+ * fetch and bus snooping on, which multiprocessing software checks. */
 void sparc_boot(Cpu *cpu, uint64_t entry, uint64_t stack) {
-    enum { FP = 30, FRAME_BYTES = 96 };
+    enum { FP = 30, FRAME_BYTES = 96, CCR_BOOTED = 0x0081000F };
     SparcState *s = sparc_state(cpu);
     s->ps = s->et = 1;
     s->ef = s->config.has_fpu;
     s->tbr = (uint32_t)entry & UINT32_C(0xfffff000);
+    s->ccr = CCR_BOOTED;
     sparc_set_wim(s, 2);
     *sparc_reg(s, FP) = (uint32_t)stack;
     *sparc_reg(s, SPARC_SP) = (uint32_t)stack - FRAME_BYTES;

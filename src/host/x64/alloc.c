@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const Reg pool[] = {RAX, RDX, RSI, RDI, R8, R9, R10, R11, R12, R13};
+static const Reg pool[] = {RAX, RDX, RSI, RBX, RDI, R8, R9, R10, R11, R12, R13};
 
 /* ---- Facts ---- */
 
@@ -212,13 +212,26 @@ static void find_cold(Lower *l) {
         const IrOp *op = &l->ir->ops[i];
         const uint32_t operand[3] = {op->a, op->b, op->c};
         unsigned mask;
-        bool flags = ir_sets_flags(op->op, &mask), pure = ir_op_info[op->op].traits & IR_TRAIT_PURE;
+        bool flags = ir_sets_flags(op->op, &mask);
+        bool pure = ir_op_info[op->op].traits & IR_TRAIT_PURE || op->op == IR_GET;
         l->cold[i] = pure && op->op != IR_CONST && !hot[i];
         bool late = i >= l->late_check && (op->op == IR_TRAP_IF || op->op == IR_GOTO_IND);
         for (unsigned k = 0; k < 3; k++) {
             if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE && operand[k] != IR_NONE) {
                 hot[operand[k]] |= flags ? l->eager[i] != 0 : !l->cold[i] && !late;
             }
+        }
+    }
+}
+
+/* A GET can wait as long as nobody changes its slot. */
+static void find_early_gets(Lower *l) {
+    for (uint32_t i = 0; i < l->ir->n_ops; i++) {
+        const IrOp *get = &l->ir->ops[i];
+        for (uint32_t k = i + 1; get->op == IR_GET && l->cold[i] && k < l->last_use[i]; k++) {
+            const IrOp *op = &l->ir->ops[k];
+            bool near = op->op == IR_PUT && op->a < get->a + 8 && get->a < op->a + 8;
+            l->cold[i] = !near && op->op != IR_CALL && op->op != IR_PUTX;
         }
     }
 }
@@ -348,6 +361,7 @@ void lower_prepare(Lower *l) {
     for (uint32_t i = 0; i < l->ir->n_faults; i++) {
         keep_recipes(l, &l->ir->faults[i]);
     }
+    find_early_gets(l);
     for (uint32_t i = 0; i < n; i++) {
         find_late_sum(l, i);
     }
@@ -460,7 +474,11 @@ static Reg make_cold(Lower *l, IrVal value) {
     uint32_t at = l->at, pinned = l->pinned, outer = l->cold_for;
     l->cold_for = outer == IR_NONE ? at : outer;
     l->at = value; /* nothing that it uses is used there for the last time */
-    lower_pure(l, &l->ir->ops[value]);
+    if (l->ir->ops[value].op == IR_GET) {
+        lower_get(l, &l->ir->ops[value]);
+    } else {
+        lower_pure(l, &l->ir->ops[value]);
+    }
     l->sum = IR_NONE;
     l->at = at;
     l->cold_for = outer;

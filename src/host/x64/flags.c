@@ -10,7 +10,7 @@ static const uint16_t packed_bit[4] = {0x8000, 0x4000, 0x0100, 0x0001};
 static const uint8_t packed_shift[4] = {15, 14, 8, 0};
 
 static Mem packed(void) {
-    return asm_at(RBX, offsetof(Cpu, jit_flags));
+    return lower_cpu(offsetof(Cpu, jit_flags));
 }
 
 static Mem state_flag(uint32_t flags_slot, unsigned index) {

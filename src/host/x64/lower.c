@@ -25,6 +25,11 @@ static void lower_label(Lower *l) {
     memset(l->aligned, 0, l->ir->n_ops); /* the tests may have been skipped */
 }
 
+static Mem slot_at(uint32_t slot) {
+    return slot >= IR_SHADOW_SLOT ? lower_cpu(offsetof(Cpu, jit_shadow) + slot - IR_SHADOW_SLOT)
+                                  : asm_at(RBP, (int32_t)slot);
+}
+
 static void lower_put(Lower *l, const IrOp *op) {
     int32_t imm;
     int pinned = lower_pinned(l, op->a, op->type);
@@ -33,7 +38,7 @@ static void lower_put(Lower *l, const IrOp *op) {
         return;
     }
     unsigned bits = op->type == IR_I64 ? 64 : 32;
-    Mem slot = asm_at(RBP, (int32_t)op->a);
+    Mem slot = slot_at(op->a);
     if (lower_imm(l, op->b, bits == 64, &imm)) {
         asm_store_imm(l->a, bits, slot, imm);
     } else {
@@ -41,14 +46,14 @@ static void lower_put(Lower *l, const IrOp *op) {
     }
 }
 
-static void lower_get(Lower *l, const IrOp *op) {
+void lower_get(Lower *l, const IrOp *op) {
     int pinned = lower_pinned(l, op->a, op->type);
     if (pinned >= 0) {
         lower_get_pinned(l, (unsigned)pinned);
         return;
     }
     unsigned bits = op->type == IR_I64 ? 64 : 32;
-    asm_load(l->a, bits, false, bits == 64, lower_define(l, l->at), asm_at(RBP, (int32_t)op->a));
+    asm_load(l->a, bits, false, bits == 64, lower_define(l, l->at), slot_at(op->a));
 }
 
 /* State slot a + 4 * value b. */
@@ -74,7 +79,11 @@ void lower_op(Lower *l, uint32_t index) {
     switch (op->op) {
     case IR_INSN: case IR_NOP:
         break;
-    case IR_GET: lower_get(l, op); break;
+    case IR_GET:
+        if (!l->cold[index]) {
+            lower_get(l, op);
+        }
+        break;
     case IR_PUT: lower_put(l, op); break;
     case IR_COND: lower_cond(l, op); break;
     case IR_SKIP: lower_skip(l, op); break;

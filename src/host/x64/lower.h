@@ -12,13 +12,19 @@ enum {
     /* Return address and six pushes make 56 bytes; with an odd number of 8-byte words the frame is aligned. */
     X64_FRAME_BYTES = 8 * X64_SPILLS_MAX,
     X64_SKIPS_MAX = 8,
+    X64_CALLER_SAVED = 8, /* registers that hold values and that C may change */
     X64_DISPLACEMENT_MAX = 4096, /* in an access; less than the guard around the window of guest memory */
 };
+
+/** A member of the Cpu: it stands in front of the state. */
+static inline Mem lower_cpu(size_t offset) {
+    return asm_at(RBP, (int32_t)offset - (int32_t)sizeof(Cpu));
+}
 
 /** Code out of line, written behind the block: continues from a snapshot of the registers. */
 typedef enum SlowKind { SLOW_ACCESS, SLOW_TRAP_IF, SLOW_GOTO, SLOW_EDGE } SlowKind;
 
-enum { X64_PINNED_MAX = 7, X64_PINNED_FEWER = 4, X64_HEAT = 100 /* backward jumps until a loop is hot */ };
+enum { X64_PINNED_MAX = 8, X64_PINNED_FEWER = 5, X64_HEAT = 100 /* backward jumps until a loop is hot */ };
 
 /** A region while it is lowered: slots that live in host registers from its entry to its exits. */
 typedef struct Pinned {
@@ -77,7 +83,7 @@ typedef struct Lower {
     bool *after_sum; /* per fused comparison: the host's flags have its result already */
     uint32_t *late; /* per address sum: the PUT that makes it; up to there it is fused. 0 = it is not late */
     uint8_t *aligned; /* per value: what it has been tested to be a multiple of, 0 = nothing */
-    bool *cold; /* per pure op: made only where the block is left, if a recipe needs it there */
+    bool *cold; /* per pure op or GET: made only where the block is left, if a recipe needs it there */
     uint8_t *eager; /* per flag op: flags to store at once; the others are recomputed where the block is left */
 
     /* Allocation */
@@ -186,6 +192,8 @@ void lower_hot(Lower *l);
 Mark lower_mark(const X64Code *code, const X64Output *out);
 /** True if everything since then has fitted; else it is undone. */
 bool lower_fitted(X64Code *code, X64Output *out, const Mark *mark);
+/** The GET that is the current op. */
+void lower_get(Lower *l, const IrOp *op);
 /** One op; the current op is `index`. */
 void lower_op(Lower *l, uint32_t index);
 

@@ -7,16 +7,14 @@
 
 #include <string.h>
 
-static Mem cpu_member(size_t offset) {
-    return asm_at(RBX, (int32_t)offset);
-}
-
 static unsigned access_bits(const IrOp *op) {
     return 8u << (op->n & IR_MEM_SIZE);
 }
 
 uint32_t lower_site(Lower *l, X64Site site) {
     site.block = l->block;
+    site.pc = l->ir->loc.pc + (uint64_t)(int64_t)site.pc_offset;
+    site.aux = site.kind == X64_SITE_BUDGET ? l->ir->loc.aux : site.aux;
     vec_push(&l->out->sites, site);
     return (uint32_t)l->out->sites.len - 1;
 }
@@ -57,7 +55,7 @@ static uint32_t goto_site(Lower *l, X64SiteKind kind, int32_t pc_offset, uint32_
  * registers are free. An entry takes 16 bytes, which is 8 for each address that can be branched to. */
 static uint32_t jump_to_target(Lower *l, Reg pc) {
     Reg index = pc == RAX ? RDX : RAX;
-    asm_load(l->a, 64, false, true, RCX, cpu_member(offsetof(Cpu, jit_targets)));
+    asm_load(l->a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_targets)));
     asm_mov(l->a, false, index, pc);
     asm_alu_imm(l->a, ALU_AND, false, index, 2 * (X64_TARGETS - 1));
     asm_alu_load(l->a, ALU_CMP, true, pc, asm_indexed(RCX, index, 3, offsetof(X64Target, pc)));
@@ -92,7 +90,7 @@ static void goto_indirect(Lower *l, const IrOp *op) {
     if (noting) {
         asm_link(&l->code->hot, noting, asm_offset(l->a));
     }
-    asm_store(l->a, 64, cpu_member(offsetof(Cpu, pc)), pc);
+    asm_store(l->a, 64, lower_cpu(offsetof(Cpu, pc)), pc);
     lower_exit(l, goto_site(l, X64_SITE_INDIRECT, 0, op->c, noting));
     if (tabled) {
         lower_hot(l);
@@ -135,7 +133,7 @@ void lower_goto(Lower *l, const IrOp *op) {
 static void count_jump(Lower *l, uint32_t jump, int32_t offset, uint32_t aux) {
     uint32_t index = (uint32_t)l->out->heat.len;
     vec_push(&l->out->heat, X64_HEAT);
-    asm_load(l->a, 64, false, true, RCX, cpu_member(offsetof(Cpu, jit_heat)));
+    asm_load(l->a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_heat)));
     asm_alu_mem_imm(l->a, ALU_SUB, false, asm_at(RCX, (int32_t)(4 * index)), 1);
     uint32_t cold = asm_jcc(l->a, CC_NE);
     lower_exit(l, goto_site(l, X64_SITE_HOT, offset, aux, jump));
@@ -159,11 +157,11 @@ static void slow_goto(Lower *l, const Slow *slow) {
 static void store_value(Lower *l, size_t member, IrVal value) {
     int32_t imm;
     if (value == IR_NONE) {
-        asm_store_imm(l->a, 64, cpu_member(member), 0);
+        asm_store_imm(l->a, 64, lower_cpu(member), 0);
     } else if (lower_imm(l, value, true, &imm)) {
-        asm_store_imm(l->a, 64, cpu_member(member), imm);
+        asm_store_imm(l->a, 64, lower_cpu(member), imm);
     } else {
-        asm_store(l->a, 64, cpu_member(member), lower_use(l, value));
+        asm_store(l->a, 64, lower_cpu(member), lower_use(l, value));
     }
 }
 
@@ -212,12 +210,40 @@ static void store_address(Lower *l, IrVal address) {
         return;
     }
     asm_lea(l->a, false, RCX, asm_at(lower_use(l, base), displacement));
-    asm_store(l->a, 64, cpu_member(offsetof(Cpu, jit_addr)), RCX);
+    asm_store(l->a, 64, lower_cpu(offsetof(Cpu, jit_addr)), RCX);
 }
 
-/* Calls the engine for this access; ecx has its answer. */
+/* Registers in use that a C function may change, rcx aside: it carries the answer. r12 and r13 survive C. */
+static unsigned registers_to_keep(const Lower *l, Reg *keep) {
+    static const Reg caller_saved[X64_CALLER_SAVED] = {RAX, RDX, RSI, RDI, R8, R9, R10, R11};
+    unsigned n = 0;
+    for (unsigned i = 0; i < X64_CALLER_SAVED; i++) {
+        bool pinned = l->region && l->region->pinned_regs & 1u << caller_saved[i];
+        if (pinned || l->held[caller_saved[i]] != IR_NONE) {
+            keep[n++] = caller_saved[i];
+        }
+    }
+    return n;
+}
+
+/* Helpers are called from the middle of blocks: what their calls have in common is in the thunk. */
+static void emit_call(Lower *l, const IrOp *op, uint32_t site) {
+    asm_mov_imm(l->a, RSI, site);
+    if (op->op == IR_CALL) {
+        asm_link(l->a, asm_call(l->a), l->thunks->call);
+        asm_mov(l->a, false, RCX, RAX);
+        return;
+    }
+    asm_store(l->a, 64, lower_cpu(offsetof(Cpu, budget)), R14);
+    asm_lea(l->a, true, RDI, lower_cpu(0));
+    asm_link(l->a, asm_call(l->a), op->op == IR_LOAD ? l->thunks->load : l->thunks->store);
+    asm_mov(l->a, false, RCX, RAX);
+    asm_load(l->a, 64, false, true, R14, lower_cpu(offsetof(Cpu, budget)));
+}
+
+/* Calls the engine for this access; ecx has its answer. Values that die here are kept too: an unusual answer may need
+ * them. The stack stays aligned to 16 bytes. */
 static void call_engine(Lower *l, const IrOp *op, uint32_t site) {
-    uint32_t thunk = op->op == IR_LOAD ? l->thunks->load : op->op == IR_STORE ? l->thunks->store : l->thunks->call;
     if (op->op == IR_CALL) {
         store_value(l, offsetof(Cpu, jit_addr), op->a);
     } else {
@@ -227,8 +253,21 @@ static void call_engine(Lower *l, const IrOp *op, uint32_t site) {
         store_value(l, offsetof(Cpu, jit_value), op->b);
     }
     l->pinned = 0;
-    asm_mov_imm(l->a, RCX, site);
-    asm_link(l->a, asm_call(l->a), thunk);
+    Reg keep[X64_CALLER_SAVED];
+    unsigned n = registers_to_keep(l, keep);
+    for (unsigned i = 0; i < n; i++) {
+        asm_push(l->a, keep[i]);
+    }
+    if (n % 2) {
+        asm_push(l->a, RCX);
+    }
+    emit_call(l, op, site);
+    if (n % 2) {
+        asm_pop(l->a, RAX);
+    }
+    while (n > 0) {
+        asm_pop(l->a, keep[--n]);
+    }
     asm_test(l->a, false, RCX, RCX);
 }
 
@@ -239,7 +278,7 @@ static bool has_result(const Lower *l, const IrOp *op) {
 static void take_result(Lower *l, const IrOp *op) {
     if (has_result(l, op)) {
         Reg dst = l->reg[l->at] != NO_REG ? (Reg)l->reg[l->at] : lower_define(l, l->at);
-        asm_load(l->a, 64, false, true, dst, cpu_member(offsetof(Cpu, jit_value)));
+        asm_load(l->a, 64, false, true, dst, lower_cpu(offsetof(Cpu, jit_value)));
     }
 }
 
@@ -438,7 +477,7 @@ static void slow_access(Lower *l, const Slow *slow) {
         call_engine(l, op, site);
         unusual = asm_jcc(l->a, CC_NE);
         if (op->op == IR_LOAD) {
-            asm_load(l->a, 64, false, true, slow->result, cpu_member(offsetof(Cpu, jit_value)));
+            asm_load(l->a, 64, false, true, slow->result, lower_cpu(offsetof(Cpu, jit_value)));
         }
         asm_link(l->a, asm_jmp(l->a), slow->resume);
         asm_link(l->a, unusual, asm_offset(l->a));

@@ -14,15 +14,15 @@ void lower_note_add(Lower *l, X64NoteKind kind, uint32_t op) {
 /* Instructions run = ticks at the exit - ticks at the entry, summed up in one counter that may wrap on its way; ticks =
  * deadline - budget, and both may have been moved in between. */
 static void count(Lower *l, bool enter) {
-    Mem counter = asm_at(RBX, offsetof(Cpu, jit_t1));
+    Mem counter = lower_cpu(offsetof(Cpu, jit_t1));
     if (!l->out->count_tiers) {
         return;
     }
     asm_load(l->a, 64, false, true, RCX, counter);
     asm_alu(l->a, enter ? ALU_ADD : ALU_SUB, true, RCX, R14);
-    asm_alu_load(l->a, enter ? ALU_SUB : ALU_ADD, true, RCX, asm_at(RBX, offsetof(Cpu, deadline)));
+    asm_alu_load(l->a, enter ? ALU_SUB : ALU_ADD, true, RCX, lower_cpu(offsetof(Cpu, deadline)));
     asm_store(l->a, 64, counter, RCX);
-    asm_store_imm(l->a, 64, asm_at(RBX, offsetof(Cpu, jit_in_region)), enter);
+    asm_store_imm(l->a, 64, lower_cpu(offsetof(Cpu, jit_in_region)), enter);
 }
 
 void lower_count_enter(Lower *l) {

@@ -71,7 +71,8 @@ static unsigned weight_of(const X64Region *region, uint32_t block) {
 static void count_slots(const IrBlock *ir, unsigned weight, SlotUse *seen, unsigned *n) {
     for (uint32_t i = 0; i < ir->n_ops; i++) {
         const IrOp *op = &ir->ops[i];
-        SlotUse *use = op->op == IR_GET || op->op == IR_PUT ? slot_use(seen, n, op->a) : NULL;
+        bool slot = (op->op == IR_GET || op->op == IR_PUT) && op->a < IR_SHADOW_SLOT;
+        SlotUse *use = slot ? slot_use(seen, n, op->a) : NULL;
         if (!use) {
             continue;
         }
@@ -88,7 +89,7 @@ static void count_slots(const IrBlock *ir, unsigned weight, SlotUse *seen, unsig
 }
 
 static void choose_pinned(RegionLower *r, unsigned most) {
-    static const Reg registers[X64_PINNED_MAX] = {R8, R9, R10, R11, R12, R13, RDI};
+    static const Reg registers[X64_PINNED_MAX] = {R8, R9, R10, R11, R12, R13, RDI, RBX};
     SlotUse seen[SLOTS_SEEN_MAX];
     unsigned n = 0;
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {

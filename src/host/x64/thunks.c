@@ -1,23 +1,17 @@
-/* The fixed pieces of code: entering and leaving translated code, calling out of it with all registers kept. */
+/* The fixed pieces of code: entering and leaving translated code, calling out of it. */
 #include "host/x64/lower.h"
 
 static const Reg callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
-/* All that a C function may change, rcx aside: it carries the status back. r12 and r13 survive C by convention. */
-static const Reg caller_saved[] = {RAX, RDX, RSI, RDI, R8, R9, R10, R11};
-
-static Mem cpu_member(size_t offset) {
-    return asm_at(RBX, (int32_t)offset);
-}
 
 static void emit_enter(Asm *a, uint32_t flags_slot) {
     for (size_t i = 0; i < ARRAY_LEN(callee_saved); i++) {
         asm_push(a, callee_saved[i]);
     }
     asm_alu_imm(a, ALU_SUB, true, RSP, X64_FRAME_BYTES);
-    asm_mov(a, true, RBX, RDI);
-    asm_mov(a, true, RBP, RSI);
-    asm_mov(a, true, R15, RDX);
-    asm_load(a, 64, false, true, R14, cpu_member(offsetof(Cpu, budget)));
+    asm_lea(a, true, RBP, asm_at(RDI, sizeof(Cpu)));
+    asm_mov(a, true, R15, RSI);
+    asm_load(a, 64, false, true, R14, lower_cpu(offsetof(Cpu, budget)));
+    asm_mov(a, true, RCX, RDX);
     x64_flags_pack(a, flags_slot, RAX, RDX);
     asm_jmp_reg(a, RCX);
 }
@@ -25,7 +19,7 @@ static void emit_enter(Asm *a, uint32_t flags_slot) {
 /* The site is in eax. */
 static void emit_leave(Asm *a, uint32_t flags_slot) {
     x64_flags_unpack(a, flags_slot, RCX);
-    asm_store(a, 64, cpu_member(offsetof(Cpu, budget)), R14);
+    asm_store(a, 64, lower_cpu(offsetof(Cpu, budget)), R14);
     asm_alu_imm(a, ALU_ADD, true, RSP, X64_FRAME_BYTES);
     for (size_t i = ARRAY_LEN(callee_saved); i-- > 0;) {
         asm_pop(a, callee_saved[i]);
@@ -33,30 +27,24 @@ static void emit_leave(Asm *a, uint32_t flags_slot) {
     asm_ret(a);
 }
 
-/* Called from a slow path with the site in ecx; gives the status in ecx. The stack is aligned to 16 bytes: the frame
- * is, the return address and eight registers make 72 bytes, 8 more are taken. */
-static void emit_call_out(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t site), const uint32_t *flags_slot) {
-    for (size_t i = 0; i < ARRAY_LEN(caller_saved); i++) {
-        asm_push(a, caller_saved[i]);
-    }
+/* Where a slow path's call goes to: the call itself has no reach beyond the code buffer. */
+static void emit_jump_out(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t site)) {
+    asm_mov_imm(a, RAX, (uint64_t)(uintptr_t)function);
+    asm_jmp_reg(a, RAX);
+}
+
+/* Called from translated code, which keeps its registers itself, with the site in esi; gives the answer in eax. The
+ * stack is aligned to 16 bytes at the call. Helpers may read and write the flags. */
+static void emit_call_helper(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t site), uint32_t flags_slot) {
     asm_alu_imm(a, ALU_SUB, true, RSP, 8);
-    asm_store(a, 64, cpu_member(offsetof(Cpu, budget)), R14);
-    asm_mov(a, true, RDI, RBX);
-    asm_mov(a, false, RSI, RCX);
-    if (flags_slot) {
-        x64_flags_unpack(a, *flags_slot, RCX);
-    }
+    asm_store(a, 64, lower_cpu(offsetof(Cpu, budget)), R14);
+    asm_lea(a, true, RDI, lower_cpu(0));
+    x64_flags_unpack(a, flags_slot, RCX);
     asm_mov_imm(a, RAX, (uint64_t)(uintptr_t)function);
     asm_call_reg(a, RAX);
-    asm_mov(a, false, RCX, RAX);
-    if (flags_slot) {
-        x64_flags_pack(a, *flags_slot, RAX, RDX);
-    }
-    asm_load(a, 64, false, true, R14, cpu_member(offsetof(Cpu, budget)));
+    x64_flags_pack(a, flags_slot, RCX, RDX);
+    asm_load(a, 64, false, true, R14, lower_cpu(offsetof(Cpu, budget)));
     asm_alu_imm(a, ALU_ADD, true, RSP, 8);
-    for (size_t i = ARRAY_LEN(caller_saved); i-- > 0;) {
-        asm_pop(a, caller_saved[i]);
-    }
     asm_ret(a);
 }
 
@@ -66,11 +54,11 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
     thunks->leave = asm_offset(a);
     emit_leave(a, flags_slot);
     thunks->load = asm_offset(a);
-    emit_call_out(a, calls->load, NULL);
+    emit_jump_out(a, calls->load);
     thunks->store = asm_offset(a);
-    emit_call_out(a, calls->store, NULL);
+    emit_jump_out(a, calls->store);
     thunks->call = asm_offset(a);
-    emit_call_out(a, calls->call, &flags_slot); /* helpers may read and write the flags */
+    emit_call_helper(a, calls->call, flags_slot);
 }
 
 void x64_patch_jump(Asm *a, uint32_t at, uint32_t target) {

@@ -1,8 +1,8 @@
 /* Lowering of IR blocks to x86-64 code, and the fixed pieces of code around them.
  *
- * Registers in translated code: rbx the Cpu, rbp its state, r14 the budget, r15 guest memory, rsp a frame of spill
- * slots; rcx is scratch; the other ten hold values. Code refers to no node and no Cpu by address, so it can be
- * shared. */
+ * Registers in translated code: rbp the state, with the Cpu in front of it; r14 the budget, r15 guest memory, rsp a
+ * frame of spill slots; rcx is scratch; the other eleven hold values. Code refers to no node and no Cpu by address, so
+ * it can be shared. */
 #ifndef HOST_X64_X64_H
 #define HOST_X64_X64_H
 
@@ -10,7 +10,7 @@
 #include "host/x64/asm.h"
 #include "ir/cpu.h"
 
-/** What the engine does when translated code comes back. */
+/** What the engine does when translated code comes back. Those with a fault entry stand where that does. */
 typedef enum X64SiteKind {
     X64_SITE_GOTO, /* direct jump at `patch`, not linked yet: go to pc_offset, aux */
     X64_SITE_HOT, /* the same, and a loop has run often there */
@@ -31,8 +31,9 @@ typedef struct X64Site {
     uint32_t patch; /* GOTO, HOT: offset of the displacement to link; HOT: that of the jump itself, to count no more;
                        INDIRECT: that of the jump over the table, to link with what follows it, or 0 */
     uint32_t unused; /* LEAVE, TRAP, ACCESS: prepaid instructions that have not begun; INDIRECT: the engine's counter */
-    int32_t pc_offset;
+    int32_t pc_offset; /* from the beginning of the block */
     uint32_t aux;
+    uint64_t pc; /* the same, absolute; not yet masked to the guest's address bits */
 } X64Site;
 
 /** A fast memory access that the host's memory protection may stop: where, and its slow path. */
@@ -58,8 +59,8 @@ enum { X64_ACCESS_BYTES = 5 /* room that every fast access takes: that of a jump
 
 /** Code offsets of the fixed pieces. */
 typedef struct X64Thunks {
-    uint32_t enter; /* uint32_t enter(Cpu *cpu, void *state, void *memory, const void *code): returns a site */
-    uint32_t leave, load, store, call;
+    uint32_t enter; /* uint32_t enter(Cpu *cpu, void *memory, const void *code): returns a site */
+    uint32_t leave, load, store, call; /* the last three: called with the site in esi */
 } X64Thunks;
 
 /** Functions of the engine that the thunks call. They return 0 go on, 1 leave after this instruction, 2 trap. */

@@ -1,5 +1,5 @@
-/* Drives each GRLIB device that Orrery models on the LEON boards, with polls and with interrupts. What boot loaders leave
- * (1 MHz tick, console on) is checked first. */
+/* Drives each GRLIB device that Orrery models on the LEON boards, with polls and with interrupts. What boot loaders
+ * leave (1 MHz tick, console on) is checked first. */
 #include "leon_board.h"
 
 enum { ILEVEL = 0, IPEND = 1, IFORCE = 2, ICLEAR = 3, MPSTAT = 4, PIMASK = 16, PIFORCE = 32, PEXTACK = 48 };
@@ -129,6 +129,7 @@ static void uart(void) {
     }
     u[FIFO_DEBUG] = 0x77;
     check("receiver FIFO", u[DATA], 0x77);
+    u[CTRL] = 3; /* it may be the console */
 }
 
 static void debug_unit(void) {

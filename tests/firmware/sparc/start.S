@@ -36,8 +36,8 @@ _start:
     WINDOW_TRAP window_overflow         /* 0x05 */
     WINDOW_TRAP window_underflow        /* 0x06 */
     OTHERS 0x79                         /* 0x07 to 0x7f */
-    ta 0                                /* 0x80: exit; traps are disabled here */
-    nop
+    mov %i0, %o0                        /* 0x80: exit with the caller's %o0; traps are disabled here */
+    ta 0
     nop
     nop
     OTHERS 2                            /* 0x81, 0x82 */
@@ -210,6 +210,11 @@ other_trap:
 
 /* Reset, or what a boot loader started. */
 entry:
+    rd %asr17, %g1
+    srl %g1, 28, %g1
+    tst %g1
+    bne other_core
+    nop
     wr %g0, 0xfc0, %psr                 /* supervisor, no interrupts, traps disabled, window 0 */
     nop
     nop
@@ -238,6 +243,35 @@ entry:
     nop
     call guest_exit
     nop
+
+/* Cores that the first one started keep the stack that the boot loader gave them, and run core_main(index). */
+    .weak core_main
+other_core:
+    wr %g0, 0xfc0, %psr
+    nop
+    nop
+    nop
+    wr %g0, 2, %wim
+    sethi %hi(trap_table), %g2
+    wr %g2, %tbr
+    andn %sp, 7, %sp
+    sub %sp, 96, %sp
+    mov %g0, %fp
+    mov %g0, %i7
+    wr %g0, 0x10e0, %psr
+    nop
+    nop
+    nop
+    set core_main, %g2
+    tst %g2
+    be 1f
+    nop
+    call %g2
+    mov %g1, %o0
+1:  wr %g0, %asr19                      /* nothing to do: powered down for ever */
+    ba 1b
+    nop
+
     .global halt_with
 halt_with:
     mov 1, %g1
