@@ -20,7 +20,7 @@ static Receipt run_program(const Program *program, size_t way) {
         node->console = NULL;
     }
     StopReason reason = node_run_until(node, UINT64_C(10000000000));
-    if (reason != STOP_EXIT || node->stop_code != 0) {
+    if ((reason != STOP_EXIT && reason != STOP_HALTED) || node->stop_code != 0) {
         fail_msg("%s, engine %s, slices of %u: stop %d with code %d", program->name,
                  guest_engine_name(guest_engine(way)), (unsigned)guest_slice(way), (int)reason, node->stop_code);
     }

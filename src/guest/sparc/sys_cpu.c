@@ -252,6 +252,7 @@ const DeviceType sparc_cpu_type = {
     .repl_types = cpu_repl_types,
     .compatible = cpu_compatible,
     .struct_size = sizeof(SparcCpu),
+    .cpu_offset = offsetof(SparcCpu, cpu),
     DEVICE_TABLE(props, cpu_props),
     .models = listed_models,
     .amba = &cpu_amba,

@@ -4,7 +4,7 @@
  * All traps but those of floating-point operations (sys_fpu.c) are precise, stores to nowhere (data_store_error)
  * included, which the chips report late. A trap while ET is 0 halts the processor in error mode. `ta 0` in that state
  * with g1 = 1 is how programs end (bcc's _exit, RTEMS): the exit code is o0, or i0 in the trap table, where a first
- * `ta 0` with traps enabled has led. */
+ * `ta 0` with traps enabled has led. After another trap it is the trap type. One processor in error mode stops all. */
 #include "guest/sparc/sys.h"
 
 #include "bus/guest_log.h"
@@ -82,17 +82,9 @@ static void power_down(Cpu *cpu) {
 
 /* ---- Entry ---- */
 
-static void error_mode(Cpu *cpu, unsigned tt) {
-    SparcState *s = sparc_state(cpu);
-    Board *board = cpu->board;
-    cpu->locked_up = cpu->halted = cpu->leave = true;
-    cpu->irq_request = false;
-    if (tt == SPARC_TT_SOFTWARE && s->g[1] == 1) {
-        bool in_table = (uint32_t)cpu->pc >> 12 == s->tbr >> 12;
-        board->stop(board, STOP_EXIT, (int)*sparc_reg(s, in_table ? I0 : O0));
-        return;
-    }
+static void tell_error_mode(Cpu *cpu, unsigned tt) {
     char place[256];
+    const Board *board = cpu->board;
     const GuestLog *guest_log = board->guest_log;
     snprintf(place, sizeof place, "pc 0x%08x", (unsigned)cpu->pc);
     if (guest_log && guest_log->describe) {
@@ -100,6 +92,17 @@ static void error_mode(Cpu *cpu, unsigned tt) {
     }
     log_line(board->log, LOG_WARN, "%s: %s: error mode: trap 0x%02x while traps are disabled, at %s", board->name,
              cpu->name, tt, place);
+}
+
+static void error_mode(Cpu *cpu, unsigned tt) {
+    SparcState *s = sparc_state(cpu);
+    bool ends = tt == SPARC_TT_SOFTWARE && s->g[1] == 1, in_table = (uint32_t)cpu->pc >> 12 == s->tbr >> 12;
+    cpu->locked_up = cpu->halted = cpu->leave = true;
+    cpu->irq_request = false;
+    if (!ends) {
+        tell_error_mode(cpu, tt);
+    }
+    cpu->board->stop(cpu->board, STOP_HALTED, ends ? (int)*sparc_reg(s, in_table ? I0 : O0) : (int)tt);
 }
 
 static void trace(Cpu *cpu, unsigned tt, uint32_t from) {
