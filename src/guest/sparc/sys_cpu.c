@@ -213,7 +213,6 @@ static bool cpu_init(Device *dev, Err *err) {
     c->cpu.state = &c->state;
     c->cpu.features = model->features;
     c->cpu.name = dev->name;
-    c->cpu.index = c->index;
     c->cpu.board = dev->board;
     c->cpu.map = &dev->board->map;
     c->irq.set_level = port_set_level;
