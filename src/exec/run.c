@@ -1,4 +1,5 @@
 /* The loop that runs one CPU to an exact tick. */
+#include "base/ieee.h"
 #include "exec/probe.h"
 
 /* Rights of a block may change at each 32 bytes (the smallest protection region). */
@@ -126,7 +127,7 @@ static IrExit run_block(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
     return run_host(cpu, cache, block);
 }
 
-void exec_run(Cpu *cpu, CodeCache *cache, uint64_t deadline_ticks) {
+static void run_to_deadline(Cpu *cpu, CodeCache *cache, uint64_t deadline_ticks) {
     cpu->budget = (int64_t)(deadline_ticks - cpu_ticks(cpu));
     cpu->deadline = deadline_ticks;
     while (cpu->budget > 0 && !cpu->halted) {
@@ -145,4 +146,15 @@ void exec_run(Cpu *cpu, CodeCache *cache, uint64_t deadline_ticks) {
             cpu->isa->trap(cpu, cpu->trap_number, cpu->trap_arg);
         }
     }
+}
+
+/* Guests that compute with the host's floating point must not see how the program around has set it. */
+void exec_run(Cpu *cpu, CodeCache *cache, uint64_t deadline_ticks) {
+    if (!cpu->isa->host_float) {
+        run_to_deadline(cpu, cache, deadline_ticks);
+        return;
+    }
+    IeeeHost host = ieee_host_enter();
+    run_to_deadline(cpu, cache, deadline_ticks);
+    ieee_host_leave(host);
 }

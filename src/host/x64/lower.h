@@ -177,6 +177,9 @@ void lower_pure(Lower *l, const IrOp *op);
 /** Emits a comparison for a branch on value `cond`; returns the condition that holds if it is not 0. */
 Cc lower_condition(Lower *l, IrVal cond);
 
+/* float.c */
+void lower_float(Lower *l, const IrOp *op);
+
 /* flags.c */
 void lower_flags(Lower *l, const IrOp *op);
 void lower_cond(Lower *l, const IrOp *op);
