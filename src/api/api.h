@@ -7,7 +7,7 @@
 #include "base/vec.h"
 #include "bus/device_types.h"
 #include "load/boards.h"
-#include "sim/node.h"
+#include "sim/code.h"
 
 struct OrrNode {
     Node *node;
@@ -32,6 +32,9 @@ struct OrrWorld {
     OrrWorldOptions options;
     Log log;
     volatile bool interrupted;
+    MemPool *pool; /* of the nodes' memories */
+    CodeShares *shares;
+    size_t n_prepared; /* of the nodes, those that have their code caches */
     VEC(OrrNode *) nodes;
 };
 

@@ -58,6 +58,8 @@ typedef struct Isa {
     void (*restored)(Cpu *cpu);
 } Isa;
 
+enum { CPU_WINDOWS_MAX = 4 };
+
 struct Cpu {
     const Isa *isa;
     void *state;
@@ -95,6 +97,7 @@ struct Cpu {
     uint64_t jit_addr, jit_value;
     struct Jit *jit;
     uint32_t *jit_heat; /* counters of backward jumps */
+    uint8_t *windows[CPU_WINDOWS_MAX]; /* host addresses of the memories that translated code reaches by range checks */
     uint16_t jit_flags; /* N Z C V while translated code runs, as LAHF and SETO give them */
     void *jit_targets; /* table of indirect branch targets */
     struct ExecProbe *probe; /* who looks at the translator, or NULL */

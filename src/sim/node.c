@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "exec/jit.h"
+#include "sim/code.h"
 #include "sim/node_internal.h"
 
-enum { CACHE_BYTES_MAX = 64 << 20, LOOK_UP_TICKS = 1 << 22 /* how often a run looks whether it is to stop */ };
+enum { LOOK_UP_TICKS = 1 << 22 /* how often a run looks whether it is to stop */ };
 
 /* ---- What the board needs from the node ---- */
 
@@ -78,18 +78,6 @@ static bool node_add_cpu(Board *board, Cpu *cpu, uint64_t hz) {
     return true;
 }
 
-/* Memory that code was translated from has changed, at any of the addresses where it is mapped. */
-static void code_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t size) {
-    Node *node = node_of(map->board);
-    for (uint32_t i = 0; i < map->n_regions; i++) {
-        const MemRegion *r = &map->regions[i];
-        if (r->memory == memory && offset < r->offset + r->size && r->offset < offset + size) {
-            cache_invalidate(&node->cache, r->base + offset - r->offset, size);
-        }
-    }
-    node->cpu->leave = true;
-}
-
 /* ---- Symbols ---- */
 
 static void describe_line(NodeImage *image, uint64_t pc, char *out, size_t size) {
@@ -143,7 +131,8 @@ static void init_board(Node *node, const NodeOptions *options) {
     board->add_cpu = node_add_cpu;
     board->events.on_earlier = on_earlier;
     board->map.board = board;
-    board->map.code_changed = code_changed;
+    board->map.pool = options->pool;
+    board->map.code_changed = node_code_changed;
     node->guest_log.strict = options->strict;
     node->guest_log.describe = describe_pc;
     node->guest_log.describe_user = node;
@@ -179,17 +168,29 @@ const char *node_engine_name(size_t engine, const char **summary) {
     return engines[engine].name;
 }
 
-/* Results are the same with every engine, so a host that permits no translated code only costs time. */
-static void init_engine(Node *node, const NodeOptions *options) {
-    if (options->engine == ENGINE_INTERP) {
-        return;
+const char *node_memory_name(size_t scheme, const char **summary) {
+    static const struct {
+        const char *name, *summary;
+    } schemes[MEM_SCHEME_COUNT] = {
+        [MEM_FASTMEM] = {"fastmem", "by the host's memory protection: 4 GiB of its addresses per node, and signals"},
+        [MEM_WINDOW] = {"window", "by range checks in translated code: slower alone, cheaper with many nodes"},
+    };
+    if (scheme >= MEM_SCHEME_COUNT) {
+        return NULL;
     }
-    if (mem_fast_enable(&node->board.map)) {
-        node->cache.jit = jit_new(options->engine == ENGINE_JIT, node->cpu->isa->flags_slot);
-    }
-    if (!node->cache.jit) {
-        log_line(options->log, LOG_WARN, "%s: the host permits no executable memory or no 4 GiB of address space: "
-                 "interpreting, which is slow", node->board.name);
+    *summary = schemes[scheme].summary;
+    return schemes[scheme].name;
+}
+
+/* Results are the same with every scheme, so a host without the room takes the other one. */
+static void init_memory(Node *node, const NodeOptions *options) {
+    node->engine = options->engine;
+    node->memory = options->memory;
+    node->code_bytes = options->code_bytes;
+    if (node->engine != ENGINE_INTERP && node->memory == MEM_FASTMEM && !mem_fast_enable(&node->board.map)) {
+        node->memory = MEM_WINDOW;
+        log_line(options->log, LOG_INFO, "%s: the host has no 4 GiB of address space for fastmem: range checks instead",
+                 node->board.name);
     }
 }
 
@@ -204,14 +205,13 @@ static void reset_all(Node *node, bool cold) {
 
 Node *node_new(const NodeOptions *options, Err *err) {
     Node *node = mem_alloc(sizeof *node);
-    cache_init(&node->cache, CACHE_BYTES_MAX);
     init_board(node, options);
     node->machine = machine_new(&node->board, options->machine, options->repl_path, options->stub_unknown, err);
     if (!node->machine || !init_cpu(node, options, err)) {
         node_free(node);
         return NULL;
     }
-    init_engine(node, options);
+    init_memory(node, options);
     reset_all(node, true);
     return node;
 }
@@ -227,8 +227,7 @@ void node_free(Node *node) {
     }
     event_queue_free(&node->board.events);
     guest_log_free(&node->guest_log);
-    jit_free(node->cache.jit);
-    cache_free(&node->cache);
+    node_code_free(node);
     arena_free(&node->arena);
     mem_free(node);
 }
@@ -312,14 +311,14 @@ static void run_to(Node *node, uint64_t tick) {
         tick = now + most;
     }
     node->running = true;
-    exec_run(node->cpu, &node->cache, tick);
+    exec_run(node->cpu, &node->code, tick);
     node->running = false;
     if (node->cpu->locked_up && !node->reset_requested) {
         node_stop(&node->board, STOP_LOCKUP, 0);
     }
 }
 
-static void power_on(Node *node) {
+void node_power_on(Node *node) {
     if (node->reset_requested) {
         node->reset_requested = false;
         reset_all(node, false);
@@ -334,7 +333,10 @@ static void power_on(Node *node) {
 StopReason node_run_until(Node *node, uint64_t until_ns) {
     node->stop = STOP_NONE;
     while (node->stop == STOP_NONE) {
-        power_on(node);
+        node_power_on(node);
+        if (!node->code_ready) {
+            node_code_init(node);
+        }
         uint64_t now_ns = node_time_ns(node);
         if (now_ns >= until_ns) {
             return STOP_DURATION;

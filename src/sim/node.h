@@ -22,6 +22,13 @@ typedef enum Engine {
     ENGINE_COUNT,
 } Engine;
 
+/** How translated code reaches guest memory. */
+typedef enum MemScheme {
+    MEM_FASTMEM, /* the host's memory protection tells memory from devices: 4 GiB of addresses per node, and signals */
+    MEM_WINDOW, /* range checks: neither */
+    MEM_SCHEME_COUNT,
+} MemScheme;
+
 typedef struct NodeOptions {
     const char *name;
     const char *machine; /* name of a built-in board, or NULL */
@@ -31,6 +38,9 @@ typedef struct NodeOptions {
     uint64_t cpi_num, cpi_den; /* cycles per instruction; 0 means 1 */
     Engine engine;
     uint64_t slice; /* instructions per engine call, 0 = as many as fit: changes nothing but the host's steps */
+    MemScheme memory;
+    size_t code_bytes; /* for translated code; 0: 64 MiB; when they are full, all is dropped */
+    MemPool *pool; /* where the memories come from, or NULL */
     bool strict; /* guest mistakes stop the run */
     bool stub_unknown; /* device types without a model become logged stubs */
 } NodeOptions;
@@ -49,7 +59,11 @@ typedef struct Node {
     Machine *machine;
     Cpu *cpu;
     Clock clock; /* CPU ticks */
-    CodeCache cache;
+    Engine engine;
+    MemScheme memory;
+    size_t code_bytes;
+    CodeUse code;
+    bool code_ready; /* `code` is set, since the CPU has run first */
     GuestLog guest_log;
     NodeImage images[NODE_IMAGES_MAX];
     size_t n_images;
@@ -66,8 +80,9 @@ typedef struct Node {
     void *user; /* of the API layer */
 } Node;
 
-/** Name of an engine and what it does; NULL behind the last one. */
+/** Name of an engine or memory scheme and what it does; NULL behind the last one. */
 const char *node_engine_name(size_t engine, const char **summary);
+const char *node_memory_name(size_t scheme, const char **summary);
 
 /** Builds the board; NULL and an error text if the platform file is at fault. */
 Node *node_new(const NodeOptions *options, Err *err);

@@ -18,6 +18,8 @@ struct NodeInput {
 
 /** Adds an input that is armed for no time yet; the caller arms its event, which frees it when it has fired. */
 NodeInput *node_input_new(Node *node, Device *device, const uint8_t *bytes, size_t len);
+/** Takes resets that are due: the CPU is where its first instruction, or the next one, starts. */
+void node_power_on(Node *node);
 /** Forgets all that wait. */
 void node_inputs_free(Node *node);
 
