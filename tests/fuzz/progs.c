@@ -124,8 +124,8 @@ static StopReason run_to(Node *node, const Way *way, uint64_t *rng, uint64_t tic
         uint64_t most = end_ns - now_ns, step = prog_chance(rng, 30) && most > 400 ? 400 : 1 + 2 * most / (left + 1);
         uint64_t until_ns = now_ns + diff_random(rng) % step;
         reason = node_run_until(node, until_ns < end_ns ? until_ns : end_ns);
-        if (way->flush) {
-            cache_flush(&node->cache);
+        if (way->flush && node->code.own) {
+            cache_flush(node->code.own, 0);
         }
     }
     return reason == STOP_DURATION ? node_run_until(node, end_ns) : reason;
@@ -172,8 +172,8 @@ static void run_reference(const Prog *p, Schedule *s, Totals *totals) {
 
 static unsigned count_regions(const CodeCache *cache) {
     unsigned n = 0;
-    for (size_t i = 0; i < cache->cap; i++) {
-        n += cache->table[i] && cache->table[i]->region;
+    for (size_t i = 0; i < cache->table->cap; i++) {
+        n += cache->table->slots[i] && cache->table->slots[i]->region;
     }
     return n;
 }
@@ -190,7 +190,7 @@ static int compare(const Prog *p, const Way *way, const Schedule *s, Totals *tot
         totals->stops++;
     }
     totals->all_instructions += node_instructions(node);
-    totals->regions += count_regions(&node->cache);
+    totals->regions += count_regions(node->code.own);
     node_free(node);
     return different;
 }

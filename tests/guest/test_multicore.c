@@ -161,8 +161,8 @@ static void test_program(void **state) {
             assert_true(guest_quick() || cpu_ticks(cpu) - cpu->idle_ticks > 100000);
         }
         assert_true(guest_quick() || node->n_cores < 3 || counter(node, "third") > 10000);
-        assert_true(node->n_cores < 3 || node->cores[2].cache != node->cores[0].cache);
-        assert_ptr_equal(node->cores[1].cache, node->cores[0].cache);
+        assert_true(node->n_cores < 3 || node->cores[2].code != node->cores[0].code);
+        assert_ptr_equal(node->cores[1].code, node->cores[0].code);
         Receipt receipt = guest_receipt(node);
         first = way == GUEST_REFERENCE ? receipt : first;
         guest_check_receipt(&receipt, &first, guest_engine(way), guest_slice(way), setup->name);
