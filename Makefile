@@ -10,7 +10,7 @@ SEED ?= 1
 ENGINE ?= interp
 SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 
-.PHONY: build run test bench asan fuzz fuzz-arm fuzz-engines tidy format install clean
+.PHONY: build run test bench asan fuzz fuzz-arm fuzz-sparc fuzz-engines tidy format install clean
 
 build:
 	@tools/install-deps build
@@ -50,6 +50,13 @@ fuzz-arm:
 	@test -f $(BUILD)/build.ninja || meson setup --prefix=$(PREFIX) $(BUILD)
 	@ninja -C $(BUILD) liborrery.a
 	@tests/fuzz/arm_diff.py $(BUILD) --count $(COUNT) --seed $(SEED) --engine $(ENGINE) $(if $(SHOW),--show $(SHOW))
+
+# The same against qemu-system-sparc; SHOW=INDEX.
+fuzz-sparc:
+	@tools/install-deps build test
+	@test -f $(BUILD)/build.ninja || meson setup --prefix=$(PREFIX) $(BUILD)
+	@ninja -C $(BUILD) liborrery.a
+	@tests/fuzz/sparc_diff.py $(BUILD) --count $(COUNT) --seed $(SEED) --engine $(ENGINE) $(if $(SHOW),--show $(SHOW))
 
 # Generated programs in lockstep on every engine: COUNT programs of each instruction set; SHOW=v7m:INDEX minimises one.
 fuzz-engines: COUNT = 1000

@@ -41,6 +41,7 @@ const char *orr_node_register_name(const OrrNode *node, size_t number) {
 }
 
 static uint8_t *register_bytes(const OrrNode *node, const Register *reg) {
+    cpu_settle(node->node->cpu);
     return (uint8_t *)node->node->cpu->state + reg->field->offset + (size_t)reg->element * reg->field->size;
 }
 
@@ -56,7 +57,11 @@ uint64_t orr_node_register(const OrrNode *node, size_t number) {
 void orr_node_register_set(OrrNode *node, size_t number, uint64_t value) {
     Register reg;
     if (register_at(node->node->cpu->isa, number, &reg)) {
+        Cpu *cpu = node->node->cpu;
         memcpy(register_bytes(node, &reg), &value, reg.field->size);
+        if (cpu->isa->settle) {
+            cpu->isa->restored(cpu);
+        }
     }
 }
 

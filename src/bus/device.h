@@ -130,13 +130,14 @@ struct DeviceType {
     size_t n_events;
     unsigned n_inputs;
     uint32_t uart_offset; /* of a UartPort member; 0 = none */
+    uint32_t leon_irq_offset; /* of a LeonIrqPort member (bus/leon_irq.h); 0 = none */
 
     uint32_t cpu_offset; /* of a Cpu member; 0 = it is no CPU */
 
     const DeviceModel *models; /* ends with a NULL name; NULL if there are none */
 
     uint64_t window_size; /* bytes of the register window if the platform file does not tell */
-    /* Windows without a register table; otherwise leave NULL. */
+    /* Windows without a register table, or banks of one: these then call device_reg_read and device_reg_write. */
     uint64_t (*read)(Device *dev, uint64_t offset, unsigned size);
     void (*write)(Device *dev, uint64_t offset, unsigned size, uint64_t value);
 
@@ -148,6 +149,11 @@ struct DeviceType {
     bool (*attach)(Device *dev, Device *child, uint64_t address, Err *err);
     const I2cTargetOps *i2c;
     const SpiTargetOps *spi;
+    /** Boot loaders that the simulator plays: sets up the board's devices, through their registers, as firmware that is
+     * loaded straight into RAM expects to find them. src/sim/boot.c decides when. */
+    void (*boot)(Device *dev);
+    const struct AmbaCore *amba; /* what GRLIB's plug and play tells of it (bus/amba.h), or NULL */
+    bool background; /* its windows take only addresses that no other device has: bridges with holes */
     /** Only for types that place themselves on the bus (memories): called for each registration. */
     bool (*map)(Device *dev, uint64_t base, uint64_t size, Err *err);
     /** The backing of memory types, for devices that program them (flash controllers); valid after init, else NULL. */

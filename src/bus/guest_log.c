@@ -198,4 +198,7 @@ uint64_t guest_log_total(const GuestLog *log) {
 
 void mem_tell_unmapped(MemMap *map, uint64_t addr, unsigned size, bool store, uint64_t value) {
     board_guest_unmapped(map->board, addr, size, store, value);
+    for (MemErrorListener *l = map->error_listeners; l; l = l->next) {
+        l->error(l, addr, size, store);
+    }
 }

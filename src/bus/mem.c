@@ -114,6 +114,17 @@ static inline void bytes_store(uint8_t *p, unsigned size, bool big, uint64_t val
     }
 }
 
+/* Registers are 32-bit numbers whatever the byte order; but which part of one a narrower access means depends on it:
+ * the byte at the lowest address is the most significant one of a big-endian bus. */
+static uint64_t register_offset(uint64_t offset, unsigned size, bool big) {
+    return big && size < 4 ? offset ^ (4 - size) : offset;
+}
+
+/* Two registers in one access: the first is the upper half on a big-endian bus. */
+static uint64_t register_order(uint64_t value, unsigned size, bool big) {
+    return big && size == 8 ? value >> 32 | value << 32 : value;
+}
+
 bool mem_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *value) {
     const MemRegion *r = region_for(map, addr, size);
     if (!r) {
@@ -128,7 +139,7 @@ bool mem_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *val
         return false;
     }
     map->fault = false;
-    *value = r->read(r->device, offset, size);
+    *value = register_order(r->read(r->device, register_offset(offset, size, big), size), size, big);
     if (UNLIKELY(map->trace != NULL)) {
         map->trace(map, r, addr, size, *value, false);
     }
@@ -204,7 +215,7 @@ bool mem_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t val
         map->trace(map, r, addr, size, value, true);
     }
     map->fault = false;
-    r->write(r->device, offset, size, value);
+    r->write(r->device, register_offset(offset, size, big), size, register_order(value, size, big));
     return !map->fault;
 }
 

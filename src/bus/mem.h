@@ -47,6 +47,13 @@ typedef struct MemRegion {
     void (*write)(struct Device *device, uint64_t offset, unsigned size, uint64_t value);
 } MemRegion;
 
+/** Who wants to hear of accesses that end with a bus error because nothing is there: bus monitors. */
+typedef struct MemErrorListener MemErrorListener;
+struct MemErrorListener {
+    void (*error)(MemErrorListener *listener, uint64_t addr, unsigned size, bool store);
+    MemErrorListener *next;
+};
+
 typedef struct MemMap {
     MemRegion *regions; /* sorted by base, no two overlap */
     uint32_t n_regions, cap;
@@ -59,6 +66,7 @@ typedef struct MemMap {
     /** Memory that holds translated code changed; the range is whole granules (cut at the memory's end), whose marks
      * are gone: all code read from them must go too. */
     void (*code_changed)(struct MemMap *map, Memory *memory, uint64_t offset, uint64_t size);
+    MemErrorListener *error_listeners; /* in the arena of the board */
     /** Told of each access to a device window, or NULL. */
     void (*trace)(struct MemMap *map, const MemRegion *region, uint64_t addr, unsigned size, uint64_t value,
                   bool store);
@@ -82,8 +90,10 @@ static inline const MemRegion *mem_region_at(MemMap *map, uint64_t addr) {
     return LIKELY(r && addr - r->base < r->size) ? r : mem_region_search(map, addr);
 }
 
-/** CPU and DMA accesses of 1, 2, 4 or 8 bytes at any alignment within one region. `big` is the byte order of memory;
- * device registers are numbers and have none. False: bus error (unmapped, read-only, device fault). */
+/** CPU and DMA accesses of 1, 2, 4 or 8 bytes at any alignment within one region (devices of big-endian CPUs: aligned).
+ * `big` is the byte order of memory. Device registers are 32-bit numbers and have none, but it tells which bytes of
+ * one a narrower access means, and which of two is the upper half. False: bus error (unmapped, read-only, device
+ * fault). */
 bool mem_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *value);
 bool mem_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t value);
 
@@ -91,7 +101,7 @@ bool mem_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t val
  * without translated code. NULL otherwise; then the functions above know what is to be done. */
 uint8_t *mem_plain(MemMap *map, uint64_t addr, unsigned size);
 
-/** Tells the guest log that the running instruction accessed an address where nothing is. */
+/** Tells the guest log and the error listeners that the running instruction accessed an address where nothing is. */
 void mem_tell_unmapped(MemMap *map, uint64_t addr, unsigned size, bool store, uint64_t value);
 
 /** Host address of executable memory at addr and how many bytes follow; NULL if it is not memory. Marks nothing. */

@@ -33,6 +33,12 @@ static bool needs_check(const Cpu *cpu, uint64_t addr, unsigned mem) {
     return cpu->check_access || mem & IR_MEM_UNPRIV || (mem & IR_MEM_ALIGNED && misaligned);
 }
 
+/* True if the guest's memory management has its say and forbids the access. */
+static bool refused(Cpu *cpu, uint64_t *addr, unsigned mem, bool store) {
+    const Isa *isa = cpu->isa;
+    return cpu->check_access && isa->map_access && !isa->map_access(cpu, addr, mem, store);
+}
+
 static uint64_t sign_extend(uint64_t value, unsigned mem) {
     switch (mem & IR_MEM_SIZE) {
     case IR_MEM_8: return (uint64_t)(int8_t)value;
@@ -49,6 +55,9 @@ static bool exec_load(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value) {
         return false;
     }
     *value = 0;
+    if (UNLIKELY(refused(cpu, &addr, mem, false))) {
+        return !cpu->trap_pending;
+    }
     if (UNLIKELY(!mem_read(cpu->map, addr, size, big, value)) && !split(cpu, addr, size, big, value, false)) {
         return fault(cpu, addr, mem, false, 0);
     }
@@ -63,6 +72,9 @@ static bool exec_store(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value) {
     bool big = mem & IR_MEM_BIG;
     if (UNLIKELY(needs_check(cpu, addr, mem)) && !cpu->isa->access_check(cpu, addr, mem, true)) {
         return false;
+    }
+    if (UNLIKELY(refused(cpu, &addr, mem, true))) {
+        return !cpu->trap_pending;
     }
     value &= size == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * size)) - 1;
     if (UNLIKELY(!mem_write(cpu->map, addr, size, big, value)) && !split(cpu, addr, size, big, &value, true)) {

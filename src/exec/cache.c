@@ -129,8 +129,8 @@ static void cover_code(CodeCache *cache) {
 /* So that stores there find it. */
 static void note_granules(CodeCache *cache, CacheBlock *block) {
     const IrBlock *ir = &block->ir;
-    uint64_t last = (ir->loc.pc + ir->n_bytes - 1) >> MEM_GRANULE_SHIFT;
-    for (uint64_t g = ir->loc.pc >> MEM_GRANULE_SHIFT; g <= last; g++) {
+    uint64_t last = (ir->source + ir->n_bytes - 1) >> MEM_GRANULE_SHIFT;
+    for (uint64_t g = ir->source >> MEM_GRANULE_SHIFT; g <= last; g++) {
         uint64_t *head = map_get(&cache->granules, g);
         GranuleEntry entry = {block, head ? (uint32_t)*head : 0};
         vec_push(&cache->entries, entry);

@@ -10,6 +10,27 @@ typedef struct Runner {
     CodeRun run;
 } Runner;
 
+/* True if the block was made from other bytes than those that are at its address now: the guest's memory management has
+ * changed. A block that was made without it may go on into a page that lies elsewhere. */
+static bool is_stale(const Cpu *cpu, const IrBlock *block, uint64_t source) {
+    bool mapped = cpu->check_fetch && cpu->isa->map_fetch;
+    return block->source != source ||
+           (mapped && source % cpu->isa->page_bytes + block->n_bytes > cpu->isa->page_bytes);
+}
+
+/* The block, if it may run. Those of a share are never stale: who has memory management on is not there. */
+static CacheBlock *find(Runner *r, IrLoc loc, unsigned limit, uint64_t source) {
+    CacheBlock *block = cache_find(r->run.cache, loc, limit);
+    if (block && UNLIKELY(is_stale(r->cpu, &block->ir, source))) {
+        if (r->run.cache->jit) {
+            jit_kill(r->run.cache->jit, block);
+        }
+        block->dead = true;
+        block = NULL;
+    }
+    return block;
+}
+
 /* Under the lock. NULL: there is no room, or what stands there is no code for all; then code_moved is true. */
 static CacheBlock *translate(Runner *r, IrLoc loc, unsigned limit) {
     CodeCache *cache = r->run.cache;
@@ -33,8 +54,9 @@ static CacheBlock *translate(Runner *r, IrLoc loc, unsigned limit) {
     return cache_add(cache, &ir, limit);
 }
 
-static CacheBlock *block_at(Runner *r, IrLoc loc, unsigned limit) {
-    CacheBlock *block = cache_find(r->run.cache, loc, limit);
+/* `source`: where the bytes at loc.pc are on the bus. */
+static CacheBlock *block_at(Runner *r, IrLoc loc, unsigned limit, uint64_t source) {
+    CacheBlock *block = find(r, loc, limit, source);
     if (UNLIKELY(!block)) {
         code_lock(r->use);
         block = translate(r, loc, limit);
@@ -55,24 +77,38 @@ static bool fetch_denied(Cpu *cpu, const IrBlock *block, uint64_t *addr) {
     return false;
 }
 
+/* The attempt counts as an instruction, as every fault does. */
+static CacheBlock *fetch_failed(Cpu *cpu, uint64_t addr) {
+    cpu->budget--;
+    PROBE_COUNT(cpu, traps);
+    cpu->isa->trap(cpu, cpu->isa->trap_fetch, addr);
+    return NULL;
+}
+
 /* The block to run now: whole, or a prefix of it if the budget or the rights do not cover it. NULL: a trap is due, or
  * the cache is to be changed first. */
 static CacheBlock *choose(Runner *r) {
     Cpu *cpu = r->cpu;
     IrLoc loc = {cpu->pc, cpu->aux};
-    CacheBlock *block = block_at(r, loc, 0);
-    uint64_t denied;
-    if (UNLIKELY(block && cpu->check_fetch) && fetch_denied(cpu, &block->ir, &denied)) {
-        block = block_at(r, loc, 1);
-        if (block && fetch_denied(cpu, &block->ir, &denied)) {
-            cpu->budget--; /* the attempt counts as an instruction, as every fault does */
-            PROBE_COUNT(cpu, traps);
-            cpu->isa->trap(cpu, cpu->isa->trap_fetch, denied);
+    uint64_t source = loc.pc, denied;
+    if (UNLIKELY(cpu->check_fetch) && cpu->isa->map_fetch) {
+        if (r->use->share) {
+            code_use_will_leave(r->use);
             return NULL;
+        }
+        if (!cpu->isa->map_fetch(cpu, &source)) {
+            return fetch_failed(cpu, loc.pc);
+        }
+    }
+    CacheBlock *block = block_at(r, loc, 0, source);
+    if (UNLIKELY(block && cpu->check_fetch) && fetch_denied(cpu, &block->ir, &denied)) {
+        block = block_at(r, loc, 1, source);
+        if (block && fetch_denied(cpu, &block->ir, &denied)) {
+            return fetch_failed(cpu, denied);
         }
     }
     if (UNLIKELY(block && block->ir.n_insns > cpu->budget)) {
-        block = block_at(r, loc, (unsigned)cpu->budget);
+        block = block_at(r, loc, (unsigned)cpu->budget, source);
     }
     return block;
 }

@@ -7,8 +7,23 @@
 
 enum { INSN_BYTES_MAX = 16 };
 
+/* Under memory management: the bytes up to the end of the page. */
+static const uint8_t *fetch_mapped(Cpu *cpu, uint64_t pc, size_t *avail) {
+    uint64_t at = pc, left = cpu->isa->page_bytes - pc % cpu->isa->page_bytes;
+    const uint8_t *bytes = cpu->isa->map_fetch(cpu, &at) ? mem_code(cpu->map, at, avail) : NULL;
+    *avail = bytes && *avail < left ? *avail : (size_t)left;
+    return bytes;
+}
+
+static bool is_mapped(const Cpu *cpu) {
+    return cpu->check_fetch && cpu->isa->map_fetch;
+}
+
 /* The bytes at pc: in place if enough follow, else gathered in `buffer` across regions. */
 static const uint8_t *fetch(Cpu *cpu, uint64_t pc, uint8_t buffer[INSN_BYTES_MAX], size_t *avail) {
+    if (is_mapped(cpu)) {
+        return fetch_mapped(cpu, pc, avail);
+    }
     const uint8_t *bytes = mem_code(cpu->map, pc, avail);
     if (!bytes || *avail >= cpu->isa->insn_bytes_max) {
         return bytes;
@@ -60,9 +75,11 @@ IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Aren
     uint64_t start_ns = probe_clock(cpu);
     arena_reset(scratch);
     ir_begin(&b, scratch, loc);
+    b.limit = limit;
     while (!b.ended) {
         uint64_t pc = (loc.pc + b.n_bytes) & cpu->isa->pc_mask, failed;
-        if (b.n_insns == limit) {
+        bool new_page = b.n_insns && is_mapped(cpu) && pc % cpu->isa->page_bytes == 0;
+        if (b.n_insns == limit || new_page) {
             ir_goto(&b, pc, b.aux);
         } else if (!append(cpu, &b, pc, &failed)) {
             if (b.n_insns > 0) {
@@ -79,7 +96,10 @@ IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Aren
     }
     ir_finish(&block, scratch);
     move_to(&block, arena);
-    mem_code_mark(cpu->map, loc.pc, block.n_bytes);
+    if (block.n_bytes && is_mapped(cpu)) {
+        cpu->isa->map_fetch(cpu, &block.source);
+    }
+    mem_code_mark(cpu->map, block.source, block.n_bytes);
     if (UNLIKELY(cpu->probe != NULL)) {
         probe_translated(cpu, &block, start_ns);
         probe_ir(cpu, &block, EXEC_STAGE_OPT, limit < EXEC_BLOCK_INSNS_MAX);

@@ -11,6 +11,7 @@ typedef struct IrBuilder {
     IrLoc loc; /* start of the block */
     uint32_t n_insns, n_bytes;
     uint32_t aux; /* of the next instruction: set by ir_insn_done */
+    uint32_t limit; /* instructions that the block may hold */
     bool ended; /* an END op was appended */
     bool may_leave; /* the current instruction accessed memory or called out: needs a POLL after it */
 } IrBuilder;

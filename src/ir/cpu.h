@@ -30,14 +30,18 @@ typedef struct Isa {
     unsigned trap_fetch; /* trap number for an instruction fetch that fails; argument: the address */
     const char *(*row_name)(size_t row); /* decode rows, for coverage */
     size_t n_rows; /* the row number n_rows means "none" */
-    /** Appends one instruction (from ir_insn to ir_insn_done) found at `bytes`, `avail` long (at least insn_align).
-     * Returns its length, or 0 with nothing appended if more bytes are needed to decode it. */
+    /** Appends one instruction (from ir_insn to ir_insn_done) found at `bytes`, `avail` long (at least insn_align);
+     * more than one (a branch with its delay slot) only within b->limit. Returns their length, or 0 with nothing
+     * appended if more bytes are needed to decode it. */
     unsigned (*translate)(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, uint32_t aux);
     /** Text of one instruction; returns its length in bytes, at least insn_align. */
     unsigned (*disassemble)(char *out, size_t size, uint32_t features, const uint8_t *bytes, size_t avail,
                             uint64_t pc);
     /** Sets the architectural reset state beyond the field table (such as the vector fetch of M-profile). */
     void (*reset)(Cpu *cpu);
+    /** After reset: the state in which a boot loader starts a program at `entry`, with a stack below `stack`. NULL:
+     * programs start through the reset state alone. */
+    void (*boot)(Cpu *cpu, uint64_t entry, uint64_t stack);
     /** Takes a trap raised by the instruction at cpu->pc, aux; the instruction has been counted. */
     void (*trap)(Cpu *cpu, unsigned number, uint64_t arg);
     /** Called at an instruction boundary while cpu->irq_request is set: takes a pending interrupt if one can be
@@ -47,6 +51,13 @@ typedef struct Isa {
      * IR_MEM_UNPRIV, and for every access while cpu->check_access is set. Raises the trap and returns false if the
      * access is not allowed. */
     bool (*access_check)(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
+    /** May be NULL. Asked for every access while cpu->check_access is set, after access_check: turns a virtual address
+     * into that of the bus. False: the access is not done, and a trap is pending or it reads 0. */
+    bool (*map_access)(Cpu *cpu, uint64_t *addr, unsigned mem, bool store);
+    /** May be NULL. The same for fetches, while cpu->check_fetch is set; what it gives holds for the rest of the
+     * page. False: the fetch fails. */
+    bool (*map_fetch)(Cpu *cpu, uint64_t *addr);
+    uint32_t page_bytes; /* of map_fetch: blocks do not go beyond */
     /** The bus answered an access with an error: raises the trap. */
     void (*access_fault)(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
     /** True if an instruction may be fetched from addr (execute-never, protection unit). Asked at translation for what
@@ -66,6 +77,9 @@ typedef struct Isa {
     bool (*physical)(const Cpu *cpu, uint64_t addr, uint64_t *physical);
     /** Goes on at an address, as after a jump; NULL: pc is all that there is to set, aux becomes 0. */
     void (*set_pc)(Cpu *cpu, uint64_t pc);
+    /** May be NULL. Brings what is kept in another form while code runs into the members of the state table, and
+     * changes nothing else; called before somebody reads them. */
+    void (*settle)(Cpu *cpu);
 } Isa;
 
 enum { CPU_WINDOWS_MAX = 4 };
@@ -122,6 +136,13 @@ struct Cpu {
     void (*trace)(Cpu *cpu, uint64_t pc, uint32_t aux); /* before each instruction, or NULL */
     void (*trace_exception)(Cpu *cpu, const char *text); /* at each entry and return, or NULL */
 };
+
+/** To be called before the members of the state table are read from outside of the guest's own code. */
+static inline void cpu_settle(Cpu *cpu) {
+    if (cpu->isa->settle) {
+        cpu->isa->settle(cpu);
+    }
+}
 
 /** Raises a trap in the running instruction; the engine leaves the block and calls isa->trap. */
 static inline void cpu_trap(Cpu *cpu, unsigned number, uint64_t arg) {

@@ -14,6 +14,7 @@ enum { SLOTS_MAX = 64 };
 
 typedef struct KnownSlot {
     uint32_t slot;
+    IrVal root; /* of GETX and PUTX: what the slot is counted from, in the new array; else IR_NONE */
     IrType type;
     IrVal value; /* in the new array */
     uint32_t since; /* new index at which it became known */
@@ -83,29 +84,44 @@ static uint32_t type_bytes(IrType type) {
     return type == IR_I64 ? 8 : 4;
 }
 
-static void slots_forget(Fold *f, uint32_t slot, IrType type) {
+/* Whether writing the one may change the other: see GETX in ops.def. */
+static bool may_overlap(const KnownSlot *x, const KnownSlot *y) {
+    if (x->root != y->root) {
+        return x->root != IR_NONE && y->root != IR_NONE;
+    }
+    return x->slot < y->slot + type_bytes(y->type) && y->slot < x->slot + type_bytes(x->type);
+}
+
+static void slots_forget(Fold *f, const KnownSlot *written) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < f->n_slots; i++) {
         const KnownSlot *k = &f->slots[i];
-        bool overlaps = k->slot < slot + type_bytes(type) && slot < k->slot + type_bytes(k->type);
-        if (!overlaps) {
+        if (!may_overlap(k, written)) {
             f->slots[kept++] = *k;
         }
     }
     f->n_slots = kept;
 }
 
-static void slots_learn(Fold *f, uint32_t slot, IrType type, IrVal value, uint32_t since) {
-    slots_forget(f, slot, type);
+static IrVal root_of(const IrOp *op) {
+    return op->op == IR_GETX || op->op == IR_PUTX ? op->b : IR_NONE;
+}
+
+/* `access` is a GET, GETX, PUT or PUTX of the new array. */
+static void slots_learn(Fold *f, const IrOp *access, IrVal value, uint32_t since) {
+    KnownSlot known = {access->a, root_of(access), access->type, value, since};
+    slots_forget(f, &known);
     if (f->n_slots < SLOTS_MAX) {
-        f->slots[f->n_slots++] = (KnownSlot){slot, type, value, since};
+        f->slots[f->n_slots++] = known;
     }
 }
 
-static IrVal slots_find(const Fold *f, uint32_t slot, IrType type) {
+static IrVal slots_find(const Fold *f, const IrOp *access) {
+    IrVal root = root_of(access);
     for (uint32_t i = 0; i < f->n_slots; i++) {
-        if (f->slots[i].slot == slot && f->slots[i].type == type) {
-            return f->slots[i].value;
+        const KnownSlot *k = &f->slots[i];
+        if (k->slot == access->a && k->root == root && k->type == access->type) {
+            return k->value;
         }
     }
     return IR_NONE;
@@ -206,6 +222,28 @@ static IrVal single_flag(Fold *f, IrOp r, IrCond cond) {
     }
 }
 
+/* 1 - carry. */
+static IrVal inverse_of(Fold *f, IrVal carry) {
+    uint64_t k;
+    IrType type = ir_result_type(&f->ops[carry]);
+    return const_of(f, carry, &k) ? constant(f, IR_I32, !k)
+                                  : emit3(f, IR_EQ, type, carry, constant(f, type, 0), 0);
+}
+
+/* FLAGS_SBB is FLAGS_SUB with the other C: so conditions on both C and Z mean something else, and false comes back. N
+ * and Z of a - 0 are those of a. */
+static bool without_borrow(Fold *f, IrOp *r, IrCond *cond) {
+    uint64_t b, c;
+    if (*cond == IR_COND_HI || *cond == IR_COND_LS) {
+        return false;
+    }
+    *cond ^= *cond == IR_COND_CS || *cond == IR_COND_CC;
+    bool logical = const_of(f, r->b, &b) && const_of(f, r->c, &c) && b == 0 && c == 0;
+    r->op = logical && (*cond == IR_COND_MI || *cond == IR_COND_PL) ? IR_FLAGS_NZ : IR_FLAGS_SUB;
+    r->c = inverse_of(f, r->c);
+    return true;
+}
+
 static IrVal fuse_condition(Fold *f, IrCond cond) {
     unsigned reads = ir_cond_reads(cond);
     uint32_t recipe = IR_NONE;
@@ -225,6 +263,9 @@ static IrVal fuse_condition(Fold *f, IrCond cond) {
             return single_flag(f, (IrOp){.op = IR_FLAGS_NZ, .type = r.type, .a = f->sum}, cond);
         }
         r.a = f->addend;
+    }
+    if (r.op == IR_FLAGS_SBB && !without_borrow(f, &r, &cond)) {
+        return IR_NONE;
     }
     if (r.op == IR_FLAGS_SUB && const_of(f, r.c, &carry_in) && carry_in == 1) {
         IrVal compared = compare_subtraction(f, r, cond);
@@ -293,6 +334,35 @@ static IrVal identity(const Fold *f, const IrOp *op) {
     }
 }
 
+/* a < b against its inverse, and so on: opcodes with the operands to swap. */
+static IrVal inverse_comparison(Fold *f, IrOp op) {
+    switch (op.op) {
+    case IR_EQ: return emit3(f, IR_NE, op.type, op.a, op.b, 0);
+    case IR_NE: return emit3(f, IR_EQ, op.type, op.a, op.b, 0);
+    case IR_LTU: return emit3(f, IR_LEU, op.type, op.b, op.a, 0);
+    case IR_LEU: return emit3(f, IR_LTU, op.type, op.b, op.a, 0);
+    case IR_LTS: return emit3(f, IR_LES, op.type, op.b, op.a, 0);
+    default: return emit3(f, IR_LTS, op.type, op.b, op.a, 0);
+    }
+}
+
+/* Comparisons of comparisons: what conditions on two flags, and inverted ones, fuse to. Else IR_NONE. */
+static IrVal fold_truth(Fold *f, const IrOp *op) {
+    IrOp x = f->ops[op->a];
+    uint64_t k;
+    if (x.op < IR_EQ || x.op > IR_LES) {
+        return IR_NONE;
+    }
+    if ((op->op == IR_EQ || op->op == IR_NE) && const_of(f, op->b, &k) && k == 0) {
+        return op->op == IR_NE ? op->a : inverse_comparison(f, x);
+    }
+    const IrOp *y = &f->ops[op->b];
+    if (op->op == IR_OR && x.op == IR_LTU && y->op == IR_EQ && x.type == y->type && x.a == y->a && x.b == y->b) {
+        return emit3(f, IR_LEU, x.type, x.a, x.b, 0);
+    }
+    return IR_NONE;
+}
+
 /* (x op constant) op constant is x op one constant: compilers split what does not fit an immediate. */
 static void reassociate(Fold *f, IrOp *op) {
     uint64_t outer, inner;
@@ -329,6 +399,9 @@ static IrVal fold_pure(Fold *f, IrOp op) {
     }
     reassociate(f, &op);
     IrVal same = identity(f, &op);
+    if (same == IR_NONE && (op.op == IR_EQ || op.op == IR_NE || op.op == IR_OR)) {
+        same = fold_truth(f, &op);
+    }
     return same != IR_NONE ? same : append_pure(f, op);
 }
 
@@ -368,11 +441,26 @@ static IrVal known_side(const Fold *f, IrVal value, IrVal chooser, bool taken) {
 
 /* ---- The pass ---- */
 
+/* Takes constants out of an index, so that the windows of a block are counted from one value. */
+static void root_index(const Fold *f, IrOp *op) {
+    const IrOp *sum = &f->ops[op->b];
+    uint64_t k;
+    while (sum->op == IR_ADD && const_of(f, sum->b, &k)) {
+        int64_t slot = (int64_t)op->a + 4 * (int64_t)(int32_t)k;
+        if (slot < 0 || slot > INT16_MAX) {
+            return;
+        }
+        op->a = (uint32_t)slot;
+        op->b = sum->a;
+        sum = &f->ops[op->b];
+    }
+}
+
 static void fold_get(Fold *f, IrOp op, uint32_t old) {
-    IrVal known = slots_find(f, op.a, op.type);
+    IrVal known = slots_find(f, &op);
     if (known == IR_NONE) {
         known = append(f, op);
-        slots_learn(f, op.a, op.type, known, known);
+        slots_learn(f, &op, known, known);
     }
     f->new_of[old] = f->chooser == IR_NONE ? known : known_side(f, known, f->chooser, true);
 }
@@ -398,10 +486,11 @@ static IrVal chosen(Fold *f, IrOp put) {
     if (f->chooser == IR_NONE) {
         return put.b;
     }
-    IrVal before = slots_find(f, put.a, put.type);
+    IrOp get = {.op = IR_GET, .type = put.type, .a = put.a};
+    IrVal before = slots_find(f, &get);
     if (before == IR_NONE) {
-        before = append(f, (IrOp){.op = IR_GET, .type = put.type, .a = put.a});
-        slots_learn(f, put.a, put.type, before, before);
+        before = append(f, get);
+        slots_learn(f, &get, before, before);
     }
     before = known_side(f, before, f->chooser, false);
     return fold_pure(f, (IrOp){.op = IR_SELECT, .type = put.type, .a = f->chooser, .b = put.b, .c = before});
@@ -410,8 +499,8 @@ static IrVal chosen(Fold *f, IrOp put) {
 /* The value of the sum or difference whose flags `op` sets, if it has been computed just now; else IR_NONE. */
 static IrVal find_sum(const Fold *f, const IrOp *op) {
     uint64_t carry;
-    IrOpcode sum = op->op == IR_FLAGS_SUB ? IR_SUB : IR_ADD;
-    if ((op->op != IR_FLAGS_SUB && op->op != IR_FLAGS_ADD) || !const_of(f, op->c, &carry) ||
+    IrOpcode sum = op->op == IR_FLAGS_ADD ? IR_ADD : IR_SUB;
+    if ((op->op != IR_FLAGS_SUB && op->op != IR_FLAGS_SBB && op->op != IR_FLAGS_ADD) || !const_of(f, op->c, &carry) ||
         carry != (op->op == IR_FLAGS_SUB)) {
         return IR_NONE;
     }
@@ -438,7 +527,7 @@ static bool in_some_slot(const Fold *f, IrVal value) {
 static IrOp recipe_from_sum(Fold *f, IrOp op, IrVal sum) {
     uint64_t k;
     if (const_of(f, op.b, &k) && !const_of(f, op.a, &k) && !in_some_slot(f, op.a) && in_some_slot(f, sum)) {
-        op.a = emit3(f, op.op == IR_FLAGS_SUB ? IR_ADD : IR_SUB, op.type, sum, op.b, 0);
+        op.a = emit3(f, op.op == IR_FLAGS_ADD ? IR_SUB : IR_ADD, op.type, sum, op.b, 0);
     }
     return op;
 }
@@ -470,18 +559,23 @@ static void fold_effect(Fold *f, IrOp op, uint32_t old) {
     }
     if (op.op == IR_PUT) {
         op.b = chosen(f, op);
+    } else if (op.op == IR_PUTX) {
+        root_index(f, &op);
     }
     uint32_t index = append(f, op);
     f->new_of[old] = index;
-    if (op.op == IR_PUT) {
-        slots_learn(f, op.a, op.type, op.b, index);
-    } else if (op.op == IR_CALL || op.op == IR_PUTX) {
+    if (op.op == IR_PUT || op.op == IR_PUTX) {
+        slots_learn(f, &op, op.op == IR_PUT ? op.b : op.c, index);
+    } else if (op.op == IR_CALL) {
         forget_everything(f);
     }
 }
 
 static void fold_op(Fold *f, IrOp op, uint32_t old) {
     switch (op.op) {
+    case IR_GETX:
+        root_index(f, &op);
+        /* fallthrough */
     case IR_GET:
         fold_get(f, op, old);
         break;

@@ -35,7 +35,7 @@ IrType ir_result_type(const IrOp *op) {
 }
 
 const uint8_t ir_flags_set[IR_OPCODE_COUNT] = {
-    [IR_FLAGS_ADD] = 0xf, [IR_FLAGS_SUB] = 0xf, [IR_FLAGS_SET] = 0xf,
+    [IR_FLAGS_ADD] = 0xf, [IR_FLAGS_SUB] = 0xf, [IR_FLAGS_SBB] = 0xf, [IR_FLAGS_SET] = 0xf,
     [IR_FLAGS_NZ] = 0x3,  [IR_FLAGS_C] = 0x4,   [IR_FLAGS_V] = 0x8,
 };
 

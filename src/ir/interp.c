@@ -60,6 +60,10 @@ static void set_flags(uint8_t *flags, const IrOp *op, const uint64_t *v) {
     case IR_FLAGS_SUB:
         set_nzcv(flags, op->type, v[op->a], ~v[op->b] & ir_mask(op->type), v[op->c]);
         break;
+    case IR_FLAGS_SBB:
+        set_nzcv(flags, op->type, v[op->a], ~v[op->b] & ir_mask(op->type), !v[op->c]);
+        flags[FLAG_C] ^= 1;
+        break;
     case IR_FLAGS_NZ:
         set_nz(flags, op->type, v[op->a]);
         break;

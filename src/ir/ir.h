@@ -40,7 +40,8 @@ enum {
     IR_MEM_UNPRIV = 1 << 5, /* access with user rights */
 };
 
-/** In op.n of a flag op or PUT: who needs the result. Flag ops have four bits of each kind (N Z C V = bits 0..3). */
+/** In op.n of a flag op, PUT or PUTX: who needs the result. Flag ops have four bits of each kind (N Z C V, bits
+ * 0..3). */
 enum {
     IR_LIVE_HOT = 0x0f, /* read later in the block, or at its end */
     IR_LIVE_COLD = 0xf0, /* needed only if the block is left at a fault entry in between */
@@ -76,6 +77,7 @@ typedef struct IrBlock {
     uint32_t n_ops;
     uint32_t n_insns; /* guest instructions: what the block costs from the budget */
     uint32_t n_bytes; /* guest bytes covered from loc.pc */
+    uint64_t source; /* where on the bus they were read: loc.pc, or what the guest's memory management made of it */
     IrFault *faults;
     uint32_t n_faults;
 } IrBlock;

@@ -9,24 +9,38 @@
 
 /* Slots are looked at in words of 4 bytes. Only the first ones can be found dead: registers come first in every state
  * struct, and what lies behind is written rarely. */
-enum { WORDS_MAX = 64, WORD_SHIFT = 2 };
+enum { WORDS_MAX = 64, WORD_SHIFT = 2, WINDOW_SLOTS_MAX = 48 };
+
+/* A slot that a later PUTX overwrites: it is needed only as `hot` and `cold` say. */
+typedef struct DeadSlot {
+    uint32_t slot;
+    IrVal root; /* the value that the slot is counted from */
+    uint8_t bytes;
+    bool hot, cold;
+} DeadSlot;
 
 typedef struct Liveness {
     IrBlock *block;
     bool *used; /* per op: its value is used by a kept op */
     uint64_t hidden; /* words that a later PUT overwrites: they are needed only as the next two say */
     uint64_t hot, cold;
+    DeadSlot window[WINDOW_SLOTS_MAX]; /* of GETX and PUTX, which never share bytes with others: see ops.def */
+    uint32_t n_window;
     unsigned flags_hot, flags_cold; /* masks of N Z C V */
     unsigned skip_depth; /* inside parts that may be skipped nothing is surely overwritten */
 } Liveness;
 
 static void need_all_hot(Liveness *l) {
     l->hidden = 0;
+    l->n_window = 0;
     l->flags_hot = l->flags_cold = 0xf;
 }
 
 static void need_all_cold(Liveness *l) {
     l->cold = UINT64_MAX;
+    for (uint32_t i = 0; i < l->n_window; i++) {
+        l->window[i].cold = true;
+    }
     l->flags_cold = 0xf;
 }
 
@@ -60,6 +74,42 @@ static unsigned slot_written(Liveness *l, const IrOp *op) {
     return live;
 }
 
+static uint8_t slot_bytes(const IrOp *op) {
+    return op->type == IR_I64 ? 8 : 4;
+}
+
+/* Whether they may share bytes: with another root that is not known. */
+static bool overlaps(const DeadSlot *d, const IrOp *op) {
+    return d->root != op->b || (d->slot < op->a + slot_bytes(op) && op->a < d->slot + d->bytes);
+}
+
+static void window_read(Liveness *l, const IrOp *op) {
+    for (uint32_t i = 0; i < l->n_window; i++) {
+        l->window[i].hot |= overlaps(&l->window[i], op);
+    }
+}
+
+static unsigned window_written(Liveness *l, const IrOp *op) {
+    unsigned live = IR_LIVE_HOT | IR_LIVE_COLD;
+    DeadSlot *exact = NULL;
+    for (uint32_t i = 0; i < l->n_window; i++) {
+        DeadSlot *d = &l->window[i];
+        if (d->slot == op->a && d->root == op->b && d->bytes == slot_bytes(op)) {
+            exact = d;
+            live = (d->hot ? IR_LIVE_HOT : 0u) | (d->cold ? IR_LIVE_COLD : 0u);
+        } else if (d->root == op->b && overlaps(d, op)) {
+            d->hot = d->cold = true;
+        }
+    }
+    if (l->skip_depth == 0 && !exact && l->n_window < WINDOW_SLOTS_MAX) {
+        exact = &l->window[l->n_window++];
+    }
+    if (l->skip_depth == 0 && exact) {
+        *exact = (DeadSlot){.slot = op->a, .root = op->b, .bytes = slot_bytes(op)};
+    }
+    return live;
+}
+
 static unsigned flags_written(Liveness *l, unsigned mask) {
     unsigned live = (l->flags_hot & mask) | (l->flags_cold & mask) << 4;
     if (l->skip_depth == 0) {
@@ -86,13 +136,19 @@ static bool visit(Liveness *l, IrOp *op, uint32_t index) {
     case IR_PUT:
         op->n = (uint16_t)slot_written(l, op);
         return op->n != 0;
+    case IR_PUTX:
+        op->n = (uint16_t)window_written(l, op);
+        return op->n != 0;
     case IR_GET:
         slot_read(l, op);
+        break;
+    case IR_GETX:
+        window_read(l, op);
         break;
     case IR_COND:
         l->flags_hot |= ir_cond_reads(op->a);
         break;
-    case IR_GETX: case IR_PUTX: case IR_CALL: case IR_GOTO_IF:
+    case IR_CALL: case IR_GOTO_IF:
         need_all_hot(l);
         break;
     case IR_LABEL:

@@ -38,7 +38,7 @@ static IrType operand_type(const IrOp *op, unsigned k) {
         return k == 1 && op->op == IR_PUTX ? IR_I32 : op->type;
     case IR_GETX:
         return IR_I32;
-    case IR_CARRY: case IR_OVERFLOW: case IR_FLAGS_ADD: case IR_FLAGS_SUB:
+    case IR_CARRY: case IR_OVERFLOW: case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_SBB:
         return k == 2 ? IR_VOID : op->type; /* a carry may be of either type */
     case IR_LOAD: case IR_CALL: case IR_TRAP: case IR_GOTO_IND:
         return IR_VOID;
@@ -149,7 +149,7 @@ static bool check_number(const Verify *v, const IrOp *op) {
     case IR_CALL: case IR_TRAP_IF: case IR_TRAP:
         return true;
     default:
-        if (op->op == IR_PUT || ir_sets_flags(op->op, &mask)) {
+        if (op->op == IR_PUT || op->op == IR_PUTX || ir_sets_flags(op->op, &mask)) {
             return !(op->n & ~(IR_LIVE_HOT | IR_LIVE_COLD)) || complain(v, "no such liveness");
         }
         return op->n == 0 || complain(v, "number on an op that has none");

@@ -26,6 +26,7 @@ static bool holds_code(const Node *node, const MemRegion *r) {
 static unsigned registers_into(const Node *node, const MemRegion *r) {
     const Isa *isa = node->cpu->isa;
     unsigned n = 0;
+    cpu_settle(node->cpu);
     for (size_t f = 0; f < isa->n_fields; f++) {
         const Field *field = &isa->fields[f];
         const uint8_t *at = (const uint8_t *)node->cpu->state + field->offset;

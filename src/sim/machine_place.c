@@ -58,8 +58,8 @@ static bool map_for(Build *b, Device *dev, const Device *cpu, uint64_t base, uin
                         .name = dev->name,
                         .offset = offset,
                         .device = dev,
-                        .read = table ? device_reg_read : type->read,
-                        .write = table ? device_reg_write : type->write};
+                        .read = type->read ? type->read : table ? device_reg_read : NULL,
+                        .write = type->write ? type->write : table ? device_reg_write : NULL};
     if (b->board->map.n_regions >= MACHINE_REGIONS_MAX) {
         return build_fail(b, pos, "expected at most %d regions on the bus", MACHINE_REGIONS_MAX);
     }
@@ -257,6 +257,9 @@ static bool place_device(Build *b, const Part *part, const ReplReg *reg) {
         return build_fail(b, pos, "expected a range <address, +size> of at least one byte for %s (%s)", part->name,
                           type->name);
     }
+    if (type->background) {
+        return build_fill(b, part->device, place.base, size, pos);
+    }
     return map_for(b, part->device, place.cpu, place.base, size, place.offset, pos);
 }
 
@@ -272,12 +275,19 @@ static bool place_stub(Build *b, const Part *part, const ReplReg *reg) {
            build_fill(b, part->device, place.base, place.has_size ? place.size : STUB_WINDOW, reg->value->pos);
 }
 
-static bool place_all(Build *b, bool stubs) {
+/* Devices first, then what fills the addresses that they leave. */
+typedef enum Layer { LAYER_DEVICES, LAYER_BACKGROUND, LAYER_STUBS, LAYER_COUNT } Layer;
+
+static Layer layer_of(const Part *part) {
+    return !part->type ? LAYER_STUBS : part->type->background ? LAYER_BACKGROUND : LAYER_DEVICES;
+}
+
+static bool place_layer(Build *b, Layer layer) {
     for (size_t i = 0; i < b->parts.len; i++) {
         const Part *part = b->parts.data[i];
-        for (const ReplReg *reg = part->regs; reg && !part->type == stubs; reg = reg->next) {
+        for (const ReplReg *reg = part->regs; reg && layer_of(part) == layer; reg = reg->next) {
             bool on_sysbus = reg->parent && strcmp(reg->parent, "sysbus") == 0;
-            if (on_sysbus && !(stubs ? place_stub : place_device)(b, part, reg)) {
+            if (on_sysbus && !(layer == LAYER_STUBS ? place_stub : place_device)(b, part, reg)) {
                 return false;
             }
         }
@@ -286,7 +296,12 @@ static bool place_all(Build *b, bool stubs) {
 }
 
 bool build_place(Build *b) {
-    return place_all(b, false) && place_all(b, true);
+    for (Layer layer = LAYER_DEVICES; layer < LAYER_COUNT; layer++) {
+        if (!place_layer(b, layer)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* ---- Parents ---------------------------------------------------------------------------------------------------- */

@@ -280,7 +280,7 @@ static bool check_overlap(const Node *node, const Image *image, Err *err) {
     return true;
 }
 
-static bool place(Node *node, const Image *image, const ImageSegment *s, Err *err) {
+bool node_place_segment(Node *node, const Image *image, const ImageSegment *s, Err *err) {
     MemMap *map = &node->board.map;
     bool ok = mem_poke(map, s->addr, s->data, s->file_size);
     static const uint8_t zeros[4096];
@@ -303,7 +303,7 @@ bool node_load(Node *node, const char *path, ImageFormat format, bool has_addr, 
         return false;
     }
     for (size_t i = 0; i < image.n_segments; i++) {
-        if (!place(node, &image, &image.segments[i], err)) {
+        if (!node_place_segment(node, &image, &image.segments[i], err)) {
             return false;
         }
     }
@@ -397,7 +397,8 @@ uint64_t node_instructions(const Node *node) {
     return sum;
 }
 
-static void cpu_hash(const Cpu *cpu, Hash *hash) {
+static void cpu_hash(Cpu *cpu, Hash *hash) {
+    cpu_settle(cpu);
     hash_u64(hash, cpu_ticks(cpu));
     hash_u64(hash, cpu->idle_ticks);
     hash_u64(hash, cpu->pc);

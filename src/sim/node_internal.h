@@ -35,4 +35,9 @@ void node_on_earlier(EventQueue *queue, uint64_t time_ns);
 /** The running instruction is the last of this call of the engine. */
 void node_interrupt_run(Node *node);
 
+/** Copies a segment into guest memory; false and an error if there is none. */
+bool node_place_segment(Node *node, const Image *image, const ImageSegment *segment, Err *err);
+/** After the CPU's reset: plays the board's boot loader if a program in RAM is to be started (boot.c). */
+void node_boot(Node *node);
+
 #endif

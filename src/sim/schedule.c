@@ -54,7 +54,8 @@ uint64_t node_seen_ns(const Node *node) {
 uint64_t node_now_ns(Board *board) {
     Node *node = node_of(board);
     if (LIKELY(node->n_cores == 1)) {
-        return board->events.firing ? board->events.firing_ns : clock_span_ns(&node->cores[0].clock, cpu_ticks(node->cpu)); /* from time 0 */
+        const Clock *clock = &node->cores[0].clock; /* counts from time 0 */
+        return board->events.firing ? board->events.firing_ns : clock_span_ns(clock, cpu_ticks(node->cpu));
     }
     uint64_t now_ns = node_seen_ns(node);
     node->latest_ns = now_ns > node->latest_ns ? now_ns : node->latest_ns;
@@ -168,6 +169,7 @@ static void start_over(Node *node) {
             core_start(cpu, BOARD_ENTRY_RESET);
         }
     }
+    node_boot(node);
 }
 
 static inline void power_on(Node *node) {

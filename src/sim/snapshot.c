@@ -102,8 +102,9 @@ static void time_save(const Node *node, ByteVec *out) {
     }
 }
 
-static void cpu_save(const Cpu *cpu, ByteVec *out) {
+static void cpu_save(Cpu *cpu, ByteVec *out) {
     size_t len = field_bytes(cpu->isa->fields, cpu->isa->n_fields);
+    cpu_settle(cpu);
     bytes_put_u64(out, cpu->pc);
     bytes_put_u32(out, cpu->aux);
     bytes_put_u8(out, cpu->halted);

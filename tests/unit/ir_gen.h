@@ -14,6 +14,7 @@ typedef struct Gen {
     IrVal pool[2][GEN_POOL]; /* values that may be used here: i32, i64 */
     unsigned n[2];
     unsigned depth;
+    IrVal root; /* of window indices, or IR_NONE */
     bool plain; /* only what may stand in a region */
 } Gen;
 
@@ -91,13 +92,18 @@ static inline uint32_t gen_slot(Gen *g, IrType type) {
     return gen_below(g, 5) ? RIG_SLOT_R + 4 * gen_below(g, 8) : RIG_SLOT_D + 4 * gen_below(g, 8);
 }
 
-/* Index of a GETX: within 8 words. */
+/* Index of a GETX: within 12 words, mostly counted from one value, as register windows are. */
 static inline IrVal gen_index(Gen *g) {
-    return ir_op2i(&g->b, IR_AND, gen_value(g, IR_I32), 7);
+    IrVal root = g->root;
+    if (root == IR_NONE || gen_below(g, 8) == 0) {
+        root = ir_op2i(&g->b, IR_AND, gen_value(g, IR_I32), 7);
+        g->root = g->depth == 0 ? root : g->root;
+    }
+    return gen_below(g, 2) ? ir_op2i(&g->b, IR_ADD, root, gen_below(g, 4)) : root;
 }
 
 static inline uint32_t gen_window(Gen *g) {
-    return gen_below(g, 2) ? RIG_SLOT_WINDOW : RIG_SLOT_R;
+    return RIG_SLOT_WINDOW + 4 * gen_below(g, 4);
 }
 
 static inline void gen_arithmetic(Gen *g) {
@@ -126,7 +132,13 @@ static inline void gen_arithmetic(Gen *g) {
 static inline void gen_flags(Gen *g) {
     IrType type = gen_type(g);
     IrVal x = gen_value(g, type), y = gen_value(g, type);
-    switch (gen_below(g, 7)) {
+    switch (gen_below(g, 10)) {
+    case 7: ir_flags3(&g->b, IR_FLAGS_SBB, x, y, gen_carry_in(g)); break;
+    case 8: ir_flags3(&g->b, IR_FLAGS_SBB, x, y, ir_i32(&g->b, 0)); break;
+    case 9:
+        y = type == IR_I64 ? ir_i64(&g->b, 0) : ir_i32(&g->b, 0);
+        ir_flags3(&g->b, IR_FLAGS_SBB, x, y, ir_i32(&g->b, 0));
+        break;
     case 0: ir_flags3(&g->b, IR_FLAGS_ADD, x, y, gen_carry_in(g)); break;
     case 1: ir_flags3(&g->b, IR_FLAGS_SUB, x, y, gen_carry_in(g)); break;
     case 2: ir_flags3(&g->b, IR_FLAGS_SUB, x, y, ir_i32(&g->b, 1)); break;
@@ -241,6 +253,7 @@ static inline void gen_end(Gen *g) {
 /** One block of 1..12 instructions; equal seeds give equal blocks. */
 static inline IrBlock gen_block(Gen *g, Arena *arena, uint64_t seed) {
     memset(g, 0, sizeof *g);
+    g->root = IR_NONE;
     rng_seed(&g->rng, seed);
     g->plain = seed & GEN_PLAIN;
     uint64_t pc = gen_below(g, 8) ? gen_below(g, 1 << 30) & ~1u : UINT64_C(0xfffffff8);

@@ -116,20 +116,20 @@ typedef struct Model {
 /* N Z C V that a flag op sets, as bits 0..3. */
 static inline unsigned model_flags(const Model *m, const IrOp *op) {
     uint64_t a = m->v[op->a], b = 0, sum;
-    bool add = op->op == IR_FLAGS_ADD || op->op == IR_FLAGS_SUB;
+    bool borrow = op->op == IR_FLAGS_SBB, add = op->op == IR_FLAGS_ADD || op->op == IR_FLAGS_SUB || borrow;
     if (op->op == IR_FLAGS_SET) {
         return model_bit(a, 31) | model_bit(a, 30) << 1 | model_bit(a, 29) << 2 | model_bit(a, 28) << 3;
     }
     if (op->op == IR_FLAGS_C || op->op == IR_FLAGS_V) {
         return (unsigned)a << (op->op == IR_FLAGS_C ? 2 : 3);
     }
-    uint64_t c = add ? m->v[op->c] : 0;
+    uint64_t c = add ? m->v[op->c] ^ borrow : 0;
     if (add) {
-        b = op->op == IR_FLAGS_SUB ? model_value(IR_NOT, op->type, m->v[op->b], 0, 0) : m->v[op->b];
+        b = op->op != IR_FLAGS_ADD ? model_value(IR_NOT, op->type, m->v[op->b], 0, 0) : m->v[op->b];
     }
     sum = model_wrap(op->type, (Wide)a + b + c);
     return model_bit(sum, model_width(op->type) - 1) | (sum == 0) << 1 |
-           (unsigned)model_value(IR_CARRY, op->type, a, b, c) << 2 |
+           ((unsigned)model_value(IR_CARRY, op->type, a, b, c) ^ borrow) << 2 |
            (unsigned)model_value(IR_OVERFLOW, op->type, a, b, c) << 3;
 }
 
@@ -251,7 +251,8 @@ static inline void model_inside(Model *m, uint32_t index) {
     } else if (op->op == IR_PUT) {
         model_put(m, op->a, op->type, v[op->b], m->marked ? op->n : IR_LIVE_HOT | IR_LIVE_COLD);
     } else if (op->op == IR_PUTX) {
-        model_put(m, op->a + 4 * (uint32_t)v[op->b], op->type, v[op->c], IR_LIVE_HOT);
+        model_put(m, op->a + 4 * (uint32_t)v[op->b], op->type, v[op->c],
+                  m->marked ? op->n : IR_LIVE_HOT | IR_LIVE_COLD);
     } else if (op->op == IR_COND) {
         v[index] = model_condition(m->hot.flags, op->a);
     } else if (info->result) {

@@ -175,8 +175,16 @@ static void device_windows(void **state) {
     uint64_t value = 0;
     assert_true(mem_read(&bench->map, 0x4010, 2, true, &value));
     assert_true(value == 0x1122334455667788);
-    assert_true(bench->last_offset == 0x1010);
+    assert_true(bench->last_offset == 0x1012); /* the upper half of the register */
     assert_int_equal(bench->last_size, 2);
+    assert_true(mem_read(&bench->map, 0x4013, 1, true, &value));
+    assert_true(bench->last_offset == 0x1010);
+    assert_true(mem_read(&bench->map, 0x4013, 1, false, &value));
+    assert_true(bench->last_offset == 0x1013);
+    assert_true(mem_read(&bench->map, 0x4010, 8, true, &value));
+    assert_true(value == 0x5566778811223344 && bench->last_offset == 0x1010); /* two registers */
+    assert_true(mem_read(&bench->map, 0x4010, 8, false, &value));
+    assert_true(value == 0x1122334455667788);
     assert_true(mem_write(&bench->map, 0x4020, 4, true, 0xabcd));
     assert_true(bench->last_value == 0xabcd); /* numbers have no byte order */
     bench->device_fails = true;

@@ -669,6 +669,7 @@ void lower_spill_all(Lower *l) {
 }
 
 void lower_forget(Lower *l) {
+    l->sum = IR_NONE;
     for (unsigned reg = 0; reg < REG_COUNT; reg++) {
         if (l->held[reg] != IR_NONE && l->held[reg] < l->ir->n_ops) {
             l->reg[l->held[reg]] = NO_REG;

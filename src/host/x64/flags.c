@@ -102,23 +102,26 @@ static bool already_computed(const Lower *l, const IrOp *op, uint64_t carry_in) 
     }
     const IrOp *sum = &l->ir->ops[l->sum];
     bool same = sum->type == op->type && sum->a == op->a && sum->b == op->b;
-    return same && (op->op == IR_FLAGS_ADD ? sum->op == IR_ADD && !carry_in : sum->op == IR_SUB && carry_in);
+    bool plain = carry_in == (op->op == IR_FLAGS_SUB);
+    return same && plain && sum->op == (op->op == IR_FLAGS_ADD ? IR_ADD : IR_SUB);
 }
 
-/* a + ~b + c is a - b - (1 - c); Arm's carry is "no borrow", the inverse of the host's. */
+/* a + ~b + c is a - b - (1 - c); Arm's carry is "no borrow", the inverse of the host's and SPARC's. */
 static void flags_of_sum(Lower *l, const IrOp *op, unsigned mask) {
-    bool w = op->type == IR_I64, subtract = op->op == IR_FLAGS_SUB;
-    Cc carry = subtract ? CC_AE : CC_B;
+    bool w = op->type == IR_I64, no_borrow = op->op == IR_FLAGS_SUB, subtract = no_borrow || op->op == IR_FLAGS_SBB;
+    Cc carry = no_borrow ? CC_AE : CC_B;
     uint64_t carry_in;
     int32_t imm;
-    bool known = lower_is_const(l, op->c, &carry_in), plain = known && carry_in == subtract;
+    bool known = lower_is_const(l, op->c, &carry_in), plain = known && carry_in == no_borrow;
     if (known && already_computed(l, op, carry_in)) {
         store_conditions(l, mask, carry);
         return;
     }
     Reg a = lower_use(l, op->a);
     if (subtract && plain) {
-        if (lower_imm(l, op->b, w, &imm)) {
+        if (lower_imm(l, op->b, w, &imm) && imm == 0) {
+            asm_test(l->a, w, a, a); /* a - 0: no borrow, no overflow */
+        } else if (lower_imm(l, op->b, w, &imm)) {
             asm_alu_imm(l->a, ALU_CMP, w, a, imm);
         } else {
             asm_alu(l->a, ALU_CMP, w, a, lower_use(l, op->b));
@@ -127,7 +130,7 @@ static void flags_of_sum(Lower *l, const IrOp *op, unsigned mask) {
         Reg b = lower_use(l, op->b);
         if (!plain) {
             asm_bt_imm(l->a, lower_use(l, op->c), 0);
-            if (subtract) {
+            if (no_borrow) {
                 asm_cmc(l->a);
             }
         }
@@ -161,7 +164,7 @@ static void store_recipe(Lower *l, const IrOp *op, unsigned mask) {
         return;
     }
     switch (op->op) {
-    case IR_FLAGS_ADD: case IR_FLAGS_SUB:
+    case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_SBB:
         flags_of_sum(l, op, mask);
         break;
     case IR_FLAGS_NZ: {

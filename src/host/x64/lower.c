@@ -59,16 +59,15 @@ void lower_get(Lower *l, const IrOp *op) {
 /* State slot a + 4 * value b. */
 static void lower_indexed(Lower *l, const IrOp *op) {
     unsigned bits = op->type == IR_I64 ? 64 : 32;
-    Reg data = op->op == IR_PUTX ? lower_use(l, op->c) : NO_REG;
-    asm_mov(l->a, false, RCX, lower_use(l, op->b));
-    asm_shift_imm(l->a, SHIFT_SHL, false, RCX, 2);
-    Mem slot = asm_indexed(RBP, RCX, 0, (int32_t)op->a);
-    if (op->op == IR_PUTX) {
-        asm_store(l->a, bits, slot, data);
-    } else {
+    int32_t imm;
+    Mem slot = asm_indexed(RBP, lower_use(l, op->b), 2, (int32_t)op->a);
+    if (op->op == IR_GETX) {
         asm_load(l->a, bits, false, bits == 64, lower_define(l, l->at), slot);
+    } else if (lower_imm(l, op->c, bits == 64, &imm)) {
+        asm_store_imm(l->a, bits, slot, imm);
+    } else {
+        asm_store(l->a, bits, slot, lower_use(l, op->c));
     }
-    l->sum = IR_NONE;
 }
 
 void lower_op(Lower *l, uint32_t index) {

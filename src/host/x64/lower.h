@@ -56,6 +56,7 @@ typedef struct Slow {
     uint32_t resume; /* ACCESS: where the fast path goes on; of a call: its site */
     uint32_t access; /* ACCESS: index of the fast access in out->accesses, or IR_NONE */
     Reg result; /* of a load */
+    Reg scratch; /* free until the op ends, or NO_REG */
     IrVal held[REG_COUNT], alias[X64_PINNED_MAX]; /* values in registers before the op's result is made */
 } Slow;
 
@@ -184,6 +185,10 @@ void lower_slow_paths(Lower *l);
 unsigned lower_access_bits(const IrOp *op);
 /** True if the address has been tested to be a multiple of `bytes`; if not, it has from now on. */
 bool lower_known_aligned(Lower *l, const IrOp *op, unsigned bytes);
+/** True if the access reverses the bytes: a load does so in lower_emit_access, a store is given what
+ * lower_swap_data makes. */
+bool lower_swaps(const IrOp *op);
+void lower_swap_data(Lower *l, const IrOp *op, Reg swapped, Reg data);
 void lower_emit_access(Lower *l, const IrOp *op, Mem at, Reg data);
 uint32_t lower_site(Lower *l, X64Site site);
 Slow *lower_add_slow(Lower *l, SlowKind kind);

@@ -285,8 +285,12 @@ static void call_engine(Lower *l, const IrOp *op, uint32_t site) {
     asm_test(l->a, false, RCX, RCX);
 }
 
+static bool has_result(const Lower *l, const IrOp *op) {
+    return ir_op_info[op->op].result && l->last_use[l->at] > l->at;
+}
+
 static void take_result(Lower *l, const IrOp *op) {
-    if (ir_op_info[op->op].result && l->last_use[l->at] > l->at) {
+    if (has_result(l, op)) {
         Reg dst = l->reg[l->at] != NO_REG ? (Reg)l->reg[l->at] : lower_define(l, l->at);
         asm_load(l->a, 64, false, true, dst, lower_cpu(offsetof(Cpu, jit_value)));
     }
@@ -348,11 +352,37 @@ bool lower_known_aligned(Lower *l, const IrOp *op, unsigned bytes) {
     return skip;
 }
 
+/* Reverses the bytes of a value of `bits`, kept zero-extended (a halfword: extended as asked). */
+static void swap_bytes(Asm *a, unsigned bits, bool is_signed, bool w, Reg reg) {
+    asm_bswap(a, bits == 64, reg);
+    if (bits == 16) {
+        asm_shift_imm(a, is_signed ? SHIFT_SAR : SHIFT_SHR, false, reg, 16);
+    }
+    if (is_signed && w && bits < 64) {
+        asm_extend(a, 32, true, true, reg, reg);
+    }
+}
+
+bool lower_swaps(const IrOp *op) {
+    return op->n & IR_MEM_BIG && lower_access_bits(op) > 8;
+}
+
+/* MOVBE would do the same with as many micro-ops, on newer hosts only. */
+void lower_swap_data(Lower *l, const IrOp *op, Reg swapped, Reg data) {
+    asm_mov(l->a, true, swapped, data);
+    swap_bytes(l->a, lower_access_bits(op), false, false, swapped);
+}
+
 void lower_emit_access(Lower *l, const IrOp *op, Mem at, Reg data) {
-    if (op->op == IR_LOAD) {
-        asm_load(l->a, lower_access_bits(op), op->n & IR_MEM_SIGNED, op->type == IR_I64, data, at);
+    unsigned bits = lower_access_bits(op);
+    bool is_signed = op->n & IR_MEM_SIGNED, w = op->type == IR_I64;
+    if (op->op == IR_STORE) {
+        asm_store(l->a, bits, at, data);
+    } else if (lower_swaps(op)) {
+        asm_load(l->a, bits, false, bits == 64, data, at);
+        swap_bytes(l->a, bits, is_signed, w, data);
     } else {
-        asm_store(l->a, lower_access_bits(op), at, data);
+        asm_load(l->a, bits, is_signed, w, data, at);
     }
 }
 
@@ -369,6 +399,10 @@ static void access_fast(Lower *l, const IrOp *op) {
     }
     if (op->n & IR_MEM_ALIGNED && bytes > 1 && low != NO_REG && !lower_known_aligned(l, op, bytes)) {
         slow->site = test_alignment(l, low, at.disp, bytes);
+    }
+    if (op->op == IR_STORE && lower_swaps(op)) {
+        lower_swap_data(l, op, RCX, data);
+        data = RCX;
     }
     if (l->thunks->shared) {
         at.wide = true; /* one instruction of at least 5 bytes, the first 5 in one word */
@@ -401,7 +435,7 @@ void lower_access(Lower *l, const IrOp *op) {
     l->sum = IR_NONE;
     if (l->slow_mode) {
         access_in_slow_mode(l, op);
-    } else if (op->op == IR_CALL || op->n & (IR_MEM_BIG | IR_MEM_UNPRIV) ||
+    } else if (op->op == IR_CALL || op->n & IR_MEM_UNPRIV ||
                ir_result_type(&l->ir->ops[op->a]) == IR_I64) {
         access_call(l, op);
     } else if (!l->thunks->memory.by_windows) {

@@ -30,6 +30,18 @@ static unsigned window_at(const X64Memory *m, const IrOp *op, uint64_t addr, uns
     return X64_WINDOWS_MAX;
 }
 
+/* Where a store reverses its bytes, rcx being needed for the address; NO_REG if it does not. */
+static Reg swap_register(Lower *l, const IrOp *op) {
+    return op->op == IR_STORE && lower_swaps(op) ? lower_borrow(l) : NO_REG;
+}
+
+static Reg swapped(Lower *l, const IrOp *op, Reg data, Reg scratch) {
+    if (scratch != NO_REG) {
+        lower_swap_data(l, op, scratch, data);
+    }
+    return scratch != NO_REG ? scratch : data;
+}
+
 /* An address that is known now needs no check. False if the access is the engine's. */
 static bool access_constant(Lower *l, const IrOp *op, uint64_t addr) {
     const X64Memory *m = &l->thunks->memory;
@@ -37,7 +49,7 @@ static bool access_constant(Lower *l, const IrOp *op, uint64_t addr) {
     if (k == X64_WINDOWS_MAX || (op->n & IR_MEM_ALIGNED && addr % bytes)) {
         return false;
     }
-    Reg data = op->op == IR_STORE ? lower_use(l, op->b) : lower_define(l, l->at);
+    Reg data = op->op == IR_STORE ? swapped(l, op, lower_use(l, op->b), swap_register(l, op)) : lower_define(l, l->at);
     if (k > 0) {
         asm_load(l->a, 64, false, true, RCX, host_of(k));
     }
@@ -87,8 +99,9 @@ static unsigned window_in_line(const Lower *l, const IrOp *op) {
 }
 
 /* ecx is the offset from where the window begins for this access. */
-static void access_window(Lower *l, const IrOp *op, unsigned k, Reg data) {
+static void access_window(Lower *l, const IrOp *op, unsigned k, Reg data, Reg scratch) {
     int32_t begin = (int32_t)begin_of(&l->thunks->memory.windows[k], op);
+    data = swapped(l, op, data, scratch);
     if (k > 0) {
         asm_alu_load(l->a, ALU_ADD, true, RCX, host_of(k));
     }
@@ -107,18 +120,19 @@ bool lower_window_access(Lower *l, const IrOp *op) {
     }
     int32_t displacement = 0;
     Reg low = lower_use(l, lower_address_base(l, op->a, &displacement));
-    Reg data = op->op == IR_STORE ? lower_use(l, op->b) : NO_REG;
+    Reg data = op->op == IR_STORE ? lower_use(l, op->b) : NO_REG, scratch = swap_register(l, op);
     Slow *slow = lower_add_slow(l, SLOW_ACCESS);
     if (op->op == IR_LOAD) {
         data = slow->result = lower_define(l, l->at);
     }
     slow->window = k;
+    slow->scratch = scratch;
     slow->range = check_bounds(l, op, &m->windows[k], low, displacement);
     if (op->n & IR_MEM_ALIGNED && bytes > 1 && !lower_known_aligned(l, op, bytes)) {
         asm_test_imm8(l->a, RCX, (uint8_t)(bytes - 1));
         slow->site = asm_jcc(l->a, CC_NE);
     }
-    access_window(l, op, k, data);
+    access_window(l, op, k, data, scratch);
     slow->resume = asm_offset(l->a);
     return true;
 }
@@ -141,7 +155,7 @@ void lower_window_others(Lower *l, const Slow *slow, const IrOp *op) {
             asm_test_imm8(l->a, RCX, (uint8_t)(bytes - 1));
             misaligned = asm_jcc(l->a, CC_NE);
         }
-        access_window(l, op, k, data);
+        access_window(l, op, k, data, slow->scratch);
         if (note != IR_NONE) {
             asm_load(l->a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_heat)));
             asm_store_imm(l->a, 32, asm_at(RCX, (int32_t)(4 * note)), (int32_t)k);

@@ -1,0 +1,110 @@
+/* Control transfer: CALL, Bicc, FBfcc, JMPL, RETT, Ticc (SPARC V8 B.20 to B.27), and SAVE, RESTORE (B.20). The delay
+ * slot is translate.c's business. Coprocessor branches trap: cp_disabled. */
+#include "translator.h"
+
+enum { LINK = 15 /* o7 */ };
+
+void sparc_sem_call(SparcTranslator *t, const SparcArgs_call *a) {
+    sparc_put_reg(t, LINK, ir_i32(t->b, t->pc));
+    t->transfer = SPARC_FLOW_ALWAYS;
+    t->target = t->pc + (uint32_t)a->off;
+}
+
+/* For both kinds of branches; `cond` has been evaluated if it depends on anything. */
+static void branch(SparcTranslator *t, uint32_t cond, uint32_t annul, uint32_t off) {
+    t->target = t->pc + off;
+    if (cond == SPARC_COND_NEVER) {
+        t->transfer = annul ? SPARC_FLOW_SKIP : SPARC_FLOW_ON;
+    } else if (cond == SPARC_COND_ALWAYS) {
+        t->transfer = annul ? SPARC_FLOW_JUMP : SPARC_FLOW_ALWAYS;
+    } else {
+        t->transfer = annul ? SPARC_FLOW_IF_ANNUL : SPARC_FLOW_IF;
+    }
+}
+
+static bool depends(uint32_t cond) {
+    return cond != SPARC_COND_NEVER && cond != SPARC_COND_ALWAYS;
+}
+
+void sparc_sem_bicc(SparcTranslator *t, const SparcArgs_bicc *a) {
+    if (depends(a->cond)) {
+        t->cond = sparc_icc(t, a->cond);
+        t->aux_cond = SPARC_AUX_ICC | a->cond << 2;
+    }
+    branch(t, a->cond, a->a, (uint32_t)a->off);
+}
+
+void sparc_sem_fbfcc(SparcTranslator *t, const SparcArgs_fbfcc *a) {
+    enum { FCC_SHIFT = 10 };
+    IrBuilder *b = t->b;
+    sparc_require_fpu(t, false);
+    if (depends(a->cond)) {
+        IrVal fcc = ir_op2i(b, IR_AND, ir_op2i(b, IR_SHR, ir_get(b, IR_I32, SPARC_SLOT(fsr)), FCC_SHIFT), 3);
+        t->cond = ir_op2i(b, IR_AND, ir_op2(b, IR_SHR, ir_i32(b, sparc_fcc_mask(a->cond)), fcc), 1);
+        t->aux_cond = SPARC_AUX_FCC | a->cond << 2;
+    }
+    branch(t, a->cond, a->a, (uint32_t)a->off);
+}
+
+static void check_target(SparcTranslator *t, IrVal target) {
+    ir_trap_if(t->b, ir_op2i(t->b, IR_AND, target, 3), SPARC_TT_NOT_ALIGNED, target);
+}
+
+void sparc_sem_jmpl(SparcTranslator *t, const SparcArgs_jmpl *a) {
+    t->target_value = sparc_sum(t, a->rs1, a->src2);
+    check_target(t, t->target_value);
+    sparc_put_reg(t, a->rd, ir_i32(t->b, t->pc));
+    t->transfer = SPARC_FLOW_DYNAMIC;
+}
+
+/* Rights, alignment and windows are checked where it is done (sys_trap.c). */
+void sparc_sem_rett(SparcTranslator *t, const SparcArgs_rett *a) {
+    ir_trap(t->b, SPARC_TRAP_RETT, sparc_sum(t, a->rs1, a->src2));
+}
+
+void sparc_sem_ticc(SparcTranslator *t, const SparcArgs_ticc *a) {
+    if (a->cond == SPARC_COND_NEVER) {
+        return;
+    }
+    IrVal number = ir_op2i(t->b, IR_AND, sparc_sum(t, a->rs1, a->src2), 0x7f);
+    if (a->cond == SPARC_COND_ALWAYS) {
+        ir_trap(t->b, SPARC_TT_SOFTWARE, number);
+    } else {
+        ir_trap_if(t->b, sparc_icc(t, a->cond), SPARC_TT_SOFTWARE, number);
+    }
+}
+
+void sparc_sem_unimp(SparcTranslator *t, const SparcArgs_unimp *a) {
+    (void)a;
+    ir_trap(t->b, SPARC_TT_ILLEGAL, IR_NONE);
+}
+
+void sparc_sem_cpop(SparcTranslator *t, const SparcArgs_cpop *a) {
+    (void)a;
+    ir_trap(t->b, SPARC_TT_CP_DISABLED, IR_NONE);
+}
+
+/* ---- Windows ---- */
+
+static void put_window_pointer(SparcTranslator *t, IrVal wp, int32_t step) {
+    ir_put(t->b, SPARC_SLOT(wp), ir_op2i(t->b, IR_ADD, wp, (uint64_t)(int64_t)step));
+}
+
+void sparc_sem_save(SparcTranslator *t, const SparcArgs_save *a) {
+    IrBuilder *b = t->b;
+    IrVal sum = sparc_sum(t, a->rs1, a->src2), wp = ir_get(b, IR_I32, SPARC_SLOT(wp));
+    IrVal out_of_line = ir_op2(b, IR_LTU, wp, ir_get(b, IR_I32, SPARC_SLOT(save_bound)));
+    ir_trap_if(b, out_of_line, SPARC_TRAP_SAVE | a->rd << 8, sum);
+    put_window_pointer(t, wp, -SPARC_WINDOW_WORDS);
+    sparc_put_reg(t, a->rd, sum);
+}
+
+void sparc_sem_restore(SparcTranslator *t, const SparcArgs_restore *a) {
+    IrBuilder *b = t->b;
+    IrVal sum = sparc_sum(t, a->rs1, a->src2), wp = ir_get(b, IR_I32, SPARC_SLOT(wp));
+    IrVal bound = ir_get(b, IR_I32, SPARC_SLOT(restore_bound));
+    IrVal out_of_line = ir_op2(b, IR_LEU, bound, ir_op2i(b, IR_ADD, wp, (uint64_t)-SPARC_WINDOW_WORDS));
+    ir_trap_if(b, out_of_line, SPARC_TRAP_RESTORE | a->rd << 8, sum);
+    put_window_pointer(t, wp, SPARC_WINDOW_WORDS);
+    sparc_put_reg(t, a->rd, sum);
+}

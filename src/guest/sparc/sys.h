@@ -1,0 +1,102 @@
+/* The system part of the SPARC guest: what its files share.
+ *
+ *   sys_window.c   the window file: moving through it, its settled form
+ *   sys_trap.c     traps, RETT, error mode, interrupts, power-down
+ *   sys_state.c    PSR, WIM, ancillary state registers: the helpers behind RD and WR
+ *   sys_asi.c      alternate address spaces     sys_mmu.c  the SRMMU
+ *   sys_fpu.c      floating-point operations and exceptions
+ *   sys_cpu.c      models, the Isa, the CPU device */
+#ifndef GUEST_SPARC_SYS_H
+#define GUEST_SPARC_SYS_H
+
+#include "bus/leon_irq.h"
+#include "guest/sparc/sparc.h"
+
+typedef struct SparcModel {
+    const char *name; /* cpuType in .repl */
+    uint16_t amba_device; /* plug and play */
+    uint32_t features; /* decode rows */
+    SparcConfig config;
+} SparcModel;
+
+/** The CPU device. */
+typedef struct SparcCpu {
+    Device dev;
+    Cpu cpu;
+    SparcState state;
+    LeonIrqPort irq;
+    const char *model_name;
+    uint64_t clock_hz;
+    uint32_t index; /* in %asr17 */
+    uint32_t windows; /* 0 = the model's */
+    uint32_t entry; /* PC at reset */
+} SparcCpu;
+
+extern const DeviceType sparc_cpu_type;
+
+static inline SparcCpu *sparc_device(Cpu *cpu) {
+    return CONTAINER_OF(cpu, SparcCpu, cpu);
+}
+
+enum { SPARC_ASR17_DW = 1 << 14, SPARC_ASR17_SV = 1 << 13 };
+
+/* sys_window.c */
+
+/** A register of the current window. r0 must not be written. */
+static inline uint32_t *sparc_reg(SparcState *s, uint32_t r) {
+    return r < SPARC_WINDOWED ? &s->g[r] : &s->file[s->wp + r - SPARC_WINDOWED];
+}
+uint32_t sparc_cwp(const SparcState *s);
+void sparc_set_cwp(SparcState *s, uint32_t cwp);
+/** CWP - 1 and CWP + 1, as SAVE and RESTORE do, without regard to WIM. */
+void sparc_window_down(SparcState *s);
+void sparc_window_up(SparcState *s);
+/** True if WIM marks the window below (SAVE) or above (RESTORE) the current one. */
+bool sparc_window_invalid(const SparcState *s, bool below);
+void sparc_set_wim(SparcState *s, uint32_t wim);
+/** Makes `windows` and `cwp` from what runs, and the other way round. */
+void sparc_windows_settle(SparcState *s);
+void sparc_windows_place(SparcState *s);
+
+/* sys_trap.c */
+void sparc_reset(Cpu *cpu);
+void sparc_trap(Cpu *cpu, unsigned number, uint64_t arg);
+bool sparc_interrupt(Cpu *cpu);
+/** To be called when PSR.ET, PIL, the requested level or the sleep changed: asks the engine to take an interrupt. */
+void sparc_update(Cpu *cpu);
+bool sparc_access_check(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
+void sparc_access_fault(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
+void sparc_start(Cpu *cpu);
+void sparc_boot(Cpu *cpu, uint64_t entry, uint64_t stack);
+
+/* sys_state.c */
+uint32_t sparc_psr(const SparcState *s);
+extern const IsaHelper sparc_helpers[SPARC_HELPER_COUNT];
+
+/* sys_mmu.c */
+
+/** To be called when the MMU is switched on or off, or the mode changed. */
+void sparc_mmu_mode(Cpu *cpu);
+/** Turns a virtual address into a physical one; false if the access is not allowed: a trap is pending then, or
+ * nothing (no-fault mode), and the access must not be done. */
+bool sparc_mmu_map(Cpu *cpu, uint64_t *addr, unsigned mem, bool store);
+bool sparc_mmu_map_fetch(Cpu *cpu, uint64_t *addr);
+uint32_t sparc_mmu_read(Cpu *cpu, uint32_t offset);
+void sparc_mmu_write(Cpu *cpu, uint32_t offset, uint32_t value);
+uint32_t sparc_mmu_probe(Cpu *cpu, uint32_t addr);
+
+/* sys_asi.c */
+uint64_t sparc_helper_load_asi(Cpu *cpu, uint64_t a, uint64_t b);
+uint64_t sparc_helper_store_asi(Cpu *cpu, uint64_t a, uint64_t value);
+
+/* sys_fpu.c */
+uint64_t sparc_helper_fpop(Cpu *cpu, uint64_t a, uint64_t b);
+uint64_t sparc_helper_fpop_unimplemented(Cpu *cpu, uint64_t a, uint64_t b);
+uint64_t sparc_helper_ldfsr(Cpu *cpu, uint64_t a, uint64_t b);
+uint64_t sparc_helper_stdfq(Cpu *cpu, uint64_t a, uint64_t b);
+/** To be called when EF or fp_mode changed. */
+void sparc_fp_update(SparcState *s);
+/** The trap that a blocked floating-point instruction takes. */
+unsigned sparc_fp_trap(SparcState *s);
+
+#endif

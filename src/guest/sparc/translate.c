@@ -1,0 +1,204 @@
+/* Translation of one SPARC instruction, or of a branch together with the instruction in its delay slot; and
+ * disassembly. Manual: SPARC V8 5.1.2 (PC, nPC), B.21, B.22, B.24, B.25 (branches and annulment).
+ *
+ * A location is (PC, nPC): cpu->pc and cpu->aux (sparc.h). A branch and an ordinary delay instruction are translated at
+ * once, and the branch is the end of the block, after the delay instruction. In all other cases (the delay instruction
+ * branches or changes the processor's mode, the block may hold no more instructions, the delay slot can be annulled)
+ * the block ends at the branch, and the next block begins in the delay slot with nPC in its aux. So nPC is exact at
+ * every boundary, and costs nothing where nobody looks. */
+#include "translator.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct Decoded {
+    uint32_t insn;
+    SparcRow row;
+    SparcArgs args;
+} Decoded;
+
+static Decoded decode(uint32_t features, const uint8_t *bytes) {
+    Decoded d = {.insn = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3]};
+    d.row = sparc_decode(d.insn, 32, features, &d.args);
+    return d;
+}
+
+static unsigned class_of(SparcRow row) {
+    return row == SPARC_ROW_NONE ? SPARC_CLASS_TRAP : sparc_row_info[row].cls;
+}
+
+static void translate_body(SparcTranslator *t, const Decoded *d) {
+    if (d->row == SPARC_ROW_NONE) {
+        ir_trap(t->b, SPARC_TT_ILLEGAL, IR_NONE);
+    } else {
+        sparc_translate(t, d->row, &d->args);
+    }
+}
+
+/* ---- Where control goes ---- */
+
+/* aux of a location, given its PC and nPC. */
+static uint32_t aux_of(uint32_t pc, uint32_t npc) {
+    return npc - pc - 4;
+}
+
+/* To location (npc, after) if both are known. */
+static void go_static(SparcTranslator *t, uint32_t npc, uint32_t after) {
+    ir_goto(t->b, npc, aux_of(npc, after));
+}
+
+/* Behind a branch whose own nPC is known. */
+static void leave_static(SparcTranslator *t, uint32_t npc) {
+    IrBuilder *b = t->b;
+    switch (t->transfer) {
+    case SPARC_FLOW_SKIP:
+        ir_goto(b, npc + 4, 0);
+        break;
+    case SPARC_FLOW_JUMP:
+        ir_goto(b, t->target, 0);
+        break;
+    case SPARC_FLOW_ALWAYS:
+        go_static(t, npc, t->target);
+        break;
+    case SPARC_FLOW_DYNAMIC:
+        ir_put(b, SPARC_SLOT(npc), t->target_value);
+        ir_goto(b, npc, SPARC_AUX_DYNAMIC);
+        break;
+    case SPARC_FLOW_IF:
+    case SPARC_FLOW_IF_ANNUL:
+        ir_goto_if(b, t->cond, npc, aux_of(npc, t->target));
+        ir_goto(b, t->transfer == SPARC_FLOW_IF ? npc : npc + 4, 0);
+        break;
+    default:
+        ir_goto(b, npc, 0);
+    }
+}
+
+/* Behind an instruction whose nPC stands in the state: a delay slot of JMPL. Branches there are rare. */
+static void leave_dynamic(SparcTranslator *t) {
+    IrBuilder *b = t->b;
+    IrVal npc = ir_get(b, IR_I32, SPARC_SLOT(npc)), annulled;
+    switch (t->transfer) {
+    case SPARC_FLOW_ON:
+        ir_goto_ind(b, npc, 0);
+        return;
+    case SPARC_FLOW_SKIP:
+        ir_goto_ind(b, ir_op2i(b, IR_ADD, npc, 4), 0);
+        return;
+    case SPARC_FLOW_JUMP:
+        ir_goto(b, t->target, 0);
+        return;
+    case SPARC_FLOW_ALWAYS:
+        ir_put(b, SPARC_SLOT(npc), ir_i32(b, t->target));
+        break;
+    case SPARC_FLOW_DYNAMIC:
+        ir_put(b, SPARC_SLOT(npc), t->target_value);
+        break;
+    default: /* conditional */
+        annulled = ir_i32(b, t->transfer == SPARC_FLOW_IF_ANNUL ? 4 : 0);
+        npc = ir_op2(b, IR_ADD, npc, ir_select(b, t->cond, ir_i32(b, 0), annulled));
+        ir_put(b, SPARC_SLOT(npc), ir_select(b, t->cond, ir_i32(b, t->target), ir_op2i(b, IR_ADD, npc, 4)));
+    }
+    ir_goto_ind(b, npc, SPARC_AUX_DYNAMIC);
+}
+
+static void leave(SparcTranslator *t) {
+    if (t->aux == SPARC_AUX_DYNAMIC) {
+        leave_dynamic(t);
+    } else {
+        leave_static(t, t->pc + 4 + t->aux);
+    }
+}
+
+/* ---- The delay slot ---- */
+
+/* aux in the delay slot, for its faults. */
+static uint32_t delay_aux(const SparcTranslator *t) {
+    uint32_t npc = t->pc + 4;
+    switch (t->transfer) {
+    case SPARC_FLOW_ALWAYS:
+        return aux_of(npc, t->target);
+    case SPARC_FLOW_DYNAMIC:
+        return SPARC_AUX_DYNAMIC;
+    default: /* conditional */
+        return t->aux_cond | ((t->target - t->pc) >> 2 & 0x3fffff) << 6;
+    }
+}
+
+/* Translates the instruction in the delay slot as part of the branch's block, if that can be. */
+static bool translate_delay(SparcTranslator *t, const Decoded *d) {
+    unsigned class = class_of(d->row);
+    bool delayed = t->transfer == SPARC_FLOW_ALWAYS || t->transfer == SPARC_FLOW_DYNAMIC ||
+                   t->transfer == SPARC_FLOW_IF;
+    if (t->aux || !delayed || class >= SPARC_CLASS_BRANCH || t->b->n_insns == t->b->limit) {
+        return false;
+    }
+    SparcTranslator delay = {.b = t->b, .pc = t->pc + 4, .aux = delay_aux(t), .ends_block = true};
+    if (t->transfer == SPARC_FLOW_DYNAMIC && class != SPARC_CLASS_ALU) {
+        ir_put(t->b, SPARC_SLOT(npc), t->target_value); /* for faults */
+    }
+    ir_insn(t->b, 4, class, d->row, delay.aux);
+    translate_body(&delay, d);
+    if (t->transfer == SPARC_FLOW_DYNAMIC) {
+        ir_goto_ind(t->b, t->target_value, 0);
+        return true;
+    }
+    if (t->transfer == SPARC_FLOW_IF) {
+        ir_goto_if(t->b, t->cond, t->target, 0);
+    }
+    ir_goto(t->b, t->transfer == SPARC_FLOW_IF ? t->pc + 8 : t->target, 0);
+    return true;
+}
+
+unsigned sparc_translate_insn(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, uint32_t aux) {
+    if (avail < 4) {
+        return 0;
+    }
+    Decoded d = decode(features, bytes);
+    SparcTranslator t = {.b = b, .pc = (uint32_t)b->loc.pc + b->n_bytes, .aux = aux};
+    ir_insn(b, 4, class_of(d.row), d.row, aux);
+    translate_body(&t, &d);
+    if (b->ended) {
+        return 4;
+    }
+    if (avail >= 8) {
+        Decoded delay = decode(features, bytes + 4);
+        if (translate_delay(&t, &delay)) {
+            return 8;
+        }
+    }
+    if (t.transfer != SPARC_FLOW_ON || t.ends_block || aux) {
+        leave(&t);
+    } else {
+        ir_insn_done(b, 0);
+    }
+    return 4;
+}
+
+/* ---- Disassembly ---- */
+
+/* Turns the offsets of branches into addresses, which is what their syntax shows. */
+static void make_absolute(Decoded *d, uint32_t pc) {
+    const char *body = sparc_row_info[d->row].body;
+    if (strcmp(body, "call") == 0) {
+        d->args.call.off = (int32_t)((uint32_t)d->args.call.off + pc);
+    } else if (strcmp(body, "bicc") == 0) {
+        d->args.bicc.off = (int32_t)((uint32_t)d->args.bicc.off + pc);
+    } else if (strcmp(body, "fbfcc") == 0) {
+        d->args.fbfcc.off = (int32_t)((uint32_t)d->args.fbfcc.off + pc);
+    }
+}
+
+unsigned sparc_disassemble_insn(char *out, size_t size, uint32_t features, const uint8_t *bytes, size_t avail,
+                                uint64_t pc) {
+    uint8_t word[4] = {0};
+    memcpy(word, bytes, avail < 4 ? avail : 4);
+    Decoded d = decode(features, word);
+    if (d.row == SPARC_ROW_NONE || avail < 4) {
+        snprintf(out, size, ".word 0x%08x", (unsigned)d.insn);
+    } else {
+        make_absolute(&d, (uint32_t)pc);
+        sparc_disassemble(out, size, d.row, &d.args);
+    }
+    return 4;
+}

@@ -1,0 +1,112 @@
+"""The LEON boards, from the outside: programs in RAM, boot code in PROM, plug and play, each device, all cores."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from harness import ENGINES, Result, orrery, program
+
+OBJCOPY = "sparc64-linux-gnu-objcopy"
+# The manuals' tables are typed once, in the unit test.
+TABLES = (Path(__file__).resolve().parent.parent / "unit" / "test_leon_boards.c").read_text()
+ROW = re.compile(r"\{(MASTER|SLAVE|APB), (\d), (0x[0-9A-F]+), (\d+), (0x[0-9A-F]+|0), (0x[0-9A-F]+|MIB|0), (\d)\}")
+FOUND = re.compile(r"([MSA]) (\d):([0-9a-f]{3}) v\d+ irq (\d+)(?: ([0-9a-f]{8})\+([0-9a-f]{8}))?.*")
+MIB = 1 << 20
+
+
+def run(machine: str, name: str, *options: str) -> Result:
+    """A program of tests/firmware, for two seconds at most."""
+    return orrery("run", "--machine", machine, "--kernel", program(name), "--timeout", "2s", *options)
+
+
+def expected(machine: str) -> Counter[tuple[str, int, int, int, int, int]]:
+    """Kind, vendor, device, interrupt, address and size of the first area, with how often."""
+    body = re.search(rf"static void {machine}_plug_and_play.*?^\}}", TABLES, re.DOTALL | re.MULTILINE)
+    assert body
+    rows: Counter[tuple[str, int, int, int, int, int]] = Counter()
+    for kind, vendor, device, irq, address, size, count in ROW.findall(body.group()):
+        rows[(kind[0], int(vendor), int(device, 0), int(irq), int(address, 0),
+              MIB if size == "MIB" else int(size, 0))] += int(count)
+    return rows
+
+
+@pytest.mark.parametrize("machine,name", [("leon3", "leon3_pnp"), ("gr712rc", "leon3_pnp"), ("gr740", "gr740_pnp")])
+def test_plug_and_play(machine: str, name: str) -> None:
+    """The scan finds exactly what the manual lists."""
+    result = run(machine, name)
+    lines = result.out.decode().splitlines()
+    assert result.code == 0 and lines[0] == "plug and play" and lines[-1] == "done", result
+    found: Counter[tuple[str, int, int, int, int, int]] = Counter()
+    for line in lines[1:-1]:
+        match = FOUND.fullmatch(line)
+        assert match, line
+        kind, vendor, device, irq, address, size = match.groups()
+        found[(kind, int(vendor), int(device, 16), int(irq), int(address or "0", 16), int(size or "0", 16))] += 1
+    assert found == expected(machine)
+    print(f"{machine}: {sum(found.values())} records")
+
+
+@pytest.mark.parametrize("machine", ["leon3", "gr712rc", "gr740"])
+def test_devices(machine: str) -> None:
+    """Each device is driven by a program; the same receipt with every engine and in pieces."""
+    runs = [run(machine, f"{machine}_devices", "--engine", engine) for engine in ENGINES]
+    runs.append(run(machine, f"{machine}_devices", "--slice", "7"))
+    for result in runs:
+        assert (result.code, result.out) == (0, b"devices ok\n"), result.err
+    assert len({result.hash for result in runs}) == 1
+
+
+@pytest.mark.parametrize("machine,cores", [("gr712rc", 2), ("gr740", 4)])
+def test_all_cores(machine: str, cores: int) -> None:
+    """Spin lock, tokens and interrupts between cores; equal with every engine, and right with another quantum."""
+    runs = [run(machine, f"{machine}_smp", "--engine", engine) for engine in ENGINES]
+    for result in [*runs, run(machine, f"{machine}_smp", "--quantum", "97")]:
+        assert (result.code, result.out) == (0, f"cores {cores:08x}\nsmp ok\n".encode()), result.err
+    assert len({result.hash for result in runs}) == 1
+
+
+@pytest.mark.parametrize("machine", ["leon3", "gr712rc", "gr740"])
+def test_snapshots(machine: str, tmp_path: Path) -> None:
+    """Saved and loaded at any time, a run ends as it does in one go."""
+    name = f"{machine}_devices" if machine == "leon3" else f"{machine}_smp"
+    whole = run(machine, name)
+    end_ns = round(float(whole.receipt()["time"]) * 1e9)
+    for time in (f"{end_ns * part // 17}ns" for part in (1, 3, 8, 16)):
+        state = tmp_path / f"{time}.state"
+        first = orrery("run", "--machine", machine, "--kernel", program(name), "--for", time, "--save", str(state))
+        assert first.code == 0, first.err
+        rest = run(machine, name, "--load", str(state))
+        assert (first.out + rest.out, rest.last) == (whole.out, whole.last), time
+
+
+@pytest.mark.parametrize("machine,address", [("gr712rc", 0), ("gr740", 0xC0000000)])
+def test_boot_code(machine: str, address: int, tmp_path: Path) -> None:
+    """Code at the reset address runs from there, with nothing set up; flat or in ELF is the same. A watchdog resets the
+    board, and it starts there again."""
+    flat = tmp_path / "rom.bin"
+    subprocess.run([OBJCOPY, "-O", "binary", program(f"{machine}_rom"), str(flat)], check=True)
+    elf = run(machine, f"{machine}_rom")
+    raw = orrery("run", "--machine", machine, "--kernel", f"{flat}@{address:#x}", "--timeout", "2s")
+    assert (elf.code, elf.out) == (0, b"from PROM\nagain\n"), elf.err
+    assert (raw.code, raw.out, raw.last) == (elf.code, elf.out, elf.last)
+
+
+def test_raw_image(tmp_path: Path) -> None:
+    """A raw image in RAM starts at its first byte, as the same program in ELF does at its entry."""
+    flat = tmp_path / "ram.bin"
+    subprocess.run([OBJCOPY, "-O", "binary", program("leon3_devices"), str(flat)], check=True)
+    raw = orrery("run", "--machine", "leon3", "--kernel", f"{flat}@0x40000000", "--timeout", "2s")
+    assert (raw.code, raw.out, raw.hash) == (0, b"devices ok\n", run("leon3", "leon3_devices").hash)
+
+
+def test_tick_at_any_clock(tmp_path: Path) -> None:
+    """The played boot loader makes 1 MHz of whatever the timer's clock is."""
+    board = tmp_path / "fast.repl"
+    board.write_text('using "boards/leon3.repl"\ngptimer0:\n    frequency: 96000000\n')
+    result = orrery("run", "--repl", str(board), "--kernel", program("leon3_devices"), "--timeout", "2s")
+    assert b"prescaler: got 0000005f, expected 00000027" in result.out, result
