@@ -20,9 +20,10 @@
 
 enum { STOPS_MAX = 400, STOP_TICKS = 4000, SHOWN_MAX = 3, REFERENCE = 0 };
 
-/* One way to run a program. A new engine option (a scheme of memory accesses) becomes another row. */
+/* One way to run a program. A new engine option becomes another row. */
 typedef struct Way {
     Engine engine;
+    MemScheme memory;
     uint64_t slice;
     unsigned stops; /* so many of its own, at random times, between those of all ways */
     bool flush; /* forgets all translated code at those */
@@ -31,22 +32,26 @@ typedef struct Way {
 } Way;
 
 static const Way ways[] = {
-    {ENGINE_INTERP, 0, 0, false, 1, 1}, /* the reference */
-    {ENGINE_T0, 0, 0, false, 1, 1},
-    {ENGINE_JIT, 0, 0, false, 1, 1},
-    {ENGINE_JIT, 0, 1, false, 1, 1},
-    {ENGINE_INTERP, 0, 2, true, 2, 2}, /* would show code that all engines have failed to drop */
-    {ENGINE_JIT, 1000, 0, false, 2, 1},
-    {ENGINE_JIT, 0, 10, true, 4, 2},
-    {ENGINE_T0, 1000, 1, false, 4, 1},
-    {ENGINE_INTERP, 1000, 1, false, 8, 2},
-    {ENGINE_JIT, 7, 1, false, 8, 2},
-    {ENGINE_INTERP, 0, 500, true, 16, 8},
-    {ENGINE_T0, 7, 0, false, 16, 4},
-    {ENGINE_INTERP, 7, 0, false, 32, 4},
-    {ENGINE_JIT, 1, 0, false, 16, 8},
-    {ENGINE_T0, 1, 0, false, 32, 8},
-    {ENGINE_INTERP, 1, 0, false, 32, 8},
+    {ENGINE_INTERP, MEM_FASTMEM, 0, 0, false, 1, 1}, /* the reference */
+    {ENGINE_T0, MEM_FASTMEM, 0, 0, false, 1, 1},
+    {ENGINE_JIT, MEM_FASTMEM, 0, 0, false, 1, 1},
+    {ENGINE_JIT, MEM_FASTMEM, 0, 1, false, 1, 1},
+    {ENGINE_JIT, MEM_WINDOW, 0, 1, false, 1, 1},
+    {ENGINE_T0, MEM_WINDOW, 0, 0, false, 2, 1},
+    {ENGINE_JIT, MEM_WINDOW, 0, 10, true, 4, 2},
+    {ENGINE_JIT, MEM_WINDOW, 7, 1, false, 16, 4},
+    {ENGINE_INTERP, MEM_FASTMEM, 0, 2, true, 2, 2}, /* would show code that all engines have failed to drop */
+    {ENGINE_JIT, MEM_FASTMEM, 1000, 0, false, 2, 1},
+    {ENGINE_JIT, MEM_FASTMEM, 0, 10, true, 4, 2},
+    {ENGINE_T0, MEM_FASTMEM, 1000, 1, false, 4, 1},
+    {ENGINE_INTERP, MEM_FASTMEM, 1000, 1, false, 8, 2},
+    {ENGINE_JIT, MEM_FASTMEM, 7, 1, false, 8, 2},
+    {ENGINE_INTERP, MEM_FASTMEM, 0, 500, true, 16, 8},
+    {ENGINE_T0, MEM_FASTMEM, 7, 0, false, 16, 4},
+    {ENGINE_INTERP, MEM_FASTMEM, 7, 0, false, 32, 4},
+    {ENGINE_JIT, MEM_FASTMEM, 1, 0, false, 16, 8},
+    {ENGINE_T0, MEM_FASTMEM, 1, 0, false, 32, 8},
+    {ENGINE_INTERP, MEM_FASTMEM, 1, 0, false, 32, 8},
 };
 enum { WAYS = sizeof ways / sizeof ways[0] };
 
@@ -87,7 +92,8 @@ static void poke_data(Node *node, const Prog *p, uint32_t addr, uint32_t bytes) 
 }
 
 static Node *start(const Prog *p, const Way *way) {
-    NodeOptions options = {.machine = p->target->machine, .engine = way->engine, .slice = way->slice};
+    NodeOptions options = {.machine = p->target->machine, .engine = way->engine, .memory = way->memory,
+                           .slice = way->slice};
     Err err = {0};
     Node *node = node_new(&options, &err);
     if (!node) {
@@ -369,8 +375,9 @@ static void list_part(const Prog *p, ProgPlace place) {
 
 static void tell_way(const Way *way) {
     const char *summary;
-    printf("  engine %s, slices of %llu, %u random stops%s", node_engine_name(way->engine, &summary),
-           (unsigned long long)way->slice, way->stops, way->flush ? " with flushes" : "");
+    printf("  engine %s, memory %s, slices of %llu, %u random stops%s", node_engine_name(way->engine, &summary),
+           node_memory_name(way->memory, &summary), (unsigned long long)way->slice,
+           way->stops, way->flush ? " with flushes" : "");
 }
 
 /* ---- All programs ----------------------------------------------------------------------------------------------- */

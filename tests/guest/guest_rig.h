@@ -93,12 +93,18 @@ static inline void guest_check_receipt(const Receipt *receipt, const Receipt *ex
     }
 }
 
+static inline void guest_set_engine(NodeOptions *options, size_t engine) {
+    options->engine = guest_engines[engine].engine;
+    options->memory = guest_engines[engine].memory;
+    options->code_bytes = guest_engines[engine].code_bytes;
+}
+
 /** A node with a program; its semihosting output goes to stderr, so that meson keeps it. */
 static inline Node *guest_node(const char *machine, const char *program, size_t engine, uint64_t slice) {
     char path[4096];
     Err err = {0};
-    NodeOptions options = {.machine = machine, .engine = guest_engines[engine].engine, .slice = slice,
-                           .memory = guest_engines[engine].memory, .code_bytes = guest_engines[engine].code_bytes};
+    NodeOptions options = {.machine = machine, .slice = slice};
+    guest_set_engine(&options, engine);
     Node *node = node_new(&options, &err);
     if (!node) {
         fail_msg("%s", err.text);

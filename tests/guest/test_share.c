@@ -21,8 +21,8 @@ typedef struct Group {
 static Node *new_node(size_t engine, const char *machine, const char *program, uint32_t mode, MemPool *pool) {
     char path[4096];
     Err err = {0};
-    NodeOptions options = {.machine = machine, .engine = guest_engines[engine].engine, .pool = pool,
-                           .memory = guest_engines[engine].memory, .code_bytes = guest_engines[engine].code_bytes};
+    NodeOptions options = {.machine = machine, .pool = pool};
+    guest_set_engine(&options, engine);
     Node *node = node_new(&options, &err);
     guest_program_path(path, sizeof path, program);
     if (!node || !node_load(node, path, IMAGE_AUTO, false, 0, &err)) {
