@@ -47,11 +47,16 @@ typedef struct OrrError {
 
 typedef enum OrrLogLevel { ORR_LOG_ERROR, ORR_LOG_WARN, ORR_LOG_INFO, ORR_LOG_DEBUG } OrrLogLevel;
 
+/** How translated code reaches guest memory; orr_memory_name tells about each. Results are the same. */
+typedef enum OrrMemory { ORR_MEMORY_FASTMEM, ORR_MEMORY_WINDOW } OrrMemory;
+
 typedef struct OrrWorldOptions {
     uint64_t seed; /* of everything random in the world */
     OrrLogLevel log_level;
     void (*log)(void *user, OrrLogLevel level, const char *line); /* NULL: no log */
     void *log_user;
+    OrrMemory memory; /* a node for which the host has no 4 GiB of address space left takes ORR_MEMORY_WINDOW */
+    size_t code_bytes; /* room for translated code (16 KiB or more; 0: 64 MiB): when it is full, all is dropped */
 } OrrWorldOptions;
 
 /** options may be NULL. Never fails. */
@@ -95,6 +100,17 @@ ORR_API void orr_world_meet_at(OrrWorld *world, uint64_t time_ns);
 /** Asks the run that is under way, or else the next one, to come back soon with ORR_STOP_USER. May be called from a
  * signal handler. */
 ORR_API void orr_world_stop(OrrWorld *world);
+/** Translated code of a world. Nodes with the same board, engine and images share one cache if they are there before
+ * the first of them runs; a node that changes its code has one of its own from then on. */
+typedef struct OrrCodeStats {
+    uint64_t code_bytes; /* host code, now */
+    uint64_t ir_bytes; /* intermediate code, now */
+    uint64_t translations; /* blocks, since the beginning */
+    uint64_t flushes; /* how often a cache was full and all in it was dropped */
+    uint64_t caches;
+} OrrCodeStats;
+ORR_API void orr_world_code_stats(const OrrWorld *world, OrrCodeStats *stats);
+
 /** Short name of a reason: "duration", "exit", "lockup", ... */
 ORR_API const char *orr_stop_name(OrrStopReason reason);
 
@@ -330,11 +346,13 @@ ORR_API void orr_node_log_summary(const OrrNode *node);
 
 /* ---- What there is ---- */
 
-/** Built-in boards, device models, CPUs, engines (by OrrEngine): name (NULL behind the last) and one line about it. */
+/** Built-in boards, device models, CPUs, engines (by OrrEngine), memory schemes (by OrrMemory): name (NULL behind the
+ * last) and one line about it. */
 ORR_API const char *orr_machine_name(size_t index, const char **summary);
 ORR_API const char *orr_device_name(size_t index, const char **summary);
 ORR_API const char *orr_cpu_name(size_t index, const char **summary);
 ORR_API const char *orr_engine_name(size_t index, const char **summary);
+ORR_API const char *orr_memory_name(size_t index, const char **summary);
 /** Hands the documentation of a device model, line by line, to `line`: types, properties, registers, lines, state. The
  * name is the model's or one of its types in .repl files. Errors: no such model. */
 ORR_API bool orr_device_describe(const char *name, void (*line)(void *user, const char *text), void *user,

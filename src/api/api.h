@@ -15,7 +15,7 @@ static inline bool api_failed(OrrError *error, OrrErrorCode code) {
 #include "base/vec.h"
 #include "bus/device_types.h"
 #include "load/boards.h"
-#include "sim/node.h"
+#include "sim/code.h"
 
 typedef struct Observer {
     unsigned kinds;
@@ -52,12 +52,17 @@ struct OrrWorld {
     Log log;
     volatile bool interrupted;
     uint64_t deadline_ns;
+    MemPool *pool; /* of the nodes' memories */
+    CodeShares *shares;
+    size_t n_prepared; /* of the nodes, those that have their code caches */
     VEC(OrrNode *) nodes;
     PeripheralType *peripherals; /* device types of the embedder's, newest first */
     VEC(const DeviceType *) types; /* the same, oldest first */
 };
 
 void api_peripherals_free(OrrWorld *world);
+/** Nodes that have come since the last run get their code caches; before any of them runs. */
+void api_prepare_code(OrrWorld *world);
 /** How a run of that node ended. */
 OrrStop api_stop(OrrNode *node, StopReason reason);
 

@@ -178,6 +178,7 @@ unsigned orr_core_disassemble(const OrrNode *node, unsigned core, uint64_t addr,
 /* ---- Running ---- */
 
 OrrStop orr_node_step(OrrNode *node) {
+    api_prepare_code(node->world);
     return api_stop(node, node_step(node->node));
 }
 

@@ -30,14 +30,18 @@ static NodeTools *tools_of(OrrNode *node) {
     return node->tools;
 }
 
+static CodeStats code_of(const Node *node) {
+    CodeStats stats = {0};
+    node_code_stats(node, &stats);
+    return stats;
+}
+
 /* The cache is emptied, so that a dump is complete and all regions count. */
 static void attach(OrrNode *node) {
     NodeTools *t = node->tools;
     bool wanted = t->accesses || t->probe.stages;
-    for (unsigned i = 0; i < node->node->n_cores; i++) {
-        exec_probe_attach(node->node->cores[i].cpu, node->node->cores[i].cache, wanted ? &t->probe : NULL);
-    }
-    t->start_flushes = node->node->cache.flushes;
+    node_code_probe(node->node, wanted ? &t->probe : NULL);
+    t->start_flushes = code_of(node->node).flushes;
     trace_hook_mmio(node);
 }
 
@@ -131,9 +135,9 @@ bool orr_node_stats(const OrrNode *node, OrrStats *stats, size_t size) {
         .t1_refused = s->t1_refused,
         .interp_blocks = s->interp_turns,
         .interrupts = s->interrupts, .traps = s->traps,
-        .ir_bytes = n->cache.arena.total,
-        .code_bytes = n->cache.jit ? jit_code_bytes(n->cache.jit) : 0,
-        .flushes = n->cache.flushes - t->start_flushes + s->code_flushes,
+        .ir_bytes = code_of(n).ir_bytes,
+        .code_bytes = code_of(n).code_bytes,
+        .flushes = code_of(n).flushes - t->start_flushes + s->code_flushes,
     };
     out.interp_instructions = out.instructions - s->host_insns;
     memcpy(out.exits, s->exits, sizeof out.exits);

@@ -13,6 +13,8 @@ _Static_assert((int)ORR_STOP_ERROR == (int)STOP_ERROR && (int)ORR_STOP_ASLEEP ==
                    (int)ORR_STOP_BREAKPOINT == (int)STOP_BREAKPOINT && (int)ORR_STOP_HALTED == (int)STOP_HALTED,
                "stop reasons are the same");
 _Static_assert((int)ORR_ENGINE_JIT == (int)ENGINE_JIT && ENGINE_COUNT == ORR_ENGINE_JIT + 1, "engines are the same");
+_Static_assert((int)ORR_MEMORY_WINDOW == (int)MEM_WINDOW && MEM_SCHEME_COUNT == ORR_MEMORY_WINDOW + 1,
+               "memory schemes are the same");
 _Static_assert((int)ORR_IMAGE_RAW == (int)IMAGE_RAW, "image formats are the same");
 
 static void log_to_user(void *user, LogLevel level, const char *line) {
@@ -29,6 +31,8 @@ OrrWorld *orr_world_new(const OrrWorldOptions *options) {
     world->log.level = (LogLevel)world->options.log_level;
     world->log.user = world;
     world->log.sink = world->options.log ? log_to_user : NULL;
+    world->pool = pool_new();
+    world->shares = code_shares_new();
     return world;
 }
 
@@ -41,6 +45,8 @@ void orr_world_free(OrrWorld *world) {
     if (world) {
         vec_free(&world->nodes);
         api_peripherals_free(world);
+        code_shares_free(world->shares);
+        pool_free(world->pool);
         mem_free(world);
     }
 }
@@ -51,9 +57,33 @@ OrrStop api_stop(OrrNode *node, StopReason reason) {
                      .core = node->node->board.current_cpu};
 }
 
+void api_prepare_code(OrrWorld *world) {
+    size_t n = world->nodes.len - world->n_prepared;
+    if (n == 0) {
+        return;
+    }
+    Node **nodes = mem_alloc(n * sizeof *nodes);
+    for (size_t i = 0; i < n; i++) {
+        nodes[i] = world->nodes.data[world->n_prepared + i]->node;
+    }
+    code_shares_join(world->shares, nodes, n);
+    mem_free(nodes);
+    world->n_prepared = world->nodes.len;
+}
+
+void orr_world_code_stats(const OrrWorld *world, OrrCodeStats *stats) {
+    CodeStats all = {0};
+    code_shares_stats(world->shares, &all);
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        node_code_stats(world->nodes.data[i]->node, &all);
+    }
+    *stats = (OrrCodeStats){all.code_bytes, all.ir_bytes, all.translations, all.flushes, all.caches};
+}
+
 OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
     OrrStop stop = {.reason = ORR_STOP_DURATION};
     uint64_t end_ns = until_ns < world->deadline_ns ? until_ns : world->deadline_ns;
+    api_prepare_code(world);
     for (size_t i = 0; i < world->nodes.len; i++) {
         OrrNode *node = world->nodes.data[i];
         uint64_t start_ns = tools_clock(node);
@@ -148,6 +178,9 @@ static Node *node_made(OrrWorld *world, const OrrNodeOptions *options, const Rep
         .engine = (Engine)options->engine,
         .slice = options->slice,
         .quantum = options->quantum,
+        .memory = (MemScheme)world->options.memory,
+        .code_bytes = world->options.code_bytes,
+        .pool = world->pool,
         .strict = options->strict,
         .stub_unknown = options->stub_unknown,
     };
@@ -269,6 +302,10 @@ const char *orr_machine_name(size_t index, const char **summary) {
 
 const char *orr_engine_name(size_t index, const char **summary) {
     return node_engine_name(index, summary);
+}
+
+const char *orr_memory_name(size_t index, const char **summary) {
+    return node_memory_name(index, summary);
 }
 
 const char *orr_device_name(size_t index, const char **summary) {

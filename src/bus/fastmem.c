@@ -9,32 +9,45 @@
 enum { PAGE = 4096, GUARD_BYTES = 65536 /* on both sides: accesses may have a displacement */ };
 #define WINDOW_BYTES ((UINT64_C(1) << 32) + 2 * GUARD_BYTES)
 
+static bool own_file(uint64_t size, PoolRange *range) {
+    *range = (PoolRange){.fd = memfd_create("orrery-memory", MFD_CLOEXEC), .size = size};
+    void *host = MAP_FAILED;
+    if (range->fd >= 0 && ftruncate(range->fd, (off_t)size) == 0) {
+        host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, range->fd, 0);
+    }
+    range->host = host;
+    return host != MAP_FAILED;
+}
+
 void memory_alloc(Memory *memory, uint64_t size) {
     memory->size = size;
-    memory->fd = memfd_create("orrery-memory", MFD_CLOEXEC);
-    void *host = MAP_FAILED;
-    if (memory->fd >= 0 && ftruncate(memory->fd, (off_t)size) == 0) {
-        host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memory->fd, 0);
-    }
-    if (host == MAP_FAILED) {
+    if (!(memory->pool ? pool_take(memory->pool, size, &memory->range) : own_file(size, &memory->range))) {
         mem_exhausted("guest memory");
     }
-    memory->host = host;
+    memory->host = memory->range.host;
 }
 
 void memory_free(Memory *memory) {
-    if (memory->host) {
+    if (memory->host && memory->pool) {
+        pool_give(memory->pool, &memory->range);
+    } else if (memory->host) {
         munmap(memory->host, memory->size);
-        close(memory->fd);
-        memory->host = NULL;
+        close(memory->range.fd);
     }
+    memory->host = NULL;
+}
+
+/* In the file, others may stand behind this memory. */
+static uint64_t within(const Memory *memory, off_t at) {
+    uint64_t offset = (uint64_t)at - memory->range.offset;
+    return at < 0 || offset > memory->size ? memory->size : offset;
 }
 
 void memory_touched(const Memory *memory, uint64_t at, uint64_t *begin, uint64_t *end) {
-    off_t data = at < memory->size ? lseek(memory->fd, (off_t)at, SEEK_DATA) : -1;
-    *begin = data < 0 ? memory->size : (uint64_t)data;
-    off_t hole = data < 0 ? -1 : lseek(memory->fd, data, SEEK_HOLE);
-    *end = hole < 0 ? memory->size : (uint64_t)hole;
+    off_t from = (off_t)(memory->range.offset + at);
+    off_t data = at < memory->size ? lseek(memory->range.fd, from, SEEK_DATA) : -1;
+    *begin = within(memory, data);
+    *end = within(memory, *begin == memory->size ? -1 : lseek(memory->range.fd, data, SEEK_HOLE));
 }
 
 /* Pages that lie wholly in the region, as guest addresses; others stay inaccessible and take the slow way. */
@@ -51,8 +64,8 @@ static bool map_region(MemMap *map, const MemRegion *r) {
         return true;
     }
     int rights = r->memory->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-    off_t offset = (off_t)(r->offset + (begin - r->base));
-    return mmap(map->fast + begin, end - begin, rights, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, r->memory->fd,
+    off_t offset = (off_t)(r->memory->range.offset + r->offset + (begin - r->base));
+    return mmap(map->fast + begin, end - begin, rights, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, r->memory->range.fd,
                 offset) != MAP_FAILED;
 }
 

@@ -42,7 +42,7 @@ void mem_map_free(MemMap *map) {
     for (uint32_t i = 0; i < map->n_regions; i++) {
         Memory *memory = map->regions[i].memory;
         if (memory) {
-            mem_free(memory->code);
+            mem_free(memory->code_shared ? NULL : memory->code);
             memory->code = NULL; /* the next alias of the same memory finds nothing to free */
         }
     }
@@ -146,6 +146,18 @@ bool mem_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *val
     return !map->fault;
 }
 
+/* Nobody translates from there any more. True if somebody has. */
+static bool spoil_shared(uint8_t *marks, uint64_t n) {
+    bool code = false;
+    for (uint64_t i = 0; i < n; i++) {
+        uint8_t mark = MEM_PRISTINE;
+        if (!__atomic_compare_exchange_n(&marks[i], &mark, MEM_PLAIN, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+            code |= mark == MEM_CODE;
+        }
+    }
+    return code;
+}
+
 void mem_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t size) {
     if (!memory->code || size == 0) {
         return;
@@ -153,10 +165,12 @@ void mem_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t size) {
     uint64_t first = offset >> MEM_GRANULE_SHIFT, last = (offset + size - 1) >> MEM_GRANULE_SHIFT;
     uint8_t *code = memory->code + first;
     uint64_t n = last - first + 1;
-    if (!memchr(code, 1, n)) {
+    if (memory->code_shared ? !spoil_shared(code, n) : !memchr(code, MEM_CODE, n)) {
         return;
     }
-    memset(code, 0, n);
+    if (!memory->code_shared) {
+        memset(code, MEM_PLAIN, n);
+    }
     if (map->code_changed) {
         uint64_t begin = first << MEM_GRANULE_SHIFT, end = (last + 1) << MEM_GRANULE_SHIFT;
         map->code_changed(map, memory, begin, (end < memory->size ? end : memory->size) - begin);
@@ -237,11 +251,45 @@ static bool pages_marked(const Memory *memory, uint64_t first, uint64_t last) {
     uint64_t n_granules = ((memory->size - 1) >> MEM_GRANULE_SHIFT) + 1;
     for (uint64_t page = first >> MEM_PAGE_SHIFT; page <= last >> MEM_PAGE_SHIFT; page++) {
         uint64_t begin = page * GRANULES, left = n_granules - begin;
-        if (!memchr(memory->code + begin, 1, left < GRANULES ? left : GRANULES)) {
+        if (!memchr(memory->code + begin, MEM_CODE, left < GRANULES ? left : GRANULES)) {
             return false;
         }
     }
     return true;
+}
+
+/* Whole granules: what stands behind is stored to without a look. */
+static void raise_code_end(Memory *memory, uint64_t last) {
+    uint64_t end = ((last >> MEM_GRANULE_SHIFT) + 1) << MEM_GRANULE_SHIFT;
+    memory->code_end = end > memory->code_end ? end : memory->code_end;
+}
+
+static bool take_shared(const Memory *memory, uint64_t first, uint64_t last) {
+    bool all = memory->code != NULL;
+    for (uint64_t g = first; all && g <= last; g++) {
+        uint8_t mark = MEM_PRISTINE;
+        all = __atomic_compare_exchange_n(&memory->code[g], &mark, MEM_CODE, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_ACQUIRE) || mark == MEM_CODE;
+    }
+    return all;
+}
+
+void mem_marks_share(MemMap *map, Memory *memory, uint8_t *marks, uint64_t offset, uint64_t size) {
+    memory->code = marks;
+    memory->code_shared = true;
+    if (size) {
+        mem_fast_protect(map, memory, offset, size);
+    }
+}
+
+void mem_marks_own(MemMap *map) {
+    for (uint32_t i = 0; i < map->n_regions; i++) {
+        Memory *memory = map->regions[i].memory;
+        if (memory && memory->code_shared) {
+            memory->code = NULL;
+            memory->code_shared = false;
+        }
+    }
 }
 
 void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size) {
@@ -254,12 +302,19 @@ void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size) {
         uint64_t at = addr - r->base;
         uint64_t n = r->size - at < size ? r->size - at : size;
         uint64_t first = r->offset + at, last = first + n - 1;
+        if (memory->code_shared) {
+            map->code_refused |= !take_shared(memory, first >> MEM_GRANULE_SHIFT, last >> MEM_GRANULE_SHIFT);
+            addr += n;
+            size -= n;
+            continue;
+        }
         if (!memory->code) {
             memory->code = mem_alloc((size_t)((memory->size - 1) >> MEM_GRANULE_SHIFT) + 1);
         }
         bool protected = pages_marked(memory, first, last);
-        memset(memory->code + (first >> MEM_GRANULE_SHIFT), 1,
+        memset(memory->code + (first >> MEM_GRANULE_SHIFT), MEM_CODE,
                (last >> MEM_GRANULE_SHIFT) - (first >> MEM_GRANULE_SHIFT) + 1);
+        raise_code_end(memory, last);
         if (!protected) {
             mem_fast_protect(map, memory, first, n);
         }
@@ -278,6 +333,18 @@ static size_t memory_run(MemMap *map, uint64_t addr, size_t size, Memory **memor
     *offset = r->offset + (addr - r->base);
     uint64_t n = r->size - (addr - r->base);
     return n < size ? (size_t)n : size;
+}
+
+void mem_code_expect(MemMap *map, uint64_t addr, uint64_t size) {
+    Memory *memory = NULL;
+    uint64_t offset = 0;
+    for (size_t done = 0, n; done < size; done += n) {
+        n = memory_run(map, addr + done, size - done, &memory, &offset);
+        if (n == 0) {
+            return;
+        }
+        raise_code_end(memory, offset + n - 1);
+    }
 }
 
 bool mem_peek(MemMap *map, uint64_t addr, void *out, size_t size) {

@@ -6,6 +6,7 @@
 #define BUS_MEM_H
 
 #include "base/err.h"
+#include "bus/pool.h"
 
 struct Device;
 struct Board;
@@ -21,11 +22,20 @@ struct Memory {
      * error. */
     bool (*store_hook)(struct Device *owner, uint64_t offset, unsigned size, uint64_t value);
     struct Device *owner;
-    int fd; /* the file behind `host`, so that it can be mapped at other places */
-    uint8_t *code; /* one byte per 64-byte granule: 1 = translated code was read from it; NULL = none yet */
+    MemPool *pool; /* where the bytes come from; NULL: a file of their own */
+    PoolRange range; /* the file behind `host`, so that it can be mapped at other places */
+    uint64_t code_end; /* no code was translated from here on */
+    uint8_t *code; /* one MemMark per 64-byte granule; NULL = none yet */
+    bool code_shared; /* with equal memories of other nodes, which others' threads may change: see exec/share.h */
 };
 
 enum { MEM_GRANULE_SHIFT = 6, MEM_PAGE_SHIFT = 12, MEM_RECENT = 32 /* a power of two */ };
+
+typedef enum MemMark {
+    MEM_PLAIN,
+    MEM_CODE, /* translated code was read from it */
+    MEM_PRISTINE, /* shared marks: as loaded in all nodes, code may be translated from it for all */
+} MemMark;
 
 typedef struct MemRegion {
     uint64_t base, size;
@@ -49,7 +59,9 @@ typedef struct MemMap {
     uint32_t n_regions, cap;
     const MemRegion *recent[MEM_RECENT]; /* by the low bits of the page number, or NULL: only a cache */
     struct Board *board;
+    MemPool *pool; /* for the memories of the map, or NULL */
     uint8_t *fast; /* window of the whole 32-bit address space (fastmem.c), or NULL */
+    bool code_refused; /* set by mem_code_mark: some of it is not pristine, so the code is this node's only */
     bool fault; /* set by a device during an access: answer with a bus error */
     /** Memory that holds translated code changed; the range is whole granules (cut at the memory's end), whose marks
      * are gone: all code read from them must go too. */
@@ -60,7 +72,7 @@ typedef struct MemMap {
                   bool store);
 } MemMap;
 
-/** Gives a memory its zeroed bytes, or takes them away. Ends the process if the host has no room. */
+/** Gives a memory its zeroed bytes (of memory->pool), or takes them away. Ends the process if the host has no room. */
 void memory_alloc(Memory *memory, uint64_t size);
 void memory_free(Memory *memory);
 /** The next stretch, from offset `at` on, that anybody has touched: [*begin, *end), whole pages of the host, both the
@@ -94,8 +106,15 @@ void mem_tell_unmapped(MemMap *map, uint64_t addr, unsigned size, bool store, ui
 
 /** Host address of executable memory at addr and how many bytes follow; NULL if it is not memory. Marks nothing. */
 const uint8_t *mem_code(MemMap *map, uint64_t addr, size_t *avail);
-/** Remembers that code was translated from [addr, addr + size): stores there call code_changed. */
+/** Remembers that code was translated from [addr, addr + size): stores there call code_changed. With shared marks,
+ * map->code_refused tells if that is not possible. */
 void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size);
+/** Memory that a share takes: stores there are looked at from now on. */
+void mem_marks_share(MemMap *map, Memory *memory, uint8_t *marks, uint64_t offset, uint64_t size);
+/** The marks of all memories are this node's own again, and there are none. */
+void mem_marks_own(MemMap *map);
+/** Tells that code is going to be translated from there: memory->code_end then need not rise while it runs. */
+void mem_code_expect(MemMap *map, uint64_t addr, uint64_t size);
 
 /** Tells that a device changed memory behind the map (flash erase, DMA into host memory). */
 void mem_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t size);

@@ -5,17 +5,46 @@
 #include "bus/mem.h"
 #include "exec/jit.h"
 
-void cache_init(CodeCache *cache, size_t bytes_max) {
-    *cache = (CodeCache){.bytes_max = bytes_max, .cap = 4096};
-    cache->table = mem_alloc(cache->cap * sizeof *cache->table);
+enum { TABLE_CAP = 4096 };
+
+static CacheTable *table_new(size_t cap) {
+    CacheTable *table = mem_alloc(sizeof *table + cap * sizeof table->slots[0]);
+    table->cap = cap;
+    return table;
+}
+
+CodeCache *cache_new(const CacheOptions *options, const ExecWindows *windows) {
+    CodeCache *cache = mem_alloc(sizeof *cache);
+    cache->bytes_max = options->bytes_max;
+    cache->shared = options->jit.shared;
+    cache->jit = options->translate ? jit_new(&options->jit) : NULL;
+    cache->table = table_new(TABLE_CAP);
+    if (windows) {
+        cache->windows = *windows;
+    }
+    return cache;
+}
+
+static void drop_outgrown(CodeCache *cache) {
+    for (size_t i = 0; i < cache->outgrown.len; i++) {
+        mem_free(cache->outgrown.data[i]);
+    }
+    cache->outgrown.len = 0;
 }
 
 void cache_free(CodeCache *cache) {
+    if (!cache) {
+        return;
+    }
+    jit_free(cache->jit);
     arena_free(&cache->arena);
     arena_free(&cache->scratch);
+    drop_outgrown(cache);
+    vec_free(&cache->outgrown);
     mem_free(cache->table);
     map_free(&cache->granules);
     vec_free(&cache->entries);
+    mem_free(cache);
 }
 
 static size_t hash_of(IrLoc loc, unsigned limit) {
@@ -28,83 +57,103 @@ static bool matches(const CacheBlock *block, IrLoc loc, unsigned limit) {
     return block->ir.loc.pc == loc.pc && block->ir.loc.aux == loc.aux && block->limit == limit;
 }
 
-/* The place of a block, or the free place where it belongs. Dead blocks keep their place until the next flush, and a
- * live one for the same location comes behind them. */
-static CacheBlock **place_of(const CodeCache *cache, IrLoc loc, unsigned limit) {
-    size_t mask = cache->cap - 1, i = hash_of(loc, limit) & mask;
-    while (cache->table[i] && (cache->table[i]->dead || !matches(cache->table[i], loc, limit))) {
-        i = (i + 1) & mask;
-    }
-    return &cache->table[i];
+static CacheBlock *load(CacheBlock *const *slot) {
+    return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 }
 
-static CacheBlock **front_of(CodeCache *cache, IrLoc loc) {
-    return &cache->front[(loc.pc >> 1) % CACHE_FRONT_SLOTS];
+static void store(CacheBlock **slot, CacheBlock *block) {
+    __atomic_store_n(slot, block, __ATOMIC_RELEASE);
+}
+
+/* The place of a block, or the free place where it belongs. Dead blocks keep their place until the next flush, and a
+ * live one for the same location comes behind them. */
+static CacheBlock **place_of(CacheTable *table, IrLoc loc, unsigned limit) {
+    size_t mask = table->cap - 1, i = hash_of(loc, limit) & mask;
+    for (CacheBlock *block; (block = load(&table->slots[i])) != NULL; i = (i + 1) & mask) {
+        if (!block->dead && matches(block, loc, limit)) {
+            break;
+        }
+    }
+    return &table->slots[i];
 }
 
 CacheBlock *cache_find(CodeCache *cache, IrLoc loc, unsigned limit) {
-    CacheBlock **front = front_of(cache, loc);
-    if (*front && !(*front)->dead && matches(*front, loc, limit)) {
-        return *front;
+    CacheBlock **front = &cache->front[(loc.pc >> 1) % CACHE_FRONT_SLOTS], *block = load(front);
+    if (block && !block->dead && matches(block, loc, limit)) {
+        return block;
     }
-    CacheBlock *block = *place_of(cache, loc, limit);
+    block = load(place_of(__atomic_load_n(&cache->table, __ATOMIC_ACQUIRE), loc, limit));
     if (block) {
-        *front = block;
+        store(front, block);
     }
     return block;
 }
 
-void cache_flush(CodeCache *cache) {
+void cache_flush(CodeCache *cache, uint64_t serial) {
     if (cache->jit) {
-        jit_flush(cache->jit);
+        jit_flush(cache->jit, serial);
     }
-    memset(cache->table, 0, cache->cap * sizeof *cache->table);
+    drop_outgrown(cache);
+    memset(cache->table->slots, 0, cache->table->cap * sizeof cache->table->slots[0]);
     memset(cache->front, 0, sizeof cache->front);
     map_clear(&cache->granules);
     cache->entries.len = 0;
+    cache->flushes += cache->len > 0;
     cache->len = 0;
     arena_reset(&cache->arena);
-    cache->flushes++;
 }
 
-Arena *cache_reserve(CodeCache *cache) {
-    if (cache->arena.total > cache->bytes_max) {
-        cache_flush(cache);
-    }
-    return &cache->arena;
+bool cache_is_full(const CodeCache *cache) {
+    return cache->arena.total > cache->bytes_max;
 }
 
 static void grow(CodeCache *cache) {
-    CacheBlock **old = cache->table;
-    size_t old_cap = cache->cap;
-    cache->cap *= 2;
-    cache->table = mem_alloc(cache->cap * sizeof *cache->table);
+    CacheTable *old = cache->table, *table = table_new(old->cap * 2);
     cache->len = 0;
-    for (size_t i = 0; i < old_cap; i++) {
-        if (old[i] && !old[i]->dead) {
-            *place_of(cache, old[i]->ir.loc, old[i]->limit) = old[i];
+    for (size_t i = 0; i < old->cap; i++) {
+        if (old->slots[i] && !old->slots[i]->dead) {
+            *place_of(table, old->slots[i]->ir.loc, old->slots[i]->limit) = old->slots[i];
             cache->len++;
         }
     }
-    mem_free(old);
+    __atomic_store_n(&cache->table, table, __ATOMIC_RELEASE);
+    vec_push(&cache->outgrown, old);
 }
 
-CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, unsigned limit) {
-    if (cache->len * 2 >= cache->cap) {
-        grow(cache);
+static void cover_code(CodeCache *cache) {
+    for (unsigned k = 0; cache->jit && k < cache->windows.n; k++) {
+        jit_cover(cache->jit, k, exec_windows_code_end(&cache->windows, k));
     }
-    CacheBlock *block = ARENA_NEW(&cache->arena, CacheBlock);
-    *block = (CacheBlock){.ir = *ir, .limit = limit};
-    *place_of(cache, ir->loc, limit) = block;
-    cache->len++;
-    cache->translations++;
-    uint64_t last = (ir->source + (ir->n_bytes ? ir->n_bytes - 1 : 0)) >> MEM_GRANULE_SHIFT;
+}
+
+/* So that stores there find it. */
+static void note_granules(CodeCache *cache, CacheBlock *block) {
+    const IrBlock *ir = &block->ir;
+    uint64_t last = (ir->source + ir->n_bytes - 1) >> MEM_GRANULE_SHIFT;
     for (uint64_t g = ir->source >> MEM_GRANULE_SHIFT; g <= last; g++) {
         uint64_t *head = map_get(&cache->granules, g);
         GranuleEntry entry = {block, head ? (uint32_t)*head : 0};
         vec_push(&cache->entries, entry);
         map_set(&cache->granules, g, cache->entries.len);
     }
+}
+
+CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, unsigned limit) {
+    cover_code(cache);
+    if (cache->len * 2 >= cache->table->cap) {
+        grow(cache);
+    }
+    CacheBlock *block = ARENA_NEW(&cache->arena, CacheBlock);
+    *block = (CacheBlock){.ir = *ir, .limit = limit, .dead = ir->n_bytes == 0};
+    cache->translations++;
+    if (block->dead) {
+        return block;
+    }
+    if (!cache->shared) {
+        note_granules(cache, block);
+    }
+    store(place_of(cache->table, ir->loc, limit), block);
+    cache->len++;
     return block;
 }
 

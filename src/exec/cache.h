@@ -1,13 +1,17 @@
-/* Translated blocks of one CPU, found by location. Blocks of memory that changes are dropped; when the cache is full
- * everything is dropped. Neither can be seen by the guest. */
+/* Translated blocks, found by location. Blocks of memory that changes are dropped; when the cache is full everything is
+ * dropped. Neither can be seen by the guest.
+ *
+ * A cache that is part of a CodeShare (share.h) only grows: cache_find and what hangs on a block that it returns may be
+ * used by several threads while one, under the share's lock, adds to it. */
 #ifndef EXEC_CACHE_H
 #define EXEC_CACHE_H
 
 #include "base/map.h"
 #include "base/vec.h"
+#include "exec/jit.h"
+#include "exec/windows.h"
 #include "ir/ir.h"
 
-typedef struct CacheBlock CacheBlock;
 struct CacheBlock {
     IrBlock ir;
     unsigned limit; /* translated with at most this many instructions; 0 = whole block */
@@ -25,29 +29,48 @@ typedef struct GranuleEntry {
 
 enum { CACHE_FRONT_SLOTS = 1024, EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_MAX = 400 };
 
+/** Open addressing, never full. */
+typedef struct CacheTable {
+    size_t cap; /* power of two */
+    CacheBlock *slots[];
+} CacheTable;
+
+/** What a cache and its translations are made with. */
+typedef struct CacheOptions {
+    size_t bytes_max; /* of IR; what the host code may take stands in `jit` */
+    bool translate; /* to host code; else all is interpreted */
+    JitOptions jit;
+} CacheOptions;
+
 typedef struct CodeCache {
     Arena arena;
     Arena scratch; /* for the translation of one block */
     size_t bytes_max;
-    CacheBlock **table; /* open addressing, never full */
-    size_t cap, len;
+    bool shared;
+    ExecWindows windows; /* of the window memory scheme, or none; not for a share */
+    CacheTable *table;
+    size_t len;
+    VEC(CacheTable *) outgrown; /* somebody may still look at them */
     CacheBlock *front[CACHE_FRONT_SLOTS]; /* whole blocks by PC: a cache of the table */
-    Map granules; /* guest address >> MEM_GRANULE_SHIFT -> index + 1 of the first entry */
+    Map granules; /* guest address >> MEM_GRANULE_SHIFT -> index + 1 of the first entry; not for a share */
     VEC(GranuleEntry) entries;
-    struct Jit *jit; /* told of blocks that die, or NULL */
+    Jit *jit; /* told of blocks that die; NULL: all is interpreted */
     uint64_t translations, flushes; /* statistics */
 } CodeCache;
 
-void cache_init(CodeCache *cache, size_t bytes_max);
+/** cache->jit is NULL if the host permits no executable memory. `windows` may be NULL. */
+CodeCache *cache_new(const CacheOptions *options, const ExecWindows *windows);
+/** NULL is fine. */
 void cache_free(CodeCache *cache);
 /** NULL if it is not there. */
 CacheBlock *cache_find(CodeCache *cache, IrLoc loc, unsigned limit);
-/** Makes room for a block (may drop everything) and gives the arena to translate into. */
-Arena *cache_reserve(CodeCache *cache);
-/** Adds a block whose ops stand in that arena. */
+bool cache_is_full(const CodeCache *cache);
+/** Adds a block whose ops stand in cache->arena. Host code that stores to its memory without a look is dropped. A block
+ * without bytes (its fetch failed, and may succeed when the rights have changed) is dead: it is not found later. */
 CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, unsigned limit);
 /** Drops the blocks that were translated from any byte of [addr, addr + size). */
 void cache_invalidate(CodeCache *cache, uint64_t addr, uint64_t size);
-void cache_flush(CodeCache *cache);
+/** Drops everything. `serial`: see jit_flush. */
+void cache_flush(CodeCache *cache, uint64_t serial);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef EXEC_EXEC_H
 #define EXEC_EXEC_H
 
-#include "exec/cache.h"
+#include "exec/share.h"
 #include "ir/cpu.h"
 
 /** Longest block, in guest instructions. */
@@ -21,6 +21,6 @@ unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head);
 
 /** Runs until cpu_ticks reaches deadline_ticks exactly, or the CPU halts, whichever is first; cpu_shorten can move the
  * deadline while it runs. */
-void exec_run(Cpu *cpu, CodeCache *cache, uint64_t deadline_ticks);
+void exec_run(Cpu *cpu, CodeUse *use, uint64_t deadline_ticks);
 
 #endif

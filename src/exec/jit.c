@@ -4,12 +4,13 @@
 #include <sys/mman.h>
 
 #include "bus/mem.h"
+#include "exec/cache.h"
 #include "exec/fault.h"
 #include "exec/probe.h"
 #include "host/x64/x64.h"
 
 enum {
-    CODE_BYTES = 64 << 20,
+    CODE_BYTES = 64 << 20, CODE_BYTES_MIN = 16 << 10,
     PAGE_BYTES = 4096,
     POPULATE_AHEAD_BYTES = 256 << 10,
     BLOCK_CODE_BYTES_MAX = 256 << 10, /* left free for one block or region */
@@ -30,8 +31,16 @@ typedef struct JitLanding {
     CacheBlock *from, *to;
 } JitLanding;
 
+struct JitSeat {
+    uint64_t serial; /* of the code that the rest is about */
+    uint32_t exit; /* site of the last exit that can be linked, or IR_NONE */
+    bool hot;
+    X64Target targets[X64_TARGETS];
+};
+
 struct Jit {
     FaultRange range; /* first: the fault handler comes back with it */
+    size_t code_bytes;
     uint8_t *writable, *executable;
     X64Code code;
     uint32_t populated[2]; /* hot, cold: code offsets up to which pages of the buffer are there */
@@ -41,11 +50,13 @@ struct Jit {
     uint32_t last_hot, last_cold; /* code offsets of what was lowered last */
     X64Output out;
     VEC(CacheBlock *) blocks; /* by the index that sites carry */
-    uint32_t exit; /* site of the last exit that can be linked, or IR_NONE */
-    X64Target targets[X64_TARGETS];
-    bool regions, hot;
+    bool regions;
     VEC(JitRegion) formed;
     VEC(JitLanding) landings;
+    uint64_t serial; /* of what is in the buffer: another one after each flush */
+    JitSeat *own; /* if it is not shared */
+    uint8_t *tables; /* the room of the tables above, if it is shared: they must not move */
+    size_t tables_bytes;
 };
 
 /* ---- Called from translated code ---- */
@@ -133,9 +144,27 @@ static uint32_t slow_call(Cpu *cpu, uint32_t site_index) {
 
 /* ---- The buffer ---- */
 
-static void forget_targets(Jit *jit) {
+JitSeat *jit_seat_new(void) {
+    return mem_alloc(sizeof(JitSeat));
+}
+
+void jit_seat_free(JitSeat *seat) {
+    mem_free(seat);
+}
+
+JitSeat *jit_own_seat(Jit *jit) {
+    return jit->own;
+}
+
+static void sit_down(const Jit *jit, JitSeat *seat) {
+    if (LIKELY(seat->serial == jit->serial)) {
+        return;
+    }
+    seat->serial = jit->serial;
+    seat->exit = IR_NONE;
+    seat->hot = false;
     for (size_t i = 0; i < X64_TARGETS; i++) {
-        jit->targets[i] = (X64Target){.pc = x64_no_target((uint32_t)i)};
+            seat->targets[i] = (X64Target){.pc = x64_no_target((uint32_t)i)};
     }
 }
 
@@ -143,7 +172,7 @@ static void forget_targets(Jit *jit) {
 static const uint8_t *redirect(FaultRange *range, const uint8_t *pc) {
     Jit *jit = (Jit *)range;
     uint32_t at = (uint32_t)(pc - jit->executable);
-    size_t lo = 0, hi = jit->out.accesses.len;
+    size_t lo = 0, hi = __atomic_load_n(&jit->out.accesses.len, __ATOMIC_ACQUIRE), n = hi;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         if (jit->out.accesses.data[mid].at < at) {
@@ -152,7 +181,7 @@ static const uint8_t *redirect(FaultRange *range, const uint8_t *pc) {
             hi = mid;
         }
     }
-    if (lo == jit->out.accesses.len || jit->out.accesses.data[lo].at != at) {
+    if (lo == n || jit->out.accesses.data[lo].at != at) {
         return NULL;
     }
     x64_patch_jump(&jit->code.hot, at, jit->out.accesses.data[lo].slow);
@@ -162,29 +191,74 @@ static const uint8_t *redirect(FaultRange *range, const uint8_t *pc) {
 /* A shared mapping that is moved from size 0 is mapped twice (mremap(2)). It is anonymous and not a memfd since perf
  * reads the names of --perf-map only for code in anonymous memory. */
 static bool map_buffer(Jit *jit) {
-    void *w = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *w = mmap(NULL, jit->code_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     jit->writable = w == MAP_FAILED ? NULL : w;
-    void *x = jit->writable ? mremap(w, 0, CODE_BYTES, MREMAP_MAYMOVE) : MAP_FAILED;
+    void *x = jit->writable ? mremap(w, 0, jit->code_bytes, MREMAP_MAYMOVE) : MAP_FAILED;
     jit->executable = x == MAP_FAILED ? NULL : x;
-    return jit->executable && mprotect(x, CODE_BYTES, PROT_READ | PROT_EXEC) == 0;
+    return jit->executable && mprotect(x, jit->code_bytes, PROT_READ | PROT_EXEC) == 0;
 }
 
-Jit *jit_new(bool regions, uint32_t flags_slot) {
+/* Tables of shared code are read while others add to them, so they get all the room at once that the code buffer can
+ * need: a site stands for 10 bytes of code at least, an instruction of a block with accesses for one and a half, and a
+ * block that does not fit any more adds some in vain. */
+enum { CODE_BYTES_PER_SITE = 10, CODE_BYTES_PER_COUNTER = 1, SITES_IN_VAIN = 1 << 16 };
+
+static bool fix_tables(Jit *jit) {
+    size_t n = jit->code_bytes / CODE_BYTES_PER_SITE + SITES_IN_VAIN;
+    size_t n_heat = n + jit->code_bytes / CODE_BYTES_PER_COUNTER;
+    const size_t sizes[] = {n * sizeof *jit->out.sites.data, n * sizeof *jit->out.accesses.data,
+                            n_heat * sizeof *jit->out.heat.data, n * sizeof *jit->blocks.data};
+    void *at[ARRAY_LEN(sizes)];
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        jit->tables_bytes += (sizes[i] + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
+    }
+    void *tables = mmap(NULL, jit->tables_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                        -1, 0);
+    if (tables == MAP_FAILED) {
+        return false;
+    }
+    jit->tables = tables;
+    for (size_t i = 0, offset = 0; i < ARRAY_LEN(sizes); i++) {
+        at[i] = jit->tables + offset;
+        offset += (sizes[i] + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
+    }
+    jit->out.sites.data = at[0];
+    jit->out.accesses.data = at[1];
+    jit->out.heat.data = at[2];
+    jit->blocks.data = at[3];
+    jit->out.sites.cap = jit->out.accesses.cap = jit->blocks.cap = n;
+    jit->out.heat.cap = n_heat;
+    return true;
+}
+
+static size_t code_bytes(size_t wanted) {
+    size_t bytes = wanted == 0 ? CODE_BYTES : wanted < CODE_BYTES_MIN ? CODE_BYTES_MIN : wanted;
+    return (bytes + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
+}
+
+Jit *jit_new(const JitOptions *options) {
     Jit *jit = mem_alloc(sizeof *jit);
-    jit->regions = regions;
-    if (!map_buffer(jit)) {
+    jit->regions = options->regions;
+    jit->code_bytes = code_bytes(options->code_bytes);
+    jit->thunks.memory = options->memory;
+    jit->thunks.shared = options->shared;
+    jit->thunks.crowd = options->crowd ? options->crowd : 1;
+    jit->own = options->shared ? NULL : jit_seat_new();
+    jit->serial = 1;
+    if (!map_buffer(jit) || (options->shared && !fix_tables(jit))) {
         jit_free(jit);
         return NULL;
     }
-    uint8_t *begin = jit->writable, *middle = begin + CODE_BYTES / 2;
+    uint8_t *begin = jit->writable, *middle = begin + jit->code_bytes / 2;
     jit->code.hot = (Asm){.begin = begin, .at = begin, .end = middle};
-    jit->code.cold = (Asm){.begin = begin, .at = middle, .end = begin + CODE_BYTES};
+    jit->code.cold = (Asm){.begin = begin, .at = middle, .end = begin + jit->code_bytes};
     X64Calls calls = {slow_load, slow_store, slow_call};
-    x64_emit_thunks(&jit->code.hot, &calls, flags_slot, &jit->thunks);
+    x64_emit_thunks(&jit->code.hot, &calls, options->flags_slot, &jit->thunks);
     jit->first_block = asm_offset(&jit->code.hot);
-    jit->exit = IR_NONE;
-    forget_targets(jit);
-    jit->range = (FaultRange){.begin = jit->executable, .end = jit->executable + CODE_BYTES, .redirect = redirect};
+    if (options->memory.by_windows) {
+        return jit;
+    }
+    jit->range = (FaultRange){.begin = jit->executable, .end = jit->executable + jit->code_bytes, .redirect = redirect};
     fault_range_add(&jit->range);
     return jit;
 }
@@ -197,23 +271,29 @@ void jit_free(Jit *jit) {
         fault_range_remove(&jit->range);
     }
     if (jit->writable) {
-        munmap(jit->writable, CODE_BYTES);
+        munmap(jit->writable, jit->code_bytes);
     }
     if (jit->executable) {
-        munmap(jit->executable, CODE_BYTES);
+        munmap(jit->executable, jit->code_bytes);
+    }
+    if (jit->tables) {
+        munmap(jit->tables, jit->tables_bytes);
+    } else {
+        vec_free(&jit->out.sites);
+        vec_free(&jit->out.accesses);
+        vec_free(&jit->out.heat);
+        vec_free(&jit->blocks);
     }
     arena_free(&jit->scratch);
-    vec_free(&jit->out.sites);
-    vec_free(&jit->out.accesses);
-    vec_free(&jit->out.heat);
     vec_free(&jit->out.notes);
+    vec_free(&jit->out.windows_hit);
     vec_free(&jit->formed);
     vec_free(&jit->landings);
-    vec_free(&jit->blocks);
+    jit_seat_free(jit->own);
     mem_free(jit);
 }
 
-void jit_flush(Jit *jit) {
+void jit_flush(Jit *jit, uint64_t serial) {
     for (size_t i = 0; i < jit->blocks.len; i++) {
         jit->blocks.data[i]->code = jit->blocks.data[i]->region = 0;
     }
@@ -221,20 +301,21 @@ void jit_flush(Jit *jit) {
     jit->out.sites.len = 0;
     jit->out.accesses.len = 0;
     jit->out.heat.len = 0;
+    jit->out.windows_hit.len = 0;
     jit->formed.len = 0;
     jit->landings.len = 0;
-    jit->hot = false;
     jit->code.hot.at = jit->writable + jit->first_block;
-    jit->code.cold.at = jit->writable + CODE_BYTES / 2;
-    jit->exit = IR_NONE;
-    forget_targets(jit);
+    jit->code.cold.at = jit->writable + jit->code_bytes / 2;
+    jit->serial = serial ? serial : jit->serial + 1;
 }
 
+/* A small buffer keeps less free: what does not fit then is interpreted. */
 static bool has_room(Jit *jit) {
     const Asm *hot = &jit->code.hot, *cold = &jit->code.cold;
+    size_t keep = jit->code_bytes / 8 < BLOCK_CODE_BYTES_MAX ? jit->code_bytes / 8 : BLOCK_CODE_BYTES_MAX;
     jit->last_hot = asm_offset(hot);
     jit->last_cold = asm_offset(cold);
-    return hot->end - hot->at >= BLOCK_CODE_BYTES_MAX && cold->end - cold->at >= BLOCK_CODE_BYTES_MAX;
+    return (size_t)(hot->end - hot->at) >= keep && (size_t)(cold->end - cold->at) >= keep;
 }
 
 /* Has the host bring in the pages that are written next, many at once: one by one each costs two page faults. A host
@@ -261,12 +342,15 @@ bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
         return false;
     }
     prepare(jit);
+    if (jit->thunks.shared) {
+        asm_align(&jit->code.hot, 8, 0);
+    }
     uint32_t entry = asm_offset(&jit->code.hot);
     bool ok = x64_lower(&jit->code, &block->ir, (uint32_t)jit->blocks.len, &jit->thunks, &jit->out, &jit->scratch);
     if (ok) {
         block->index = (uint32_t)jit->blocks.len;
         vec_push(&jit->blocks, block);
-        block->code = entry;
+        __atomic_store_n(&block->code, entry, __ATOMIC_RELEASE);
     }
     return ok;
 }
@@ -282,16 +366,24 @@ bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members
         JitRegion formed = {.n_blocks = n_members};
         memcpy(formed.blocks, members, n_members * sizeof *members);
         vec_push(&jit->formed, formed);
-        members[0]->region = entry;
         members[0]->region_cost = region->blocks[0].cost;
+        __atomic_store_n(&members[0]->region, entry, __ATOMIC_RELEASE);
         x64_patch_jump(&jit->code.hot, members[0]->code, entry);
     }
     return ok;
 }
 
-bool jit_take_hot(Jit *jit) {
-    bool hot = jit->hot;
-    jit->hot = false;
+void jit_cover(Jit *jit, unsigned window, uint32_t end) {
+    X64Window *w = &jit->thunks.memory.windows[window];
+    if (end > w->store_from) {
+        w->store_from = end < w->size ? end : w->size;
+        jit_flush(jit, 0); /* its bounds are too low */
+    }
+}
+
+bool jit_take_hot(JitSeat *seat) {
+    bool hot = seat->hot;
+    seat->hot = false;
     return hot;
 }
 
@@ -318,7 +410,7 @@ void jit_kill(Jit *jit, CacheBlock *block) {
         return;
     }
     dissolve_regions(jit, block);
-    X64Target *target = &jit->targets[x64_target_index(block->ir.loc.pc)];
+    X64Target *target = &jit->own->targets[x64_target_index(block->ir.loc.pc)];
     if (target->pc == block->ir.loc.pc) {
         target->pc = x64_no_target(x64_target_index(target->pc));
     }
@@ -331,15 +423,15 @@ void jit_kill(Jit *jit, CacheBlock *block) {
 /* ---- Running ---- */
 
 /* Puts the CPU where the exit says. */
-static IrExit take_exit(Jit *jit, Cpu *cpu, uint32_t index) {
+static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t index) {
     const X64Site *site = &jit->out.sites.data[index];
     bool linkable = site->kind == X64_SITE_GOTO || site->kind == X64_SITE_HOT || site->kind == X64_SITE_INDIRECT;
     cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : site->pc) & cpu->isa->pc_mask;
     cpu->aux = site->aux;
     cpu->prepaid = 0;
     cpu->budget += site->kind >= X64_SITE_LEAVE && site->kind <= X64_SITE_ACCESS ? site->unused : 0;
-    jit->exit = linkable ? index : IR_NONE;
-    jit->hot = site->kind == X64_SITE_HOT && jit->regions;
+    seat->exit = linkable ? index : IR_NONE;
+    seat->hot = site->kind == X64_SITE_HOT && jit->regions;
     if (site->kind == X64_SITE_TRAP) {
         cpu_trap(cpu, site->number, cpu->trap_arg);
         return IR_EXIT_TRAP;
@@ -356,20 +448,22 @@ static void count_exit(Cpu *cpu, X64SiteKind kind) {
 
 /* With too little budget for the region that begins here, the block runs alone. */
 static const void *start_of(const Jit *jit, const Cpu *cpu, const CacheBlock *block) {
-    bool alone = block->region && cpu->budget < block->region_cost;
+    bool alone = __atomic_load_n(&block->region, __ATOMIC_ACQUIRE) && cpu->budget < block->region_cost;
     return jit->executable + block->code + (alone ? X64_ENTRY_BYTES : 0);
 }
 
-IrExit jit_run(Jit *jit, Cpu *cpu, CacheBlock *block) {
+IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
     typedef uint32_t (*Enter)(Cpu *cpu, void *memory, const void *code);
     Enter enter = (Enter)(uintptr_t)(jit->executable + jit->thunks.enter);
     assert(cpu->state == cpu + 1);
     cpu->jit = jit;
-    cpu->jit_targets = jit->targets;
+    sit_down(jit, seat);
+    cpu->jit_targets = seat->targets;
     cpu->jit_heat = jit->out.heat.data;
-    jit->exit = IR_NONE;
-    uint32_t site = enter(cpu, cpu->map->fast, start_of(jit, cpu, block));
-    IrExit exit = take_exit(jit, cpu, site);
+    seat->exit = IR_NONE;
+    uint8_t *memory = jit->thunks.memory.by_windows ? cpu->windows[0] : cpu->map->fast;
+    uint32_t site = enter(cpu, memory, start_of(jit, cpu, block));
+    IrExit exit = take_exit(jit, seat, cpu, site);
     if (UNLIKELY(cpu->probe != NULL)) {
         count_exit(cpu, jit->out.sites.data[site].kind);
     }
@@ -404,9 +498,13 @@ static void note_landing(Jit *jit, CacheBlock *from, CacheBlock *to) {
     vec_push(&jit->landings, landing);
 }
 
-void jit_link(Jit *jit, CacheBlock *block) {
-    uint32_t exit = jit->exit;
-    jit->exit = IR_NONE;
+bool jit_can_link(const Jit *jit, const JitSeat *seat) {
+    return seat->serial == jit->serial && seat->exit != IR_NONE;
+}
+
+void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
+    uint32_t exit = seat->exit;
+    seat->exit = IR_NONE;
     if (exit == IR_NONE || !block->code || block->limit) {
         return;
     }
@@ -417,11 +515,11 @@ void jit_link(Jit *jit, CacheBlock *block) {
             if (site->patch && ++site->unused == LANDINGS_NOTED) {
                 asm_link(&jit->code.hot, site->patch, site->patch + 4);
             }
-            jit->targets[x64_target_index(block->ir.loc.pc)] =
+            seat->targets[x64_target_index(block->ir.loc.pc)] =
                 (X64Target){block->ir.loc.pc, (uint64_t)(uintptr_t)(jit->executable + block->code)};
         }
     } else if (leads_to(site, block)) {
-        asm_link(&jit->code.hot, site->patch, block->code);
+        asm_link(&jit->code.cold, site->patch, block->code); /* the jump may be in either part */
     }
 }
 
@@ -451,5 +549,5 @@ JitCode jit_fixed_code(const Jit *jit) {
 }
 
 size_t jit_code_bytes(const Jit *jit) {
-    return asm_offset(&jit->code.hot) + asm_offset(&jit->code.cold) - CODE_BYTES / 2;
+    return asm_offset(&jit->code.hot) + asm_offset(&jit->code.cold) - jit->code_bytes / 2;
 }

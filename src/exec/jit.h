@@ -4,11 +4,12 @@
 #ifndef EXEC_JIT_H
 #define EXEC_JIT_H
 
-#include "exec/cache.h"
+#include "host/x64/windows.h"
 #include "ir/cpu.h"
 
 struct X64Region;
 struct X64Note;
+typedef struct CacheBlock CacheBlock;
 typedef struct Jit Jit;
 
 /** Code as it is executed: what runs often, and what is out of line. Offsets count from `begin`. */
@@ -17,32 +18,52 @@ typedef struct JitCode {
     uint32_t hot, hot_end, cold, cold_end;
 } JitCode;
 
-/** NULL if the host permits no executable memory. With `regions`, hot loops are translated again as a whole.
- * flags_slot is that of the Isa whose blocks come. */
-Jit *jit_new(bool regions, uint32_t flags_slot);
+typedef struct JitOptions {
+    bool regions; /* hot loops are translated again as a whole */
+    uint32_t flags_slot; /* of the Isa whose blocks come */
+    size_t code_bytes; /* of the buffer; 0: 64 MiB */
+    X64Memory memory;
+    uint32_t crowd; /* how many CPUs are going to run the code (0: one): a loop is hot when it is for their average */
+    bool shared; /* threads run the code at the same time; all calls but jit_run then are for one of them at a time */
+} JitOptions;
+
+/** What one thread has of a Jit while it runs its code. */
+typedef struct JitSeat JitSeat;
+JitSeat *jit_seat_new(void);
+void jit_seat_free(JitSeat *seat);
+
+/** NULL if the host permits no executable memory. */
+Jit *jit_new(const JitOptions *options);
 void jit_free(Jit *jit);
+/** The seat of a Jit that is not shared. */
+JitSeat *jit_own_seat(Jit *jit);
 
 /** Makes code for a block of the cache. False if it cannot be lowered, or the buffer is full (*full): then all code
  * must be dropped with jit_flush before the next try. */
 bool jit_compile(Jit *jit, CacheBlock *block, bool *full);
-/** Forgets all code. */
-void jit_flush(Jit *jit);
+/** Forgets all code; what seats remember of it is void. `serial`, of a shared Jit, is one that no seat has seen. */
+void jit_flush(Jit *jit, uint64_t serial);
 /** Makes code that still jumps to a dead block come back to the engine. */
 void jit_kill(Jit *jit, CacheBlock *block);
 
 /** True once after a jit_run that ended because a loop has run often: the block at cpu->pc begins it. */
-bool jit_take_hot(Jit *jit);
+bool jit_take_hot(JitSeat *seat);
 /** Makes code for a region, which from now on runs in place of its first block (the first member); it holds as long as
  * all members live. False if it cannot. */
 bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members, const struct X64Region *region);
 /** The k-th block to which an indirect branch at the end of `from` has been seen to lead; NULL behind the last. */
 CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k);
 
+/** Stores to the first `end` bytes of a window become the engine's, from the next block that runs on. */
+void jit_cover(Jit *jit, unsigned window, uint32_t end);
+
 /** Runs from a block that has code and fits into the budget until translated code comes back. Guest memory is
- * cpu->map->fast. */
-IrExit jit_run(Jit *jit, Cpu *cpu, CacheBlock *block);
-/** If the last jit_run ended in a jump to where `block` begins, such jumps go straight to it from now on. */
-void jit_link(Jit *jit, CacheBlock *block);
+ * cpu->map->fast, or cpu->windows. */
+IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block);
+/** True if the last jit_run ended in a jump that can go straight to a block: jit_link then does so, if that jump leads
+ * to where `block` begins. */
+bool jit_can_link(const Jit *jit, const JitSeat *seat);
+void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block);
 
 /** For exec/probe.h: keep notes for dumps; regions count what they run. To be set while there is no code. */
 void jit_watch(Jit *jit, bool notes, bool counts);

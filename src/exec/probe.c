@@ -5,8 +5,10 @@
 void exec_probe_attach(Cpu *cpu, CodeCache *cache, ExecProbe *probe) {
     cpu->probe = probe;
     cpu->jit_t1 = cpu->jit_in_region = 0;
-    cache_flush(cache);
-    if (!cache->jit) {
+    if (cache) {
+        cache_flush(cache, 0);
+    }
+    if (!cache || !cache->jit) {
         return;
     }
     jit_watch(cache->jit, probe && probe->stages & EXEC_STAGE_HOST, probe && probe->counts);

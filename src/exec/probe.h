@@ -60,7 +60,8 @@ typedef struct ExecProbe {
     ByteVec text; /* scratch */
 } ExecProbe;
 
-/** From now on, with an empty cache: all that is translated passes the probe. Not while the CPU runs. NULL: none. */
+/** From now on, with an empty cache (NULL: it comes later, and this is to be called again): all that is translated
+ * passes the probe. Not while the CPU runs. probe NULL: none. */
 void exec_probe_attach(Cpu *cpu, CodeCache *cache, ExecProbe *probe);
 
 /** Host time, or 0 if nobody wants it. */

@@ -5,6 +5,12 @@
 /* Rights of a block may change at each 32 bytes (the smallest protection region). */
 enum { RIGHTS_STEP = 32 };
 
+typedef struct Runner {
+    Cpu *cpu;
+    CodeUse *use;
+    CodeRun run;
+} Runner;
+
 /* True if the block was made from other bytes than those that are at its address now: the guest's memory management has
  * changed. A block that was made without it may go on into a page that lies elsewhere. */
 static bool is_stale(const Cpu *cpu, const IrBlock *block, uint64_t source) {
@@ -13,21 +19,49 @@ static bool is_stale(const Cpu *cpu, const IrBlock *block, uint64_t source) {
            (mapped && source % cpu->isa->page_bytes + block->n_bytes > cpu->isa->page_bytes);
 }
 
-/* `source`: where the bytes at loc.pc are on the bus. */
-static CacheBlock *block_at(Cpu *cpu, CodeCache *cache, IrLoc loc, unsigned limit, uint64_t source) {
-    CacheBlock *block = cache_find(cache, loc, limit);
-    if (block && UNLIKELY(is_stale(cpu, &block->ir, source))) {
-        if (cache->jit) {
-            jit_kill(cache->jit, block);
+/* The block, if it may run. Those of a share are never stale: who has memory management on is not there. */
+static CacheBlock *find(Runner *r, IrLoc loc, unsigned limit, uint64_t source) {
+    CacheBlock *block = cache_find(r->run.cache, loc, limit);
+    if (block && UNLIKELY(is_stale(r->cpu, &block->ir, source))) {
+        if (r->run.cache->jit) {
+            jit_kill(r->run.cache->jit, block);
         }
         block->dead = true;
         block = NULL;
     }
-    if (!block) {
-        Arena *arena = cache_reserve(cache);
-        IrBlock ir = exec_translate(cpu, loc, limit ? limit : EXEC_BLOCK_INSNS_MAX, &cache->scratch, arena);
-        block = cache_add(cache, &ir, limit);
-        block->dead = ir.n_bytes == 0; /* a fetch that failed may succeed when the rights have changed */
+    return block;
+}
+
+/* Under the lock. NULL: there is no room, or what stands there is no code for all; then code_moved is true. */
+static CacheBlock *translate(Runner *r, IrLoc loc, unsigned limit) {
+    CodeCache *cache = r->run.cache;
+    CacheBlock *block = cache_find(cache, loc, limit); /* another thread may have been faster */
+    if (block) {
+        return block;
+    }
+    if (cache_is_full(cache)) {
+        code_full(r->use, &r->run);
+        if (code_moved(r->use, &r->run)) {
+            return NULL;
+        }
+    }
+    MemMap *map = r->cpu->map;
+    map->code_refused = false;
+    IrBlock ir = exec_translate(r->cpu, loc, limit ? limit : EXEC_BLOCK_INSNS_MAX, &cache->scratch, &cache->arena);
+    if (map->code_refused) {
+        code_use_will_leave(r->use);
+        return NULL;
+    }
+    return cache_add(cache, &ir, limit);
+}
+
+/* `source`: where the bytes at loc.pc are on the bus. */
+static CacheBlock *block_at(Runner *r, IrLoc loc, unsigned limit, uint64_t source) {
+    CacheBlock *block = find(r, loc, limit, source);
+    if (UNLIKELY(!block)) {
+        code_lock(r->use);
+        block = translate(r, loc, limit);
+        code_unlock(r->use);
     }
     return block;
 }
@@ -52,44 +86,66 @@ static CacheBlock *fetch_failed(Cpu *cpu, uint64_t addr) {
     return NULL;
 }
 
-/* The block to run now: whole, or a prefix of it if the budget or the rights do not cover it. NULL: a trap is due. */
-static CacheBlock *choose(Cpu *cpu, CodeCache *cache) {
+/* The block to run now: whole, or a prefix of it if the budget or the rights do not cover it. NULL: a trap is due, or
+ * the cache is to be changed first. */
+static CacheBlock *choose(Runner *r) {
+    Cpu *cpu = r->cpu;
     IrLoc loc = {cpu->pc, cpu->aux};
     uint64_t source = loc.pc, denied;
-    if (UNLIKELY(cpu->check_fetch) && cpu->isa->map_fetch && !cpu->isa->map_fetch(cpu, &source)) {
-        return fetch_failed(cpu, loc.pc);
+    if (UNLIKELY(cpu->check_fetch) && cpu->isa->map_fetch) {
+        if (r->use->share) {
+            code_use_will_leave(r->use);
+            return NULL;
+        }
+        if (!cpu->isa->map_fetch(cpu, &source)) {
+            return fetch_failed(cpu, loc.pc);
+        }
     }
-    CacheBlock *block = block_at(cpu, cache, loc, 0, source);
-    if (UNLIKELY(cpu->check_fetch) && fetch_denied(cpu, &block->ir, &denied)) {
-        block = block_at(cpu, cache, loc, 1, source);
-        if (fetch_denied(cpu, &block->ir, &denied)) {
+    CacheBlock *block = block_at(r, loc, 0, source);
+    if (UNLIKELY(block && cpu->check_fetch) && fetch_denied(cpu, &block->ir, &denied)) {
+        block = block_at(r, loc, 1, source);
+        if (block && fetch_denied(cpu, &block->ir, &denied)) {
             return fetch_failed(cpu, denied);
         }
     }
-    if (UNLIKELY(block->ir.n_insns > cpu->budget)) {
-        block = block_at(cpu, cache, loc, (unsigned)cpu->budget, source);
+    if (UNLIKELY(block && block->ir.n_insns > cpu->budget)) {
+        block = block_at(r, loc, (unsigned)cpu->budget, source);
     }
     return block;
 }
 
-/* Host code for a block: false if the interpreter must run it. */
-static bool compiled(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
+/* Under the lock. A full buffer of one's own is emptied; it is the next run of the block that finds room. */
+static void compile(Runner *r, CacheBlock *block) {
+    Jit *jit = r->run.cache->jit;
     bool full = false;
-    if (block->code) {
+    if (block->code || block->interpret) {
+        return;
+    }
+    uint64_t start_ns = probe_clock(r->cpu);
+    bool ok = jit_compile(jit, block, &full);
+    block->interpret = !ok && !full;
+    if (UNLIKELY(r->cpu->probe != NULL)) {
+        probe_lowered(r->cpu, r->run.cache, block, start_ns);
+    }
+    if (full && r->use->own) {
+        PROBE_COUNT(r->cpu, code_flushes);
+        jit_flush(jit, 0);
+    } else if (full) {
+        code_full(r->use, &r->run);
+    }
+}
+
+/* Host code for a block: false if the interpreter must run it. */
+static bool compiled(Runner *r, CacheBlock *block) {
+    if (LIKELY(__atomic_load_n(&block->code, __ATOMIC_ACQUIRE))) {
         return true;
     }
     if (block->interpret || block->dead || block->limit) {
         return false;
     }
-    uint64_t start_ns = probe_clock(cpu);
-    block->interpret = !jit_compile(cache->jit, block, &full) && !full;
-    if (UNLIKELY(cpu->probe != NULL)) {
-        probe_lowered(cpu, cache, block, start_ns);
-    }
-    if (full) {
-        PROBE_COUNT(cpu, code_flushes);
-        jit_flush(cache->jit);
-    }
+    code_lock(r->use);
+    compile(r, block);
+    code_unlock(r->use);
     return block->code != 0;
 }
 
@@ -106,28 +162,38 @@ static void form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
     }
 }
 
-static IrExit run_host(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
+static IrExit run_host(Runner *r, CacheBlock *block) {
+    Cpu *cpu = r->cpu;
     uint64_t before = cpu_ticks(cpu);
-    IrExit exit = jit_run(cache->jit, cpu, block);
+    IrExit exit = jit_run(r->run.cache->jit, r->run.seat, cpu, block);
     if (UNLIKELY(cpu->probe != NULL)) {
         cpu->probe->stats.host_insns += cpu_ticks(cpu) - before;
     }
     return exit;
 }
 
-static IrExit run_block(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
-    if (!can_jit(cpu, cache) || !compiled(cpu, cache, block)) {
-        PROBE_COUNT(cpu, interp_turns);
-        return ir_interp(cpu, &block->ir);
+static IrExit run_block(Runner *r, CacheBlock *block) {
+    CodeCache *cache = r->run.cache;
+    if (!can_jit(r->cpu, cache) || !compiled(r, block)) {
+        PROBE_COUNT(r->cpu, interp_turns);
+        return ir_interp(r->cpu, &block->ir);
     }
-    if (UNLIKELY(jit_take_hot(cache->jit))) {
-        form_region(cpu, cache, block);
+    bool hot = jit_take_hot(r->run.seat), link = jit_can_link(cache->jit, r->run.seat);
+    if (UNLIKELY(hot || link)) {
+        code_lock(r->use);
+        if (hot) {
+            form_region(r->cpu, cache, block);
+        }
+        if (link) {
+            jit_link(cache->jit, r->run.seat, block);
+        }
+        code_unlock(r->use);
     }
-    jit_link(cache->jit, block);
-    return run_host(cpu, cache, block);
+    return run_host(r, block);
 }
 
-static void run_to_deadline(Cpu *cpu, CodeCache *cache, uint64_t deadline_ticks) {
+static void run_to_deadline(Cpu *cpu, CodeUse *use, uint64_t deadline_ticks) {
+    Runner r = {cpu, use, code_enter(use)};
     cpu->budget = (int64_t)(deadline_ticks - cpu_ticks(cpu));
     cpu->deadline = deadline_ticks;
     while (cpu->budget > 0 && !cpu->halted) {
@@ -139,22 +205,26 @@ static void run_to_deadline(Cpu *cpu, CodeCache *cache, uint64_t deadline_ticks)
         if (cpu->halted || cpu->budget <= 0) {
             break;
         }
-        CacheBlock *block = choose(cpu, cache);
-        if (block && run_block(cpu, cache, block) == IR_EXIT_TRAP) {
+        if (UNLIKELY(code_moved(use, &r.run))) {
+            code_again(use, &r.run, cpu->map);
+        }
+        CacheBlock *block = choose(&r);
+        if (block && run_block(&r, block) == IR_EXIT_TRAP) {
             cpu->trap_pending = false;
             PROBE_COUNT(cpu, traps);
             cpu->isa->trap(cpu, cpu->trap_number, cpu->trap_arg);
         }
     }
+    code_exit(use, &r.run);
 }
 
 /* Guests that compute with the host's floating point must not see how the program around has set it. */
-void exec_run(Cpu *cpu, CodeCache *cache, uint64_t deadline_ticks) {
+void exec_run(Cpu *cpu, CodeUse *use, uint64_t deadline_ticks) {
     if (!cpu->isa->host_float) {
-        run_to_deadline(cpu, cache, deadline_ticks);
+        run_to_deadline(cpu, use, deadline_ticks);
         return;
     }
     IeeeHost host = ieee_host_enter();
-    run_to_deadline(cpu, cache, deadline_ticks);
+    run_to_deadline(cpu, use, deadline_ticks);
     ieee_host_leave(host);
 }

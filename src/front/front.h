@@ -48,6 +48,7 @@ typedef struct RunOptions {
     const char *engines; /* lockstep: A,B */
     uint64_t every; /* lockstep: instructions between comparisons */
     OrrEngine engine;
+    OrrMemory memory;
     OrrLogLevel log_level;
 } RunOptions;
 

@@ -1,4 +1,4 @@
-/* `orrery list machines|devices|cpus|engines` and `orrery list device NAME`. */
+/* `orrery list machines|devices|cpus|engines|memory` and `orrery list device NAME`. */
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ int command_list(int argc, char **argv) {
         const char *what;
         const char *(*at)(size_t index, const char **summary);
     } lists[] = {{"machines", orr_machine_name}, {"devices", orr_device_name}, {"cpus", orr_cpu_name},
-               {"engines", orr_engine_name}};
+               {"engines", orr_engine_name}, {"memory", orr_memory_name}};
     if (argc == 2 && strcmp(argv[0], "device") == 0) {
         return list_device(argv[1]);
     }
@@ -36,6 +36,6 @@ int command_list(int argc, char **argv) {
             return EXIT_OK;
         }
     }
-    complain("list what? machines, devices, device NAME, cpus or engines");
+    complain("list what? machines, devices, device NAME, cpus, engines or memory");
     return EXIT_USAGE;
 }

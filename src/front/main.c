@@ -17,7 +17,7 @@ void complain(const char *fmt, ...) {
 static void usage(void) {
     fputs("usage: orrery COMMAND ...\n\n"
           "  run       boot firmware on a board: orrery run --help\n"
-          "  list      what there is: orrery list machines|devices|device NAME|cpus|engines\n"
+          "  list      what there is: orrery list machines|devices|device NAME|cpus|engines|memory\n"
           "  lockstep  two engines side by side, the first difference: orrery lockstep --help\n"
           "  tracediff the first difference of two hash logs: orrery tracediff --help\n\n"
           "  --help, --version\n\n"

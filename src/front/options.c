@@ -9,11 +9,10 @@
 enum { EVERY_DEFAULT = 1000 };
 #define DISTANCE_MAX UINT64_C(1000000000000000)
 
-static void help_engines(void) {
+static void help_names(const char *(*name_at)(size_t index, const char **summary), size_t fallback) {
     const char *name, *summary;
-    for (size_t i = 0; (name = orr_engine_name(i, &summary)) != NULL; i++) {
-        printf("                                 %-7s %s%s\n", name, summary,
-               i == ENGINE_DEFAULT ? " (default)" : "");
+    for (size_t i = 0; (name = name_at(i, &summary)) != NULL; i++) {
+        printf("                                 %-7s %s%s\n", name, summary, i == fallback ? " (default)" : "");
     }
 }
 
@@ -50,7 +49,9 @@ void options_help(void) {
         "  --cpi N[/D]                  clock cycles per instruction (default 1)\n"
         "  --engine NAME                what runs the instructions; changes nothing but speed:\n",
         stdout);
-    help_engines();
+    help_names(orr_engine_name, ENGINE_DEFAULT);
+    puts("  --memory NAME                how translated code reaches guest memory; changes nothing but speed:");
+    help_names(orr_memory_name, ORR_MEMORY_FASTMEM);
     fputs(
         "  --slice N                    run in pieces of N instructions: changes nothing but speed (for tests)\n"
         "  --quantum N                  boards with several cores: instructions of the first one between two meetings\n"
@@ -207,6 +208,18 @@ static bool set_engine(RunOptions *o, const char *value) {
     return false;
 }
 
+static bool set_memory(RunOptions *o, const char *value) {
+    const char *name, *summary;
+    for (size_t i = 0; (name = orr_memory_name(i, &summary)) != NULL; i++) {
+        if (strcmp(value, name) == 0) {
+            o->memory = (OrrMemory)i;
+            return true;
+        }
+    }
+    complain("--memory '%s': no such memory scheme (orrery list memory)", value);
+    return false;
+}
+
 /* Instructions between two looks. */
 static bool set_distance(uint64_t *to, const char *name, const char *value) {
     if (!number_parse(value, to) || *to == 0 || *to > DISTANCE_MAX) {
@@ -286,6 +299,7 @@ static const Option options[] = {
     SET("seed", BOTH, set_seed),
     SET("cpi", BOTH, set_cpi),
     SET("engine", OPTION_RUN, set_engine),
+    SET("memory", BOTH, set_memory),
     SET("pace", OPTION_RUN, set_pace),
     SET("log", BOTH, set_log),
     FLAG("strict", BOTH, strict),

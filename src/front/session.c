@@ -98,7 +98,8 @@ static bool add_node(const RunOptions *o, OrrWorld *world, OrrNode **node, OrrEr
 }
 
 bool session_new(const RunOptions *o, OrrWorld **world, OrrNode **node, OrrError *error) {
-    OrrWorldOptions options = {.seed = o->seed, .log_level = o->log_level, .log = log_line};
+    OrrWorldOptions options = {.seed = o->seed, .log_level = o->log_level, .log = log_line,
+                               .memory = o->memory};
     *world = orr_world_new(&options);
     orr_world_deadline(*world, o->is_deadline ? o->for_ns : ORR_TIME_NEVER);
     return add_node(o, *world, node, error);

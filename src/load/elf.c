@@ -236,6 +236,26 @@ static bool elf_check_overlap(const ImageInput *in, const ElfLoad *loads, size_t
     return true;
 }
 
+/* What of an executable segment are instructions: from the first section to the last one that says so. A file without
+ * sections, or with very many, does not tell: all of it. */
+static void elf_find_code(const ElfReader *r, const GElf_Phdr *p, ImageSegment *segment) {
+    enum { LOOKS_MAX = 1 << 20 };
+    uint64_t begin = segment->size, end = 0;
+    bool few = r->n_sections <= LOOKS_MAX / r->header.e_phnum;
+    for (uint64_t i = 0; p->p_flags & PF_X && few && i < r->n_sections; i++) {
+        GElf_Shdr s = elf_read_section(r, i);
+        uint64_t at = s.sh_addr - p->p_vaddr;
+        if (s.sh_flags & SHF_EXECINSTR && s.sh_addr >= p->p_vaddr && at < segment->size) {
+            begin = at < begin ? at : begin;
+            at += s.sh_size < segment->size - at ? s.sh_size : segment->size - at;
+            end = at > end ? at : end;
+        }
+    }
+    bool told = begin < end;
+    segment->code_at = told ? begin : 0;
+    segment->code_size = told ? end - begin : p->p_flags & PF_X ? segment->size : 0;
+}
+
 /* Collects the PT_LOAD segments that put bytes anywhere; NULL and an error if one is wrong. */
 static ElfLoad *elf_collect_loads(const ElfReader *r, Image *image, size_t *n) {
     ElfLoad *loads = ARENA_ARRAY(r->in->arena, ElfLoad, r->header.e_phnum);
@@ -262,7 +282,8 @@ static ElfLoad *elf_collect_loads(const ElfReader *r, Image *image, size_t *n) {
             return NULL;
         }
         total += size;
-        loads[(*n)++] = (ElfLoad){{p.p_paddr, size, p.p_filesz, r->in->bytes + p.p_offset}, at};
+        loads[*n] = (ElfLoad){{p.p_paddr, size, p.p_filesz, r->in->bytes + p.p_offset, 0, 0}, at};
+        elf_find_code(r, &p, &loads[(*n)++].segment);
     }
     return loads;
 }

@@ -76,12 +76,13 @@ static void segments_build(const Records *records, Image *image, Arena *arena) {
         const RecordPiece *piece = &records->pieces.data[i];
         if (!segment || piece->addr != segment->addr + segment->size) {
             segment = &image->segments[image->n_segments++];
-            *segment = (ImageSegment){piece->addr, 0, 0, out};
+            *segment = (ImageSegment){.addr = piece->addr, .data = out};
         }
         memcpy(out, records->bytes.data + piece->data, piece->size);
         out += piece->size;
         segment->size += piece->size;
         segment->file_size += piece->size;
+        segment->code_size += piece->size;
     }
 }
 

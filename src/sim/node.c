@@ -3,10 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "exec/jit.h"
+#include "sim/code.h"
 #include "sim/node_internal.h"
 
-enum { CACHE_BYTES_MAX = 64 << 20 };
 
 /* ---- What the board needs from the node ---- */
 
@@ -42,26 +41,6 @@ static bool node_add_cpu(Board *board, Cpu *cpu, uint64_t hz) {
     }
     node->cores[at] = (NodeCore){.cpu = cpu, .clock = clock_of_hz(hz)};
     return true;
-}
-
-static void caches_invalidate(Node *node, uint64_t addr, uint64_t size) {
-    for (unsigned i = 0; i < node->n_cores; i++) {
-        if (node->cores[i].owns_cache) {
-            cache_invalidate(node->cores[i].cache, addr, size);
-        }
-    }
-}
-
-/* Memory that code was translated from has changed, at any of the addresses where it is mapped. */
-static void code_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t size) {
-    Node *node = node_of(map->board);
-    for (uint32_t i = 0; i < map->n_regions; i++) {
-        const MemRegion *r = &map->regions[i];
-        if (r->memory == memory && offset < r->offset + r->size && r->offset < offset + size) {
-            caches_invalidate(node, r->base + offset - r->offset, size);
-        }
-    }
-    node->cores[node->board.current_cpu].cpu->leave = true;
 }
 
 /* ---- Symbols ---- */
@@ -125,7 +104,8 @@ static void init_board(Node *node, const NodeOptions *options) {
     board->send_event = node_send_event;
     board->events.on_earlier = node_on_earlier;
     board->map.board = board;
-    board->map.code_changed = code_changed;
+    board->map.pool = options->pool;
+    board->map.code_changed = node_code_changed;
     node->guest_log.strict = options->strict;
     node->guest_log.describe = describe_pc;
     node->guest_log.describe_user = node;
@@ -133,17 +113,16 @@ static void init_board(Node *node, const NodeOptions *options) {
     node->quantum = options->quantum ? options->quantum : NODE_QUANTUM_DEFAULT;
 }
 
-/* Cores that translate equally have one cache. */
-static void init_cache(Node *node, NodeCore *core) {
+/* Cores that translate equally use one cache. */
+static void init_code(Node *node, NodeCore *core) {
     for (NodeCore *other = node->cores; other < core; other++) {
         if (other->cpu->isa == core->cpu->isa && other->cpu->features == core->cpu->features) {
-            core->cache = other->cache;
+            core->code = other->code;
             return;
         }
     }
-    core->owns_cache = true;
-    core->cache = core == node->cores ? &node->cache : ARENA_NEW(&node->arena, CodeCache);
-    cache_init(core->cache, CACHE_BYTES_MAX);
+    core->is_first_user = true;
+    core->code = core == node->cores ? &node->code : ARENA_NEW(&node->arena, CodeUse);
 }
 
 static void init_core(Node *node, unsigned index, const NodeOptions *options) {
@@ -164,7 +143,7 @@ static void init_core(Node *node, unsigned index, const NodeOptions *options) {
     cpu->board = &node->board;
     cpu->map = &node->board.map;
     exec_attach(cpu);
-    init_cache(node, core);
+    init_code(node, core);
 }
 
 static bool init_cores(Node *node, const NodeOptions *options, Err *err) {
@@ -197,22 +176,29 @@ const char *node_engine_name(size_t engine, const char **summary) {
     return engines[engine].name;
 }
 
-/* Results are the same with every engine, so a host that permits no translated code only costs time. */
-static void init_engine(Node *node, const NodeOptions *options) {
-    if (options->engine == ENGINE_INTERP) {
-        return;
+const char *node_memory_name(size_t scheme, const char **summary) {
+    static const struct {
+        const char *name, *summary;
+    } schemes[MEM_SCHEME_COUNT] = {
+        [MEM_FASTMEM] = {"fastmem", "by the host's memory protection: 4 GiB of its addresses per node, and signals"},
+        [MEM_WINDOW] = {"window", "by range checks in translated code: slower alone, cheaper with many nodes"},
+    };
+    if (scheme >= MEM_SCHEME_COUNT) {
+        return NULL;
     }
-    bool ok = mem_fast_enable(&node->board.map);
-    for (unsigned i = 0; i < node->n_cores; i++) {
-        NodeCore *core = &node->cores[i];
-        if (ok && core->owns_cache) {
-            core->cache->jit = jit_new(options->engine == ENGINE_JIT, core->cpu->isa->flags_slot);
-            ok = core->cache->jit != NULL;
-        }
-    }
-    if (!ok) {
-        log_line(options->log, LOG_WARN, "%s: the host permits no executable memory or no 4 GiB of address space: "
-                 "interpreting, which is slow", node->board.name);
+    *summary = schemes[scheme].summary;
+    return schemes[scheme].name;
+}
+
+/* Results are the same with every scheme, so a host without the room takes the other one. */
+static void init_memory(Node *node, const NodeOptions *options) {
+    node->engine = options->engine;
+    node->memory = options->memory;
+    node->code_bytes = options->code_bytes;
+    if (node->engine != ENGINE_INTERP && node->memory == MEM_FASTMEM && !mem_fast_enable(&node->board.map)) {
+        node->memory = MEM_WINDOW;
+        log_line(options->log, LOG_INFO, "%s: the host has no 4 GiB of address space for fastmem: range checks instead",
+                 node->board.name);
     }
 }
 
@@ -245,7 +231,7 @@ Node *node_new(const NodeOptions *options, Err *err) {
         node_free(node);
         return NULL;
     }
-    init_engine(node, options);
+    init_memory(node, options);
     node_reset_all(node, true);
     return node;
 }
@@ -261,12 +247,7 @@ void node_free(Node *node) {
     }
     event_queue_free(&node->board.events);
     guest_log_free(&node->guest_log);
-    for (unsigned i = 0; i < node->n_cores; i++) {
-        if (node->cores[i].owns_cache) {
-            jit_free(node->cores[i].cache->jit);
-            cache_free(node->cores[i].cache);
-        }
-    }
+    node_code_free(node);
     arena_free(&node->arena);
     mem_free(node);
 }

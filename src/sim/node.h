@@ -30,6 +30,13 @@ typedef enum Engine {
     ENGINE_COUNT,
 } Engine;
 
+/** How translated code reaches guest memory. */
+typedef enum MemScheme {
+    MEM_FASTMEM, /* the host's memory protection tells memory from devices: 4 GiB of addresses per node, and signals */
+    MEM_WINDOW, /* range checks: neither */
+    MEM_SCHEME_COUNT,
+} MemScheme;
+
 typedef struct NodeOptions {
     const char *name;
     /* The board is the first of these that is not NULL. */
@@ -47,6 +54,9 @@ typedef struct NodeOptions {
     /** Ticks of the first core between two meetings of all cores, 0 = NODE_QUANTUM_DEFAULT; part of the machine. With
      * less than NODE_QUANTUM_MIN a guest's exclusive store might never succeed. */
     uint64_t quantum;
+    MemScheme memory;
+    size_t code_bytes; /* for translated code; 0: 64 MiB; when they are full, all is dropped */
+    MemPool *pool; /* where the memories come from, or NULL */
     bool strict; /* guest mistakes stop the run */
     bool stub_unknown; /* device types without a model become logged stubs */
 } NodeOptions;
@@ -69,8 +79,8 @@ typedef struct NodeCore {
     Cpu *cpu;
     Clock clock; /* its ticks */
     bool is_common; /* they are those of the first core */
-    bool owns_cache; /* the first core that uses it */
-    CodeCache *cache; /* one for all cores of one kind */
+    bool is_first_user; /* of `code` */
+    CodeUse *code; /* one for all cores of one kind */
     NodeTick event, until, meeting; /* the next event, the end of the run, the end of the round */
 } NodeCore;
 
@@ -81,7 +91,11 @@ typedef struct Node {
     Cpu *cpu; /* the first core */
     NodeCore cores[NODE_CORES_MAX];
     unsigned n_cores, n_clocks; /* n_clocks: different ones */
-    CodeCache cache; /* of the first core */
+    Engine engine;
+    MemScheme memory;
+    size_t code_bytes;
+    CodeUse code; /* of the first core */
+    bool code_ready; /* the cores' `code` is set, since one has run first */
     GuestLog guest_log;
     NodeImage images[NODE_IMAGES_MAX];
     size_t n_images;
@@ -107,8 +121,9 @@ typedef struct Node {
     void *user; /* of the API layer */
 } Node;
 
-/** Name of an engine and what it does; NULL behind the last one. */
+/** Name of an engine or memory scheme and what it does; NULL behind the last one. */
 const char *node_engine_name(size_t engine, const char **summary);
+const char *node_memory_name(size_t scheme, const char **summary);
 
 /** Builds the board; NULL and an error text if the platform file is at fault. */
 Node *node_new(const NodeOptions *options, Err *err);

@@ -8,6 +8,7 @@
  * has no rounds.
  *
  * All comparisons are between ticks; conversions from nanoseconds are kept until they change. */
+#include "sim/code.h"
 #include "sim/node_internal.h"
 
 enum { LOOK_UP_TICKS = 1 << 22 /* how often a run looks whether it is to stop */ };
@@ -276,8 +277,11 @@ static void run_to(Node *node, NodeCore *core, uint64_t tick) {
         tick = now + 1;
     }
     uint64_t most = node->slice && node->slice < LOOK_UP_TICKS ? node->slice : LOOK_UP_TICKS;
+    if (UNLIKELY(!node->code_ready)) {
+        node_code_init(node);
+    }
     node->running = true;
-    exec_run(core->cpu, core->cache, tick - now > most ? now + most : tick);
+    exec_run(core->cpu, core->code, tick - now > most ? now + most : tick);
     node->running = false;
     node->last_ran = core->cpu->index;
     if (core->cpu->locked_up && !node->reset_requested) {

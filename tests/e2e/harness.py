@@ -20,6 +20,10 @@ ENGINES = [line.split()[0] for line in
            subprocess.run([ORRERY, "list", "engines"], capture_output=True, text=True).stdout.splitlines()]
 
 
+MEMORIES = [line.split()[0] for line in
+            subprocess.run([ORRERY, "list", "memory"], capture_output=True, text=True).stdout.splitlines()]
+
+
 class Result(NamedTuple):
     """How a run ended; the receipt is None if the last line on stderr is none."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import struct
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import ENGINES, LAST_LINE, MICROPYTHON, command, objcopy, orrery, program, run_microbit, run_mps2
+from harness import ENGINES, LAST_LINE, MEMORIES, MICROPYTHON, command, objcopy, orrery, program, run_microbit, run_mps2
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 
@@ -59,6 +60,7 @@ USAGE = [
     ["run", "--machine", "mps2-an385", "--for", "soon"],
     ["run", "--machine", "mps2-an385", "--for"],
     ["run", "--machine", "mps2-an385", "--engine"],
+    ["run", "--machine", "mps2-an385", "--memory", "segments"],
     ["run", "--machine", "mps2-an385", "--strict=yes"],
     ["run", "--machine", "mps2-an385", "--seed", "99999999999999999999"],
     ["run", "--machine", "no-such-board"],
@@ -127,7 +129,8 @@ def test_runs_are_equal(name: str, run) -> None:  # type: ignore[no-untyped-def]
     input does not."""
     text = b"some input for the port"
     first = run(name, "--for", "20ms", stdin=text)
-    ways = [["--engine", engine, "--slice", size] for engine in ENGINES for size in ("0", "1", "7", "1000")]
+    ways = [["--engine", engine, "--slice", size, "--memory", memory]
+            for engine in ENGINES for size in ("0", "1", "7", "1000") for memory in MEMORIES]
     for options in (*ways, ["--trace", "insn=/dev/null"],
                     ["--trace", "mmio=/dev/null", "--trace", "irq=/dev/null", "--watch", "*"],
                     ["--coverage", "/dev/null", "--log", "debug", "--pace", "1"]):
@@ -135,6 +138,18 @@ def test_runs_are_equal(name: str, run) -> None:  # type: ignore[no-untyped-def]
         assert (again.last, again.out) == (first.last, first.out), options
     assert run(name, "--for", "20.001ms", stdin=text).hash != first.hash
     assert run(name, "--for", "20ms", stdin=text + b"!").hash != first.hash
+
+
+if "ORRERY_TEST_QUICK" not in os.environ:  # sanitizers need more address space than there is
+
+    def test_little_address_space() -> None:
+        """A host without 4 GiB of addresses takes range checks by itself, says so, and the run is the same."""
+        arguments = ("run", "--machine", "mps2-an385", "--kernel", program("pieces_mps2"),
+                     "--for", "20ms", "--log", "info")
+        limited = subprocess.run(["sh", "-c", 'ulimit -v 3000000; exec "$@"', "sh", *command(*arguments)], input=b"",
+                                 capture_output=True, timeout=120)
+        assert b"range checks" in limited.stderr and b"interpreting" not in limited.stderr
+        assert limited.stderr.decode().splitlines()[-1] == orrery(*arguments).last
 
 
 def test_seed() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import ENGINES, MICROPYTHON, Result, orrery
+from harness import ENGINES, MEMORIES, MICROPYTHON, Result, orrery
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 
@@ -72,11 +72,13 @@ def test_display(tmp_path: Path) -> None:
     assert picture == LETTER
 
 
+@pytest.mark.parametrize("memory", MEMORIES)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_ways(tmp_path: Path, engine: str) -> None:
-    """The receipt does not depend on the engine and on the host's steps."""
+def test_ways(tmp_path: Path, engine: str, memory: str) -> None:
+    """The receipt does not depend on the engine, the memory scheme and the host's steps."""
+    way = ("--engine", engine, "--memory", memory)
     whole = session(tmp_path)
-    assert session(tmp_path, "--engine", engine).last == whole.last
+    assert session(tmp_path, *way).last == whole.last
     whole = session(tmp_path, until="0.7s")
     for size in ("1", "7", "1000"):
-        assert session(tmp_path, "--engine", engine, "--slice", size, until="0.7s").last == whole.last
+        assert session(tmp_path, *way, "--slice", size, until="0.7s").last == whole.last

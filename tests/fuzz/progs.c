@@ -17,13 +17,15 @@
 #include "exec/probe.h"
 #include "guest/arm/sys.h"
 #include "progs.h"
+#include "sim/code.h"
 #include "sim/node.h"
 
 enum { STOPS_MAX = 400, STOP_TICKS = 4000, SHOWN_MAX = 3, REFERENCE = 0 };
 
-/* One way to run a program. A new engine option (a scheme of memory accesses) becomes another row. */
+/* One way to run a program. A new engine option becomes another row. */
 typedef struct Way {
     Engine engine;
+    MemScheme memory;
     uint64_t slice;
     unsigned stops; /* so many of its own, at random times, between those of all ways */
     bool flush; /* forgets all translated code at those */
@@ -33,23 +35,27 @@ typedef struct Way {
 } Way;
 
 static const Way ways[] = {
-    {ENGINE_INTERP, 0, 0, false, false, 1, 1}, /* the reference */
-    {ENGINE_T0, 0, 0, false, false, 1, 1},
-    {ENGINE_JIT, 0, 0, false, false, 1, 1},
-    {ENGINE_JIT, 0, 1, false, false, 1, 1},
-    {ENGINE_INTERP, 0, 2, true, false, 2, 2}, /* would show code that all engines have failed to drop */
-    {ENGINE_JIT, 0, 0, false, true, 4, 1},
-    {ENGINE_JIT, 1000, 0, false, false, 2, 1},
-    {ENGINE_JIT, 0, 10, true, false, 4, 2},
-    {ENGINE_T0, 1000, 1, false, false, 4, 1},
-    {ENGINE_INTERP, 1000, 1, false, false, 8, 2},
-    {ENGINE_JIT, 7, 1, false, false, 8, 2},
-    {ENGINE_INTERP, 0, 500, true, false, 16, 8},
-    {ENGINE_T0, 7, 0, false, false, 16, 4},
-    {ENGINE_INTERP, 7, 0, false, false, 32, 4},
-    {ENGINE_JIT, 1, 0, false, false, 16, 8},
-    {ENGINE_T0, 1, 0, false, false, 32, 8},
-    {ENGINE_INTERP, 1, 0, false, false, 32, 8},
+    {ENGINE_INTERP, MEM_FASTMEM, 0, 0, false, false, 1, 1}, /* the reference */
+    {ENGINE_T0, MEM_FASTMEM, 0, 0, false, false, 1, 1},
+    {ENGINE_JIT, MEM_FASTMEM, 0, 0, false, false, 1, 1},
+    {ENGINE_JIT, MEM_FASTMEM, 0, 1, false, false, 1, 1},
+    {ENGINE_JIT, MEM_WINDOW, 0, 1, false, false, 1, 1},
+    {ENGINE_T0, MEM_WINDOW, 0, 0, false, false, 2, 1},
+    {ENGINE_JIT, MEM_WINDOW, 0, 10, true, false, 4, 2},
+    {ENGINE_JIT, MEM_WINDOW, 7, 1, false, false, 16, 4},
+    {ENGINE_INTERP, MEM_FASTMEM, 0, 2, true, false, 2, 2}, /* would show code that all engines have failed to drop */
+    {ENGINE_JIT, MEM_FASTMEM, 0, 0, false, true, 4, 1},
+    {ENGINE_JIT, MEM_FASTMEM, 1000, 0, false, false, 2, 1},
+    {ENGINE_JIT, MEM_FASTMEM, 0, 10, true, false, 4, 2},
+    {ENGINE_T0, MEM_FASTMEM, 1000, 1, false, false, 4, 1},
+    {ENGINE_INTERP, MEM_FASTMEM, 1000, 1, false, false, 8, 2},
+    {ENGINE_JIT, MEM_FASTMEM, 7, 1, false, false, 8, 2},
+    {ENGINE_INTERP, MEM_FASTMEM, 0, 500, true, false, 16, 8},
+    {ENGINE_T0, MEM_FASTMEM, 7, 0, false, false, 16, 4},
+    {ENGINE_INTERP, MEM_FASTMEM, 7, 0, false, false, 32, 4},
+    {ENGINE_JIT, MEM_FASTMEM, 1, 0, false, false, 16, 8},
+    {ENGINE_T0, MEM_FASTMEM, 1, 0, false, false, 32, 8},
+    {ENGINE_INTERP, MEM_FASTMEM, 1, 0, false, false, 32, 8},
 };
 enum { WAYS = sizeof ways / sizeof ways[0] };
 
@@ -90,7 +96,8 @@ static void poke_data(Node *node, const Prog *p, uint32_t addr, uint32_t bytes) 
 }
 
 static Node *start(const Prog *p, const Way *way) {
-    NodeOptions options = {.machine = p->target->machine, .engine = way->engine, .slice = way->slice};
+    NodeOptions options = {.machine = p->target->machine, .engine = way->engine, .memory = way->memory,
+                           .slice = way->slice};
     Err err = {0};
     Node *node = node_new(&options, &err);
     if (!node) {
@@ -127,8 +134,8 @@ static StopReason run_to(Node *node, const Way *way, uint64_t *rng, uint64_t tic
         uint64_t most = end_ns - now_ns, step = prog_chance(rng, 30) && most > 400 ? 400 : 1 + 2 * most / (left + 1);
         uint64_t until_ns = now_ns + diff_random(rng) % step;
         reason = node_run_until(node, until_ns < end_ns ? until_ns : end_ns);
-        if (way->flush) {
-            cache_flush(&node->cache);
+        if (way->flush && node->code.own) {
+            cache_flush(node->code.own, 0);
         }
     }
     return reason == STOP_DURATION ? node_run_until(node, end_ns) : reason;
@@ -186,7 +193,7 @@ static int compare(const Prog *p, const Way *way, const Schedule *s, Totals *tot
     ExecProbe probe = {.counts = true};
     int different = -1;
     if (way->counts) {
-        exec_probe_attach(node->cpu, &node->cache, &probe);
+        node_code_probe(node, &probe);
     }
     for (unsigned i = 0; i < (s->n + way->share - 1) / way->share && different < 0; i++) {
         StopReason reason = run_to(node, way, &rng, s->tick[i]);
@@ -376,9 +383,9 @@ static void list_part(const Prog *p, ProgPlace place) {
 
 static void tell_way(const Way *way) {
     const char *summary;
-    printf("  engine %s, slices of %llu, %u random stops%s%s", node_engine_name(way->engine, &summary),
-           (unsigned long long)way->slice, way->stops, way->flush ? " with flushes" : "",
-           way->counts ? ", with a probe" : "");
+    printf("  engine %s, memory %s, slices of %llu, %u random stops%s%s", node_engine_name(way->engine, &summary),
+           node_memory_name(way->memory, &summary), (unsigned long long)way->slice, way->stops,
+           way->flush ? " with flushes" : "", way->counts ? ", with a probe" : "");
 }
 
 /* ---- All programs ----------------------------------------------------------------------------------------------- */

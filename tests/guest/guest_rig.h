@@ -28,7 +28,7 @@ static inline void guest_program_path(char *out, size_t size, const char *progra
     if (!folder) {
         fail_msg("FIRMWARE is not set: it is the folder of the programs, meson sets it");
     }
-    snprintf(out, size, "%s/%s.elf", folder, program);
+    snprintf(out, size, "%s/%s.elf", folder ? folder : "", program);
 }
 
 static inline void guest_output(void *user, const void *bytes, size_t len) {
@@ -38,19 +38,39 @@ static inline void guest_output(void *user, const void *bytes, size_t len) {
 
 /* ---- The matrix: every program runs in each of these ways, with equal results ---- */
 
-static const uint64_t guest_slices[] = {0 /* unbounded */, 1, 7, 1000};
-enum { GUEST_WAYS = ENGINE_COUNT * 4, GUEST_REFERENCE = 0 /* the interpreter, unbounded */ };
-_Static_assert(ARRAY_LEN(guest_slices) * ENGINE_COUNT == GUEST_WAYS, "engines by slices");
+/* What runs the instructions: engines, with both memory schemes, and with a code buffer that is full all the time. */
+typedef struct GuestEngine {
+    const char *name;
+    Engine engine;
+    MemScheme memory;
+    size_t code_bytes;
+} GuestEngine;
 
-static inline Engine guest_engine(size_t way) {
-    return (Engine)(way / ARRAY_LEN(guest_slices));
+enum { GUEST_TINY_BYTES = 16 << 10 };
+static const GuestEngine guest_engines[] = {
+    {"interp", ENGINE_INTERP, MEM_FASTMEM, 0},
+    {"t0", ENGINE_T0, MEM_FASTMEM, 0},
+    {"jit", ENGINE_JIT, MEM_FASTMEM, 0},
+    {"t0 window", ENGINE_T0, MEM_WINDOW, 0},
+    {"jit window", ENGINE_JIT, MEM_WINDOW, 0},
+    /* from GUEST_ROOMY on */
+    {"jit tiny", ENGINE_JIT, MEM_FASTMEM, GUEST_TINY_BYTES},
+    {"jit window tiny", ENGINE_JIT, MEM_WINDOW, GUEST_TINY_BYTES},
+};
+static const uint64_t guest_slices[] = {0 /* unbounded */, 1, 7, 1000};
+enum { GUEST_ENGINES = ARRAY_LEN(guest_engines), GUEST_WAYS = GUEST_ENGINES * ARRAY_LEN(guest_slices),
+       GUEST_ROOMY = 5, GUEST_REFERENCE = 0 /* the interpreter, unbounded */ };
+_Static_assert(ENGINE_COUNT == 3 && MEM_SCHEME_COUNT == 2, "all engines and schemes are in the table");
+
+/* Index in guest_engines. */
+static inline size_t guest_engine(size_t way) {
+    return way / ARRAY_LEN(guest_slices);
 }
 static inline uint64_t guest_slice(size_t way) {
     return guest_slices[way % ARRAY_LEN(guest_slices)];
 }
-static inline const char *guest_engine_name(Engine engine) {
-    const char *summary;
-    return node_engine_name(engine, &summary);
+static inline const char *guest_engine_name(size_t engine) {
+    return guest_engines[engine].name;
 }
 
 /* What must be equal. */
@@ -62,7 +82,7 @@ static inline Receipt guest_receipt(const Node *node) {
     return (Receipt){node_hash(node), node_instructions(node), cpu_ticks(node->cpu)};
 }
 
-static inline void guest_check_receipt(const Receipt *receipt, const Receipt *expected, Engine engine, uint64_t slice,
+static inline void guest_check_receipt(const Receipt *receipt, const Receipt *expected, size_t engine, uint64_t slice,
                                        const char *program) {
     if (memcmp(receipt, expected, sizeof *receipt) != 0) {
         fail_msg("%s, engine %s, slices of %llu: hash %016llx, %llu instructions, %llu ticks; expected %016llx, %llu, "
@@ -73,11 +93,18 @@ static inline void guest_check_receipt(const Receipt *receipt, const Receipt *ex
     }
 }
 
+static inline void guest_set_engine(NodeOptions *options, size_t engine) {
+    options->engine = guest_engines[engine].engine;
+    options->memory = guest_engines[engine].memory;
+    options->code_bytes = guest_engines[engine].code_bytes;
+}
+
 /** A node with a program; its semihosting output goes to stderr, so that meson keeps it. */
-static inline Node *guest_node(const char *machine, const char *program, Engine engine, uint64_t slice) {
+static inline Node *guest_node(const char *machine, const char *program, size_t engine, uint64_t slice) {
     char path[4096];
     Err err = {0};
-    NodeOptions options = {.machine = machine, .engine = engine, .slice = slice};
+    NodeOptions options = {.machine = machine, .slice = slice};
+    guest_set_engine(&options, engine);
     Node *node = node_new(&options, &err);
     if (!node) {
         fail_msg("%s", err.text);

@@ -59,7 +59,7 @@ static void run_to_exit(Node *node) {
     }
 }
 
-static Node *program_node(Engine engine) {
+static Node *program_node(size_t engine) {
     return guest_node("mps2-an385", "irq_every", engine, 0);
 }
 
@@ -150,7 +150,7 @@ static size_t taken_at(size_t index) {
 }
 
 /* One interrupt before instruction `index`; returns how many instructions more than undisturbed were executed. */
-static uint64_t run_with_one(Engine engine, size_t index) {
+static uint64_t run_with_one(size_t engine, size_t index) {
     Pulse pulse;
     Node *node = program_node(engine);
     pulse_at(node, &pulse, LINE_OUTER, index);
@@ -164,7 +164,7 @@ static uint64_t run_with_one(Engine engine, size_t index) {
 }
 
 static void test_every_instruction(void **state) {
-    Engine engine = (Engine)(uintptr_t)*state;
+    size_t engine = (uintptr_t)*state;
     size_t in_it = 0, retried = 0, waited = 0;
     uint64_t handler = run_with_one(engine, plan.first);
     for (size_t i = plan.first; i < plan.last; i++) {
@@ -188,7 +188,7 @@ static void test_every_instruction(void **state) {
 
 /* A second interrupt at each instruction from the first one's entry until it is over. */
 static void test_two_interrupts(void **state) {
-    Engine engine = (Engine)(uintptr_t)*state;
+    size_t engine = (uintptr_t)*state;
     size_t runs = 0, step = guest_quick() ? 17 : 1;
     uint64_t handler = run_with_one(engine, plan.first);
     for (size_t i = plan.first; i < plan.last; i++) {
@@ -210,8 +210,8 @@ static void test_two_interrupts(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[2 * ENGINE_COUNT];
-    for (size_t i = 0; i < ENGINE_COUNT; i++) {
+    struct CMUnitTest tests[2 * GUEST_ROOMY];
+    for (size_t i = 0; i < GUEST_ROOMY; i++) {
         tests[2 * i] = (struct CMUnitTest){
             .name = "test_every_instruction", .test_func = test_every_instruction, .initial_state = (void *)i};
         tests[2 * i + 1] = (struct CMUnitTest){

@@ -1,6 +1,7 @@
 /* Several cores on one board: locks, exclusive accesses, interrupts and events between them, each core's own NVIC and
  * SysTick; and the same hash whatever the engine, the slices, the cuts and the repetition. */
 #include "guest_rig.h"
+#include "sim/code.h"
 
 enum { END_US = 60000, CUTS = 300 };
 
@@ -107,12 +108,14 @@ static void log_text(void *user, LogLevel level, const char *line) {
 
 static const Log errors = {.level = LOG_WARN, .sink = log_text};
 
-static Node *setup_node(const Setup *setup, Engine engine, uint64_t slice, Text *text) {
+/* `engine`: index in guest_engines. */
+static Node *setup_node(const Setup *setup, size_t engine, uint64_t slice, Text *text) {
     static const DeviceType *const types[] = {&mail_type};
     char path[4096];
     Err err = {0};
-    NodeOptions options = {.repl_text = setup->repl, .engine = engine, .slice = slice, .quantum = setup->quantum,
-                           .log = &errors, .types = types, .n_types = ARRAY_LEN(types)};
+    NodeOptions options = {.repl_text = setup->repl, .slice = slice, .quantum = setup->quantum, .log = &errors,
+                           .types = types, .n_types = ARRAY_LEN(types)};
+    guest_set_engine(&options, engine);
     Node *node = node_new(&options, &err);
     guest_program_path(path, sizeof path, "multi");
     if (!node || !node_load(node, path, IMAGE_AUTO, false, 0, &err)) {
@@ -161,8 +164,8 @@ static void test_program(void **state) {
             assert_true(guest_quick() || cpu_ticks(cpu) - cpu->idle_ticks > 100000);
         }
         assert_true(guest_quick() || node->n_cores < 3 || counter(node, "third") > 10000);
-        assert_true(node->n_cores < 3 || node->cores[2].cache != node->cores[0].cache);
-        assert_ptr_equal(node->cores[1].cache, node->cores[0].cache);
+        assert_true(node->n_cores < 3 || node->cores[2].code != node->cores[0].code);
+        assert_ptr_equal(node->cores[1].code, node->cores[0].code);
         Receipt receipt = guest_receipt(node);
         first = way == GUEST_REFERENCE ? receipt : first;
         guest_check_receipt(&receipt, &first, guest_engine(way), guest_slice(way), setup->name);
@@ -192,7 +195,7 @@ static void test_cuts(void **state) {
             uint64_t hash = node_hash(cut);
             assert_true(node_save(cut, &bytes));
             node_free(cut);
-            cut = setup_node(setup, (Engine)(i / 3 % ENGINE_COUNT), i % 4 ? 0 : 13, &text);
+            cut = setup_node(setup, i / 3 % GUEST_ENGINES, i % 4 ? 0 : 13, &text);
             run(cut, i * 1000);
             if (!node_restore(cut, bytes.data, bytes.len, &err)) {
                 fail_msg("%s", err.text);
@@ -203,9 +206,54 @@ static void test_cuts(void **state) {
         text.len = 0;
     }
     Receipt a = guest_receipt(whole), b = guest_receipt(cut);
-    guest_check_receipt(&b, &a, ENGINE_COUNT - 1, 0, setup->name);
+    guest_check_receipt(&b, &a, 0, 0, setup->name);
     node_free(whole);
     node_free(cut);
+}
+
+static bool shares(const Node *node) {
+    bool first = node->cores[0].code->share != NULL;
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        assert_int_equal(node->cores[i].code->share != NULL, first);
+        assert_int_equal(node->cores[i].code->own == NULL, first);
+    }
+    return first;
+}
+
+/* Boards that are alike share the code of each kind of their cores; one that writes to it leaves with all of them. */
+static void test_shares(void **state) {
+    enum { NODES = 3, LEAVES = 1, PIECES = 40 };
+    const Setup *setup = *state;
+    Text text = {0};
+    Node *alone = setup_node(setup, 0, 0, &text);
+    run(alone, end_ns());
+    Receipt expected = guest_receipt(alone);
+    node_free(alone);
+    for (size_t engine = 0; engine < GUEST_ENGINES; engine++) {
+        CodeShares *all = code_shares_new();
+        Node *nodes[NODES];
+        for (unsigned i = 0; i < NODES; i++) {
+            nodes[i] = setup_node(setup, engine, 0, &text);
+        }
+        code_shares_join(all, nodes, NODES);
+        assert_ptr_not_equal(nodes[0]->cores[0].code->share, nodes[0]->cores[2].code->share);
+        for (unsigned i = 0; i < PIECES * NODES; i++) {
+            Node *node = nodes[i % NODES];
+            run(node, end_ns() * (i / NODES + 1) / PIECES);
+            text.len = 0;
+            if (i == PIECES * NODES / 2 / NODES * NODES + LEAVES) {
+                uint32_t at = guest_symbol(node, "main") & ~1u, word = guest_word(node, at);
+                assert_true(shares(node) && mem_poke(&node->board.map, at, &word, sizeof word));
+            }
+        }
+        for (unsigned i = 0; i < NODES; i++) {
+            Receipt receipt = guest_receipt(nodes[i]);
+            guest_check_receipt(&receipt, &expected, engine, 0, setup->name);
+            assert_int_equal(shares(nodes[i]), i != LEAVES);
+            node_free(nodes[i]);
+        }
+        code_shares_free(all);
+    }
 }
 
 /* The quantum is part of the machine: it can be seen, and a state of another one is refused. */
@@ -364,7 +412,7 @@ int main(void) {
         FOR_SETUP(test_cuts, 5),       cmocka_unit_test(test_quantum), cmocka_unit_test(test_reset),
         FOR_SETUP(test_late_input, 0), FOR_SETUP(test_late_input, 4),
         FOR_SETUP(test_meeting, 0),    FOR_SETUP(test_meeting, 4), FOR_SETUP(test_meeting, 5),
-        FOR_SETUP(test_debug, 0),      FOR_SETUP(test_debug, 3),
+        FOR_SETUP(test_debug, 0),      FOR_SETUP(test_debug, 3),  FOR_SETUP(test_shares, 5),
         FOR_SETUP(test_hostile_states, 0), FOR_SETUP(test_hostile_states, 3),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@ static const Load loads[] = {
     {"microbit", "pieces_microbit", UINT64_C(12000000)},
 };
 
-static Node *load_node(const Load *load, Engine engine, uint64_t slice) {
+static Node *load_node(const Load *load, size_t engine, uint64_t slice) {
     Node *node = guest_node(load->machine, load->program, engine, slice);
     uint8_t text[TEXT_BYTES];
     for (size_t i = 0; i < sizeof text; i++) {
@@ -37,7 +37,7 @@ static void check_equal(Node *pieces, const Receipt *whole, uint64_t time_ns, si
     Receipt receipt = guest_receipt(pieces);
     if (memcmp(&receipt, whole, sizeof receipt) != 0) {
         fail_msg("engine %s, in pieces until %llu ns: hash %016llx, %llu instructions; in one go %016llx, %llu",
-                 guest_engine_name((Engine)engine), (unsigned long long)time_ns, (unsigned long long)receipt.hash,
+                 guest_engine_name(engine), (unsigned long long)time_ns, (unsigned long long)receipt.hash,
                  (unsigned long long)receipt.instructions, (unsigned long long)whole->hash,
                  (unsigned long long)whole->instructions);
     }
@@ -60,7 +60,7 @@ static size_t random_times(const Load *load, uint64_t *times) {
 }
 
 static Receipt run_whole(const Load *load, size_t engine, uint64_t until_ns) {
-    Node *node = load_node(load, (Engine)engine, 0);
+    Node *node = load_node(load, engine, 0);
     run_piece(node, until_ns);
     Receipt receipt = guest_receipt(node);
     node_free(node);
@@ -72,21 +72,21 @@ static void test_stop_times(void **state) {
     const Load *load = *state;
     static uint64_t times[TIMES_MAX];
     size_t n = random_times(load, times);
-    Node *stopping[ENGINE_COUNT];
-    for (size_t e = 0; e < ENGINE_COUNT; e++) {
-        stopping[e] = load_node(load, (Engine)e, 0);
+    Node *stopping[GUEST_ENGINES];
+    for (size_t e = 0; e < GUEST_ENGINES; e++) {
+        stopping[e] = load_node(load, e, 0);
     }
     uint64_t last = 0;
     for (size_t i = 0; i < n; i++) {
-        Receipt whole = run_whole(load, i % ENGINE_COUNT, times[i]);
-        for (size_t e = 0; e < ENGINE_COUNT; e++) {
+        Receipt whole = run_whole(load, i % GUEST_ENGINES, times[i]);
+        for (size_t e = 0; e < GUEST_ENGINES; e++) {
             run_piece(stopping[e], times[i]);
             check_equal(stopping[e], &whole, times[i], e);
         }
         assert_true(whole.instructions >= last);
         last = whole.instructions;
     }
-    for (size_t e = 0; e < ENGINE_COUNT; e++) {
+    for (size_t e = 0; e < GUEST_ENGINES; e++) {
         node_free(stopping[e]);
     }
     print_message("%s: %u random stop times, in one go and in pieces: equal hashes and instruction counts\n",
@@ -99,10 +99,10 @@ static void test_random_pieces(void **state) {
     Rng rng;
     rng_seed(&rng, 7);
     for (size_t i = 0; i < n; i++) {
-        size_t engine = i / ENGINE_COUNT % ENGINE_COUNT;
+        size_t engine = i / GUEST_ENGINES % GUEST_ENGINES;
         uint64_t until_ns = load->end_ns / 2 + rng_below(&rng, load->end_ns / 2), longest = UINT64_C(1) << (i % 20 + 4);
-        Receipt whole = run_whole(load, i % ENGINE_COUNT, until_ns);
-        Node *cut = load_node(load, (Engine)engine, rng_below(&rng, 100));
+        Receipt whole = run_whole(load, i % GUEST_ENGINES, until_ns);
+        Node *cut = load_node(load, engine, rng_below(&rng, 100));
         for (uint64_t at = 0; at < until_ns; pieces++) {
             at += 1 + rng_below(&rng, i % 5 ? UINT64_C(10000) + longest : UINT64_C(2000000));
             run_piece(cut, at < until_ns ? at : until_ns);

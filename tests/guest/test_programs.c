@@ -43,7 +43,7 @@ static void test_program(void **state) {
 
 /* The tests must be able to fail: a program that fails its check exits with another code. */
 static void test_failure_is_seen(void **state) {
-    Engine engine = (Engine)(uintptr_t)*state;
+    size_t engine = (uintptr_t)*state;
     Node *node = guest_node("mps2-an385", "irq_every", engine, 0);
     ArmState *s = guest_arm(node);
     StopReason reason = node_run_until(node, guest_tick_ns(node, 60));
@@ -57,12 +57,12 @@ static void test_failure_is_seen(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[ARRAY_LEN(programs) + ENGINE_COUNT];
+    struct CMUnitTest tests[ARRAY_LEN(programs) + GUEST_ENGINES];
     for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
         tests[i] = (struct CMUnitTest){.name = programs[i].name, .test_func = test_program,
                                        .initial_state = (void *)&programs[i]};
     }
-    for (size_t i = 0; i < ENGINE_COUNT; i++) {
+    for (size_t i = 0; i < GUEST_ENGINES; i++) {
         tests[ARRAY_LEN(programs) + i] = (struct CMUnitTest){
             .name = "test_failure_is_seen", .test_func = test_failure_is_seen, .initial_state = (void *)i};
     }

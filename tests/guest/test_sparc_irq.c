@@ -25,7 +25,7 @@ static struct {
     Result end;
 } plan;
 
-static Node *program_node(Engine engine) {
+static Node *program_node(size_t engine) {
     return guest_node("leon3", "sparc_irq_every", engine, 0);
 }
 
@@ -60,7 +60,7 @@ static void run_to_exit(Node *node) {
 /* Runs it one instruction at a time and notes where it is each time. */
 static int plan_make(void **state) {
     (void)state;
-    Node *node = program_node(ENGINE_INTERP);
+    Node *node = program_node(GUEST_REFERENCE);
     uint32_t begin = guest_symbol(node, "program_begin"), end = guest_symbol(node, "program_end");
     plan.results = guest_symbol(node, "results");
     plan.record = guest_symbol(node, "irq_record");
@@ -105,7 +105,7 @@ static void pulse_fire(Event *event) {
     pulse->port->set_level(pulse->port, LEVEL);
 }
 
-static void interrupted_at(Engine engine, size_t index) {
+static void interrupted_at(size_t engine, size_t index) {
     Node *node = program_node(engine);
     Pulse pulse = {.event.fire = pulse_fire, .port = device_leon_irq(guest_device(node, "cpu"))};
     pulse.port->controller = (Device *)(uintptr_t)&pulse;
@@ -141,7 +141,7 @@ static void interrupted_at(Engine engine, size_t index) {
 }
 
 static void test_every_index(void **state) {
-    Engine engine = (Engine)(uintptr_t)*state;
+    size_t engine = (uintptr_t)*state;
     size_t step = guest_quick() ? 7 : 1, n = 0;
     for (size_t i = plan.first; i < plan.last; i += step, n++) {
         interrupted_at(engine, i);
@@ -152,8 +152,8 @@ static void test_every_index(void **state) {
 
 /* Cut at every instruction: the state must be the same whatever stands in it (window file, nPC). */
 static void test_cuts_are_not_seen(void **state) {
-    Engine engine = (Engine)(uintptr_t)*state;
-    Node *whole = program_node(ENGINE_INTERP), *cut = program_node(engine);
+    size_t engine = (uintptr_t)*state;
+    Node *whole = program_node(GUEST_REFERENCE), *cut = program_node(engine);
     for (size_t i = 0; i < plan.last; i++) {
         assert_int_equal(node_run_until(whole, guest_tick_ns(whole, i)), STOP_DURATION);
         assert_int_equal(node_run_until(cut, guest_tick_ns(cut, i)), STOP_DURATION);
@@ -172,12 +172,12 @@ static void test_cuts_are_not_seen(void **state) {
 
 /* Saved and restored in another node at every few instructions. */
 static void test_snapshots(void **state) {
-    Engine engine = (Engine)(uintptr_t)*state;
+    size_t engine = (uintptr_t)*state;
     Node *first = program_node(engine);
     Err err;
     for (size_t i = 3; i < plan.last; i += 41) {
         ByteVec bytes = {0};
-        Node *other = program_node(ENGINE_INTERP);
+        Node *other = program_node(GUEST_REFERENCE);
         assert_int_equal(node_run_until(first, guest_tick_ns(first, i)), STOP_DURATION);
         assert_true(node_save(first, &bytes));
         if (!node_restore(other, bytes.data, bytes.len, &err)) {
@@ -194,8 +194,8 @@ static void test_snapshots(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[3 * ENGINE_COUNT];
-    for (size_t i = 0; i < ENGINE_COUNT; i++) {
+    struct CMUnitTest tests[3 * GUEST_ENGINES];
+    for (size_t i = 0; i < GUEST_ENGINES; i++) {
         void *engine = (void *)i;
         tests[3 * i] = (struct CMUnitTest){.name = "every_index", .test_func = test_every_index,
                                            .initial_state = engine};

@@ -12,7 +12,6 @@
 
 #include "bus/mem.h"
 #include "exec/exec.h"
-#include "exec/jit.h"
 #include "host/x64/x64.h"
 #include "../unit/ir_gen.h"
 
@@ -22,7 +21,7 @@ typedef struct Suite {
     Arena arena;
     Gen gen;
     MemMap map; /* empty */
-    CodeCache cache; /* of the loops */
+    CodeCache *cache; /* of the loops */
     Jit *jit;
     uint64_t only; /* one seed, or 0 for all */
     uint64_t compiled, refused;
@@ -56,7 +55,7 @@ static void check_block(Suite *s, uint64_t seed) {
         Rig want, got;
         start(s, &want, &ir, start_seed);
         start(s, &got, &ir, start_seed);
-        IrExit expected = ir_interp(&want.cpu, &ir), exit = jit_run(s->jit, &got.cpu, block);
+        IrExit expected = ir_interp(&want.cpu, &ir), exit = jit_run(s->jit, jit_own_seat(s->jit), &got.cpu, block);
         const char *what = expected == exit ? rig_difference(&want, &got) : "exit";
         if (what) {
             fputs(ir_print(&ir, &s->arena), stdout);
@@ -66,15 +65,25 @@ static void check_block(Suite *s, uint64_t seed) {
     }
 }
 
-static void random_blocks_do_what_the_interpreter_does(void **state) {
-    Suite *s = *state;
+/* Fastmem, or a window that is too small for a random address to hit, in line and out of line. */
+static JitOptions options_of(bool regions, bool by_windows) {
+    JitOptions options = {.regions = regions, .flags_slot = rig_isa.flags_slot};
+    if (by_windows) {
+        options.memory = (X64Memory){true, 2, {{0x7654000, 64, 0}, {0x45670000, 128, 64}}};
+    }
+    return options;
+}
+
+static void check_blocks(Suite *s, bool by_windows) {
     /* Here: cmocka has its own handler for SIGSEGV, ours must come after it. */
-    s->jit = jit_new(false, rig_isa.flags_slot);
+    JitOptions options = options_of(false, by_windows);
+    s->jit = jit_new(&options);
     assert_non_null(s->jit);
+    s->compiled = s->refused = 0;
     for (uint64_t seed = s->only ? s->only : 1; seed <= (s->only ? s->only : BLOCKS); seed++) {
         check_block(s, seed);
         if (s->arena.total > ARENA_KEEP_BYTES) {
-            jit_flush(s->jit);
+            jit_flush(s->jit, 0);
             arena_reset(&s->arena);
         }
     }
@@ -103,7 +112,7 @@ static bool make_loop(IrBlock *ir) {
 /* Around until something else is to be done: with host code, or with the interpreter if `block` is NULL. */
 static IrExit loop(Suite *s, Cpu *cpu, const IrBlock *ir, CacheBlock *block) {
     for (;;) {
-        if ((block ? jit_run(s->jit, cpu, block) : ir_interp(cpu, ir)) == IR_EXIT_TRAP) {
+        if ((block ? jit_run(s->jit, jit_own_seat(s->jit), cpu, block) : ir_interp(cpu, ir)) == IR_EXIT_TRAP) {
             return IR_EXIT_TRAP;
         }
         bool again = cpu->pc == ir->loc.pc && cpu->aux == ir->loc.aux;
@@ -120,12 +129,12 @@ static void check_region(Suite *s, uint64_t seed) {
         return;
     }
     ir_finish(&ir, &s->arena);
-    CacheBlock *block = cache_add(&s->cache, &ir, 0);
+    CacheBlock *block = cache_add(s->cache, &ir, 0);
     if (!x64_region_allows(&ir) || !jit_compile(s->jit, block, &full)) {
         return;
     }
     Cpu nobody_looks = {0};
-    if (!exec_form_region(&nobody_looks, &s->cache, block)) {
+    if (!exec_form_region(&nobody_looks, s->cache, block)) {
         s->refused++;
         return;
     }
@@ -148,17 +157,16 @@ static void check_region(Suite *s, uint64_t seed) {
     }
 }
 
-static void random_loops_do_what_the_interpreter_does(void **state) {
-    Suite *s = *state;
-    s->jit = jit_new(true, rig_isa.flags_slot);
+static void check_regions(Suite *s, bool by_windows) {
+    CacheOptions options = {.bytes_max = SIZE_MAX, .translate = true, .jit = options_of(true, by_windows)};
+    s->cache = cache_new(&options, NULL);
+    s->jit = s->cache->jit;
     assert_non_null(s->jit);
-    cache_init(&s->cache, SIZE_MAX);
-    s->cache.jit = s->jit;
     s->compiled = s->refused = 0;
     for (uint64_t seed = s->only ? s->only : 1; seed <= (s->only ? s->only : LOOPS); seed++) {
         check_region(s, seed | GEN_PLAIN);
         if (s->arena.total > ARENA_KEEP_BYTES) {
-            cache_flush(&s->cache);
+            cache_flush(s->cache, 0);
             arena_reset(&s->arena);
         }
     }
@@ -166,9 +174,18 @@ static void random_loops_do_what_the_interpreter_does(void **state) {
                   (unsigned long long)s->refused);
     assert_true(s->only || s->compiled > LOOPS / 2);
     assert_true(s->refused * 20 <= s->compiled);
-    cache_free(&s->cache);
-    jit_free(s->jit);
+    cache_free(s->cache);
     s->jit = NULL;
+}
+
+static void random_blocks_do_what_the_interpreter_does(void **state) {
+    check_blocks(*state, false);
+    check_blocks(*state, true);
+}
+
+static void random_loops_do_what_the_interpreter_does(void **state) {
+    check_regions(*state, false);
+    check_regions(*state, true);
 }
 
 int main(int argc, char **argv) {

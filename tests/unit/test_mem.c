@@ -309,6 +309,76 @@ static void debug_access(void **state) {
 
 #define BENCH_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* ---- Pools ---- */
+
+/* Ranges do not overlap, come back as zeros, and what was given back is used again. */
+static void pools_give_and_take(void **state) {
+    (void)state;
+    enum { RANGES = 40, ROUNDS = 400 };
+    MemPool *pool = pool_new();
+    PoolRange ranges[RANGES] = {{0}}, all;
+    Rng rng;
+    rng_seed(&rng, 3);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        unsigned i = (unsigned)rng_below(&rng, RANGES);
+        if (ranges[i].host) {
+            for (uint64_t at = 0; at < ranges[i].size; at += 4096) {
+                assert_int_equal(ranges[i].host[at], i + 1);
+            }
+            pool_give(pool, &ranges[i]);
+            ranges[i].host = NULL;
+            continue;
+        }
+        uint64_t size = 1 + rng_below(&rng, 100000);
+        assert_true(pool_take(pool, size, &ranges[i]));
+        assert_true(ranges[i].size >= size && ranges[i].size % 4096 == 0);
+        for (uint64_t at = 0; at < ranges[i].size; at += 4096) {
+            assert_int_equal(ranges[i].host[at], 0);
+            ranges[i].host[at] = (uint8_t)(i + 1);
+        }
+    }
+    int fd = -1;
+    for (unsigned i = 0; i < RANGES; i++) {
+        if (ranges[i].host) {
+            fd = ranges[i].fd;
+            pool_give(pool, &ranges[i]);
+        }
+    }
+    assert_true(pool_take(pool, 256 << 20, &all)); /* all of it is one piece again */
+    assert_int_equal(all.fd, fd);
+    assert_int_equal(all.offset, 0);
+    pool_give(pool, &all);
+    pool_free(pool);
+}
+
+/* ---- Marks that memories of several nodes share ---- */
+
+static void shared_marks_say_what_is_pristine(void **state) {
+    Bench *bench = *state;
+    uint8_t marks[RAM_BYTES >> MEM_GRANULE_SHIFT] = {MEM_PRISTINE, MEM_PRISTINE, MEM_PRISTINE, MEM_PLAIN};
+    mem_marks_share(&bench->map, &bench->ram, marks, 0, 192);
+    mem_code_mark(&bench->map, 0x2000, 70);
+    assert_false(bench->map.code_refused);
+    assert_int_equal(marks[0], MEM_CODE);
+    assert_int_equal(marks[1], MEM_CODE);
+    assert_int_equal(marks[2], MEM_PRISTINE);
+    /* A store to what nobody has translated takes it out, in silence. */
+    assert_true(mem_write(&bench->map, 0x2080, 4, false, 1));
+    assert_int_equal(marks[2], MEM_PLAIN);
+    assert_int_equal(bench->changes, 0);
+    mem_code_mark(&bench->map, 0x2080, 4);
+    assert_true(bench->map.code_refused);
+    /* One to code is told, and the others keep theirs. */
+    assert_true(mem_write(&bench->map, 0x2040, 4, false, 1));
+    assert_int_equal(bench->changes, 1);
+    assert_int_equal(marks[1], MEM_CODE);
+    bench->map.code_refused = false;
+    mem_code_mark(&bench->map, 0x20c0, 4);
+    assert_true(bench->map.code_refused);
+    mem_marks_own(&bench->map);
+    assert_null(bench->ram.code);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         BENCH_TEST(regions_are_found),
@@ -320,6 +390,8 @@ int main(void) {
         BENCH_TEST(plain_memory),
         BENCH_TEST(remembered_regions),
         BENCH_TEST(debug_access),
+        BENCH_TEST(pools_give_and_take),
+        BENCH_TEST(shared_marks_say_what_is_pristine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

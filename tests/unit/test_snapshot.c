@@ -88,7 +88,9 @@ static void check_same(const ByteVec *a, const ByteVec *b) {
 
 static NodeOptions under(size_t engine) {
     const char *summary;
-    return (NodeOptions){.name = node_engine_name(engine % ENGINE_COUNT, &summary), .engine = engine % ENGINE_COUNT};
+    MemScheme memory = engine / 7 % MEM_SCHEME_COUNT; /* out of step with the engines and slices */
+    return (NodeOptions){.name = node_engine_name(engine % ENGINE_COUNT, &summary), .engine = engine % ENGINE_COUNT,
+                         .memory = memory};
 }
 
 static const uint64_t slices[] = {0 /* unbounded */, 1, 7, 1000};

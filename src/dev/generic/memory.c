@@ -38,7 +38,8 @@ static bool memory_create(MemoryDevice *m, Err *err) {
     if (fill > UINT8_MAX) {
         return err_set(err, "%s: fill 0x%" PRIx32 " is not a byte", m->dev.name, fill);
     }
-    m->memory = (Memory){.name = m->dev.name, .size = m->size, .read_only = m->read_only, .owner = &m->dev};
+    m->memory = (Memory){.name = m->dev.name, .size = m->size, .read_only = m->read_only, .owner = &m->dev,
+                         .pool = m->dev.board->map.pool};
     memory_alloc(&m->memory, m->size);
     if (fill) {
         memset(m->memory.host, (int)fill, (size_t)m->size);

@@ -40,7 +40,7 @@ static void op_rr(Asm *a, unsigned op, bool w, unsigned reg, unsigned rm, bool b
 
 static void modrm_mem(Asm *a, unsigned reg, Mem m) {
     bool sib = m.index != NO_REG || (m.base & 7) == RSP;
-    bool disp8 = m.disp >= -128 && m.disp <= 127, none = m.disp == 0 && (m.base & 7) != RBP;
+    bool disp8 = m.disp >= -128 && m.disp <= 127 && !m.wide, none = m.disp == 0 && (m.base & 7) != RBP && !m.wide;
     unsigned mod = none ? 0 : disp8 ? 1 : 2;
     byte(a, mod << 6 | (reg & 7) << 3 | (sib ? 4u : m.base & 7u));
     if (sib) {
@@ -286,21 +286,36 @@ void asm_jmp_reg(Asm *a, Reg reg) {
     op_rr(a, 0xff, false, 4, reg, false);
 }
 
-/* One instruction: Intel SDM, NOP, "recommended multi-byte sequence". */
 void asm_nop(Asm *a, unsigned bytes) {
-    static const uint8_t forms[5][5] = {
-        {0x90}, {0x66, 0x90}, {0x0f, 0x1f, 0x00}, {0x0f, 0x1f, 0x40, 0x00}, {0x0f, 0x1f, 0x44, 0x00, 0x00},
+    /* Intel SDM volume 2, NOP: recommended forms. */
+    static const uint8_t forms[8][8] = {
+        {0x90},
+        {0x66, 0x90},
+        {0x0f, 0x1f, 0x00},
+        {0x0f, 0x1f, 0x40, 0x00},
+        {0x0f, 0x1f, 0x44, 0x00, 0x00},
+        {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00},
+        {0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00},
+        {0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
     };
-    assert(bytes <= ARRAY_LEN(forms));
-    if (bytes > 0) {
-        asm_data(a, forms[bytes - 1], bytes);
+    while (bytes > 0) {
+        unsigned n = bytes < 8 ? bytes : 8;
+        for (unsigned i = 0; i < n; i++) {
+            byte(a, forms[n - 1][i]);
+        }
+        bytes -= n;
     }
 }
 
+void asm_align(Asm *a, unsigned bytes, unsigned ahead) {
+    asm_nop(a, -(asm_offset(a) + ahead) & (bytes - 1));
+}
+
 static uint32_t displacement(Asm *a) {
+    enum { NOWHERE = -5 };
     uint32_t site = asm_offset(a);
     dword(a, 0);
-    return site;
+    return a->full ? (uint32_t)NOWHERE : site; /* others' code may begin where this did not fit: asm_link leaves it */
 }
 
 uint32_t asm_jmp(Asm *a) {
@@ -322,6 +337,10 @@ uint32_t asm_call(Asm *a) {
 void asm_link(Asm *a, uint32_t site, uint32_t target) {
     uint32_t relative = target - (site + 4);
     if (site + 4 <= (uint32_t)(a->end - a->begin)) {
-        memcpy(a->begin + site, &relative, sizeof relative);
+        if (site % sizeof relative == 0) {
+            __atomic_store_n((uint32_t *)(void *)(a->begin + site), relative, __ATOMIC_RELEASE);
+        } else {
+            memcpy(a->begin + site, &relative, sizeof relative);
+        }
     }
 }

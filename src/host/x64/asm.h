@@ -33,6 +33,7 @@ typedef struct Mem {
     Reg base, index;
     int32_t disp;
     uint8_t shift;
+    bool wide; /* displacement of 32 bits even if fewer would do */
 } Mem;
 
 static inline Mem asm_at(Reg base, int32_t disp) {
@@ -106,14 +107,17 @@ void asm_ret(Asm *a);
 void asm_call_reg(Asm *a, Reg reg);
 void asm_jmp_mem(Asm *a, Mem mem);
 void asm_jmp_reg(Asm *a, Reg reg);
-/** At most 5 bytes. */
+/** As few instructions as possible: up to 8 bytes are one. */
 void asm_nop(Asm *a, unsigned bytes);
+/** Fills up until what comes `ahead` bytes behind the cursor stands at a multiple of `bytes`. */
+void asm_align(Asm *a, unsigned bytes, unsigned ahead);
 
 /** Jumps with a 32-bit displacement. They return the offset of the displacement, for asm_link. */
 uint32_t asm_jmp(Asm *a);
 uint32_t asm_jcc(Asm *a, Cc cc);
 uint32_t asm_call(Asm *a);
-/** Makes the jump or call whose displacement stands at offset `site` go to offset `target`. */
+/** Makes the jump or call whose displacement stands at offset `site` go to offset `target`. At once for other threads
+ * that run it, if `site` is a multiple of 4. */
 void asm_link(Asm *a, uint32_t site, uint32_t target);
 
 #endif

@@ -160,6 +160,7 @@ bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks
     for (unsigned k = 0; k < X64_PINNED_MAX; k++) {
         l.alias[k] = IR_NONE;
     }
+    lower_note_windows(&l);
     lower_prepare(&l);
     lower_block(&l);
     vec_free(&l.slow);

@@ -65,9 +65,12 @@ typedef struct Slow {
     SlowKind kind;
     uint32_t op;
     uint32_t site; /* displacement of the jump to here, 0 = none but a patched access */
+    unsigned window; /* ACCESS: the window that is tried in line */
+    uint32_t range; /* ACCESS: displacement of the jump of a range check, 0 = none */
     uint32_t resume; /* ACCESS: where the fast path goes on; of a call: its site */
     uint32_t access; /* ACCESS: index of the fast access in out->accesses, or IR_NONE */
     Reg result; /* of a load */
+    Reg scratch; /* free until the op ends, or NO_REG */
     IrVal held[REG_COUNT], alias[X64_PINNED_MAX]; /* values in registers before the op's result is made */
 } Slow;
 
@@ -196,9 +199,28 @@ void lower_trap_if(Lower *l, const IrOp *op);
 void lower_trap(Lower *l, const IrOp *op);
 void lower_goto(Lower *l, const IrOp *op);
 void lower_slow_paths(Lower *l);
+unsigned lower_access_bits(const IrOp *op);
+/** True if the address has been tested to be a multiple of `bytes`; if not, it has from now on. */
+bool lower_known_aligned(Lower *l, const IrOp *op, unsigned bytes);
+/** True if the access reverses the bytes: a load does so in lower_emit_access, a store is given what
+ * lower_swap_data makes. */
+bool lower_swaps(const IrOp *op);
+void lower_swap_data(Lower *l, const IrOp *op, Reg swapped, Reg data);
+void lower_emit_access(Lower *l, const IrOp *op, Mem at, Reg data);
 uint32_t lower_site(Lower *l, X64Site site);
 Slow *lower_add_slow(Lower *l, SlowKind kind);
 void lower_exit(Lower *l, uint32_t site);
+/** Jumps that can be linked later. */
+uint32_t lower_jmp(Lower *l);
+uint32_t lower_jcc(Lower *l, Cc cc);
+
+/* window.c */
+/** Makes room for noting which windows the block's accesses hit. */
+void lower_note_windows(Lower *l);
+/** A load or store by range check. False, and nothing done, if it always is the engine's. */
+bool lower_window_access(Lower *l, const IrOp *op);
+/** Its slow path as far as other windows; falls through to the engine's. */
+void lower_window_others(Lower *l, const Slow *slow, const IrOp *op);
 
 /* lower.c */
 void lower_cold(Lower *l);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static unsigned access_bits(const IrOp *op) {
+unsigned lower_access_bits(const IrOp *op) {
     return 8u << (op->n & IR_MEM_SIZE);
 }
 
@@ -37,6 +37,20 @@ void lower_exit(Lower *l, uint32_t site) {
 }
 
 /* ---- Exits ---- */
+
+uint32_t lower_jmp(Lower *l) {
+    if (l->thunks->shared) {
+        asm_align(l->a, 4, 1);
+    }
+    return asm_jmp(l->a);
+}
+
+uint32_t lower_jcc(Lower *l, Cc cc) {
+    if (l->thunks->shared) {
+        asm_align(l->a, 4, 2);
+    }
+    return asm_jcc(l->a, cc);
+}
 
 Slow *lower_add_slow(Lower *l, SlowKind kind) {
     assert(!l->path); /* what such a path spilled would not be known when the slow path is written */
@@ -82,7 +96,7 @@ static void goto_indirect(Lower *l, const IrOp *op) {
     bool tabled = !l->slow_mode && op->c == 0;
     uint32_t noting = 0, miss = 0;
     if (tabled) {
-        noting = l->region ? 0 : asm_jmp(l->a);
+        noting = l->region ? 0 : lower_jmp(l);
         miss = jump_to_target(l, pc);
         lower_cold(l);
         asm_link(l->a, miss, asm_offset(l->a));
@@ -123,7 +137,7 @@ void lower_goto(Lower *l, const IrOp *op) {
     } else if (l->region) {
         lower_region_goto(l, op);
     } else {
-        uint32_t jump = op->op == IR_GOTO ? asm_jmp(l->a) : asm_jcc(l->a, lower_condition(l, op->a));
+        uint32_t jump = op->op == IR_GOTO ? lower_jmp(l) : lower_jcc(l, lower_condition(l, op->a));
         lower_add_slow(l, SLOW_GOTO)->site = jump;
     }
 }
@@ -132,7 +146,7 @@ void lower_goto(Lower *l, const IrOp *op) {
  * It does so until that is known. */
 static void count_jump(Lower *l, uint32_t jump, int32_t offset, uint32_t aux) {
     uint32_t index = (uint32_t)l->out->heat.len;
-    vec_push(&l->out->heat, X64_HEAT);
+    vec_push(&l->out->heat, X64_HEAT * l->thunks->crowd);
     asm_load(l->a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_heat)));
     asm_alu_mem_imm(l->a, ALU_SUB, false, asm_at(RCX, (int32_t)(4 * index)), 1);
     uint32_t cold = asm_jcc(l->a, CC_NE);
@@ -146,7 +160,7 @@ static void slow_goto(Lower *l, const Slow *slow) {
     uint32_t jump = slow->site;
     if (offset <= 0) {
         count_jump(l, jump, offset, op->c);
-        jump = asm_jmp(l->a);
+        jump = lower_jmp(l);
         asm_link(l->a, jump, asm_offset(l->a));
     }
     lower_exit(l, goto_site(l, X64_SITE_GOTO, offset, op->c, jump));
@@ -316,7 +330,7 @@ static uint32_t test_alignment(Lower *l, Reg base, int32_t displacement, unsigne
  * holds the address's low bits as far as alignment is concerned, NO_REG if it is known to be aligned. */
 static Mem fast_address(Lower *l, const IrOp *op, Reg *low) {
     uint64_t constant;
-    unsigned bytes = access_bits(op) / 8;
+    unsigned bytes = lower_access_bits(op) / 8;
     if (lower_is_const(l, op->a, &constant) && constant <= INT32_MAX && constant % bytes == 0) {
         *low = NO_REG;
         return asm_at(R15, (int32_t)constant);
@@ -328,7 +342,7 @@ static Mem fast_address(Lower *l, const IrOp *op, Reg *low) {
 }
 
 /* A misaligned access never comes back from its slow path, so behind it all that has the same base is known. */
-static bool known_aligned(Lower *l, const IrOp *op, unsigned bytes) {
+bool lower_known_aligned(Lower *l, const IrOp *op, unsigned bytes) {
     int32_t displacement;
     uint8_t *known = &l->aligned[lower_address_base(l, op->a, &displacement)];
     bool multiple = displacement % (int32_t)bytes == 0, skip = multiple && *known >= bytes;
@@ -349,24 +363,22 @@ static void swap_bytes(Asm *a, unsigned bits, bool is_signed, bool w, Reg reg) {
     }
 }
 
-static bool swaps(const IrOp *op) {
-    return op->n & IR_MEM_BIG && access_bits(op) > 8;
+bool lower_swaps(const IrOp *op) {
+    return op->n & IR_MEM_BIG && lower_access_bits(op) > 8;
 }
 
-/* What a big-endian store writes, in rcx. MOVBE would do the same with as many micro-ops, on newer hosts only. */
-static Reg swapped_data(Lower *l, const IrOp *op, Reg data) {
-    asm_mov(l->a, true, RCX, data);
-    swap_bytes(l->a, access_bits(op), false, false, RCX);
-    return RCX;
+/* MOVBE would do the same with as many micro-ops, on newer hosts only. */
+void lower_swap_data(Lower *l, const IrOp *op, Reg swapped, Reg data) {
+    asm_mov(l->a, true, swapped, data);
+    swap_bytes(l->a, lower_access_bits(op), false, false, swapped);
 }
 
-/* The first instruction is the one that may fault. */
-static void emit_fast(Lower *l, const IrOp *op, Mem at, Reg data) {
-    unsigned bits = access_bits(op);
+void lower_emit_access(Lower *l, const IrOp *op, Mem at, Reg data) {
+    unsigned bits = lower_access_bits(op);
     bool is_signed = op->n & IR_MEM_SIGNED, w = op->type == IR_I64;
     if (op->op == IR_STORE) {
         asm_store(l->a, bits, at, data);
-    } else if (swaps(op)) {
+    } else if (lower_swaps(op)) {
         asm_load(l->a, bits, false, bits == 64, data, at);
         swap_bytes(l->a, bits, is_signed, w, data);
     } else {
@@ -377,7 +389,7 @@ static void emit_fast(Lower *l, const IrOp *op, Mem at, Reg data) {
 static void access_fast(Lower *l, const IrOp *op) {
     Reg low, data = NO_REG;
     Mem at = fast_address(l, op, &low);
-    unsigned bytes = access_bits(op) / 8;
+    unsigned bytes = lower_access_bits(op) / 8;
     if (op->op == IR_STORE) {
         data = lower_use(l, op->b);
     }
@@ -385,16 +397,21 @@ static void access_fast(Lower *l, const IrOp *op) {
     if (op->op == IR_LOAD) {
         data = slow->result = lower_define(l, l->at);
     }
-    if (op->n & IR_MEM_ALIGNED && bytes > 1 && low != NO_REG && !known_aligned(l, op, bytes)) {
+    if (op->n & IR_MEM_ALIGNED && bytes > 1 && low != NO_REG && !lower_known_aligned(l, op, bytes)) {
         slow->site = test_alignment(l, low, at.disp, bytes);
     }
-    if (op->op == IR_STORE && swaps(op)) {
-        data = swapped_data(l, op, data);
+    if (op->op == IR_STORE && lower_swaps(op)) {
+        lower_swap_data(l, op, RCX, data);
+        data = RCX;
+    }
+    if (l->thunks->shared) {
+        at.wide = true; /* one instruction of at least 5 bytes, the first 5 in one word */
+        asm_nop(l->a, asm_offset(l->a) % 8 > 8 - X64_ACCESS_BYTES ? 8 - asm_offset(l->a) % 8 : 0);
     }
     slow->access = (uint32_t)l->out->accesses.len;
     X64Access access = {.at = asm_offset(l->a)};
     vec_push(&l->out->accesses, access);
-    emit_fast(l, op, at, data);
+    lower_emit_access(l, op, at, data);
     uint32_t length = asm_offset(l->a) - access.at;
     asm_nop(l->a, length < X64_ACCESS_BYTES ? X64_ACCESS_BYTES - length : 0);
     slow->resume = asm_offset(l->a);
@@ -421,8 +438,10 @@ void lower_access(Lower *l, const IrOp *op) {
     } else if (op->op == IR_CALL || op->n & IR_MEM_UNPRIV ||
                ir_result_type(&l->ir->ops[op->a]) == IR_I64) {
         access_call(l, op);
-    } else {
+    } else if (!l->thunks->memory.by_windows) {
         access_fast(l, op);
+    } else if (!lower_window_access(l, op)) {
+        access_call(l, op);
     }
 }
 
@@ -467,12 +486,17 @@ static void slow_access(Lower *l, const Slow *slow) {
     const IrOp *op = &l->ir->ops[slow->op];
     uint32_t unusual;
     l->at = slow->op;
+    if (slow->range) {
+        lower_window_others(l, slow, op);
+    }
     if (slow->site) {
         asm_link(l->a, slow->site, asm_offset(l->a));
     }
     uint32_t site = slow->resume;
-    if (slow->access != IR_NONE) {
-        l->out->accesses.data[slow->access].slow = asm_offset(l->a);
+    if (slow->access != IR_NONE || slow->range) {
+        if (slow->access != IR_NONE) {
+            l->out->accesses.data[slow->access].slow = asm_offset(l->a);
+        }
         site = access_site(l, op);
         call_engine(l, op, site);
         unusual = asm_jcc(l->a, CC_NE);

@@ -147,7 +147,7 @@ static void leave_region(Lower *l, X64SiteKind kind, int32_t offset, uint32_t au
         lower_refund(l);
         lower_store_pinned(l);
         lower_count_leave(l);
-        jump = asm_jmp(l->a);
+        jump = lower_jmp(l);
         asm_link(l->a, jump, asm_offset(l->a));
     }
     lower_exit(l, lower_site(l, (X64Site){.kind = (uint8_t)kind, .pc_offset = offset, .aux = aux, .patch = jump}));

@@ -1,6 +1,10 @@
 /* The fixed pieces of code: entering and leaving translated code, calling out of it. */
 #include "host/x64/lower.h"
 
+#include <string.h>
+
+enum { JUMP_BYTES = 5, JUMP_OPCODE = 0xe9 };
+
 static const Reg callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
 
 static void emit_enter(Asm *a, uint32_t flags_slot) {
@@ -62,11 +66,19 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
 }
 
 void x64_patch_jump(Asm *a, uint32_t at, uint32_t target) {
-    uint8_t *cursor = a->at;
-    a->at = a->begin + at;
-    uint32_t site = asm_jmp(a);
-    asm_link(a, site, target);
-    a->at = cursor;
+    const uint32_t relative = target - (at + JUMP_BYTES);
+    uint64_t *word = (uint64_t *)(void *)(a->begin + (at & ~7u));
+    unsigned shift = 8 * (at & 7);
+    if (shift > 8 * (8 - JUMP_BYTES)) { /* not of code that others run */
+        a->begin[at] = JUMP_OPCODE;
+        memcpy(a->begin + at + 1, &relative, sizeof relative);
+        return;
+    }
+    uint64_t jump = ((uint64_t)relative << 8 | JUMP_OPCODE) << shift;
+    uint64_t mask = ((UINT64_C(1) << (8 * JUMP_BYTES)) - 1) << shift;
+    uint64_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(word, &old, (old & ~mask) | jump, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    }
 }
 
 void x64_patch_exit(Asm *a, uint32_t at, uint32_t site, const X64Thunks *thunks) {

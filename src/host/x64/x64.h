@@ -1,13 +1,14 @@
 /* Lowering of IR blocks to x86-64 code, and the fixed pieces of code around them.
  *
- * Registers in translated code: rbp the state, with the Cpu in front of it; r14 the budget, r15 guest memory, rsp a
- * frame of spill slots; rcx is scratch; the other eleven hold values. Code refers to no node and no Cpu by address, so
- * it can be shared. */
+ * Registers in translated code: rbp the state, with the Cpu in front of it; r14 the budget, r15 guest memory (its
+ * address 0, or the first window), rsp a frame of spill slots; rcx is scratch; the other eleven hold values. Code
+ * refers to no node and no Cpu by address, so it can be shared. */
 #ifndef HOST_X64_X64_H
 #define HOST_X64_X64_H
 
 #include "base/vec.h"
 #include "host/x64/asm.h"
+#include "host/x64/windows.h"
 #include "ir/cpu.h"
 
 /** What the engine does when translated code comes back. Those with a fault entry stand where that does. */
@@ -62,10 +63,13 @@ enum { X64_ENTRY_BYTES = 5 /* at the entry of a block: room for a jump to the re
 
 enum { X64_ACCESS_BYTES = 5 /* room that every fast access takes: that of a jump */ };
 
-/** Code offsets of the fixed pieces. */
+/** Code offsets of the fixed pieces, and what all code is made for. */
 typedef struct X64Thunks {
     uint32_t enter; /* uint32_t enter(Cpu *cpu, void *memory, const void *code): returns a site */
     uint32_t leave, load, store, call; /* the last three: called with the site in esi */
+    X64Memory memory;
+    uint32_t crowd; /* how many CPUs run the code and count in its heat */
+    bool shared; /* other threads may run code while it is patched: what is patched lies in one aligned word */
 } X64Thunks;
 
 /** Functions of the engine that the thunks call. They return 0 go on, 1 leave after this instruction, 2 trap. */
@@ -94,7 +98,9 @@ typedef struct X64Note {
 typedef struct X64Output {
     VEC(X64Site) sites;
     VEC(X64Access) accesses; /* sorted by `at` */
-    VEC(uint32_t) heat; /* per backward jump: times left until it is hot; cpu->jit_heat points to them */
+    VEC(uint32_t) heat; /* counters that code writes, cpu->jit_heat points to them: per backward jump, times left until
+                         * it is hot; per instruction of blocks with accesses, the window that they hit out of line */
+    VEC(uint32_t) windows_hit; /* per block: the first of the latter, or IR_NONE */
     VEC(X64Note) notes; /* of the block or region lowered last, if `noting` */
     bool noting;
     bool count_tiers; /* regions count what they run in cpu->jit_t1 */
@@ -139,7 +145,8 @@ bool x64_region_allows(const IrBlock *ir);
  * uses most in host registers from block to block. False if it did not fit or has no gain. */
 bool x64_lower_region(X64Code *code, const X64Region *region, const X64Thunks *thunks, X64Output *out, Arena *scratch);
 
-/** A jump to the slow path over a fast access, or over a block's entry. */
+/** A jump to the slow path over a fast access, or over a block's entry. In shared code (where blocks begin at multiples
+ * of 8) other threads see all of it or nothing, and no lock is needed. */
 void x64_patch_jump(Asm *a, uint32_t at, uint32_t target);
 /** An exit over the beginning of a block. */
 void x64_patch_exit(Asm *a, uint32_t at, uint32_t site, const X64Thunks *thunks);

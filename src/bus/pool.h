@@ -1,0 +1,26 @@
+/* Where the bytes of many nodes' memories come from: a few large files, each mapped once, so that a world of thousands
+ * of nodes needs neither a mapping nor a file descriptor per memory. Pages take room when they are touched first. */
+#ifndef BUS_POOL_H
+#define BUS_POOL_H
+
+#include "base/common.h"
+
+typedef struct MemPool MemPool;
+
+/** A stretch of a pool, whole pages of the host. */
+typedef struct PoolRange {
+    int fd; /* the file that holds it */
+    uint64_t offset; /* in that file */
+    uint8_t *host;
+    uint64_t size;
+} PoolRange;
+
+MemPool *pool_new(void);
+/** Everything taken from it must have been given back. NULL is fine. */
+void pool_free(MemPool *pool);
+/** Zeroed memory of at least `size` bytes. False if the host has no room. */
+bool pool_take(MemPool *pool, uint64_t size, PoolRange *range);
+/** The host gets the pages back; the next owner finds zeros. */
+void pool_give(MemPool *pool, const PoolRange *range);
+
+#endif

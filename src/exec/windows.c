@@ -1,0 +1,43 @@
+#include "exec/windows.h"
+
+/* Offsets must fit the displacement of an x86 operand, the alignment of an address be that of its offset. */
+enum { WINDOW_ALIGN = 64 };
+#define WINDOW_BYTES_MAX ((UINT64_C(1) << 31) - WINDOW_ALIGN)
+#define ADDRESS_END (UINT64_C(1) << 32)
+
+void exec_windows_add(ExecWindows *windows, const MemRegion *region) {
+    bool fits = region->memory && region->base % WINDOW_ALIGN == 0 && region->base < ADDRESS_END &&
+                region->size <= ADDRESS_END - region->base;
+    for (unsigned k = 0; k < windows->n; k++) {
+        fits &= windows->regions[k] != region;
+    }
+    if (fits && windows->n < X64_WINDOWS_MAX) {
+        windows->regions[windows->n++] = region;
+    }
+}
+
+static uint32_t size_of(const MemRegion *r) {
+    return (uint32_t)(r->size < WINDOW_BYTES_MAX ? r->size : WINDOW_BYTES_MAX);
+}
+
+uint32_t exec_windows_code_end(const ExecWindows *windows, unsigned k) {
+    const MemRegion *r = windows->regions[k];
+    uint64_t end = r->memory->code_end > r->offset ? r->memory->code_end - r->offset : 0;
+    end = (end + WINDOW_ALIGN - 1) & ~(uint64_t)(WINDOW_ALIGN - 1);
+    return r->memory->read_only || end > size_of(r) ? size_of(r) : (uint32_t)end;
+}
+
+X64Memory exec_windows_memory(const ExecWindows *windows) {
+    X64Memory memory = {.by_windows = true, .n_windows = windows->n};
+    for (unsigned k = 0; k < windows->n; k++) {
+        const MemRegion *r = windows->regions[k];
+        memory.windows[k] = (X64Window){(uint32_t)r->base, size_of(r), exec_windows_code_end(windows, k)};
+    }
+    return memory;
+}
+
+void exec_windows_attach(const ExecWindows *windows, Cpu *cpu) {
+    for (unsigned k = 0; k < windows->n; k++) {
+        cpu->windows[k] = windows->regions[k]->memory->host + windows->regions[k]->offset;
+    }
+}
