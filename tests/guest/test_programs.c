@@ -41,6 +41,30 @@ static void test_program(void **state) {
                   (unsigned long long)first.instructions, (unsigned long long)first.hash, GUEST_WAYS);
 }
 
+/* Two machines of different architectures in one process, by turns: each ends as it does alone. */
+static void test_two_architectures(void **state) {
+    enum { STEP_NS = 10007, STEPS_MAX = 1000000 };
+    static const Program both[2] = {{"mps2-an385", "exc_priority"}, {"leon3", "sparc_float"}};
+    size_t engine = (uintptr_t)*state;
+    Node *node[2];
+    bool done[2] = {false, false};
+    for (unsigned i = 0; i < 2; i++) {
+        node[i] = guest_node(both[i].machine, both[i].name, engine, 0);
+        node[i]->console = NULL;
+    }
+    for (uint64_t step = 1; step < STEPS_MAX && !(done[0] && done[1]); step++) {
+        for (unsigned i = 0; i < 2; i++) {
+            done[i] = done[i] || node_run_until(node[i], step * STEP_NS) != STOP_DURATION;
+        }
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        Receipt alone = run_program(&both[i], GUEST_REFERENCE), beside = guest_receipt(node[i]);
+        assert_true(done[i]);
+        guest_check_receipt(&beside, &alone, engine, 0, both[i].name);
+        node_free(node[i]);
+    }
+}
+
 /* The tests must be able to fail: a program that fails its check exits with another code. */
 static void test_failure_is_seen(void **state) {
     size_t engine = (uintptr_t)*state;
@@ -57,7 +81,7 @@ static void test_failure_is_seen(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[ARRAY_LEN(programs) + GUEST_ENGINES];
+    struct CMUnitTest tests[ARRAY_LEN(programs) + 2 * GUEST_ENGINES];
     for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
         tests[i] = (struct CMUnitTest){.name = programs[i].name, .test_func = test_program,
                                        .initial_state = (void *)&programs[i]};
@@ -65,6 +89,8 @@ int main(void) {
     for (size_t i = 0; i < GUEST_ENGINES; i++) {
         tests[ARRAY_LEN(programs) + i] = (struct CMUnitTest){
             .name = "test_failure_is_seen", .test_func = test_failure_is_seen, .initial_state = (void *)i};
+        tests[ARRAY_LEN(programs) + GUEST_ENGINES + i] = (struct CMUnitTest){
+            .name = "test_two_architectures", .test_func = test_two_architectures, .initial_state = (void *)i};
     }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
