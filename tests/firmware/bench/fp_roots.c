@@ -1,5 +1,5 @@
-/* Floating point: divisions and square roots in both precisions, comparisons and conversions between: roots of quadratic
- * equations, the arithmetic-geometric mean, and a continued fraction in single precision. */
+/* Floating point: divisions and square roots in both precisions, comparisons and conversions between: roots of
+ * quadratic equations, the arithmetic-geometric mean, and a continued fraction in single precision. */
 #include "bench.h"
 
 static BENCH_CALL double larger_root(double p, double q) {
