@@ -89,12 +89,12 @@ static void count_slots(const IrBlock *ir, unsigned weight, SlotUse *seen, unsig
 }
 
 static void choose_pinned(RegionLower *r, unsigned most) {
-    static const Reg registers[X64_PINNED_MAX] = {R8, R9, R10, R11, R12, R13, RDI, X64_WINDOW};
+    static const Reg registers[X64_PINNED_MAX] = {R8, R9, R10, R11, R12, R13, RDI, X64_WINDOW_POINTER};
     SlotUse seen[SLOTS_SEEN_MAX];
     unsigned n = 0;
     if (r->region->window != IR_NONE) {
         most = most < X64_PINNED_MAX ? most : X64_PINNED_MAX - 1;
-        r->pinned_regs = 1u << X64_WINDOW;
+        r->pinned_regs = 1u << X64_WINDOW_POINTER;
     }
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {
         count_slots(r->region->blocks[b].ir, weight_of(r->region, b), seen, &n);
@@ -231,7 +231,7 @@ static void enter_region(RegionLower *r, Lower *first) {
     lower_note(first, X64_NOTE_ENTRY, IR_NONE);
     lower_count_enter(first);
     if (r->region->window != IR_NONE) {
-        asm_load(a, 32, false, false, X64_WINDOW, asm_at(RBP, (int32_t)r->region->window));
+        asm_load(a, 32, false, false, X64_WINDOW_POINTER, asm_at(RBP, (int32_t)r->region->window));
     }
     for (unsigned k = 0; k < r->n_pinned; k++) {
         asm_load(a, 32, false, false, r->pinned[k].reg, lower_slot(r->pinned[k].slot));
