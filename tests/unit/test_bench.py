@@ -374,8 +374,8 @@ def test_failure_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     wrong.write_text("#!/bin/sh\necho checksum=00000000\n"
                      f'while [ $# -gt 1 ]; do [ "$1" = --report ] && {report}; shift; done\n')
     wrong.chmod(0o755)
-    arguments = ["--kernels", "crc", "--guest", "cortex-m3", "--scale", "0.0001", "--runs", "1", "--build", str(tmp_path),
-                 "--orrery", str(wrong)]
+    arguments = ["--kernels", "crc", "--guest", "cortex-m3", "--scale", "0.0001", "--runs", "1",
+                 "--build", str(tmp_path), "--orrery", str(wrong)]
     assert bench.main(arguments) == 1
     assert "crc cortex-m3: checksums differ: orrery 00000000, qemu " in capsys.readouterr().err
     assert list(json.loads((tmp_path / "bench.json").read_text())["failures"]) == ["crc cortex-m3"]
