@@ -137,6 +137,17 @@ void ir_finish_in_region(IrBlock *block, Arena *arena);
 /** Slots that only exist between the blocks of a region, for what flag ops are made of and no guest register holds. */
 enum { IR_SHADOW_SLOT = 0x7f00, IR_SHADOWS = 4, IR_SHADOW_BYTES = 8 };
 
+/** In regions that do not move the window: slot IR_WINDOW_SLOT + a stands for what GETX a names, for one value of the
+ * window pointer all along, so that it is a slot like any other. */
+enum { IR_WINDOW_SLOT = 0x4000 };
+/** The slot that all GETX and PUTX of a block are counted from, IR_NONE if it has none of them; false if there is not
+ * one such slot. */
+bool ir_window_pointer(const IrBlock *block, uint32_t *slot);
+/** True if all of them are counted from this slot, and the block leaves it as it is. */
+bool ir_keeps_window(const IrBlock *block, uint32_t slot);
+/** A copy of a block with GET and PUT of window slots for its GETX and PUTX. */
+IrBlock ir_with_window_slots(const IrBlock *block, Arena *arena);
+
 /** Which values of a block must be in the shadow slots at its end; IR_NONE: none. */
 typedef struct IrShadows {
     IrVal value[IR_SHADOWS];

@@ -134,13 +134,21 @@ static bool visit(Liveness *l, IrOp *op, uint32_t index) {
     }
     switch (op->op) {
     case IR_PUT:
+        if (op->a >= IR_WINDOW_SLOT && op->a < IR_SHADOW_SLOT) {
+            op->n = (uint16_t)window_written(l, &(IrOp){.a = op->a, .type = op->type, .b = IR_NONE});
+            return op->n != 0;
+        }
         op->n = (uint16_t)slot_written(l, op);
         return op->n != 0;
     case IR_PUTX:
         op->n = (uint16_t)window_written(l, op);
         return op->n != 0;
     case IR_GET:
-        slot_read(l, op);
+        if (op->a >= IR_WINDOW_SLOT && op->a < IR_SHADOW_SLOT) {
+            window_read(l, &(IrOp){.a = op->a, .type = op->type, .b = IR_NONE});
+        } else {
+            slot_read(l, op);
+        }
         break;
     case IR_GETX:
         window_read(l, op);

@@ -24,7 +24,7 @@ typedef struct Suite {
     CodeCache *cache; /* of the loops */
     Jit *jit;
     uint64_t only; /* one seed, or 0 for all */
-    uint64_t compiled, refused;
+    uint64_t compiled, refused, windowed;
 } Suite;
 
 static void start(Suite *s, Rig *rig, const IrBlock *block, uint64_t seed) {
@@ -138,7 +138,9 @@ static void check_region(Suite *s, uint64_t seed) {
         s->refused++;
         return;
     }
+    uint32_t window;
     s->compiled++;
+    s->windowed += ir_window_pointer(&ir, &window) && window == RIG_SLOT_WP;
     for (uint64_t run = 0; run < RUNS_PER_BLOCK; run++) {
         uint64_t start_seed = seed * RUNS_PER_BLOCK + run;
         Rig want, got;
@@ -164,15 +166,16 @@ static void check_regions(Suite *s, bool by_windows) {
     assert_non_null(s->jit);
     s->compiled = s->refused = 0;
     for (uint64_t seed = s->only ? s->only : 1; seed <= (s->only ? s->only : LOOPS); seed++) {
-        check_region(s, seed | GEN_PLAIN);
+        check_region(s, seed | GEN_PLAIN | (seed % 2 ? GEN_WINDOWED : 0));
         if (s->arena.total > ARENA_KEEP_BYTES) {
             cache_flush(s->cache, 0);
             arena_reset(&s->arena);
         }
     }
-    print_message("%llu loops compiled, %llu refused\n", (unsigned long long)s->compiled,
-                  (unsigned long long)s->refused);
+    print_message("%llu loops compiled, %llu with a window, %llu refused\n", (unsigned long long)s->compiled,
+                  (unsigned long long)s->windowed, (unsigned long long)s->refused);
     assert_true(s->only || s->compiled > LOOPS / 2);
+    assert_true(s->only || s->windowed > LOOPS / 8);
     assert_true(s->refused * 20 <= s->compiled);
     cache_free(s->cache);
     s->jit = NULL;

@@ -16,10 +16,13 @@ typedef struct Gen {
     unsigned depth;
     IrVal root; /* of window indices, or IR_NONE */
     bool plain; /* only what may stand in a region */
+    bool windowed; /* window indices are counted from RIG_SLOT_WP, which the block does not write */
 } Gen;
 
 /** In a seed: ask for a block without calls and traps at the end. */
 #define GEN_PLAIN (UINT64_C(1) << 63)
+/** In a seed: ask for a block that does not move its window. */
+#define GEN_WINDOWED (UINT64_C(1) << 62)
 
 static inline unsigned gen_below(Gen *g, unsigned bound) {
     return (unsigned)rng_below(&g->rng, bound);
@@ -94,7 +97,10 @@ static inline uint32_t gen_slot(Gen *g, IrType type) {
 
 /* Index of a GETX: within 12 words, mostly counted from one value, as register windows are. */
 static inline IrVal gen_index(Gen *g) {
-    IrVal root = g->root;
+    IrVal root = g->windowed ? ir_get(&g->b, IR_I32, RIG_SLOT_WP) : g->root;
+    if (g->windowed) {
+        return gen_below(g, 2) ? ir_op2i(&g->b, IR_ADD, root, gen_below(g, 4)) : root;
+    }
     if (root == IR_NONE || gen_below(g, 8) == 0) {
         root = ir_op2i(&g->b, IR_AND, gen_value(g, IR_I32), 7);
         g->root = g->depth == 0 ? root : g->root;
@@ -274,6 +280,7 @@ static inline IrBlock gen_block(Gen *g, Arena *arena, uint64_t seed) {
     g->root = IR_NONE;
     rng_seed(&g->rng, seed);
     g->plain = seed & GEN_PLAIN;
+    g->windowed = seed & GEN_WINDOWED;
     uint64_t pc = gen_below(g, 8) ? gen_below(g, 1 << 30) & ~1u : UINT64_C(0xfffffff8);
     ir_begin(&g->b, arena, (IrLoc){pc, gen_below(g, 4)});
     unsigned n_insns = 1 + gen_below(g, 12);

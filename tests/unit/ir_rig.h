@@ -13,13 +13,14 @@ typedef struct RigState {
     uint64_t d[4];
     uint32_t window[16]; /* for GETX and PUTX */
     uint8_t flags[4]; /* N Z C V */
-    uint8_t spare[4];
+    uint32_t wp; /* 0..7: an index of window[] */
 } RigState;
 
 enum {
     RIG_SLOT_R = offsetof(RigState, r),
     RIG_SLOT_D = offsetof(RigState, d),
     RIG_SLOT_WINDOW = offsetof(RigState, window),
+    RIG_SLOT_WP = offsetof(RigState, wp),
     RIG_TRAP_MEM = 40, /* raised by the access that is told to fail */
     RIG_TRAP_HELPER = 41,
     RIG_EVENTS_MAX = 512,
@@ -173,6 +174,7 @@ static inline void rig_init(Rig *rig, uint64_t seed, uint64_t deadline, int64_t 
     for (size_t i = 0; i < sizeof rig->memory; i++) {
         rig->memory[i] = (uint8_t)rng_next(&rng);
     }
+    rig->state.wp = rng_next(&rng) & 7;
 }
 
 /** Name of the first thing that differs after two runs of the same guest code, or NULL. */

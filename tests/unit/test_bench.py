@@ -28,7 +28,7 @@ def load_bench() -> ModuleType:
 
 
 bench = load_bench()
-KERNELS = {kernel.name: kernel for kernel in bench.KERNELS}
+KERNELS = {kernel.name: kernel for kernel in reversed(bench.KERNELS)}  # on the first guest that has them
 
 # --- Canned numbers --------------------------------------------------------------------------------------------------
 
@@ -136,10 +136,17 @@ def test_table() -> None:
 
 
 def test_choose_kernels() -> None:
-    assert bench.choose_kernels("") == bench.KERNELS
-    assert [kernel.name for kernel in bench.choose_kernels(" fib,crc matmul ")] == ["fib", "crc", "matmul"]
+    assert set(bench.choose_kernels("")) == set(bench.KERNELS)
+    chosen = [(kernel.name, kernel.guest) for kernel in bench.choose_kernels(" fib,crc  fp_fft ", "cortex-m3,leon3")]
+    assert chosen == [("fib", "cortex-m3"), ("fib", "leon3"), ("crc", "cortex-m3"), ("crc", "leon3"),
+                      ("fp_fft", "leon3")]
+    assert bench.choose_kernels("", "leon3") == bench.LEON3
     with pytest.raises(ValueError, match="no kernel nope; there are: matmul"):
         bench.choose_kernels("fib,nope")
+    with pytest.raises(ValueError, match="no kernel fp_fft"):
+        bench.choose_kernels("fp_fft", "cortex-m3")
+    with pytest.raises(ValueError, match="no guest z80; there are: cortex-m3, leon3"):
+        bench.choose_kernels("", "z80")
 
 
 @pytest.mark.parametrize("engine, scale", [("", 1.0), ("jit", 1.0), ("interp", 0.5)])
@@ -147,8 +154,8 @@ def test_default_scale(engine: str, scale: float) -> None:
     assert bench.default_scale(engine) == scale
 
 
-@pytest.mark.parametrize("arguments", [["--kernels", "nope"], ["--scale", "0"], ["--runs", "-1"], ["--runs", "x"],
-                                       ["--scale", "nan"], ["--orrery", "/nonexistent"]])
+@pytest.mark.parametrize("arguments", [["--kernels", "nope"], ["--guest", "nope"], ["--scale", "0"], ["--runs", "-1"],
+                                       ["--runs", "x"], ["--scale", "nan"], ["--orrery", "/nonexistent"]])
 def test_usage(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORRERY", "/bin/true")
     with pytest.raises(SystemExit) as stop:
@@ -300,7 +307,7 @@ def test_bytecode_counts_primes(tmp_path: Path) -> None:
     assert native("bytecode", tmp_path, 3) == [result % 2**32]
 
 
-@pytest.mark.parametrize("name", [kernel.name for kernel in bench.KERNELS if not kernel.system])
+@pytest.mark.parametrize("name", [name for name, kernel in KERNELS.items() if not kernel.system])
 def test_rounds_matter(name: str, tmp_path: Path) -> None:
     assert len(set(native(name, tmp_path, 1, 2, 3))) == 3
 
@@ -336,10 +343,10 @@ def test_cold_code_runs_each_instruction_once(tmp_path: Path) -> None:
 
 def test_tiny_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     orrery = os.environ["ORRERY"]
-    arguments = ["--kernels", "fib,systick", "--scale", "0.0005", "--runs", "2", "--build", str(tmp_path), "--orrery",
-                 orrery]
+    arguments = ["--kernels", "fib,systick", "--guest", "cortex-m3", "--scale", "0.0005", "--runs", "2", "--build",
+                 str(tmp_path), "--orrery", orrery]
     assert bench.main(arguments) == 0
-    assert bench.main(["--kernels", "micropython", *arguments[2:]]) == 0
+    assert bench.main(["--kernels", "micropython", *arguments[4:]]) == 0
     assert {"fib", "systick", "micropython"} <= {line.split(" ")[0] for line in capsys.readouterr().out.splitlines()}
     history = [json.loads(line) for line in (tmp_path / "bench-history.jsonl").read_text().splitlines()]
     assert history[-1] == json.loads((tmp_path / "bench.json").read_text())
@@ -351,14 +358,24 @@ def test_tiny_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert history[0]["versions"]["orrery"].startswith("orrery ")
 
 
+@pytest.mark.parametrize("engine", ["interp", "t0", "jit"])
+def test_tiny_run_of_leon3(tmp_path: Path, engine: str) -> None:
+    arguments = ["--guest", "leon3", "--scale", "0.0002", "--runs", "1", "--build", str(tmp_path), "--orrery",
+                 os.environ["ORRERY"], "--engine", engine]
+    assert bench.main(arguments) == 0
+    rows = json.loads((tmp_path / "bench.json").read_text())["kernels"]
+    assert [(row["kernel"], row["guest"]) for row in rows] == [(kernel.name, "leon3") for kernel in bench.LEON3]
+    assert all(row["instructions"] > 50_000 for row in rows)
+
+
 def test_failure_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = tmp_path / "orrery"
     report = """echo '{"instructions": 1, "hash": "0"}' >$2"""
     wrong.write_text("#!/bin/sh\necho checksum=00000000\n"
                      f'while [ $# -gt 1 ]; do [ "$1" = --report ] && {report}; shift; done\n')
     wrong.chmod(0o755)
-    arguments = ["--kernels", "crc", "--scale", "0.0001", "--runs", "1", "--build", str(tmp_path), "--orrery",
-                 str(wrong)]
+    arguments = ["--kernels", "crc", "--guest", "cortex-m3", "--scale", "0.0001", "--runs", "1",
+                 "--build", str(tmp_path), "--orrery", str(wrong)]
     assert bench.main(arguments) == 1
-    assert "crc: checksums differ: orrery 00000000, qemu " in capsys.readouterr().err
-    assert list(json.loads((tmp_path / "bench.json").read_text())["failures"]) == ["crc"]
+    assert "crc cortex-m3: checksums differ: orrery 00000000, qemu " in capsys.readouterr().err
+    assert list(json.loads((tmp_path / "bench.json").read_text())["failures"]) == ["crc cortex-m3"]

@@ -64,18 +64,26 @@ static void require_plain_modes(SparcTranslator *t, IrVal what) {
 }
 
 /* 1 if the exponent of r is that of infinities and NaNs; with `normal`, also if r is zero or denormal, or the smallest
- * normal number: a result that was rounded up to that was tiny. */
-static IrVal unusual(SparcTranslator *t, IrType type, IrVal r, bool normal) {
+ * normal number: a result that was rounded up to that was tiny. With `exact` (or IR_NONE) only the former. */
+static IrVal unusual(SparcTranslator *t, IrType type, IrVal r, bool normal, IrVal exact) {
     IrBuilder *b = t->b;
     bool wide = type == IR_I64;
     uint64_t one = wide ? UINT64_C(0x0020000000000000) : UINT32_C(0x01000000), infinity = wide ? 0 - one : 0xff000000;
     IrVal unsigned_r = ir_op2(b, IR_ADD, r, r);
     if (normal) {
-        unsigned_r = ir_op2i(b, IR_SUB, unsigned_r, one + 2);
+        IrVal from_normal = ir_op2i(b, IR_SUB, unsigned_r, one + 2);
+        unsigned_r = exact == IR_NONE ? from_normal : ir_select(b, exact, unsigned_r, from_normal);
         infinity -= one + 2;
     }
     IrVal bound = wide ? ir_i64(b, infinity) : ir_i32(b, (uint32_t)infinity);
     return ir_op2(b, IR_LEU, bound, unsigned_r);
+}
+
+/* 1 if a factor is zero: then a product that is no NaN is zero, and exact. */
+static IrVal zero_factor(SparcTranslator *t, IrVal x, IrVal y) {
+    IrBuilder *b = t->b;
+    IrVal no_x = ir_op2i(b, IR_EQ, ir_op2(b, IR_ADD, x, x), 0);
+    return ir_op2(b, IR_OR, no_x, ir_op2i(b, IR_EQ, ir_op2(b, IR_ADD, y, y), 0));
 }
 
 static IrVal unary(SparcTranslator *t, IrOpcode op, IrType type, IrVal x) {
@@ -137,7 +145,7 @@ static IrVal compute(SparcTranslator *t, const Operation *o, IrVal x, IrVal y, I
         }
         r = ir_op2(b, o->op, x, y);
     }
-    *slow = unusual(t, o->to, r, o->normal);
+    *slow = unusual(t, o->to, r, o->normal, o->op == IR_FMUL ? zero_factor(t, x, y) : IR_NONE);
     return r;
 }
 

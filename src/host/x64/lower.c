@@ -25,8 +25,11 @@ static void lower_label(Lower *l) {
     memset(l->aligned, 0, l->ir->n_ops); /* the tests may have been skipped */
 }
 
-static Mem slot_at(uint32_t slot) {
-    return slot >= IR_SHADOW_SLOT ? lower_cpu(offsetof(Cpu, jit_shadow) + slot - IR_SHADOW_SLOT)
+Mem lower_slot(uint32_t slot) {
+    if (slot >= IR_SHADOW_SLOT) {
+        return lower_cpu(offsetof(Cpu, jit_shadow) + slot - IR_SHADOW_SLOT);
+    }
+    return slot >= IR_WINDOW_SLOT ? asm_indexed(RBP, X64_WINDOW_POINTER, 2, (int32_t)(slot - IR_WINDOW_SLOT))
                                   : asm_at(RBP, (int32_t)slot);
 }
 
@@ -38,7 +41,7 @@ static void lower_put(Lower *l, const IrOp *op) {
         return;
     }
     unsigned bits = op->type == IR_I64 ? 64 : 32;
-    Mem slot = slot_at(op->a);
+    Mem slot = lower_slot(op->a);
     if (lower_imm(l, op->b, bits == 64, &imm)) {
         asm_store_imm(l->a, bits, slot, imm);
     } else {
@@ -53,7 +56,7 @@ void lower_get(Lower *l, const IrOp *op) {
         return;
     }
     unsigned bits = op->type == IR_I64 ? 64 : 32;
-    asm_load(l->a, bits, false, bits == 64, lower_define(l, l->at), slot_at(op->a));
+    asm_load(l->a, bits, false, bits == 64, lower_define(l, l->at), lower_slot(op->a));
 }
 
 /* State slot a + 4 * value b. */

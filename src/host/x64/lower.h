@@ -40,6 +40,9 @@ typedef enum SlowKind { SLOW_ACCESS, SLOW_TRAP_IF, SLOW_GOTO, SLOW_EDGE } SlowKi
 
 enum { X64_PINNED_MAX = 8, X64_PINNED_FEWER = 5, X64_HEAT = 100 /* backward jumps until a loop is hot */ };
 
+/** In a region with window slots: the window pointer. */
+#define X64_WINDOW_POINTER RBX
+
 /** A region while it is lowered: slots that live in host registers from its entry to its exits. */
 typedef struct Pinned {
     uint32_t slot;
@@ -228,6 +231,8 @@ void lower_hot(Lower *l);
 Mark lower_mark(const X64Code *code, const X64Output *out);
 /** True if everything since then has fitted; else it is undone. */
 bool lower_fitted(X64Code *code, X64Output *out, const Mark *mark);
+/** Where a slot stands; a window slot only while X64_WINDOW_POINTER holds the window pointer. */
+Mem lower_slot(uint32_t slot);
 /** The GET that is the current op. */
 void lower_get(Lower *l, const IrOp *op);
 /** One op; the current op is `index`. */

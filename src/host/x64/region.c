@@ -89,9 +89,13 @@ static void count_slots(const IrBlock *ir, unsigned weight, SlotUse *seen, unsig
 }
 
 static void choose_pinned(RegionLower *r, unsigned most) {
-    static const Reg registers[X64_PINNED_MAX] = {R8, R9, R10, R11, R12, R13, RDI, RBX};
+    static const Reg registers[X64_PINNED_MAX] = {R8, R9, R10, R11, R12, R13, RDI, X64_WINDOW_POINTER};
     SlotUse seen[SLOTS_SEEN_MAX];
     unsigned n = 0;
+    if (r->region->window != IR_NONE) {
+        most = most < X64_PINNED_MAX ? most : X64_PINNED_MAX - 1;
+        r->pinned_regs = 1u << X64_WINDOW_POINTER;
+    }
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {
         count_slots(r->region->blocks[b].ir, weight_of(r->region, b), seen, &n);
     }
@@ -118,7 +122,7 @@ void lower_store_pinned(Lower *l) {
     for (unsigned k = 0; k < l->region->n_pinned; k++) {
         const Pinned *p = &l->region->pinned[k];
         if (p->written) {
-            asm_store(l->a, 32, asm_at(RBP, (int32_t)p->slot), p->reg);
+            asm_store(l->a, 32, lower_slot(p->slot), p->reg);
         }
     }
 }
@@ -226,8 +230,11 @@ static void enter_region(RegionLower *r, Lower *first) {
     Asm *a = first->a;
     lower_note(first, X64_NOTE_ENTRY, IR_NONE);
     lower_count_enter(first);
+    if (r->region->window != IR_NONE) {
+        asm_load(a, 32, false, false, X64_WINDOW_POINTER, asm_at(RBP, (int32_t)r->region->window));
+    }
     for (unsigned k = 0; k < r->n_pinned; k++) {
-        asm_load(a, 32, false, false, r->pinned[k].reg, asm_at(RBP, (int32_t)r->pinned[k].slot));
+        asm_load(a, 32, false, false, r->pinned[k].reg, lower_slot(r->pinned[k].slot));
     }
     if (!X64_COUNTS) {
         return;

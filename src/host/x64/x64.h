@@ -136,6 +136,7 @@ typedef struct X64RegionBlock {
 typedef struct X64Region {
     const X64RegionBlock *blocks;
     uint32_t n_blocks;
+    uint32_t window; /* slot of the window pointer, which its blocks leave alone; IR_NONE: they use no window slots */
 } X64Region;
 
 /** True if a block may be part of a region. */
