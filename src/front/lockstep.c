@@ -188,7 +188,7 @@ static void help(void) {
     fputs("usage: orrery lockstep [options]\n\n"
           "Runs one firmware on two engines side by side, compares their states, and finds the first instruction at\n"
           "which they differ: where it is, both states, and what the translator made of its block.\n\n"
-          "  --machine, --repl, --kernel, --load, --input, --for, --seed, --cpi, --slice, --strict, --stub-unknown,\n"
+          "  --machine, --repl, --dtb, --kernel, --load, --input, --for, --seed, --cpi, --slice, --strict, --stub-unknown,\n"
           "  --log                        as in orrery run --help; serial output is dropped\n"
           "  --engines A,B                default interp,jit (orrery list engines)\n"
           "  --every N                    instructions between comparisons (default 1000)\n\n"

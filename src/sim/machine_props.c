@@ -60,8 +60,10 @@ bool build_types(Build *b) {
             return type_unknown(b, part, name);
         }
         if (!part->type) {
-            log_line(b->board->log, LOG_WARN, "%s:%u:%u: '%.100s' is no known device type: %s becomes a stub",
-                     part->type_pos.file, part->type_pos.line, part->type_pos.col, name, part->name);
+            Err text = {0};
+            err_at(&text, part->type_pos.file, part->type_pos.line, part->type_pos.col,
+                   "'%.100s' is no known device type: %s becomes a stub", name, part->name);
+            log_line(b->board->log, LOG_WARN, "%s", text.text);
         }
     }
     return true;
