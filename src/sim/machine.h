@@ -10,7 +10,8 @@
  * A window that is registered for one of several CPUs (`cpu:`) is seen by that CPU only, and its device keeps that
  * CPU's time (machine_bank.c).
  *
- * Refused with a message: monitor commands other than Tag in init, preinit and reset sections; memories for one of
+ * Refused with a message: monitor commands other than Tag in init, preinit and reset sections (with stubs: told and
+ * left out); memories for one of
  * several CPUs, registrations for clusters or with conditions; regions of a device (BusMultiRegistration with
  * `region`); local inputs (`#`). */
 #ifndef SIM_MACHINE_H

@@ -304,7 +304,7 @@ static bool node_visit(DtBuild *b, const DtNode *node, const DtDevice *bus) {
     if (is_cpu(node)) {
         return cpu_visit(b, node);
     }
-    if (bus && bus->type && has_reg && dt_u32(node->parent, "#size-cells", 1) == 0) {
+    if (bus && bus->type && (has_reg || type) && dt_u32(node->parent, "#size-cells", 1) == 0) {
         return child_visit(b, node, bus);
     }
     if (!type && is_memory(b, node)) {

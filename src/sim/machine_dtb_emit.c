@@ -227,11 +227,12 @@ static bool loose_connect(DtBuild *b, DtDevice *dev) {
     if (!port || !port->type || ref.n == 0) {
         return true; /* a port that is off, or a stub */
     }
-    if (dev->type->n_inputs && pin < numbered_outputs(port->type)) {
+    if (dt_compatible(dev->node->parent, "gpio-keys")) {
+        if (output_default(dev->type, &output)) {
+            connect(dev, &output, port->name, pin);
+        }
+    } else if (pin < numbered_outputs(port->type)) {
         connect(port, &(DtOutput){NULL, pin}, dev->name, 0);
-    }
-    if (dt_compatible(dev->node->parent, "gpio-keys") && output_default(dev->type, &output)) {
-        connect(dev, &output, port->name, pin);
     }
     return true;
 }
