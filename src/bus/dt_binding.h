@@ -13,10 +13,10 @@ typedef struct DtName {
 
 /** Constant data of a DeviceType. */
 typedef struct DtBinding {
-    const DtName *interrupts; /* of `interrupt-names`, and outputs; in the order of `interrupts` if those have no names */
+    const DtName *interrupts; /* of `interrupt-names`, and outputs; in the order of `interrupts` without those */
     const DtName *props; /* properties */
     const DtName *devices; /* `compatible` of the node that a property refers to if the tree does not tell */
-    const char *consecutive; /* property that counts numbered outputs: a single interrupt is that of the first of them */
+    const char *consecutive; /* property that counts numbered outputs: a single interrupt is the first one's */
     bool drives_cpus; /* root interrupt controllers: their outputs lead to the CPUs */
     bool aligned; /* nodes inside of one window, which begins at a multiple of its size, are one device */
     bool big_endian; /* CPUs */

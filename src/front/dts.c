@@ -10,8 +10,6 @@
 
 #include "front/front.h"
 
-extern char **environ;
-
 enum { BLOB_MAX = (4 << 20) + 1 }; /* one more than the library reads: what is too large is refused there */
 
 static bool fail(OrrError *error, const char *path, const char *why) {

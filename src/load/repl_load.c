@@ -80,16 +80,14 @@ static const EmbeddedFile *find_board(const ReplSearch *search, const char *path
 
 /* `using "platforms/cpus/x.repl"` is meant from the root of Renode's tree, in which the using file is somewhere. */
 static bool find_above(const Loader *loader, const char *from, const char *path, Found *found) {
-    size_t len = from ? strlen(from) : 0;
-    while (len > 0) {
-        while (len > 0 && from[len - 1] != '/') {
+    for (size_t len = from ? strlen(from) : 0; len > (from && from[0] == '/');) {
+        do {
             len--;
-        }
-        found->path = path_join(loader->arena, from ? from : "", len, path);
+        } while (len > 0 && from[len - 1] != '/');
+        found->path = path_join(loader->arena, from, len, path);
         if (file_exists(found->path)) {
             return true;
         }
-        len -= len > 0;
     }
     return false;
 }

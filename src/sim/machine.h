@@ -11,9 +11,8 @@
  * CPU's time (machine_bank.c).
  *
  * Refused with a message: monitor commands other than Tag in init, preinit and reset sections (with stubs: told and
- * left out); memories for one of
- * several CPUs, registrations for clusters or with conditions; regions of a device (BusMultiRegistration with
- * `region`); local inputs (`#`). */
+ * left out); memories for one of several CPUs, registrations for clusters or with conditions; regions of a device
+ * (BusMultiRegistration with `region`); local inputs (`#`). */
 #ifndef SIM_MACHINE_H
 #define SIM_MACHINE_H
 

@@ -436,8 +436,8 @@ static bool section_skip(Build *b, const ReplStatement *s) {
     Err err = {0};
     Err *to = b->options->stub_unknown ? &err : b->err;
     err_at(to, s->pos.file, s->pos.line, s->pos.col,
-           "expected only Tag <...> lines in init of sysbus: '%.60s' is a monitor command of Renode, which has no meaning "
-           "here",
+           "expected only Tag <...> lines in init of sysbus: '%.60s' is a monitor command of Renode, which has no "
+           "meaning here",
            s->text);
     if (b->options->stub_unknown) {
         log_line(b->board->log, LOG_WARN, "%s: it is left out", err.text);

@@ -252,9 +252,12 @@ static void nvic_reset(Device *dev) {
     arm_systick_reset((ArmNvic *)dev);
 }
 
+/* Files of Renode's tree often leave it out; its CPUs run 100 million instructions per second if nothing is said. */
+#define NVIC_HZ_DEFAULT 100000000
+
 static const Prop nvic_props[] = {
-    {.name = "systickFrequency", .kind = PROP_KIND_U64, .offset = offsetof(ArmNvic, core_hz), .required = true,
-     .description = "Hz of the processor clock, which SysTick counts with CLKSOURCE = 1"},
+    PROP_U64(ArmNvic, core_hz, "systickFrequency", NVIC_HZ_DEFAULT,
+             "Hz of the processor clock, which SysTick counts with CLKSOURCE = 1"),
     PROP_U64(ArmNvic, reference_hz, "referenceFrequency", 0, "Hz of SysTick's reference clock, 0 = it has none"),
     PROP_U32(ArmNvic, priority_mask, "priorityMask", 0xff, "implemented bits of interrupt priorities"),
     PROP_U32(ArmNvic, lines, "interruptLines", 0, "number of external interrupts, 0 = the core's maximum"),
