@@ -1,6 +1,6 @@
 /* Device trees: flattened blobs (Devicetree Specification 0.4, chapter 5) as a tree of nodes, and what every user of
- * one has to work out: numbers in cells, addresses through `ranges`, references, status. The reader knows no device and no
- * binding; sim/machine_dtb.c joins a tree with device types.
+ * one has to work out: numbers in cells, addresses through `ranges`, references, status. The reader knows no device and
+ * no binding; sim/machine_dtb.c joins a tree with device types.
  *
  * Not read: reservations of memory; `dma-ranges`; addresses or sizes of more than two cells.
  *
