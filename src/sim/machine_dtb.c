@@ -100,8 +100,9 @@ static const char *name_new(DtBuild *b, const char *wish) {
         *p = letter ? *p : '_';
     }
     const char *unique = name;
-    for (unsigned i = 2; strcmp(unique, "sysbus") == 0 || map_get(&b->names, machine_name_hash(unique, 0)); i++) {
+    for (unsigned i = 2; strcmp(unique, "sysbus") == 0 || map_get(&b->names, machine_name_hash(unique, 0));) {
         unique = arena_printf(b->arena, "%s_%u", name, i);
+        i += (unsigned)b->devices.len + 1; /* a hostile tree has many of one name */
     }
     map_set(&b->names, machine_name_hash(unique, 0), 1);
     return unique;
@@ -170,6 +171,9 @@ static bool device_place(DtBuild *b, const DtNode *node, const DeviceType *type,
     if (type && type->dt && type->dt->aligned && window) {
         base -= base % window;
         size = window;
+    }
+    if (b->devices.len >= MACHINE_DEVICES_MAX) {
+        return dt_fail(node, b->err, "expected at most %d devices", MACHINE_DEVICES_MAX);
     }
     DtDevice *same = memory ? NULL : device_at(b, type, base);
     if (same) {

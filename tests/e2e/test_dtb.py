@@ -211,6 +211,18 @@ def test_damaged_blobs(tmp_path: Path) -> None:
     assert missing.code == 64 and "none.dtb" in missing.last
 
 
+def test_many_parts(tmp_path: Path) -> None:
+    """A memory may have several parts, but not more than a machine has devices."""
+    old = "reg = <0x20000000 0x400000>;"
+    tree = changed(tmp_path, "mps2.dts", (old, "reg = <0x20000000 0x400000>, <0x21000000 0x1000>;"))
+    result = run(tree, "echo_poll", "--for", "1us")
+    assert result.code == 0, result.err
+    parts = "".join(f" {0x60000000 + 0x2000 * i:#x} 0x1000" for i in range(5000))
+    tree = blob(changed(tmp_path, "mps2.dts", (old, f"reg = <{parts}>;")), tmp_path / "many.dtb")
+    result = orrery("run", "--dtb", str(tree), "--for", "1us")
+    assert result.code == 64 and "/memory@20000000: expected at most 4096 devices" in result.last
+
+
 def test_sources(tmp_path: Path) -> None:
     """dtc tells what is wrong with a source; more than one board is refused."""
     path = tmp_path / "bad.dts"
