@@ -123,11 +123,14 @@ typedef struct OrrPart OrrPart; /* orrery/machine.h */
 
 typedef struct OrrNodeOptions {
     const char *name; /* NULL: "node" */
-    /* The board: one of these four. */
+    /* The board: one of these five. */
     const char *machine; /* a built-in board ("microbit") */
     const char *repl_path; /* a platform file */
     const char *repl_text; /* a platform file in memory; its name in messages is "platform" */
     const OrrPart *parts; /* ends with a part of zeroes */
+    const char *dtb_path; /* a flattened device tree: that file, or `dtb`, and then this is its name in messages */
+    const void *dtb; /* dtb_size bytes */
+    size_t dtb_size;
     uint64_t cpi_num, cpi_den; /* cycles per instruction as a fraction; 0: 1 */
     OrrEngine engine;
     uint64_t slice; /* host-side chunk in instructions, 0: none; never changes a result */

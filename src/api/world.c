@@ -168,6 +168,9 @@ static Node *node_made(OrrWorld *world, const OrrNodeOptions *options, const Rep
         .machine = options->machine,
         .repl_path = options->repl_path,
         .repl_text = options->repl_text,
+        .dtb_path = options->dtb_path,
+        .dtb = options->dtb,
+        .dtb_size = options->dtb_size,
         .repl = repl,
         .types = world->types.data,
         .n_types = world->types.len,
@@ -189,8 +192,8 @@ static Node *node_made(OrrWorld *world, const OrrNodeOptions *options, const Rep
 
 OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *error) {
     Err *err = (Err *)error;
-    if (!options->machine + !options->repl_path + !options->repl_text + !options->parts != 3) {
-        err_set(err, "a node needs a machine, a platform file or parts, and not more than one of them");
+    if (!options->machine + !options->repl_path + !options->repl_text + !options->parts + !options->dtb_path != 4) {
+        err_set(err, "a node needs a machine, a platform file, a device tree or parts, and not more than one of them");
         api_failed(error, ORR_ERROR_ARGUMENT);
         return NULL;
     }

@@ -15,7 +15,8 @@ bool err_set(Err *err, const char *fmt, ...) {
 
 bool err_at(Err *err, const char *file, unsigned line, unsigned col, const char *fmt, ...) {
     if (err) {
-        int n = snprintf(err->text, sizeof err->text, "%s:%u:%u: ", file, line, col);
+        int n = line ? snprintf(err->text, sizeof err->text, "%s:%u:%u: ", file, line, col)
+                     : snprintf(err->text, sizeof err->text, "%s: ", file);
         if (n >= 0 && (size_t)n < sizeof err->text) {
             va_list ap;
             va_start(ap, fmt);

@@ -35,7 +35,7 @@ static inline bool err_code(Err *err, ErrCode code) {
 /** Stores a message; err may be NULL. Always returns false, so `return err_set(...)` reads well. */
 bool err_set(Err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/** Stores `file:line:col: message`; line and col count from 1. Returns false. */
+/** Stores `file:line:col: message`; line and col count from 1, line 0: `file: message`. Returns false. */
 bool err_at(Err *err, const char *file, unsigned line, unsigned col, const char *fmt, ...) PRINTF_LIKE(5, 6);
 
 #endif

@@ -152,6 +152,7 @@ struct DeviceType {
     /** Boot loaders that the simulator plays: sets up the board's devices, through their registers, as firmware that is
      * loaded straight into RAM expects to find them. src/sim/boot.c decides when. */
     void (*boot)(Device *dev);
+    const struct DtBinding *dt; /* names in device trees that are not ours (bus/dt_binding.h), or NULL */
     const struct AmbaCore *amba; /* what GRLIB's plug and play tells of it (bus/amba.h), or NULL */
     bool background; /* its windows take only addresses that no other device has: bridges with holes */
     /** Only for types that place themselves on the bus (memories): called for each registration. */

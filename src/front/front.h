@@ -31,7 +31,7 @@ typedef struct OptionList {
 } OptionList;
 
 typedef struct RunOptions {
-    const char *machine, *repl;
+    const char *machine, *repl, *dtb;
     OptionList kernels; /* FILE[@ADDR] */
     OptionList uarts; /* NAME=BACKEND */
     OptionList traces; /* KIND=FILE */
@@ -78,6 +78,8 @@ int command_tracediff(int argc, char **argv);
 
 /* ---- session.c: from options to a node ---- */
 
+/** Compiles a device-tree source with dtc; *bytes is freed with free(). */
+bool dts_compile(const char *path, uint8_t **bytes, size_t *len, OrrError *error);
 /** A world with the node that the options describe, images loaded, input scheduled. False and a text if that fails;
  * *world is to be freed in either case. */
 bool session_new(const RunOptions *options, OrrWorld **world, OrrNode **node, OrrError *error);

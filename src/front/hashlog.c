@@ -38,7 +38,7 @@ static bool write_file(FILE *f, const char *path, OrrError *error) {
 }
 
 static bool write_files(FILE *f, const RunOptions *o, OrrError *error) {
-    const char *const plain[] = {o->repl, o->input, o->load};
+    const char *const plain[] = {o->repl, o->dtb, o->input, o->load};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
         if (plain[i] && !write_file(f, plain[i], error)) {
             return false;

@@ -22,6 +22,7 @@ void options_help(void) {
         "Boots firmware on a board in exact virtual time.\n\n"
         "  --machine NAME, -M NAME      built-in board (orrery list machines)\n"
         "  --repl FILE.repl             board from a Renode platform file\n"
+        "  --dtb FILE                   board from a device tree: .dtb, or .dts through dtc\n"
         "  --kernel FILE[@ADDR]         firmware: ELF, Intel HEX, SREC, UF2, or raw binary at ADDR; may be repeated\n"
         "  --for TIME                   stop after that much virtual time (2s, 10ms, 5us, 7ns), to the exact\n"
         "                               instruction; exit code 0\n"
@@ -276,6 +277,7 @@ static const Option options[] = {
     TEXT("machine", BOTH, machine),
     TEXT("M", BOTH, machine),
     TEXT("repl", BOTH, repl),
+    TEXT("dtb", BOTH, dtb),
     LIST("kernel", BOTH, kernels),
     LIST("uart", OPTION_RUN, uarts),
     LIST("trace", OPTION_RUN, traces),
@@ -376,8 +378,8 @@ bool options_parse(RunOptions *o, OptionUser user, int argc, char *const *argv, 
             return false;
         }
     }
-    if (!o->machine == !o->repl) {
-        complain("say which board: --machine NAME or --repl FILE (orrery list machines)");
+    if (!o->machine + !o->repl + !o->dtb != 2) {
+        complain("say which board: --machine NAME, --repl FILE or --dtb FILE (orrery list machines)");
         return false;
     }
     if (!o->hash_every != !o->hash_log) {

@@ -83,11 +83,30 @@ static bool load_state(OrrNode *node, const char *path, OrrError *error) {
     return loaded;
 }
 
+static bool is_source(const char *path) {
+    size_t len = strlen(path);
+    return len > 4 && strcmp(path + len - 4, ".dts") == 0;
+}
+
+static OrrNode *board_new(OrrWorld *world, const OrrNodeOptions *how, OrrError *error) {
+    OrrNodeOptions options = *how;
+    uint8_t *blob = NULL;
+    if (how->dtb_path && is_source(how->dtb_path)) {
+        if (!dts_compile(how->dtb_path, &blob, &options.dtb_size, error)) {
+            return NULL;
+        }
+        options.dtb = blob;
+    }
+    OrrNode *node = orr_node_new(world, &options, error);
+    free(blob);
+    return node;
+}
+
 static bool add_node(const RunOptions *o, OrrWorld *world, OrrNode **node, OrrError *error) {
-    OrrNodeOptions options = {.machine = o->machine, .repl_path = o->repl, .cpi_num = o->cpi_num,
+    OrrNodeOptions options = {.machine = o->machine, .repl_path = o->repl, .dtb_path = o->dtb, .cpi_num = o->cpi_num,
                               .cpi_den = o->cpi_den, .engine = o->engine, .slice = o->slice, .quantum = o->quantum,
                               .strict = o->strict, .stub_unknown = o->stub_unknown};
-    *node = orr_node_new(world, &options, error);
+    *node = board_new(world, &options, error);
     for (size_t i = 0; *node && i < o->kernels.n; i++) {
         if (!load_kernel(*node, o->kernels.values[i], error)) {
             return false;

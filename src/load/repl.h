@@ -153,9 +153,10 @@ enum {
 /** Parses text[0..len), which need not end with NUL. NULL and `path:line:col: what was expected` on a mistake. */
 ReplFile *repl_parse(Arena *arena, const char *path, const char *text, size_t len, Err *err);
 
-/** Where `using` finds files: beside the using file, then in dirs, then among the embedded boards (by file name, with
- * or without .repl). Paths that begin with ./ or ../ are looked for beside the using file only, absolute ones nowhere
- * else; files used by an embedded board are in dirs or embedded. */
+/** Where `using` finds files: beside the using file, then in the directories above it, as far as its path names them
+ * (Renode's files name theirs from the root of its tree), then in dirs, then among the embedded boards (by file name,
+ * with or without .repl). Paths that begin with ./ or ../ are looked for beside the using file only, absolute ones
+ * nowhere else; files used by an embedded board are in dirs or embedded. */
 typedef struct ReplSearch {
     const char *const *dirs;
     size_t n_dirs;

@@ -78,6 +78,20 @@ static const EmbeddedFile *find_board(const ReplSearch *search, const char *path
     return NULL;
 }
 
+/* `using "platforms/cpus/x.repl"` is meant from the root of Renode's tree, in which the using file is somewhere. */
+static bool find_above(const Loader *loader, const char *from, const char *path, Found *found) {
+    for (size_t len = from ? strlen(from) : 0; len > (from && from[0] == '/');) {
+        do {
+            len--;
+        } while (len > 0 && from[len - 1] != '/');
+        found->path = path_join(loader->arena, from, len, path);
+        if (file_exists(found->path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* from: path of the using file, or NULL. */
 static bool find_file(const Loader *loader, const char *from, const char *path, Found *found) {
     const ReplSearch *search = loader->search;
@@ -91,6 +105,9 @@ static bool find_file(const Loader *loader, const char *from, const char *path, 
         if (file_exists(found->path)) {
             return true;
         }
+    }
+    if (!from_embedded && !beside_only && find_above(loader, from, path, found)) {
+        return true;
     }
     for (size_t i = 0; search && !beside_only && i < search->n_dirs; i++) {
         found->path = path_join(loader->arena, search->dirs[i], strlen(search->dirs[i]), path);

@@ -10,9 +10,9 @@
  * A window that is registered for one of several CPUs (`cpu:`) is seen by that CPU only, and its device keeps that
  * CPU's time (machine_bank.c).
  *
- * Refused with a message: monitor commands other than Tag in init, preinit and reset sections; memories for one of
- * several CPUs, registrations for clusters or with conditions; regions of a device (BusMultiRegistration with
- * `region`); local inputs (`#`). */
+ * Refused with a message: monitor commands other than Tag in init, preinit and reset sections (with stubs: told and
+ * left out); memories for one of several CPUs, registrations for clusters or with conditions; regions of a device
+ * (BusMultiRegistration with `region`); local inputs (`#`). */
 #ifndef SIM_MACHINE_H
 #define SIM_MACHINE_H
 
@@ -45,12 +45,15 @@ typedef struct Machine {
  * file may be freed afterwards. type->init may be called with a device property that has another type than meant:
  * models check `->type`. */
 bool machine_build(Machine *machine, Board *board, const ReplFile *file, const MachineOptions *options, Err *err);
-/** What a machine is built from: the first of the four that is not NULL. */
+/** What a machine is built from: the first of the five that is not NULL. */
 typedef struct MachineSource {
     const ReplFile *file; /* a syntax tree */
     const char *name; /* of a built-in board */
     const char *text; /* of a platform file */
+    const char *dtb_path; /* of a device tree; if `dtb` is given, only its name in messages */
     const char *path; /* of a platform file */
+    const void *dtb; /* dtb_size bytes */
+    size_t dtb_size;
     const DeviceType *const *types; /* beside those of this program */
     size_t n_types;
     bool stub_unknown;
@@ -59,6 +62,10 @@ typedef struct MachineSource {
 /** Builds it with all device types of this program. The machine lives in the board's arena. NULL and an error on a
  * mistake. */
 Machine *machine_new(Board *board, const MachineSource *source, Err *err);
+/** The platform file that a flattened device tree amounts to (machine_dtb.c); it lives in the arena and does not point
+ * into the blob. NULL and `path:/node: what was expected` on a mistake. */
+const ReplFile *machine_dtb(Arena *arena, const char *path, const void *blob, size_t len,
+                            const MachineOptions *options, const Log *log, Err *err);
 /** Calls type->free of every device (also after a failed init) and frees UART queues; the board frees the rest. */
 void machine_free(Machine *machine);
 

@@ -431,6 +431,20 @@ static bool tag_statement(Build *b, const ReplStatement *statement) {
     return build_fill(b, dev, base, size, statement->pos);
 }
 
+/* Commands configure models that are not ours; where stubs stand for those, they are told and left out. */
+static bool section_skip(Build *b, const ReplStatement *s) {
+    Err err = {0};
+    Err *to = b->options->stub_unknown ? &err : b->err;
+    err_at(to, s->pos.file, s->pos.line, s->pos.col,
+           "expected only Tag <...> lines in init of sysbus: '%.60s' is a monitor command of Renode, which has no "
+           "meaning here",
+           s->text);
+    if (b->options->stub_unknown) {
+        log_line(b->board->log, LOG_WARN, "%s: it is left out", err.text);
+    }
+    return b->options->stub_unknown;
+}
+
 static bool section_read(Build *b, const Part *part, const ReplAttr *attr) {
     for (const ReplStatement *s = attr->statements; s; s = s->next) {
         bool tag = strncmp(s->text, "Tag", 3) == 0 && (s->text[3] == ' ' || s->text[3] == '<');
@@ -438,10 +452,10 @@ static bool section_read(Build *b, const Part *part, const ReplAttr *attr) {
             continue;
         }
         if (!tag || part != b->sysbus || attr->kind != REPL_ATTR_INIT) {
-            return build_fail(b, s->pos,
-                              "expected only Tag <...> lines in init of sysbus: "
-                              "'%.60s' is a monitor command of Renode, which has no meaning here",
-                              s->text);
+            if (!section_skip(b, s)) {
+                return false;
+            }
+            continue;
         }
         if (!tag_statement(b, s)) {
             return false;

@@ -60,8 +60,10 @@ bool build_types(Build *b) {
             return type_unknown(b, part, name);
         }
         if (!part->type) {
-            log_line(b->board->log, LOG_WARN, "%s:%u:%u: '%.100s' is no known device type: %s becomes a stub",
-                     part->type_pos.file, part->type_pos.line, part->type_pos.col, name, part->name);
+            Err text = {0};
+            err_at(&text, part->type_pos.file, part->type_pos.line, part->type_pos.col,
+                   "'%.100s' is no known device type: %s becomes a stub", name, part->name);
+            log_line(b->board->log, LOG_WARN, "%s", text.text);
         }
     }
     return true;
@@ -224,8 +226,16 @@ static bool check_known(Build *b, const Part *part, const Setting *setting) {
             return true;
         }
     }
-    return build_fail(b, setting->attr->pos, "expected a property of %s (%s), found '%.100s'%s", part->name, type->name,
-                      setting->attr->name, build_nearest(b, setting->attr->name, names, type->n_props));
+    Err told = {0};
+    bool loose = b->options->stub_unknown; /* the models that a file was written for know more than ours */
+    const ReplAttr *attr = setting->attr;
+    err_at(loose ? &told : b->err, attr->pos.file, attr->pos.line, attr->pos.col,
+           "expected a property of %s (%s), found '%.100s'%s", part->name, type->name, attr->name,
+           build_nearest(b, attr->name, names, type->n_props));
+    if (loose) {
+        log_line(b->board->log, LOG_WARN, "%s: it is left out", told.text);
+    }
+    return loose;
 }
 
 static bool part_properties(Build *b, const Part *part) {

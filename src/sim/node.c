@@ -224,7 +224,8 @@ Node *node_new(const NodeOptions *options, Err *err) {
     Node *node = mem_alloc(sizeof *node);
     init_board(node, options);
     MachineSource source = {.file = options->repl, .name = options->machine, .text = options->repl_text,
-                            .path = options->repl_path, .types = options->types, .n_types = options->n_types,
+                            .path = options->repl_path, .dtb_path = options->dtb_path, .dtb = options->dtb,
+                            .dtb_size = options->dtb_size, .types = options->types, .n_types = options->n_types,
                             .stub_unknown = options->stub_unknown};
     node->machine = machine_new(&node->board, &source, err);
     if (!node->machine || !init_cores(node, options, err)) {

@@ -43,7 +43,10 @@ typedef struct NodeOptions {
     const ReplFile *repl; /* a platform file as a syntax tree */
     const char *machine; /* name of a built-in board */
     const char *repl_text; /* a platform file in memory */
+    const char *dtb_path; /* of a device tree, which is in `dtb` or else in that file */
     const char *repl_path; /* path of a platform file */
+    const void *dtb;
+    size_t dtb_size;
     const DeviceType *const *types; /* beside those of this program; must outlive the node */
     size_t n_types;
     const Log *log;

@@ -326,6 +326,28 @@ static void test_stubs(void **state) {
     bench_free(&b);
 }
 
+/* With stubs, what was written for another model of a known type is told and left out; the rest is as without. */
+static void test_loose(void **state) {
+    (void)state;
+    Bench b = {.stub = true};
+    bench_build(&b, "t: Timers.Fake { frequenzy: 7; frequency: 5; init: { Mode 1 } }\n"
+                    "sysbus: { init: { ApplySVD @x; Tag <0, 3> \"A\" 9 } }");
+    assert_string_equal(b.logged,
+                        "f:1:18: expected a property of t (fake-timer), found 'frequenzy'; the nearest is 'frequency': "
+                        "it is left out\n"
+                        "f:1:54: expected only Tag <...> lines in init of sysbus: 'Mode 1' is a monitor command of "
+                        "Renode, which has no meaning here: it is left out\n"
+                        "f:2:19: expected only Tag <...> lines in init of sysbus: 'ApplySVD @x' is a monitor command "
+                        "of Renode, which has no meaning here: it is left out\n");
+    assert_int_equal(((FakeTimer *)device(&b, "t"))->frequency, 5);
+    assert_int_equal(read_word(&b, 0), 9);
+    bench_free(&b);
+    Bench bad = {.stub = true};
+    assert_false(bench_try(&bad, "t: Timers.Fake { frequency: \"x\" }"));
+    assert_string_equal(bad.err.text, "f:1:29: expected a number for 'frequency' of t, found a string");
+    bench_free(&bad);
+}
+
 /* A window of its own for each CPU. */
 static void test_banks(void **state) {
     (void)state;
@@ -621,6 +643,7 @@ int main(void) {
         cmocka_unit_test(test_properties), cmocka_unit_test(test_merge),      cmocka_unit_test(test_scopes),
         cmocka_unit_test(test_places),     cmocka_unit_test(test_init_order), cmocka_unit_test(test_lines),
         cmocka_unit_test(test_gates),      cmocka_unit_test(test_tags),       cmocka_unit_test(test_stubs),
+        cmocka_unit_test(test_loose),
         cmocka_unit_test(test_mistakes),   cmocka_unit_test(test_names),      cmocka_unit_test(test_limits),
         cmocka_unit_test(test_banks),
     };

@@ -486,6 +486,28 @@ static void test_using_finds(void **state) {
     folder_remove(&folder);
 }
 
+/* Files of Renode's tree name others from its root; what stands beside comes first. */
+static void test_using_above(void **state) {
+    (void)state;
+    Folder folder;
+    folder_make(&folder);
+    write_file(folder.sub, "cpu.repl", "using \"cpus/peer.repl\"\nusing \"main.repl\" prefixed \"p\"\nc: T");
+    write_file(folder.sub, "peer.repl", "d: T");
+    write_file(folder.path, "main.repl", "e: T");
+    char path[256];
+    snprintf(path, sizeof path, "%s/cpu.repl", folder.sub);
+    Arena arena = {0};
+    Err err = {0};
+    const ReplFile *file = repl_load(&arena, path, NULL, &err);
+    assert_string_equal(err.text, "");
+    assert_string_equal(file->usings->file->entries->name, "d");
+    assert_string_equal(file->usings->next->file->entries->name, "e");
+    write_file(folder.sub, "cpu.repl", "using \"./cpus/peer.repl\"");
+    assert_null(repl_load(&arena, path, NULL, &err));
+    arena_free(&arena);
+    folder_remove(&folder);
+}
+
 /* In message, ^ stands for the file's path and % for its folder. */
 static void check_using(const Folder *folder, const char *name, const char *text, const char *message) {
     char path[128];
@@ -620,7 +642,8 @@ static void test_file_size(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grammar),   cmocka_unit_test(test_positions),       cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_limits),    cmocka_unit_test(test_using_finds),     cmocka_unit_test(test_using_mistakes),
+        cmocka_unit_test(test_limits),    cmocka_unit_test(test_using_finds), cmocka_unit_test(test_using_above),
+        cmocka_unit_test(test_using_mistakes),
         cmocka_unit_test(test_boards),    cmocka_unit_test(test_using_explosion), cmocka_unit_test(test_using_limits),
         cmocka_unit_test(test_file_size),
     };

@@ -6,6 +6,7 @@
  * at once. In 16-bit mode the upper half keeps what was loaded. The prescaler runs with the counter and starts again
  * when LOAD is written, so the first tick after that is a whole one.
  * Not modelled: TIMCLKEN inputs (always high), the clock cycle between a write to LOAD and its effect. */
+#include "bus/dt_binding.h"
 #include "dev/arm/cmsdk.h"
 
 enum { COUNTERS = 2 };
@@ -179,6 +180,8 @@ static const EventField events[] = {
     {.name = "zero1", .offset = offsetof(CmsdkDualTimer, zero[0]), .fire = zero1},
     {.name = "zero2", .offset = offsetof(CmsdkDualTimer, zero[1]), .fire = zero2},
 };
+static const DtName dt_interrupts[] = {{"", "CombinedIRQ"}, {NULL, NULL}};
+static const DtBinding dt = {.interrupts = dt_interrupts};
 static const char *const repl_types[] = {"Timers.Arm_CMSDK_DualTimer", NULL};
 static const char *const compatible[] = {"arm,cmsdk-dtimer", NULL};
 
@@ -187,6 +190,7 @@ const DeviceType cmsdk_dualtimer_type = {
     .summary = "Arm CMSDK APB dual timer: two 16/32-bit down counters with prescalers",
     .repl_types = repl_types,
     .compatible = compatible,
+    .dt = &dt,
     .struct_size = sizeof(CmsdkDualTimer),
     DEVICE_TABLE(props, props),
     DEVICE_TABLE(fields, fields),

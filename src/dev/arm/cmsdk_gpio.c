@@ -6,6 +6,7 @@
  * cleared.
  * Not modelled: the two cycles of the input synchroniser; what a pin does in its alternate function (it is not driven
  * as GPIO then). */
+#include "bus/dt_binding.h"
 #include "dev/arm/cmsdk.h"
 
 enum { PINS = 16, PIN_IRQS = 8, PIN_BITS = 0xFFFF };
@@ -174,6 +175,8 @@ static const Output outputs[] = {
     PIN_IRQ(6),
     PIN_IRQ(7),
 };
+static const DtName dt_interrupts[] = {{"", "CombinedIRQ"}, {NULL, NULL}};
+static const DtBinding dt = {.interrupts = dt_interrupts};
 static const char *const repl_types[] = {"GPIOPort.ARM_AHB_GPIO", NULL};
 static const char *const compatible[] = {"arm,cmsdk-gpio", NULL};
 
@@ -182,6 +185,7 @@ const DeviceType cmsdk_gpio_type = {
     .summary = "Arm CMSDK AHB GPIO: 16 pins with interrupts",
     .repl_types = repl_types,
     .compatible = compatible,
+    .dt = &dt,
     .struct_size = sizeof(CmsdkGpio),
     DEVICE_TABLE(props, props),
     DEVICE_TABLE(fields, fields),

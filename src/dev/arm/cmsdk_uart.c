@@ -8,6 +8,7 @@
  * way finish.
  * Not modelled: receive overrun and framing (bytes from outside wait for room, bus/uart.h); the up to 1/16 bit that a
  * transmission waits for the next baud tick. */
+#include "bus/dt_binding.h"
 #include "dev/arm/cmsdk.h"
 
 enum { STATE_TXFULL = 1, STATE_RXFULL = 2, STATE_TXOVERRUN = 4, STATE_RXOVERRUN = 8 };
@@ -201,6 +202,8 @@ static const Output outputs[] = {
 };
 static const EventField events[] = {
     {.name = "shifted", .offset = offsetof(CmsdkUart, shifted), .fire = uart_shifted}};
+static const DtName dt_interrupts[] = {{"tx", "TxInterrupt"}, {"rx", "RxInterrupt"}, {NULL, NULL}};
+static const DtBinding dt = {.interrupts = dt_interrupts};
 static const char *const repl_types[] = {"UART.CMSDK_APB_UART", NULL};
 static const char *const compatible[] = {"arm,cmsdk-uart", NULL};
 
@@ -209,6 +212,7 @@ const DeviceType cmsdk_uart_type = {
     .summary = "Arm CMSDK APB UART: 8N1, one byte of buffer each way",
     .repl_types = repl_types,
     .compatible = compatible,
+    .dt = &dt,
     .struct_size = sizeof(CmsdkUart),
     DEVICE_TABLE(props, props),
     DEVICE_TABLE(fields, fields),

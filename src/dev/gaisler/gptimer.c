@@ -10,6 +10,7 @@
  * set. It also stands still while no timer is enabled, as in the current RTL.
  * Not modelled: the cycles that the shared decrementer takes from tick to timer n (the scaler must be reloaded with at
  * least the number of timers therefore); external clock and external latch; the watchdog window. */
+#include "bus/dt_binding.h"
 #include "dev/gaisler/gaisler.h"
 
 enum { TIMERS_MAX = 7 };
@@ -385,6 +386,8 @@ static const EventField events[] = {
     {.name = "underflow", .offset = offsetof(Gptimer, underflow), .fire = gptimer_underflow}};
 static const AmbaCore gptimer_amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x011};
 static const AmbaCore grtimer_amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x038};
+static const DtName dt_devices[] = {{"gaisler,irqmp", "interruptController"}, {NULL, NULL}};
+static const DtBinding dt = {.devices = dt_devices, .consecutive = "numberOfTimers"};
 static const char *const gptimer_repl_types[] = {"Timers.Gaisler_GPTimer", NULL};
 static const char *const grtimer_repl_types[] = {"Timers.Gaisler_GRTimer", NULL};
 static const char *const compatible[] = {"gaisler,gptimer", NULL};
@@ -399,6 +402,7 @@ const DeviceType gaisler_gptimer_type = {
     .summary = "GRLIB general purpose timer unit: prescaler, up to 7 timers, watchdog, latches",
     .repl_types = gptimer_repl_types,
     .compatible = compatible,
+    .dt = &dt,
     .amba = &gptimer_amba,
     GPTIMER_COMMON,
 };

@@ -6,6 +6,7 @@
  * interruptGenerators is 0, else the one that IRQMAP selects for a pin. Edges pulse it, levels hold it. Not modelled:
  * the two cycles of the synchroniser; bypass, pulse and input enable registers; the logical-set-and-clear views of the
  * newest revision. */
+#include "bus/dt_binding.h"
 #include "dev/gaisler/gaisler.h"
 
 enum { PINS_MAX = 32, CAP_FLAGS = 1 << 16, CAP_IRQGEN_SHIFT = 8 };
@@ -213,6 +214,9 @@ static const Output outputs[] = {
     {.offset = offsetof(Grgpio, irqs), .count = PINS_MAX},
 };
 static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x01A, .version = 1, .irq_output = PINS_MAX};
+/* One interrupt is that of the first generator. */
+static const DtName dt_interrupts[] = {{"", "32"}, {NULL, NULL}};
+static const DtBinding dt = {.interrupts = dt_interrupts};
 static const char *const repl_types[] = {"GPIOPort.GaislerGRGPIO", NULL};
 static const char *const compatible[] = {"gaisler,grgpio", NULL};
 
@@ -221,6 +225,7 @@ const DeviceType gaisler_grgpio_type = {
     .summary = "GRLIB general purpose I/O port",
     .repl_types = repl_types,
     .compatible = compatible,
+    .dt = &dt,
     .struct_size = sizeof(Grgpio),
     DEVICE_TABLE(props, props),
     DEVICE_TABLE(fields, fields),

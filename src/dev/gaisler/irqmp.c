@@ -8,6 +8,7 @@
  * which one a processor belongs to.
  * The time stamp counter counts clock cycles from reset on; in GR740 it stands still while nobody uses the DSU's time
  * tag. Not modelled: forcing error mode through ERRSTAT; the cycle or two between a write and its effect. */
+#include "bus/dt_binding.h"
 #include "bus/leon_irq.h"
 #include "dev/gaisler/gaisler.h"
 
@@ -534,6 +535,8 @@ static const Reg regs[] = {
 
 static const Output outputs[] = {{.offset = offsetof(Irqmp, out), .count = CPUS_MAX}};
 static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x00D, .version = 2, .irq_output = CPUS_MAX};
+static const DtName dt_props[] = {{"eirq", "extendedInterrupt"}, {NULL, NULL}};
+static const DtBinding dt = {.props = dt_props, .drives_cpus = true};
 static const char *const repl_types[] = {"IRQControllers.GaislerIRQMP", "IRQControllers.GaislerMIC", NULL};
 static const char *const compatible[] = {"gaisler,irqmp", NULL};
 
@@ -542,6 +545,7 @@ const DeviceType gaisler_irqmp_type = {
     .summary = "GRLIB IRQMP and IRQ(A)MP: multiprocessor interrupt controller",
     .repl_types = repl_types,
     .compatible = compatible,
+    .dt = &dt,
     .struct_size = sizeof(Irqmp),
     DEVICE_TABLE(props, props),
     DEVICE_TABLE(fields, fields),

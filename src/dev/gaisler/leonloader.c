@@ -4,6 +4,7 @@
  * values are the board's. The processor's registers and the stack are src/sim/boot.c's. */
 #include <string.h>
 
+#include "bus/dt_binding.h"
 #include "dev/gaisler/gaisler.h"
 
 enum { TICK_HZ = 1000000, UART_OVERSAMPLING = 8 };
@@ -84,12 +85,15 @@ static const Prop props[] = {
     PROP_U32(LeonLoader, mcfg[1], "mcfg2", 0, "MCFG2, 0 to leave it"),
     PROP_U32(LeonLoader, mcfg[2], "mcfg3", 0, "MCFG3, 0 to leave it"),
 };
+static const DtName dt_devices[] = {{"gaisler,gptimer", "timer"}, {"gaisler,apbuart", "uart"}, {NULL, NULL}};
+static const DtBinding dt = {.devices = dt_devices};
 static const char *const repl_types[] = {"Boot.LeonLoader", NULL};
 
 const DeviceType gaisler_leonloader_type = {
     .name = "leon-loader",
     .summary = "boot loader played for LEON programs in RAM: 1 MHz timer tick, console, memory controller",
     .repl_types = repl_types,
+    .dt = &dt,
     .struct_size = sizeof(LeonLoader),
     DEVICE_TABLE(props, props),
     .init = loader_init,

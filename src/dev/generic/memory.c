@@ -176,7 +176,7 @@ static const Prop props[] = {
 };
 
 static const char *const repl_types[] = {"Memory.MappedMemory", "Memory.ArrayMemory", NULL};
-static const char *const compatible[] = {"mmio-sram", NULL};
+static const char *const compatible[] = {"mmio-sram", "soc-nv-flash", "nordic,nrf-uicr", NULL};
 
 const DeviceType memory_type = {
     .name = "memory",

@@ -32,11 +32,14 @@ static void stub_write(Device *dev, uint64_t offset, unsigned size, uint64_t val
 
 static const Prop props[] = {PROP_U64(Stub, value, "value", 0, "what reads give")};
 static const char *const repl_types[] = {"Miscellaneous.Stub", NULL};
+/* Interrupts that software raises in the NVIC: nothing is at their addresses. */
+static const char *const compatible[] = {"nordic,nrf-swi", NULL};
 
 const DeviceType stub_type = {
     .name = "stub",
     .summary = "window of a device without a model: accesses are logged",
     .repl_types = repl_types,
+    .compatible = compatible,
     .struct_size = sizeof(Stub),
     DEVICE_TABLE(props, props),
     .window_size = 0x1000,

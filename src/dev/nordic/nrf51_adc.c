@@ -133,11 +133,13 @@ static bool adc_init(Device *dev, Err *err) {
 }
 
 static const char *const adc_names[] = {"Analog.NRF51_ADC", NULL};
+static const char *const adc_compatible[] = {"nordic,nrf-adc", NULL};
 
 const DeviceType nrf51_adc = {
     .name = "nrf51-adc",
     .summary = "nRF51 analog to digital converter",
     .repl_types = adc_names,
+    .compatible = adc_compatible,
     .struct_size = sizeof(Nrf51Adc),
     DEVICE_TABLE(props, adc_props),
     DEVICE_TABLE(fields, adc_fields),

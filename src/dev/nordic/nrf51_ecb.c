@@ -135,11 +135,13 @@ static const Reg ecb_regs[] = {
 static const EventField ecb_events[] = {{"done", offsetof(Nrf51Ecb, done), encrypted, 0}};
 static const Output ecb_outputs[] = {NRF_IRQ(Nrf51Ecb)};
 static const char *const ecb_names[] = {"Miscellaneous.NRF51_ECB", "Miscellaneous.NRF52840_ECB", NULL};
+static const char *const ecb_compatible[] = {"nordic,nrf-ecb", NULL};
 
 const DeviceType nrf51_ecb = {
     .name = "nrf51-ecb",
     .summary = "nRF51 AES-128 block encryption",
     .repl_types = ecb_names,
+    .compatible = ecb_compatible,
     .struct_size = sizeof(Nrf51Ecb),
     DEVICE_TABLE(regs, ecb_regs),
     DEVICE_TABLE(outputs, ecb_outputs),

@@ -51,11 +51,13 @@ static const Reg ficr_regs[] = {
 };
 
 static const char *const ficr_names[] = {"Miscellaneous.NRF51_FICR", NULL};
+static const char *const ficr_compatible[] = {"nordic,nrf-ficr", NULL};
 
 const DeviceType nrf51_ficr = {
     .name = "nrf51-ficr",
     .summary = "nRF51 factory information",
     .repl_types = ficr_names,
+    .compatible = ficr_compatible,
     .struct_size = sizeof(Nrf51Ficr),
     DEVICE_TABLE(regs, ficr_regs),
     .window_size = NRF_WINDOW,

@@ -223,11 +223,13 @@ static const Prop gpio_props[] = {
 };
 
 static const char *const gpio_names[] = {"GPIOPort.NRF51_GPIO", NULL};
+static const char *const gpio_compatible[] = {"nordic,nrf-gpio", NULL};
 
 const DeviceType nrf51_gpio = {
     .name = "nrf51-gpio",
     .summary = "nRF51 GPIO port with 32 pins",
     .repl_types = gpio_names,
+    .compatible = gpio_compatible,
     .struct_size = sizeof(Nrf51Gpio),
     DEVICE_TABLE(props, gpio_props),
     DEVICE_TABLE(fields, gpio_fields),

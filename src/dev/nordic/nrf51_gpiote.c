@@ -4,6 +4,7 @@
  * Two channels on one pin: the one written last owns it. PAN26_SETUP (0xC18) is the undocumented word that Nordic's
  * start-up code writes on first silicon.
  * Not modelled: synchronisation delay of inputs. */
+#include "bus/dt_binding.h"
 #include "dev/nordic/nordic.h"
 
 enum { CHANNELS = 4, EVENT_IN0 = NRF_EVENT_AT(0x100), EVENT_PORT = NRF_EVENT_AT(0x17C) };
@@ -99,12 +100,17 @@ static bool gpiote_init(Device *dev, Err *err) {
     return nrf51_gpio_bind(gpiote_of(dev)->gpio, dev, err);
 }
 
+static const DtName gpiote_dt_devices[] = {{"nordic,nrf-gpio", "port0"}, {NULL, NULL}};
+static const DtBinding gpiote_dt = {.devices = gpiote_dt_devices};
 static const char *const gpiote_names[] = {"GPIOPort.NRF51_GPIOTE", NULL};
+static const char *const gpiote_compatible[] = {"nordic,nrf-gpiote", NULL};
 
 const DeviceType nrf51_gpiote = {
     .name = "nrf51-gpiote",
     .summary = "nRF51 GPIO tasks and events",
     .repl_types = gpiote_names,
+    .compatible = gpiote_compatible,
+    .dt = &gpiote_dt,
     .struct_size = sizeof(Nrf51Gpiote),
     DEVICE_TABLE(props, gpiote_props),
     DEVICE_TABLE(regs, gpiote_regs),

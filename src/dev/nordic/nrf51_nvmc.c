@@ -8,6 +8,7 @@
  * Not modelled: wear, read-back protection, the rule that ERASEPCR0 must be started from region 0. */
 #include <string.h>
 
+#include "bus/dt_binding.h"
 #include "dev/nordic/nordic.h"
 
 enum { PAGE_SIZE = 1024, CONFIG_WEN = 1, CONFIG_EEN = 2, ERASED = 0xFF };
@@ -171,12 +172,17 @@ static const Prop nvmc_props[] = {
     PROP_DEVICE(Nrf51Nvmc, uicr_device, "uicr", false, "the memory of the user configuration registers"),
 };
 
+static const DtName nvmc_dt_devices[] = {{"soc-nv-flash", "flash"}, {"nordic,nrf-uicr", "uicr"}, {NULL, NULL}};
+static const DtBinding nvmc_dt = {.devices = nvmc_dt_devices};
 static const char *const nvmc_names[] = {"MTD.NRF51_NVMC", NULL};
+static const char *const nvmc_compatible[] = {"nordic,nrf51-flash-controller", NULL};
 
 const DeviceType nrf51_nvmc = {
     .name = "nrf51-nvmc",
     .summary = "nRF51 flash controller",
     .repl_types = nvmc_names,
+    .compatible = nvmc_compatible,
+    .dt = &nvmc_dt,
     .struct_size = sizeof(Nrf51Nvmc),
     DEVICE_TABLE(props, nvmc_props),
     DEVICE_TABLE(fields, nvmc_fields),

@@ -313,11 +313,13 @@ static const Prop power_props[] = {
 };
 
 static const char *const power_names[] = {"Miscellaneous.NRF51_CLOCK", NULL};
+static const char *const power_compatible[] = {"nordic,nrf-clock", "nordic,nrf-power", "nordic,nrf-mpu", NULL};
 
 const DeviceType nrf51_power = {
     .name = "nrf51-power",
     .summary = "nRF51 POWER, CLOCK and MPU",
     .repl_types = power_names,
+    .compatible = power_compatible,
     .struct_size = sizeof(Nrf51Power),
     DEVICE_TABLE(props, power_props),
     DEVICE_TABLE(fields, power_fields),

@@ -101,11 +101,13 @@ static const Reg ppi_regs[] = {
 };
 
 static const char *const ppi_names[] = {"Miscellaneous.NRF51_PPI", NULL};
+static const char *const ppi_compatible[] = {"nordic,nrf-ppi", NULL};
 
 const DeviceType nrf51_ppi = {
     .name = "nrf51-ppi",
     .summary = "nRF51 programmable peripheral interconnect",
     .repl_types = ppi_names,
+    .compatible = ppi_compatible,
     .struct_size = sizeof(Nrf51Ppi),
     DEVICE_TABLE(regs, ppi_regs),
     .window_size = NRF_WINDOW,

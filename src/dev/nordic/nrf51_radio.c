@@ -315,11 +315,13 @@ static const EventField radio_events[] = {
 
 static const Output radio_outputs[] = {NRF_IRQ(Nrf51Radio)};
 static const char *const radio_names[] = {"Wireless.NRF51_Radio", NULL};
+static const char *const radio_compatible[] = {"nordic,nrf-radio", NULL};
 
 const DeviceType nrf51_radio = {
     .name = "nrf51-radio",
     .summary = "nRF51 2.4 GHz radio, alone in the air",
     .repl_types = radio_names,
+    .compatible = radio_compatible,
     .struct_size = sizeof(Nrf51Radio),
     DEVICE_TABLE(fields, radio_fields),
     DEVICE_TABLE(regs, radio_regs),

@@ -86,11 +86,13 @@ static const Reg rng_regs[] = {
 static const EventField rng_events[] = {{"ready", offsetof(Nrf51Rng, ready), byte_ready, 0}};
 static const Output rng_outputs[] = {NRF_IRQ(Nrf51Rng)};
 static const char *const rng_names[] = {"Miscellaneous.NRF51_RNG", "Miscellaneous.NRF52840_RNG", NULL};
+static const char *const rng_compatible[] = {"nordic,nrf-rng", NULL};
 
 const DeviceType nrf51_rng = {
     .name = "nrf51-rng",
     .summary = "nRF51 random number generator, seeded",
     .repl_types = rng_names,
+    .compatible = rng_compatible,
     .struct_size = sizeof(Nrf51Rng),
     DEVICE_TABLE(fields, rng_fields),
     DEVICE_TABLE(regs, rng_regs),

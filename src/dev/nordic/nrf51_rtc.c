@@ -5,6 +5,7 @@
  * EVTEN or INTEN enables them. A COMPARE happens when the counter is incremented from CC-1 to CC; OVRFLW from 0xFFFFFF
  * to 0. LFCLK edges are whole cycles since time 0; START takes effect at once and counts full prescaler periods from
  * the edge before it: the synchronisation delays of up to two LFCLK cycles are not modelled. */
+#include "bus/dt_binding.h"
 #include "dev/nordic/nordic.h"
 
 enum {
@@ -208,12 +209,17 @@ static bool rtc_init(Device *dev, Err *err) {
     return (n >= 1 && n <= CC_COUNT) || err_set(err, "numberOfEvents: expected 1 to 4, not %u", (unsigned)n);
 }
 
+static const DtName rtc_dt_props[] = {{"cc-num", "numberOfEvents"}, {NULL, NULL}};
+static const DtBinding rtc_dt = {.props = rtc_dt_props};
 static const char *const rtc_names[] = {"Timers.NRF51_RTC", "Timers.NRF52840_RTC", NULL};
+static const char *const rtc_compatible[] = {"nordic,nrf-rtc", NULL};
 
 const DeviceType nrf51_rtc = {
     .name = "nrf51-rtc",
     .summary = "nRF51 real-time counter",
     .repl_types = rtc_names,
+    .compatible = rtc_compatible,
+    .dt = &rtc_dt,
     .struct_size = sizeof(Nrf51Rtc),
     DEVICE_TABLE(props, rtc_props),
     DEVICE_TABLE(fields, rtc_fields),

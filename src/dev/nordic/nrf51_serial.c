@@ -379,11 +379,13 @@ static const Reg serial_regs[] = {
 static const EventField serial_events[] = {{"step", offsetof(Nrf51Serial, step), serial_step, 0}};
 static const Output serial_outputs[] = {NRF_IRQ(Nrf51Serial)};
 static const char *const serial_names[] = {"I2C.NRF51_SerialBox", "I2C.NRF51_TWI", "SPI.NRF51_SPI", NULL};
+static const char *const serial_compatible[] = {"nordic,nrf-twi", "nordic,nrf-spi", "nordic,nrf-spis", NULL};
 
 const DeviceType nrf51_serial = {
     .name = "nrf51-serial",
     .summary = "nRF51 SPI and TWI (I2C) master in one slot",
     .repl_types = serial_names,
+    .compatible = serial_compatible,
     .struct_size = sizeof(Nrf51Serial),
     DEVICE_TABLE(fields, serial_fields),
     DEVICE_TABLE(regs, serial_regs),

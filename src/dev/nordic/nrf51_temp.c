@@ -51,11 +51,13 @@ static const Prop temp_props[] = {
     PROP_U32(Nrf51Temp, degrees, "temperature", 25, "degrees Celsius; below zero as a 32-bit two's complement"),
 };
 static const char *const temp_names[] = {"Sensors.NRF51_TEMP", NULL};
+static const char *const temp_compatible[] = {"nordic,nrf-temp", NULL};
 
 const DeviceType nrf51_temp = {
     .name = "nrf51-temp",
     .summary = "nRF51 temperature sensor",
     .repl_types = temp_names,
+    .compatible = temp_compatible,
     .struct_size = sizeof(Nrf51Temp),
     DEVICE_TABLE(props, temp_props),
     DEVICE_TABLE(regs, temp_regs),

@@ -7,6 +7,7 @@
  * prescaler. CC is compared in the width of BITMODE. PAN73_SETUP (0xC0C) is the undocumented power switch that drivers
  * write around START and STOP.
  * Not modelled: the 1 MHz clock source for slow prescalers as a difference in power. */
+#include "bus/dt_binding.h"
 #include "dev/nordic/nordic.h"
 
 enum { CC_COUNT = 4, EVENT_COMPARE0 = NRF_EVENT_AT(0x140), SHORT_STOP0 = 8 };
@@ -232,12 +233,17 @@ static bool timer_init(Device *dev, Err *err) {
            err_set(err, "maxBits: expected 8, 16, 24 or 32, not %u", (unsigned)width);
 }
 
+static const DtName timer_dt_props[] = {{"max-bit-width", "maxBits"}, {NULL, NULL}};
+static const DtBinding timer_dt = {.props = timer_dt_props};
 static const char *const timer_names[] = {"Timers.NRF51_Timer", "Timers.NRF52840_Timer", NULL};
+static const char *const timer_compatible[] = {"nordic,nrf-timer", NULL};
 
 const DeviceType nrf51_timer = {
     .name = "nrf51-timer",
     .summary = "nRF51 timer/counter with four compare registers",
     .repl_types = timer_names,
+    .compatible = timer_compatible,
+    .dt = &timer_dt,
     .struct_size = sizeof(Nrf51Timer),
     DEVICE_TABLE(props, timer_props),
     DEVICE_TABLE(fields, timer_fields),

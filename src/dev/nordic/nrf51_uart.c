@@ -195,11 +195,13 @@ static bool uart_init(Device *dev, Err *err) {
 }
 
 static const char *const uart_names[] = {"UART.NRF51_UART", "UART.NRF52840_UART", NULL};
+static const char *const uart_compatible[] = {"nordic,nrf-uart", NULL};
 
 const DeviceType nrf51_uart = {
     .name = "nrf51-uart",
     .summary = "nRF51 UART",
     .repl_types = uart_names,
+    .compatible = uart_compatible,
     .struct_size = sizeof(Nrf51Uart),
     DEVICE_TABLE(fields, uart_fields),
     DEVICE_TABLE(regs, uart_regs),

@@ -88,13 +88,17 @@ static const Reg lpcomp_regs[] = {
 static const Output unmodelled_outputs[] = {NRF_IRQ(Nrf51Unmodelled)};
 
 static const char *const aar_ccm_names[] = {"Miscellaneous.NRF51_AAR_CCM", NULL};
+static const char *const aar_ccm_compatible[] = {"nordic,nrf-ccm", "nordic,nrf-aar", NULL};
 static const char *const qdec_names[] = {"Miscellaneous.NRF51_QDEC", NULL};
+static const char *const qdec_compatible[] = {"nordic,nrf-qdec", NULL};
 static const char *const lpcomp_names[] = {"Analog.NRF51_LPCOMP", NULL};
+static const char *const lpcomp_compatible[] = {"nordic,nrf-lpcomp", NULL};
 
 const DeviceType nrf51_aar_ccm = {
     .name = "nrf51-aar-ccm",
     .summary = "nRF51 address resolver and AES-CCM (registers only)",
     .repl_types = aar_ccm_names,
+    .compatible = aar_ccm_compatible,
     .struct_size = sizeof(Nrf51Unmodelled),
     DEVICE_TABLE(regs, aar_ccm_regs),
     DEVICE_TABLE(outputs, unmodelled_outputs),
@@ -105,6 +109,7 @@ const DeviceType nrf51_qdec = {
     .name = "nrf51-qdec",
     .summary = "nRF51 quadrature decoder (registers only)",
     .repl_types = qdec_names,
+    .compatible = qdec_compatible,
     .struct_size = sizeof(Nrf51Unmodelled),
     DEVICE_TABLE(regs, qdec_regs),
     DEVICE_TABLE(outputs, unmodelled_outputs),
@@ -115,6 +120,7 @@ const DeviceType nrf51_lpcomp = {
     .name = "nrf51-lpcomp",
     .summary = "nRF51 low-power comparator (registers only)",
     .repl_types = lpcomp_names,
+    .compatible = lpcomp_compatible,
     .struct_size = sizeof(Nrf51Unmodelled),
     DEVICE_TABLE(regs, lpcomp_regs),
     DEVICE_TABLE(outputs, unmodelled_outputs),

@@ -114,11 +114,13 @@ static const Reg wdt_regs[] = {
 static const EventField wdt_events[] = {{"timeout", offsetof(Nrf51Wdt, timeout), timed_out, 0}};
 static const Output wdt_outputs[] = {NRF_IRQ(Nrf51Wdt)};
 static const char *const wdt_names[] = {"Timers.NRF51_Watchdog", "Timers.NRF52840_Watchdog", NULL};
+static const char *const wdt_compatible[] = {"nordic,nrf-wdt", NULL};
 
 const DeviceType nrf51_wdt = {
     .name = "nrf51-wdt",
     .summary = "nRF51 watchdog",
     .repl_types = wdt_names,
+    .compatible = wdt_compatible,
     .struct_size = sizeof(Nrf51Wdt),
     DEVICE_TABLE(fields, wdt_fields),
     DEVICE_TABLE(regs, wdt_regs),

@@ -143,7 +143,7 @@ static const Prop mag_props[] = {
 };
 
 static const char *const mag_names[] = {"Sensors.MAG3110", NULL};
-static const char *const mag_compatible[] = {"fsl,mag3110", NULL};
+static const char *const mag_compatible[] = {"fsl,mag3110", "nxp,mag3110", NULL};
 
 const DeviceType mag3110 = {
     .name = "mag3110",

@@ -166,7 +166,7 @@ static const Prop mma_props[] = {
 };
 
 static const char *const mma_names[] = {"Sensors.MMA8653", NULL};
-static const char *const mma_compatible[] = {"fsl,mma8653", NULL};
+static const char *const mma_compatible[] = {"fsl,mma8653", "nxp,mma8653fc", NULL};
 
 const DeviceType mma8653 = {
     .name = "mma8653",

@@ -3,6 +3,7 @@
  *
  * Priority bits and the number of lines are the chip maker's choice; the NVIC's properties say them. One core per
  * NVIC. */
+#include "bus/dt_binding.h"
 #include "guest/arm/sys.h"
 
 #include <string.h>
@@ -27,6 +28,7 @@ enum { ELF_MACHINE_ARM = 40 };
 #define AS_MODEL(model_name, text, feature_bits, ...)                                                                  \
     {.name = (model_name), .features = (feature_bits), .config = {__VA_ARGS__}},
 #define AS_LISTED(model_name, text, feature_bits, ...) {.name = (model_name), .summary = (text)},
+#define AS_COMPATIBLE(model_name, text, feature_bits, ...) "arm," model_name,
 static const ArmModel arm_models[] = {ARM_MODELS(AS_MODEL)};
 static const DeviceModel listed_models[] = {ARM_MODELS(AS_LISTED){NULL, NULL}};
 
@@ -194,11 +196,13 @@ static const Prop cpu_props[] = {
 };
 
 static const char *const cpu_repl_types[] = {"CPU.CortexM", NULL};
+static const char *const cpu_compatible[] = {ARM_MODELS(AS_COMPATIBLE) NULL};
 
 const DeviceType arm_cpu_type = {
     .name = "cortex-m",
     .summary = "Arm Cortex-M core: ARMv6-M, ARMv7-M",
     .repl_types = cpu_repl_types,
+    .compatible = cpu_compatible,
     .struct_size = sizeof(ArmCpu),
     .cpu_offset = offsetof(ArmCpu, cpu),
     DEVICE_TABLE(props, cpu_props),
@@ -248,9 +252,12 @@ static void nvic_reset(Device *dev) {
     arm_systick_reset((ArmNvic *)dev);
 }
 
+/* Files of Renode's tree often leave it out; its CPUs run 100 million instructions per second if nothing is said. */
+#define NVIC_HZ_DEFAULT 100000000
+
 static const Prop nvic_props[] = {
-    {.name = "systickFrequency", .kind = PROP_KIND_U64, .offset = offsetof(ArmNvic, core_hz), .required = true,
-     .description = "Hz of the processor clock, which SysTick counts with CLKSOURCE = 1"},
+    PROP_U64(ArmNvic, core_hz, "systickFrequency", NVIC_HZ_DEFAULT,
+             "Hz of the processor clock, which SysTick counts with CLKSOURCE = 1"),
     PROP_U64(ArmNvic, reference_hz, "referenceFrequency", 0, "Hz of SysTick's reference clock, 0 = it has none"),
     PROP_U32(ArmNvic, priority_mask, "priorityMask", 0xff, "implemented bits of interrupt priorities"),
     PROP_U32(ArmNvic, lines, "interruptLines", 0, "number of external interrupts, 0 = the core's maximum"),
@@ -267,14 +274,19 @@ static const Field nvic_fields[] = {
 
 static const Output nvic_outputs[] = {{"IRQ", offsetof(ArmNvic, irq), 1}};
 static const EventField nvic_events[] = {{"systick", offsetof(ArmNvic, systick_event), arm_systick_fire, 0}};
+static const DtName nvic_dt_props[] = {{"arm,num-irq-priority-bits", "priorityMask"}, {NULL, NULL}};
+/* SysTick has a node of its own inside of this window, and the tree's NVIC begins at 0xE000E100. */
+static const DtBinding nvic_dt = {.props = nvic_dt_props, .drives_cpus = true, .aligned = true};
 static const char *const nvic_repl_types[] = {"IRQControllers.NVIC", NULL};
-static const char *const nvic_compatible[] = {"arm,v6m-nvic", "arm,v7m-nvic", NULL};
+static const char *const nvic_compatible[] = {"arm,v6m-nvic", "arm,v7m-nvic", "arm,armv6m-systick",
+                                              "arm,armv7m-systick", NULL};
 
 const DeviceType arm_nvic_type = {
     .name = "arm-nvic",
     .summary = "Arm NVIC with System Control Space and SysTick",
     .repl_types = nvic_repl_types,
     .compatible = nvic_compatible,
+    .dt = &nvic_dt,
     .struct_size = sizeof(ArmNvic),
     DEVICE_TABLE(props, nvic_props),
     DEVICE_TABLE(fields, nvic_fields),

@@ -3,6 +3,7 @@
  * CYCCNT counts cycles of `frequency` in virtual time, slept ones included, while DEMCR.TRCENA (if the platform file
  * links the NVIC) and DWT_CTRL.CYCCNTENA are set; it may be written. Not modelled: comparators, the event counters,
  * PC sampling, trace packets. */
+#include "bus/dt_binding.h"
 #include "guest/arm/sys.h"
 
 #include "sim/clock.h"
@@ -127,12 +128,15 @@ static const Reg dwt_regs[] = {
     {.name = "DWT_LSR", .offset = 0xfb4, .access = REG_RO},
 };
 
+static const DtName dwt_dt_devices[] = {{"arm,v7m-nvic", "nvic"}, {NULL, NULL}};
+static const DtBinding dwt_dt = {.devices = dwt_dt_devices};
 static const char *const dwt_repl_types[] = {"Miscellaneous.DWT", NULL};
 
 const DeviceType arm_dwt_type = {
     .name = "arm-dwt",
     .summary = "Arm DWT: the cycle counter CYCCNT",
     .repl_types = dwt_repl_types,
+    .dt = &dwt_dt,
     .struct_size = sizeof(ArmDwt),
     DEVICE_TABLE(props, dwt_props),
     DEVICE_TABLE(fields, dwt_fields),

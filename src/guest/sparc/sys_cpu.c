@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "bus/dt_binding.h"
 #include "bus/amba.h"
 
 enum { ELF_MACHINE_SPARC = 2 };
@@ -242,6 +243,7 @@ static const Prop cpu_props[] = {
     PROP_U32(SparcCpu, entry, "resetAddress", 0, "PC after reset"),
 };
 
+static const DtBinding cpu_dt = {.big_endian = true};
 static const char *const cpu_repl_types[] = {"CPU.Sparc", "CPU.LEON3", "CPU.LEON4", NULL};
 static const char *const cpu_compatible[] = {"gaisler,leon3", "gaisler,leon4", NULL};
 
@@ -250,6 +252,7 @@ const DeviceType sparc_cpu_type = {
     .summary = "LEON3 and LEON4 processors: SPARC V8",
     .repl_types = cpu_repl_types,
     .compatible = cpu_compatible,
+    .dt = &cpu_dt,
     .struct_size = sizeof(SparcCpu),
     .cpu_offset = offsetof(SparcCpu, cpu),
     DEVICE_TABLE(props, cpu_props),
