@@ -62,6 +62,9 @@ typedef struct CanTiming {
 /** Cycles that the first `count` bits of a frame take. */
 uint64_t can_bits_cycles(const CanBits *bits, const CanTiming *timing, unsigned count);
 
+/** Bits of the frame before `bit` without dynamic stuff bits: the number of that bit in the unstuffed frame. */
+unsigned can_bits_number(const CanBits *bits, unsigned bit);
+
 /* ---- What participants ask for ----------------------------------------------------------------------------------- */
 
 typedef enum CanRequestKind {

@@ -148,3 +148,13 @@ uint64_t can_bits_cycles(const CanBits *bits, const CanTiming *t, unsigned count
     cycles += (bits->crc_delimiter - bits->brs - 1u) * data + t->data_sample_cycles + (nominal - t->sample_cycles);
     return cycles + (count - bits->crc_delimiter - 1u) * nominal;
 }
+
+unsigned can_bits_number(const CanBits *bits, unsigned bit) {
+    unsigned run = 0, number = 0;
+    for (unsigned i = 0; i < bit && i < bits->n; i++) {
+        bool is_stuff = run == STUFF_RUN && i < bits->stuffed_end;
+        run = i && bits->level[i] == bits->level[i - 1] ? run + 1 : 1;
+        number += !is_stuff;
+    }
+    return number;
+}
