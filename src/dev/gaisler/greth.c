@@ -105,8 +105,12 @@ static void transmit_stop(Greth *g, uint32_t status) {
 
 /* Takes descriptors until a frame is whole; it is on the wire then. */
 static void transmit_next(Greth *g) {
-    while ((g->ctrl & CTRL_TE) && !g->sending) {
+    for (unsigned taken = 0; (g->ctrl & CTRL_TE) && !g->sending; taken++) {
         uint32_t word, addr;
+        if (taken > BD_AREA / BD_BYTES) { /* descriptors that do not change: no memory */
+            transmit_stop(g, STATUS_TA);
+            return;
+        }
         if (!word_read(g, g->tx_bd, &word) || !word_read(g, g->tx_bd + 4, &addr)) {
             transmit_stop(g, STATUS_TA);
             return;

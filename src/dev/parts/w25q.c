@@ -26,7 +26,8 @@ typedef struct W25q {
     uint32_t size;
     uint8_t selected, op, status, powered_down, ignored;
     uint32_t count; /* bytes since the selection */
-    uint32_t address;
+    uint32_t address, work_address;
+    uint8_t working; /* the instruction that is being carried out, at work_address */
     uint8_t buffer[PAGE], touched[PAGE];
     uint8_t new_status;
     Event done;
@@ -38,11 +39,11 @@ static W25q *flash_of(Device *dev) {
 
 static void erase(W25q *f, uint32_t size) {
     size = size < f->size ? size : f->size;
-    memset(f->storage.bytes + (f->address & (f->size - 1) & ~(size - 1)), 0xFF, size);
+    memset(f->storage.bytes + (f->work_address & (f->size - 1) & ~(size - 1)), 0xFF, size);
 }
 
 static void program(W25q *f) {
-    uint32_t page = f->address & (f->size - 1) & ~(uint32_t)(PAGE - 1);
+    uint32_t page = f->work_address & (f->size - 1) & ~(uint32_t)(PAGE - 1);
     for (unsigned i = 0; i < PAGE; i++) {
         if (f->touched[i]) {
             f->storage.bytes[page + i] &= f->buffer[i];
@@ -52,7 +53,7 @@ static void program(W25q *f) {
 
 static void flash_done(Event *event) {
     W25q *f = CONTAINER_OF(event, W25q, done);
-    switch (f->op) {
+    switch (f->working) {
     case OP_PROGRAM:
         program(f);
         break;
@@ -101,6 +102,8 @@ static void deselected(W25q *f) {
     uint64_t us = f->ignored || !f->count ? 0 : work_us(f);
     if (us && (f->status & STATUS_WEL)) {
         f->status |= STATUS_BUSY;
+        f->working = f->op;
+        f->work_address = f->address;
         device_event_at(&f->dev, &f->done, device_now_ns(&f->dev) + 1000 * us);
     } else if (us) {
         device_guest_log(&f->dev, GUEST_MISUSE, "instruction", "0x%02x without Write Enable", (unsigned)f->op);
@@ -241,6 +244,8 @@ static const Field flash_fields[] = {
     FIELD_MAX(W25q, ignored, 0, 1, "what is being clocked in is ignored"),
     FIELD(W25q, count, 0, "bytes since it was selected"),
     FIELD(W25q, address, 0, "address"),
+    FIELD(W25q, working, 0, "instruction that is being carried out"),
+    FIELD(W25q, work_address, 0, "its address"),
     FIELD_ARRAY(W25q, buffer, 0, "page buffer"),
     FIELD_ARRAY(W25q, touched, 0, "bytes of it that are to be programmed"),
     FIELD(W25q, new_status, 0, "Status Register 1 to be written"),
