@@ -1,5 +1,5 @@
-/* The CAN medium: who sends when, what becomes of a frame, and fault confinement. can.h tells what is modelled; the rule
- * numbers are those of the Bosch specification 2.0, part B, section 8. */
+/* The CAN medium: who sends when, what becomes of a frame, and fault confinement. can.h tells what is modelled; the
+ * rule numbers are those of the Bosch specification 2.0, part B, section 8. */
 #include "bus/can.h"
 
 #include <string.h>

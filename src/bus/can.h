@@ -2,19 +2,19 @@
  *
  * The medium is pure logic on (time, requests, participants): it knows no device, no node and no event queue, so one
  * bus serves two controllers of a board (dev/generic/can_hub.c) as well as controllers of different nodes (a link of
- * the world ships CanRequests one way and CanNotices the other). Its owner gives it requests in the order of time, asks
- * can_bus_next_ns when it has something to do, and calls can_bus_run then.
+ * the world ships CanRequests one way and CanNotices the other). Its owner gives it requests in the order of time,
+ * asks can_bus_next_ns when it has something to do, and calls can_bus_run then.
  *
- * A frame is resolved when it starts: the stuffed bits of all that contend are laid side by side, which gives who loses
- * arbitration at which bit; if nothing disturbs it, what follows is arithmetic. From the first error on the bus is
- * followed bit by bit: error flags (active, passive), their superposition, what others make of them, delimiters. Counters
- * change, and participants hear, at the end of the bit at which a controller would know.
+ * A frame is resolved when it starts: the stuffed bits of all that contend are laid side by side, which gives who
+ * loses arbitration at which bit; if nothing disturbs it, what follows is arithmetic. From the first error on the bus
+ * is followed bit by bit: error flags (active, passive), their superposition, what others make of them, delimiters.
+ * Counters change, and participants hear, at the end of the bit at which a controller would know.
  *
- * Choices where the standard leaves one: a receive error counter above 127 becomes 127 at the next good frame. Bit rates
- * that differ by more than 1 % cannot be read: such receivers see a stuff error at bit 6.
- * Not modelled: overload frames; a node that is late with its passive error flag when others go on does not disturb the
- * next frame; a transmitter that is switched off finishes its frame on the wire; resynchronisation and propagation time;
- * a start of frame happens at the request, not at the next bit boundary of the sender's clock. */
+ * Choices where the standard leaves one: a receive error counter above 127 becomes 127 at the next good frame. Bit
+ * rates that differ by more than 1 % cannot be read: such receivers see a stuff error at bit 6. Not modelled:
+ * overload frames; a node that is late with its passive error flag when others go on does not disturb the next frame;
+ * a transmitter that is switched off finishes its frame on the wire; resynchronisation and propagation time; a start
+ * of frame happens at the request, not at the next bit boundary of the sender's clock. */
 #ifndef BUS_CAN_H
 #define BUS_CAN_H
 
@@ -39,7 +39,7 @@ unsigned can_frame_len(const CanFrame *frame);
 /** The smallest DLC that holds so many bytes (0 to 64). */
 uint8_t can_dlc(unsigned len);
 
-/** A frame on the wire, from the start of frame to the end of EOF, stuff bits included. Positions are indexes of bits. */
+/** A frame on the wire, from the start of frame to the end of EOF with stuff bits. Positions are indexes of bits. */
 typedef struct CanBits {
     uint8_t level[CAN_BITS_MAX]; /* 0 dominant, 1 recessive; the ACK slot as sent: recessive */
     uint16_t n;
@@ -111,7 +111,13 @@ typedef struct CanNotice {
 
 /* ---- The medium -------------------------------------------------------------------------------------------------- */
 
-typedef enum CanPeerState { CAN_PEER_OFF, CAN_PEER_JOINING, CAN_PEER_ON, CAN_PEER_BUS_OFF, CAN_PEER_RECOVERING } CanPeerState;
+typedef enum CanPeerState {
+    CAN_PEER_OFF,
+    CAN_PEER_JOINING,
+    CAN_PEER_ON,
+    CAN_PEER_BUS_OFF,
+    CAN_PEER_RECOVERING,
+} CanPeerState;
 
 typedef struct CanPeer {
     CanTiming timing;

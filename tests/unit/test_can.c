@@ -289,8 +289,8 @@ static void nobody_acknowledges(void **state) {
     assert_int_equal(next(rig, &at, 0, CAN_SENT)->tec, 127);
 }
 
-/* Bit 20 of 0x123 is recessive, 18 and 19 are dominant. Inverted, the sender flags 21 to 26; bits 18 to 23 are dominant,
- * so the others flag 24 to 29; delimiter to 37, intermission to 40. The second attempt takes 45 bits. */
+/* Bit 20 of 0x123 is recessive, 18 and 19 are dominant. Inverted, the sender flags 21 to 26; bits 18 to 23 are
+ * dominant, so the others flag 24 to 29; delimiter to 37, intermission to 40. The second attempt takes 45 bits. */
 static void disturbed_bit(void **state) {
     Rig *rig = *state;
     uint64_t t = on_bus(rig, 3);
@@ -307,9 +307,9 @@ static void disturbed_bit(void **state) {
     assert_heard(rig, 0, CAN_SENT, t + 86 * BIT_NS, 45, 7, 0);
 }
 
-/* One receiver misreads bit 20, where the bus is recessive: its flag from bit 21 on is a bit error of the sender at its
- * next recessive bit, 21, and the sender's flag is 22 to 27; dominant from 21 on, so the third is at 26, flags 27 to 32.
- * The first flagger sees a dominant bit right after its flag (27): 8 more. */
+/* One receiver misreads bit 20, where the bus is recessive: its flag from bit 21 on is a bit error of the sender at
+ * its next recessive bit, 21, and the sender's flag is 22 to 27; dominant from 21 on, so the third is at 26, flags 27
+ * to 32. The first flagger sees a dominant bit right after its flag (27): 8 more. */
 static void one_receiver_misreads(void **state) {
     Rig *rig = *state;
     uint64_t t = on_bus(rig, 3);

@@ -9,7 +9,7 @@
 #include "leon_rig.h"
 
 extern const DeviceType gaisler_i2cmst_type, gaisler_spictrl_type, gaisler_canoc_type, gaisler_grcan_type,
-    gaisler_greth_type, pl022_type, lm75_type, at24_type, w25q_type, can_hub_type, eth_switch_type;
+    gaisler_greth_type, pl022_type, lan9118_type, lm75_type, at24_type, w25q_type, can_hub_type, eth_switch_type;
 
 typedef struct Bench {
     FakeBoard fake;
@@ -72,7 +72,7 @@ static uint32_t peek(Bench *bench, uint32_t addr) {
     return (uint32_t)word;
 }
 
-/* ---- I2C ---------------------------------------------------------------------------------------------------------- */
+/* ---- I2C -------------------------------------------------------------------------------------------------------- */
 
 enum { I2C_PRESCALE = 0, I2C_CTRL = 4, I2C_TXRX = 8, I2C_CMD = 12 };
 enum { STA = 0x80, STO = 0x40, RD = 0x20, WR = 0x10, NACK = 8, IACK = 1 };
@@ -185,7 +185,7 @@ static void i2c_eeprom(void **state) {
     vec_free(&saved);
 }
 
-/* ---- SPI ---------------------------------------------------------------------------------------------------------- */
+/* ---- SPI -------------------------------------------------------------------------------------------------------- */
 
 enum { S_CAP = 0, S_MODE = 0x20, S_EVENT = 0x24, S_MASK = 0x28, S_CMD = 0x2C, S_TX = 0x30, S_RX = 0x34,
        S_SLVSEL = 0x38 };
@@ -319,7 +319,7 @@ static void pl022_flash(void **state) {
     assert_int_equal(rd(ssp, P_DR), 0x1000);
 }
 
-/* ---- CAN ---------------------------------------------------------------------------------------------------------- */
+/* ---- CAN -------------------------------------------------------------------------------------------------------- */
 
 /* Registers of CAN_OC as bytes of a big-endian bus. */
 static uint8_t oc_rd(Device *dev, unsigned reg) {
@@ -581,7 +581,7 @@ static void grcan_rings(void **state) {
     assert_int_equal(rd(g, G_STAT) & 8, 8);
 }
 
-/* ---- Ethernet ----------------------------------------------------------------------------------------------------- */
+/* ---- Ethernet --------------------------------------------------------------------------------------------------- */
 
 enum { E_CTRL = 0, E_STATUS = 4, E_MACMSB = 8, E_MACLSB = 12, E_MDIO = 16, E_TXDESC = 20, E_RXDESC = 24 };
 enum { E_TE = 1, E_RE = 2, E_TI = 4, E_RI = 8, E_SP = 0x80, EN = 0x800, WRAP = 0x1000, IE = 0x2000 };
@@ -663,6 +663,83 @@ static void greth_mdio(void **state) {
     assert_int_equal(rd(eth, E_MDIO) >> 16, 0x2100);
 }
 
+static uint32_t lan_mac(Device *lan, unsigned reg, uint32_t value, bool read) {
+    wr(lan, 0xA8, value);
+    wr(lan, 0xA4, 0x80000000u | (uint32_t)read << 30 | reg);
+    return rd(lan, 0xA8);
+}
+
+/* Between a LAN9118 and a GRETH. 16 bytes in two buffers, the second at offset 2; the status comes after 6720 ns. */
+static void lan9118_through_switch(void **state) {
+    Bench *bench = *state;
+    Device *sw = device(bench, &eth_switch_type, "switch"), *lan = device(bench, &lan9118_type, "lan");
+    Device *eth = greth_new(bench, sw, 1, RAM);
+    attach(sw, lan, 0);
+    watch(bench, lan, 0, 0);
+    start(sw);
+    start(lan);
+    assert_int_equal(rd(lan, 0x64), 0x87654321);
+    assert_int_equal(rd(lan, 0x50), 0x01180001);
+    assert_true(bench->probe->level[0]); /* low is active */
+    wr(lan, 0x54, 0x111);
+    assert_false(bench->probe->level[0]);
+    lan_mac(lan, 2, 0x1000, false);
+    lan_mac(lan, 3, 0x00000002, false); /* 02:00:00:00:00:10 */
+    lan_mac(lan, 1, 0x0000000C, false); /* on, own address only */
+    assert_int_equal(lan_mac(lan, 1, 0, true), 0xC);
+    lan_mac(lan, 6, 1 << 11 | 1 << 6 | 1, false);
+    assert_int_equal(lan_mac(lan, 7, 0, true), 0x782D); /* the PHY's BMSR */
+    wr(lan, 0x70, 2);
+    wr(lan, 0x5C, 1 << 21 | 1 << 3);
+    poke(bench, RAM + 0x400, EN | WRAP | IE);
+    poke(bench, RAM + 0x404, RAM + 0x2000);
+    wr(eth, E_CTRL, E_RE | E_RI | E_SP);
+    for (unsigned twice = 0; twice < 2; twice++) { /* the second waits in the FIFO */
+        static const uint32_t words[] = {0x80002008, 0xBEEF0010, 0x00000002, 0x00021100, 0x80021008,
+                                         0xBEEF0010, 0x00000000, 0x00081000, 0x0000FECA};
+        for (unsigned i = 0; i < ARRAY_LEN(words); i++) {
+            wr(lan, 0x20, words[i]);
+        }
+    }
+    assert_int_equal(rd(lan, 0x80), 4608 - 36);
+    wait_ns(bench, 6719);
+    assert_int_equal(rd(lan, 0x80) >> 16, 0);
+    wait_ns(bench, 1);
+    assert_int_equal(rd(lan, 0x80), 1 << 16 | 4608);
+    assert_int_equal(rd(lan, 0x48), 0xBEEF0000);
+    assert_true(bench->probe->level[0]);
+    wr(lan, 0x58, UINT32_MAX);
+    assert_false(bench->probe->level[0]);
+    wait_ns(bench, 5000 + 6720);
+    assert_int_equal(peek(bench, RAM + 0x400), 60 | WRAP | IE);
+    assert_int_equal(peek(bench, RAM + 0x2000), 0x02000000);
+    assert_int_equal(peek(bench, RAM + 0x2004), 0x00110200);
+    assert_int_equal(peek(bench, RAM + 0x200C), 0x0800CAFE);
+    assert_int_equal(rd(lan, 0x48), 0xBEEF0000);
+    /* the other way, and one that is not for it */
+    wr(lan, 0x6C, 2 << 8);
+    wr(lan, 0x58, UINT32_MAX);
+    for (unsigned i = 0; i < 2; i++) {
+        frame_put(bench, RAM + 0x3000, i ? 0x10 : 0x33, 0x11);
+        poke(bench, RAM, 16 | EN | WRAP);
+        poke(bench, RAM + 4, RAM + 0x3000);
+        wr(eth, E_CTRL, E_TE | E_SP);
+        wait_ns(bench, 6720 + 5000 + 6720 - 1);
+        assert_int_equal(rd(lan, 0x7C), 0);
+        wait_ns(bench, 1);
+    }
+    assert_true(bench->probe->level[0]);
+    assert_int_equal(rd(lan, 0x7C), 1 << 16 | 68); /* 2 + 60 + 4 bytes, in words */
+    assert_int_equal(rd(lan, 0x44), 64 << 16 | 1 << 5);
+    assert_int_equal(rd(lan, 0x40), 64 << 16 | 1 << 5);
+    assert_int_equal(rd(lan, 0x00), 0x00020000);
+    assert_int_equal(rd(lan, 0x00), 0x10000000);
+    wr(lan, 0x78, 0x80000000);
+    assert_int_equal(rd(lan, 0x7C), 0);
+    assert_int_equal(rd(lan, 0x00), 0);
+    assert_int_equal(rd(lan, 0x58) & 1 << 14, 1 << 14); /* nothing left to read */
+}
+
 /* The switch alone: floods what it does not know, learns, queues on a busy port, keeps order. */
 typedef struct Arrived {
     unsigned n, port[8];
@@ -713,7 +790,7 @@ int main(void) {
         TEST(i2c_temperature), TEST(i2c_eeprom),           TEST(spi_flash),     TEST(spi_events),
         TEST(pl022_flash),     TEST(canoc_pair),           TEST(canoc_errors),  TEST(canoc_bus_off),
         TEST(canoc_basic),     TEST(grcan_rings),          TEST(greth_mdio),    TEST(greth_through_switch),
-        TEST(switch_learns),
+        TEST(switch_learns),   TEST(lan9118_through_switch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

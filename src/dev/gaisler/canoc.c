@@ -2,10 +2,10 @@
  * "CAN_OC"; SJA1000 data sheet (Philips, 2000), sections 6.3 (BasicCAN), 6.4 (PeliCAN), 6.5 (bus timing).
  *
  * Registers are bytes at consecutive addresses of a big-endian bus. A bit lasts 2 * (BRP + 1) * (TSEG1 + TSEG2 + 3)
- * clock cycles. The receive FIFO has 64 bytes. The output IRQ is high while IR is not 0 (without RI's enable: the rest).
- * Bus-off puts the core into reset mode with TXERR = 127; leaving that begins the recovery.
- * Not modelled: sleep mode, the clock output, TXERR counting down during recovery; a change of mode in the middle of an
- * own frame lets that frame end on the wire (bus/can.h). Registers are at their places of the mode that CDR selects. */
+ * clock cycles. The receive FIFO has 64 bytes. The output IRQ is high while IR is not 0 (without RI's enable: the
+ * rest). Bus-off puts the core into reset mode with TXERR = 127; leaving that begins the recovery. Not modelled:
+ * sleep mode, the clock output, TXERR counting down during recovery; a change of mode in the middle of an own frame
+ * lets that frame end on the wire (bus/can.h). Registers are at their places of the mode that CDR selects. */
 #include <string.h>
 
 #include "dev/gaisler/canoc.h"
@@ -18,7 +18,7 @@ enum { IR_RI = 1, IR_TI = 2, IR_EI = 4, IR_DOI = 8, IR_EPI = 0x20, IR_ALI = 0x40
 enum { R_MOD, R_CMR, R_SR, R_IR, R_IER, R_AMR_BASIC, R_BTR0, R_BTR1, R_OCR, R_TX_BASIC = 10, R_ALC = 11, R_ECC = 12,
        R_EWL = 13, R_RXERR = 14, R_TXERR = 15, R_BUFFER = 16, R_RX_BASIC = 20, R_RMC = 29, R_CDR = 31, REGISTERS = 32 };
 enum { BASIC_BUFFER = 10, PASSIVE_FROM = 128, BUS_OFF_FROM = 256, BUS_OFF_TXERR = 127, EWL_RESET = 96,
-       ECC_RECEIVING = 0x20 };
+       ECC_RECEIVING = 0x20, AREA_BYTES = 0x1000 };
 
 static Canoc *canoc_of(Device *dev) {
     return (Canoc *)dev;
@@ -419,8 +419,14 @@ static void canoc_reset(Device *dev) {
     bus_configure(canoc_of(dev));
 }
 
+/* All cores of the multi-core version are in the area of the first. */
 static void canoc_describe(const Device *dev, AmbaRecord *record) {
+    uint64_t first, last;
     record->version = (uint8_t)(((const Canoc *)dev)->cores - 1);
+    if (amba_window(dev, 0, UINT64_C(1) << 32, &first, &last)) {
+        record->areas[record->n_areas++] =
+            (AmbaArea){.address = (uint32_t)first, .size = AREA_BYTES, .space = AMBA_AHB_IO};
+    }
 }
 
 static const Prop props[] = {

@@ -1,12 +1,12 @@
-/* GRETH and GRETH_GBIT: Ethernet MAC with DMA. GRLIB IP Core User's Manual, "GRETH"; register and descriptor bits as in
- * GRLIB's software.
+/* GRETH and GRETH_GBIT: Ethernet MAC with DMA. GRLIB IP Core User's Manual, "GRETH"; register and descriptor bits as
+ * in GRLIB's software.
  *
- * Descriptors of two words stand in areas of 1 KiB; the core takes them in turn until it finds one without EN, and then
- * clears TE or RE. A frame takes its time on the link (10, 100, 1000 Mbit/s by SP and GB) before its descriptor is given
- * back. Short frames are padded. Address filter: own, broadcast, multicast by hash (ME), all (PM). MDIO reaches one PHY
- * (bus/mdio.h); an operation takes 64 periods of 2.5 MHz. The output IRQ is pulsed.
- * GBIT: frames gathered from several descriptors (MO). Not modelled: checksum offload, the debug link (EDCL), half
- * duplex, PHY interrupts, the transmitter's FIFO. */
+ * Descriptors of two words stand in areas of 1 KiB; the core takes them in turn until it finds one without EN, and
+ * then clears TE or RE. A frame takes its time on the link (10, 100, 1000 Mbit/s by SP and GB) before its descriptor
+ * is given back. Short frames are padded. Address filter: own, broadcast, multicast by hash (ME), all (PM). MDIO
+ * reaches one PHY (bus/mdio.h); an operation takes 64 periods of 2.5 MHz. The output IRQ is pulsed. GBIT: frames
+ * gathered from several descriptors (MO). Not modelled: checksum offload, the debug link (EDCL), half duplex, PHY
+ * interrupts, the transmitter's FIFO. */
 #include <string.h>
 
 #include "bus/mdio.h"

@@ -1,10 +1,10 @@
 /* I2CMST: I2C master, the OpenCores core on the APB. GRLIB IP Core User's Manual, "I2CMST"; OpenCores I2C-Master Core
  * Specification rev. 0.9, section 4.
  *
- * An SCL period lasts 5 * (PRESCALE + 1) clock cycles. A start takes one, a byte with its acknowledge nine, a stop one;
- * a command register with several bits does them in this order, and IF is set at the end of each byte and of a stop. The
- * output IRQ is high while IF and IEN are set.
- * Not modelled: other masters (AL stays 0), clock stretching, the dynamic filter register's effect. */
+ * An SCL period lasts 5 * (PRESCALE + 1) clock cycles. A start takes one, a byte with its acknowledge nine, a stop
+ * one; a command register with several bits does them in this order, and IF is set at the end of each byte and of a
+ * stop. The output IRQ is high while IF and IEN are set. Not modelled: other masters (AL stays 0), clock stretching,
+ * the dynamic filter register's effect. */
 #include "bus/i2c.h"
 #include "dev/gaisler/gaisler.h"
 

@@ -1,12 +1,12 @@
 /* SPICTRL: SPI controller. GRLIB IP Core User's Manual, "SPICTRL"; register bits as in GRLIB's software.
  *
- * Master. Words of 4 to 16 or 32 bits, MSB or LSB first, from a queue of `fifoDepth` words. SCK is the clock divided by
- * 4 * (PM + 1), by 2 * (PM + 1) with FACT, and by 16 more with DIV16; CG adds SCK periods between words. Words go to the
- * selected targets in bytes, the last one padded if the length is no multiple of 8. SLVSEL selects targets by number
- * (low active); with ASEL the register ASLVSEL takes its place during a transfer. The output IRQ is high while an event
- * of MASK is set. LT is set when the queue runs empty after the command LST.
- * Not modelled: slave mode and multiple-master errors (the model's own select lines never collide), automated
- * transfers, three-wire mode, open drain. */
+ * Master. Words of 4 to 16 or 32 bits, MSB or LSB first, from a queue of `fifoDepth` words. SCK is the clock divided
+ * by 4 * (PM + 1), by 2 * (PM + 1) with FACT, and by 16 more with DIV16; CG adds SCK periods between words. Words go
+ * to the selected targets in bytes, the last one padded if the length is no multiple of 8. SLVSEL selects targets by
+ * number (low active); with ASEL the register ASLVSEL takes its place during a transfer. The output IRQ is high while
+ * an event of MASK is set. LT is set when the queue runs empty after the command LST. Not modelled: slave mode and
+ * multiple-master errors (the model's own select lines never collide), automated transfers, three-wire mode, open
+ * drain. */
 #include "bus/spi.h"
 #include "dev/gaisler/gaisler.h"
 

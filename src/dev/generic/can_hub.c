@@ -1,6 +1,6 @@
-/* A CAN bus of one board: the controllers that are registered at it (`can0: ... @ { sysbus 0x...; canBus 0 }`) hear each
- * other, in the order of their numbers where one is needed. Not a real part: wire and transceivers. bus/can.h tells what
- * the medium does. A link of a world that takes over the port of a controller takes it off this bus. */
+/* A CAN bus of one board: the controllers that are registered at it (`can0: ... @ { sysbus 0x...; canBus 0 }`) hear
+ * each other, in the order of their numbers where one is needed. Not a real part: wire and transceivers. bus/can.h
+ * tells what the medium does. A link of a world that takes over the port of a controller takes it off this bus. */
 #include "bus/device.h"
 
 typedef struct CanHub CanHub;
@@ -102,7 +102,8 @@ static void hub_save(const Device *dev, ByteVec *out) {
 }
 
 static bool hub_load(Device *dev, StateReader *in) {
-    return can_bus_load(&((CanHub *)dev)->bus, &in->in, in->apply) || err_set(in->err, "an impossible state of the bus");
+    return can_bus_load(&((CanHub *)dev)->bus, &in->in, in->apply) ||
+           err_set(in->err, "an impossible state of the bus");
 }
 
 static const EventField hub_events[] = {{.name = "next", .offset = offsetof(CanHub, next), .fire = hub_next}};

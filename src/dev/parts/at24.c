@@ -1,8 +1,8 @@
-/* Serial EEPROM of the 24Cxx family on I2C. Microchip AT24C02D (one address byte) and AT24C32E to AT24C512C (two address
- * bytes) data sheets, "Write operations", "Read operations".
+/* Serial EEPROM of the 24Cxx family on I2C. Microchip AT24C02D (one address byte) and AT24C32E to AT24C512C (two
+ * address bytes) data sheets, "Write operations", "Read operations".
  *
- * A write of up to a page lands when the controller stops, with a write cycle during which the part does not acknowledge
- * its address (acknowledge polling); within a page the address wraps. Reads run on over the whole array.
+ * A write of up to a page lands when the controller stops, with a write cycle during which the part does not
+ * acknowledge its address (acknowledge polling); within a page the address wraps. Reads run on over the whole array.
  * Not modelled: the parts with address bits in the device address (24C04 to 24C16), the WP pin, security registers. */
 #include <string.h>
 
