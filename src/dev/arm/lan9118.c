@@ -66,7 +66,7 @@ static void interrupt(Lan9118 *l, uint32_t which) {
     irq_update(l);
 }
 
-/* ---- Sending ------------------------------------------------------------------------------------------------------ */
+/* ---- Sending ----------------------------------------------------------------------------------------------------- */
 
 static void tx_abandon(Lan9118 *l) {
     l->tx_state = TX_COMMAND_A;
@@ -163,7 +163,8 @@ static void tx_fifo_write(Device *dev, unsigned index, uint32_t value, uint32_t 
     (void)index, (void)old;
     Lan9118 *l = lan_of(dev);
     if (l->tx_fifo_len == TX_WORDS) {
-        device_guest_log(dev, GUEST_MISUSE, "TX_DATA_FIFO", "word 0x%08x is lost: the FIFO is full", (unsigned)value);
+        device_guest_log(dev, GUEST_MISUSE, "TX_DATA_FIFO", "word 0x%08x is lost: the FIFO is full",
+                         (unsigned)value);
         interrupt(l, INT_TXE);
         return;
     }
@@ -171,7 +172,7 @@ static void tx_fifo_write(Device *dev, unsigned index, uint32_t value, uint32_t 
     tx_drain(l);
 }
 
-/* ---- Receiving ---------------------------------------------------------------------------------------------------- */
+/* ---- Receiving --------------------------------------------------------------------------------------------------- */
 
 static bool is_own(const Lan9118 *l, const uint8_t *address) {
     for (unsigned i = 0; i < ETH_ADDRESS; i++) {
@@ -309,7 +310,7 @@ static uint32_t tx_status_read(Device *dev, unsigned index) {
     return value;
 }
 
-/* ---- Registers ---------------------------------------------------------------------------------------------------- */
+/* ---- Registers --------------------------------------------------------------------------------------------------- */
 
 static uint32_t id_read(Device *dev, unsigned index) {
     (void)index;
