@@ -13,7 +13,8 @@
 #include "bus/mdio.h"
 #include "sim/clock.h"
 
-enum { RX_WORDS = 2640, RX_FRAMES = 176, TX_STATUS = 128, TX_BYTES = 4608, TX_WORDS = TX_BYTES / 4, PHY_ADDRESS = 1, PHY_ID = 0x0007C0D1 };
+enum { RX_WORDS = 2640, RX_FRAMES = 176, TX_STATUS = 128, TX_BYTES = 4608, TX_WORDS = TX_BYTES / 4 };
+enum { PHY_ADDRESS = 1, PHY_ID = 0x0007C0D1 };
 enum { INT_TSFL = 1 << 7, INT_RSFF = 1 << 4, INT_RSFL = 1 << 3, INT_TDFA = 1 << 9, INT_TXE = 1 << 13,
        INT_RXE = 1 << 14, INT_TXSO = 1 << 16, INT_GPT = 1 << 19, INT_TX_IOC = 1 << 21, INT_RXDF = 1 << 6 };
 #define INT_SW (UINT32_C(1) << 31)
@@ -220,8 +221,8 @@ static void rx_store(Lan9118 *l, const EthFrame *frame) {
         uint32_t word = 0;
         for (unsigned k = 0; k < 4; k++) {
             uint32_t at = 4 * i + k - skip; /* wraps before the frame */
-            uint8_t byte = at < frame->len ? frame->bytes[at]
-                                           : at - frame->len < FCS_BYTES ? (uint8_t)(fcs >> (8 * (at - frame->len))) : 0;
+            uint32_t behind = at - frame->len;
+            uint8_t byte = at < frame->len ? frame->bytes[at] : behind < FCS_BYTES ? (uint8_t)(fcs >> 8 * behind) : 0;
             word |= (uint32_t)byte << (8 * k);
         }
         rx_word_put(l, word);
