@@ -237,6 +237,12 @@ void device_bind(Device *dev) {
     if (device_uart(dev)) {
         uart_port_init(device_uart(dev), dev);
     }
+    if (device_can(dev)) {
+        device_can(dev)->device = dev;
+    }
+    if (device_eth(dev)) {
+        device_eth(dev)->device = dev;
+    }
 }
 
 /* Registers may share storage (set and clear views of one word): all is zeroed first, then a view that has a reset

@@ -11,6 +11,8 @@
 #include "base/bytes.h"
 #include "base/field.h"
 #include "base/log.h"
+#include "bus/can.h"
+#include "bus/eth.h"
 #include "bus/i2c.h"
 #include "bus/line.h"
 #include "bus/mem.h"
@@ -130,6 +132,8 @@ struct DeviceType {
     size_t n_events;
     unsigned n_inputs;
     uint32_t uart_offset; /* of a UartPort member; 0 = none */
+    uint32_t can_offset; /* of a CanPort member; 0 = none */
+    uint32_t eth_offset; /* of an EthPort member; 0 = none */
     uint32_t leon_irq_offset; /* of a LeonIrqPort member (bus/leon_irq.h); 0 = none */
 
     uint32_t cpu_offset; /* of a Cpu member; 0 = it is no CPU */
@@ -266,6 +270,12 @@ static inline unsigned device_output_count(const Output *output) {
 }
 static inline UartPort *device_uart(const Device *dev) {
     return dev->type->uart_offset ? (UartPort *)((uintptr_t)dev + dev->type->uart_offset) : NULL;
+}
+static inline CanPort *device_can(const Device *dev) {
+    return dev->type->can_offset ? (CanPort *)((uintptr_t)dev + dev->type->can_offset) : NULL;
+}
+static inline EthPort *device_eth(const Device *dev) {
+    return dev->type->eth_offset ? (EthPort *)((uintptr_t)dev + dev->type->eth_offset) : NULL;
 }
 static inline struct Cpu *device_cpu(const Device *dev) {
     return dev->type->cpu_offset ? (struct Cpu *)((uintptr_t)dev + dev->type->cpu_offset) : NULL;
