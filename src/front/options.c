@@ -177,13 +177,20 @@ static bool set_cpi(RunOptions *o, const char *value) {
     return true;
 }
 
-static bool set_log(RunOptions *o, const char *value) {
+bool log_level_named(const char *name, OrrLogLevel *level) {
     static const char *const names[] = {"error", "warn", "info", "debug"};
     for (int i = 0; i < 4; i++) {
-        if (strcmp(value, names[i]) == 0) {
-            o->log_level = (OrrLogLevel)i;
+        if (strcmp(name, names[i]) == 0) {
+            *level = (OrrLogLevel)i;
             return true;
         }
+    }
+    return false;
+}
+
+static bool set_log(RunOptions *o, const char *value) {
+    if (log_level_named(value, &o->log_level)) {
+        return true;
     }
     complain("--log '%s': expected error, warn, info or debug", value);
     return false;
