@@ -66,8 +66,8 @@ typedef struct OrrWorldFileOptions {
     const uint64_t *seed; /* instead of the file's, or NULL */
 } OrrWorldFileOptions;
 
-/** Adds what a world file (docs/WORLDS.md) describes to an empty world; options may be NULL. If it fails, the world is to
- * be freed. */
+/** Adds what a world file (docs/WORLDS.md) describes to an empty world; options may be NULL. If it fails, the world is
+ * to be freed. */
 ORR_API bool orr_world_load(OrrWorld *world, const char *path, const OrrWorldFileOptions *options, OrrError *error);
 /** The file's `duration`, ORR_TIME_NEVER if it has none. */
 ORR_API uint64_t orr_world_duration_ns(const OrrWorld *world);

@@ -1,8 +1,8 @@
-/* Serial wires: a cross-wired pair, or a hub where all hear who speaks. A byte arrives when its stop bit does, a latency
- * later than the sender's port ends it. Both sides keep their own speed: a byte whose frame time is more than 1/20 off is
- * not recognised (bus/uart.h).
- * Not modelled: break; RTS and CTS (a receiver without room loses bytes, as without flow control); what two who speak at
- * once do to each other on a hub: both are heard. */
+/* Serial wires: a cross-wired pair, or a hub where all hear who speaks. A byte arrives when its stop bit does, a
+ * latency later than the sender's port ends it. Both sides keep their own speed: a byte whose frame time is more than
+ * 1/20 off is not recognised (bus/uart.h).
+ * Not modelled: break; RTS and CTS (a receiver without room loses bytes, as without flow control); what two who speak
+ * at once do to each other on a hub: both are heard. */
 #include "bus/link.h"
 
 static void on_sent(void *user, uint8_t byte) {

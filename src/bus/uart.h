@@ -26,7 +26,7 @@ typedef struct UartPort {
     bool (*can_receive)(struct Device *device); /* receiver on, and room for a byte */
     void (*receive)(struct Device *device, uint8_t byte);
     uint64_t (*frame_ns)(struct Device *device); /* time of one byte on the line, > 0 */
-    void (*overrun)(struct Device *device, uint8_t byte); /* a byte came over a wire and found no room; NULL: it is lost */
+    void (*overrun)(struct Device *device, uint8_t byte); /* a byte from a wire found no room; NULL: it is lost */
     /* Given by the outside: */
     void (*sent)(void *user, uint8_t byte); /* a byte left the device; NULL: into the void */
     void *sent_user;
@@ -45,8 +45,8 @@ void uart_ready(UartPort *port);
 void uart_input(UartPort *port, const uint8_t *bytes, size_t len);
 /** Adds a listener behind those that are there. */
 void uart_tap_add(UartPort *port, UartTap *tap);
-/** A wire: the stop bit of a byte that was sent with that frame time ends now. Nobody holds it back: without room for it
- * there is an overrun. A byte whose frame time differs from the port's by more than 1/20 is not recognised: it is lost,
+/** A wire: the stop bit of a byte that was sent with that frame time ends now. Nobody holds it back: without room for
+ * it there is an overrun. A byte whose frame time differs from the port's by more than 1/20 is not recognised: it is lost,
  * and the result is false. */
 bool uart_arrived(UartPort *port, uint8_t byte, uint64_t frame_ns);
 /** What waits becomes these bytes; `arrive` is restored apart. */

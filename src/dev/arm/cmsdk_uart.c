@@ -6,7 +6,7 @@
  * free, which empties the buffer and sets the transmit interrupt. A byte written into a full buffer replaces the one
  * in it and sets the overrun. With the transmitter off, a byte written is lost. Switching it off lets bytes on their
  * way finish.
- * Bytes from the host wait for room (bus/uart.h); those from a wire replace the one in a full buffer and set the overrun.
+ * Bytes from the host wait for room (bus/uart.h); from a wire, one replaces that in a full buffer and sets the overrun.
  * Not modelled: framing (a byte of another speed is not seen); the up to 1/16 bit that a
  * transmission waits for the next baud tick. */
 #include "dev/arm/cmsdk.h"
