@@ -197,12 +197,19 @@ void link_exchange(Link *link, uint64_t horizon_ns) {
             }
         }
         if (!first) {
-            return;
+            break;
         }
         traffic_add(link, &message, bytes);
         link->options.type->route(link, &message, bytes);
         queue_drop(&first->out, &message);
     }
+    if (link->options.type->settle) {
+        link->options.type->settle(link);
+    }
+}
+
+uint64_t link_next_ns(const Link *link) {
+    return link->options.type->next_ns ? link->options.type->next_ns(link) : TIME_NEVER;
 }
 
 /* ---- Life ---- */
@@ -211,6 +218,7 @@ Link *link_new(const LinkOptions *options) {
     assert(options->latency_ns > 0);
     Link *link = mem_alloc(sizeof *link);
     link->options = *options;
+    link->state = options->type->state_size ? mem_alloc(options->type->state_size) : NULL;
     rng_seed(&link->rng, options->seed);
     return link;
 }
@@ -222,6 +230,7 @@ void link_free(Link *link) {
         mem_free(end->out.data);
         mem_free(end);
     }
+    mem_free(link->state);
     mem_free(link);
 }
 
@@ -232,6 +241,9 @@ void link_hash(const Link *link, Hash *hash) {
     const uint64_t words[] = {link->sent, link->lost, link->corrupted, link->traffic};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         hash_u64(hash, words[i]);
+    }
+    if (link->options.type->hash) {
+        link->options.type->hash(link, hash);
     }
     for (unsigned i = 0; i < link->n_ends; i++) {
         const LinkQueue *queues[] = {&link->ends[i]->in, &link->ends[i]->out};

@@ -37,6 +37,13 @@ typedef struct LinkType {
     void (*deliver)(LinkEnd *end, const LinkMessage *message, const uint8_t *bytes);
     /** Between windows: decides which ends get a message and when, with link_pass. Messages come in their order. */
     void (*route)(Link *link, const LinkMessage *message, const uint8_t *bytes);
+    /** Media that act by themselves (arbitration, queues of a switch): state of that size, zeroed, in link->state. Between
+     * windows, behind the messages: does what is due before link->horizon_ns, with link_pass at the times when it
+     * happens. All of the following are NULL for a plain wire. */
+    size_t state_size;
+    void (*settle)(Link *link);
+    uint64_t (*next_ns)(const Link *link); /* when `settle` has something to do; TIME_NEVER: nothing */
+    void (*hash)(const Link *link, Hash *hash);
     /** Damages a message; NULL: that cannot happen on this medium. */
     void (*corrupt)(LinkMessage *message, uint8_t *bytes, Rng *rng);
 } LinkType;
@@ -85,6 +92,7 @@ struct Link {
     unsigned n_ends;
     Rng rng;
     uint64_t horizon_ns; /* during an exchange: the end of the window */
+    void *state; /* the medium's */
     uint64_t sent, lost, corrupted; /* messages: lost counts each receiver */
     uint64_t traffic; /* rolling hash of all that was sent */
 };
@@ -104,6 +112,8 @@ void link_broadcast(Link *link, const LinkMessage *message, const uint8_t *bytes
 
 /** Between windows: routes all that was sent before `horizon_ns`, where all nodes stand. */
 void link_exchange(Link *link, uint64_t horizon_ns);
+/** When something happens on the link itself, whatever the nodes do. */
+uint64_t link_next_ns(const Link *link);
 /** Traffic, random numbers, and messages on their way. */
 void link_hash(const Link *link, Hash *hash);
 

@@ -138,6 +138,10 @@ static void window_plan(World *world) {
         slot->next_ns = slot_next_ns(slot);
         first_ns = slot->next_ns < first_ns ? slot->next_ns : first_ns;
     }
+    for (size_t i = 0; i < world->links.len; i++) {
+        uint64_t link_ns = link_next_ns(world->links.data[i]);
+        first_ns = link_ns < first_ns ? link_ns : first_ns;
+    }
     uint64_t end_ns = sum_ns(first_ns, world->links.len ? world->lookahead_ns : UNLINKED_WINDOW_NS);
     if (!world->open || end_ns < world->window_end_ns) {
         world->window_end_ns = end_ns;

@@ -54,7 +54,7 @@ static void game_open(Game *game, unsigned threads, OrrEngine engine) {
     orr_node_start_at(game->nodes[2], 700001);
     for (unsigned i = 0; i < NODES / 2; i++) {
         OrrLinkOptions link = {.kind = "uart", .latency_ns = 7000 + i * 1234, .seed = i, .jitter_ns = i * 5000,
-                               .loss = i * 2000000, .cuts = &cut, .n_cuts = i};
+                               .loss = i * 50000000, .cuts = &cut, .n_cuts = i};
         game->links[i] = orr_link_new(game->world, &link, &error);
         assert_non_null(game->links[i]);
         assert_true(orr_link_join(game->links[i], game->nodes[2 * i], "uart0", &error));
