@@ -37,9 +37,9 @@ typedef struct LinkType {
     void (*deliver)(LinkEnd *end, const LinkMessage *message, const uint8_t *bytes);
     /** Between windows: decides which ends get a message and when, with link_pass. Messages come in their order. */
     void (*route)(Link *link, const LinkMessage *message, const uint8_t *bytes);
-    /** Media that act by themselves (arbitration, queues of a switch): state of that size, zeroed, in link->state. Between
-     * windows, behind the messages: does what is due before link->horizon_ns, with link_pass at the times when it
-     * happens. All of the following are NULL for a plain wire. */
+    /** Media that act by themselves (arbitration, queues of a switch): state of that size, zeroed, in link->state.
+     * `settle`, between windows and behind the messages, does what is due before link->horizon_ns, with link_pass at
+     * the times when it happens. All of these are NULL for a plain wire. */
     size_t state_size;
     void (*settle)(Link *link);
     uint64_t (*next_ns)(const Link *link); /* when `settle` has something to do; TIME_NEVER: nothing */

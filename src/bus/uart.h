@@ -45,9 +45,9 @@ void uart_ready(UartPort *port);
 void uart_input(UartPort *port, const uint8_t *bytes, size_t len);
 /** Adds a listener behind those that are there. */
 void uart_tap_add(UartPort *port, UartTap *tap);
-/** A wire: the stop bit of a byte that was sent with that frame time ends now. Nobody holds it back: without room for
- * it there is an overrun. A byte whose frame time differs from the port's by more than 1/20 is not recognised: it is lost,
- * and the result is false. */
+/** A wire: the stop bit of a byte that was sent with that frame time ends now. Nobody holds it back: without room there
+ * is an overrun. A byte whose frame time differs from the port's by more than 1/20 is not recognised: it is lost, and
+ * the result is false. */
 bool uart_arrived(UartPort *port, uint8_t byte, uint64_t frame_ns);
 /** What waits becomes these bytes; `arrive` is restored apart. */
 void uart_restore(UartPort *port, const uint8_t *bytes, size_t len);

@@ -18,7 +18,7 @@ static void help_names(const char *(*name_at)(size_t index, const char **summary
 
 void options_help(void) {
     fputs(
-        "usage: orrery run [options]\n\n"
+        "usage: orrery run [options], or orrery run WORLD.yml [options] for several boards (see its --help)\n\n"
         "Boots firmware on a board in exact virtual time.\n\n"
         "  --machine NAME, -M NAME      built-in board (orrery list machines)\n"
         "  --repl FILE.repl             board from a Renode platform file\n"

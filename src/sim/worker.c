@@ -1,7 +1,7 @@
 /* The only file with threads. A round is one word, `ticket`: its number, how many jobs it has, and the next of them.
  * Whoever raises the last part has taken a job, so a thread that comes late can only take a job of the round that is
- * under way; the caller waits for jobs, not for threads. Where each thread has a processor, all wait a short time awake,
- * since the next round usually begins soon, and then asleep. */
+ * under way; the caller waits for jobs, not for threads. Where each thread has a processor, all wait a short time
+ * awake, since the next round usually begins soon, and then asleep. */
 #include "sim/worker.h"
 
 #include <pthread.h>

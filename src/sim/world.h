@@ -3,9 +3,9 @@
  * A window begins where all nodes stand. If nobody can do anything before t (all sleep, and t is the first event of
  * any), nothing that is sent arrives before t + the smallest latency: that is where the window ends. In it the nodes
  * run by themselves, on any number of threads. At its end messages are exchanged (bus/link.h). Ends of windows depend
- * on virtual state only; a run that ends within a window leaves it open, and the next one goes on with it, so where runs
- * are cut cannot be seen. Nodes with several cores have a meeting at each end of a window, where all cores stand at
- * that time.
+ * on virtual state only; a run that ends within a window leaves it open, and the next one goes on with it, so where
+ * runs are cut cannot be seen. Nodes with several cores have a meeting at each end of a window, where all cores stand
+ * at that time.
  *
  * A node that stops (exit, lockup) leaves the others to go on to the end of the window, or of the run. A world of one
  * node without links has no windows. */

@@ -1,4 +1,4 @@
-"""Worlds of several boards on the command line: threads and engines, errors of links, expectations, mistakes in files."""
+"""Worlds of several boards on the command line: threads, engines, errors of links, expectations, mistakes in files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from harness import ENGINES, Result, orrery, program
+from harness import ENGINES, FIRMWARE, Result, orrery, program
 
 LAST = re.compile(r"orrery: (\w+) at (\d+\.\d{9}) s, (\d+) nodes, (\d+) instructions, hash ([0-9a-f]{16})")
 EXIT_USAGE, EXIT_EXPECTATION = 64, 84
@@ -219,6 +219,28 @@ def test_mistakes(tmp_path: Path, text: str, message: str) -> None:
     """File, line, column, what was expected."""
     result = world(tmp_path, text)
     assert result.code == EXIT_USAGE and f"world.yml:{message}" in result.err, result.err
+
+
+def test_readme(tmp_path: Path) -> None:
+    """The example of the README, which is that of examples/, says what stands there."""
+    root = Path(__file__).resolve().parents[2]
+    readme = (root / "README.md").read_text()
+    text = re.search(r"```yaml\n(nodes:.*?)```", readme, re.DOTALL)
+    assert text and len(text[1].splitlines()) < 10
+    assert text[1].replace("build/tests", "../build/tests") in (root / "examples" / "ball.yml").read_text()
+    result = world(tmp_path, text[1].replace("build/tests/firmware", str(FIRMWARE)), "--threads", "2")
+    lines = [re.sub("hash .*", "hash", line) for line in (result.out.decode() + result.err).splitlines()]
+    for line in (lines[0], lines[1], lines[19], lines[-1]):
+        assert line in re.sub("hash .*", "hash", readme)
+
+
+def test_worlds_md(tmp_path: Path) -> None:
+    """The keys of its example are read: what fails is that there is no such firmware."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "WORLDS.md").read_text()
+    text = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert text
+    result = world(tmp_path, text[1])
+    assert result.code == EXIT_USAGE and "sensor.hex" in result.err
 
 
 def test_options(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
-/* Worlds of two boards that play ball over their serial ports (tests/firmware/ball.c): cut into runs at random times, on
- * any number of threads and engines, they end equal; so does the log. Links as such: order, cuts, chances. */
+/* Worlds of boards that play ball over their serial ports (tests/firmware/ball.c): cut into runs at random times, on
+ * any number of threads and engines, they end equal; so does the log. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
