@@ -407,7 +407,8 @@ bool node_break(Node *node, uint64_t pc, bool set) {
 }
 
 void node_power_on_at(Node *node, uint64_t time_ns) {
-    assert(!node->started);
+    assert(node_instructions(node) == 0);
+    node->started = false; /* code_shares_join may have had it start */
     for (unsigned i = 0; i < node->n_cores; i++) {
         NodeCore *core = &node->cores[i];
         uint64_t tick = tick_at(&core->clock, time_ns);

@@ -120,7 +120,7 @@ static uint64_t slot_next_ns(const WorldNode *slot) {
         return TIME_NEVER;
     }
     uint64_t now_ns = node_time_ns(node);
-    if (!node->started && slot->start_ns > now_ns) {
+    if (slot->start_ns > now_ns) {
         return slot->start_ns;
     }
     return node_next_ns(node);
@@ -157,13 +157,18 @@ static void window_plan(World *world) {
     world->open = true;
 }
 
+/* Time has not begun for a node that has no power yet, though it may have been prepared. */
+static void slot_power(WorldNode *slot) {
+    if (slot->start_ns > node_time_ns(slot->node)) {
+        node_power_on_at(slot->node, slot->start_ns);
+    }
+}
+
 static void slot_run(void *user, size_t i) {
     World *world = user;
     WorldNode *slot = world->turn.data[i];
     Node *node = slot->node;
-    if (!node->started && slot->start_ns > node_time_ns(node)) {
-        node_power_on_at(node, slot->start_ns);
-    }
+    slot_power(slot);
     slot->reason = (world->run_node ? world->run_node : node_run_until)(node, world->target_ns);
 }
 
@@ -232,7 +237,7 @@ static WorldStop window_stop(World *world) {
 static void catch_up(World *world, uint64_t until_ns) {
     for (size_t i = 0; i < world->nodes.len; i++) {
         WorldNode *slot = world->nodes.data[i];
-        if (!slot->ended && slot->next_ns >= until_ns && slot->node->started) {
+        if (!slot->ended && slot->next_ns >= until_ns && slot->start_ns <= node_time_ns(slot->node)) {
             node_run_until(slot->node, until_ns);
         }
     }
@@ -240,12 +245,10 @@ static void catch_up(World *world, uint64_t until_ns) {
 
 static WorldStop run_alone(WorldNode *slot, uint64_t until_ns) {
     World *world = slot->world;
-    if (!slot->node->started && slot->start_ns) {
-        if (slot->start_ns >= until_ns) {
-            return (WorldStop){.reason = STOP_DURATION};
-        }
-        node_power_on_at(slot->node, slot->start_ns);
+    if (slot->start_ns > node_time_ns(slot->node) && slot->start_ns >= until_ns) {
+        return (WorldStop){.reason = STOP_DURATION};
     }
+    slot_power(slot);
     StopReason reason = (world->run_node ? world->run_node : node_run_until)(slot->node, until_ns);
     return (WorldStop){reason, reason == STOP_DURATION ? NULL : slot};
 }

@@ -194,6 +194,8 @@ static void test_cores(void **state) {
     (void)state;
     enum { CORES_END_NS = 3000000 };
     OrrWorld *world = cores_open(1, ORR_ENGINE_INTERP);
+    orr_world_run(world, 50000);
+    assert_int_equal(orr_node_instructions(orr_world_node(world, 1)), 0); /* it has no power yet */
     orr_world_run(world, CORES_END_NS);
     uint64_t wanted = orr_world_hash(world);
     assert_true(orr_node_instructions(orr_world_node(world, 1)) > 10000);
