@@ -227,7 +227,8 @@ def test_readme(tmp_path: Path) -> None:
     readme = (root / "README.md").read_text()
     text = re.search(r"```yaml\n(nodes:.*?)```", readme, re.DOTALL)
     assert text and len(text[1].splitlines()) < 10
-    assert text[1].replace("kernel: ", "kernel: ../build/tests/firmware/") in (root / "examples" / "ball.yml").read_text()
+    example = (root / "examples" / "ball.yml").read_text()
+    assert text[1].replace("kernel: ", "kernel: ../build/tests/firmware/") in example
     result = world(tmp_path, text[1].replace("kernel: ", f"kernel: {FIRMWARE}/"), "--threads", "2")
     lines = [re.sub("hash .*", "hash", line) for line in (result.out.decode() + result.err).splitlines()]
     for line in (lines[0], lines[1], lines[19], lines[-1]):
