@@ -132,7 +132,9 @@ static bool happens(Link *link, uint32_t chance) {
 
 void link_pass(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_t *bytes, uint64_t delay_ns) {
     const LinkOptions *o = &link->options;
-    bool lost = is_cut(o, message->time_ns) | happens(link, o->loss), damaged = happens(link, o->corrupt);
+    /* All are drawn, whatever the others say. */
+    bool dropped = happens(link, o->loss), damaged = happens(link, o->corrupt);
+    bool lost = dropped || is_cut(o, message->time_ns);
     LinkMessage arriving = *message;
     arriving.time_ns += o->latency_ns + delay_ns + (o->jitter_ns ? rng_below(&link->rng, o->jitter_ns + 1) : 0);
     if (arriving.time_ns < to->last_ns) {
