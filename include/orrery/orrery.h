@@ -86,7 +86,8 @@ typedef struct OrrStop {
 } OrrStop;
 
 /** Runs all nodes until virtual time until_ns, to the exact instruction, or to the first stop. Runs may be cut into
- * pieces at any times: the result is the same. */
+ * pieces at any times: the result is the same. If a node stops, the others have gone on to the end of the window in
+ * which it did (orrery/world.h: the least latency of a link; 1 ms without links), or to until_ns. */
 ORR_API OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns);
 /** The same for that much time from where the node is that is furthest. */
 ORR_API OrrStop orr_world_run_for(OrrWorld *world, uint64_t duration_ns);
@@ -139,6 +140,7 @@ typedef struct OrrNodeOptions {
     uint64_t quantum;
     bool strict; /* accesses to unmapped addresses and unmodelled registers stop the run */
     bool stub_unknown; /* device types without a model become logged stubs */
+    const uint64_t *seed; /* of everything random in the node; NULL: the world's */
 } OrrNodeOptions;
 
 /** Adds a node to the world. */

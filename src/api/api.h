@@ -15,7 +15,9 @@ static inline bool api_failed(OrrError *error, OrrErrorCode code) {
 #include "base/vec.h"
 #include "bus/device_types.h"
 #include "load/boards.h"
+#include "orrery/world.h"
 #include "sim/code.h"
+#include "sim/world.h"
 
 typedef struct Observer {
     unsigned kinds;
@@ -25,6 +27,7 @@ typedef struct Observer {
 
 struct OrrNode {
     Node *node;
+    WorldNode *slot;
     OrrWorld *world;
     Observer observers[ORR_OBSERVERS_MAX];
     size_t n_observers;
@@ -51,11 +54,13 @@ struct OrrWorld {
     OrrWorldOptions options;
     Log log;
     volatile bool interrupted;
-    uint64_t deadline_ns;
+    uint64_t deadline_ns, duration_ns;
+    World sim;
     MemPool *pool; /* of the nodes' memories */
     CodeShares *shares;
     size_t n_prepared; /* of the nodes, those that have their code caches */
-    VEC(OrrNode *) nodes;
+    VEC(OrrNode *) nodes; /* in the order of those of `sim` */
+    VEC(struct Expect *) expects;
     PeripheralType *peripherals; /* device types of the embedder's, newest first */
     VEC(const DeviceType *) types; /* the same, oldest first */
 };

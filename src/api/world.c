@@ -3,6 +3,7 @@
 
 #include "api/api.h"
 #include "api/build.h"
+#include "api/expect.h"
 #include "orrery/debug.h"
 
 _Static_assert(sizeof(OrrError) == sizeof(Err) && offsetof(OrrError, code) == offsetof(Err, code) &&
@@ -22,6 +23,14 @@ static void log_to_user(void *user, LogLevel level, const char *line) {
     world->options.log(world->options.log_user, (OrrLogLevel)level, line);
 }
 
+static StopReason run_node(Node *node, uint64_t until_ns) {
+    OrrNode *handle = node->user;
+    uint64_t start_ns = tools_clock(handle);
+    StopReason reason = node_run_until(node, until_ns);
+    tools_ran(handle, start_ns);
+    return reason;
+}
+
 OrrWorld *orr_world_new(const OrrWorldOptions *options) {
     OrrWorld *world = mem_alloc(sizeof *world);
     if (options) {
@@ -33,22 +42,33 @@ OrrWorld *orr_world_new(const OrrWorldOptions *options) {
     world->log.sink = world->options.log ? log_to_user : NULL;
     world->pool = pool_new();
     world->shares = code_shares_new();
+    world->duration_ns = ORR_TIME_NEVER;
+    world->sim.log = &world->log;
+    world->sim.run_node = run_node;
+    world->sim.interrupted = &world->interrupted;
     return world;
 }
 
 void orr_world_free(OrrWorld *world) {
-    for (size_t i = 0; world && i < world->nodes.len; i++) {
+    if (!world) {
+        return;
+    }
+    for (size_t i = 0; i < world->nodes.len; i++) {
         tools_free(world->nodes.data[i]);
-        node_free(world->nodes.data[i]->node);
+    }
+    world_free(&world->sim);
+    for (size_t i = 0; i < world->nodes.len; i++) {
         mem_free(world->nodes.data[i]);
     }
-    if (world) {
-        vec_free(&world->nodes);
-        api_peripherals_free(world);
-        code_shares_free(world->shares);
-        pool_free(world->pool);
-        mem_free(world);
+    for (size_t i = 0; i < world->expects.len; i++) {
+        expect_free(world->expects.data[i]);
     }
+    vec_free(&world->nodes);
+    vec_free(&world->expects);
+    api_peripherals_free(world);
+    code_shares_free(world->shares);
+    pool_free(world->pool);
+    mem_free(world);
 }
 
 OrrStop api_stop(OrrNode *node, StopReason reason) {
@@ -84,14 +104,12 @@ OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
     OrrStop stop = {.reason = ORR_STOP_DURATION};
     uint64_t end_ns = until_ns < world->deadline_ns ? until_ns : world->deadline_ns;
     api_prepare_code(world);
-    for (size_t i = 0; i < world->nodes.len; i++) {
-        OrrNode *node = world->nodes.data[i];
-        uint64_t start_ns = tools_clock(node);
-        StopReason reason = node_run_until(node->node, end_ns);
-        tools_ran(node, start_ns);
-        if (reason != STOP_DURATION && stop.reason == ORR_STOP_DURATION) {
-            stop = api_stop(node, reason);
-        }
+    WorldStop ended = world_run(&world->sim, end_ns);
+    expect_update(world);
+    if (ended.node) {
+        stop = api_stop(ended.node->node->user, ended.reason);
+    } else {
+        stop.reason = (OrrStopReason)ended.reason;
     }
     if (stop.reason == ORR_STOP_DURATION && world->deadline_ns <= until_ns && world->deadline_ns != ORR_TIME_NEVER) {
         stop.reason = ORR_STOP_DEADLINE;
@@ -103,11 +121,7 @@ OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
 }
 
 OrrStop orr_world_run_for(OrrWorld *world, uint64_t duration_ns) {
-    uint64_t now_ns = 0;
-    for (size_t i = 0; i < world->nodes.len; i++) {
-        uint64_t node_ns = node_time_ns(world->nodes.data[i]->node);
-        now_ns = node_ns > now_ns ? node_ns : now_ns;
-    }
+    uint64_t now_ns = world_time_ns(&world->sim);
     return orr_world_run(world, duration_ns < ORR_TIME_NEVER - now_ns ? now_ns + duration_ns : ORR_TIME_NEVER);
 }
 
@@ -162,7 +176,8 @@ const char *orr_stop_name(OrrStopReason reason) {
     return (size_t)reason < ARRAY_LEN(names) && names[reason] ? names[reason] : "unknown";
 }
 
-static Node *node_made(OrrWorld *world, const OrrNodeOptions *options, const ReplFile *repl, Err *err) {
+static Node *node_made(OrrWorld *world, const OrrNodeOptions *options, const ReplFile *repl, const Log *log,
+                       Err *err) {
     NodeOptions how = {
         .name = options->name,
         .machine = options->machine,
@@ -174,8 +189,8 @@ static Node *node_made(OrrWorld *world, const OrrNodeOptions *options, const Rep
         .repl = repl,
         .types = world->types.data,
         .n_types = world->types.len,
-        .log = &world->log,
-        .seed = world->options.seed,
+        .log = log,
+        .seed = options->seed ? *options->seed : world->options.seed,
         .cpi_num = options->cpi_num,
         .cpi_den = options->cpi_den,
         .engine = (Engine)options->engine,
@@ -199,18 +214,22 @@ OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *
     }
     Arena tree = {0};
     const ReplFile *repl = options->parts ? build_parts(&tree, options->parts, err) : NULL;
+    WorldNode *slot = world_node_new(&world->sim);
     Node *node = NULL;
     if (repl || !options->parts) {
-        node = node_made(world, options, repl, err);
+        node = node_made(world, options, repl, &slot->log, err);
     } else {
         api_failed(error, ORR_ERROR_ARGUMENT);
     }
     arena_free(&tree);
     if (!node) {
+        world_node_drop(slot);
         return NULL;
     }
+    world_node_add(slot, node);
     OrrNode *handle = mem_alloc(sizeof *handle);
     handle->node = node;
+    handle->slot = slot;
     handle->world = world;
     node->user = handle;
     node->interrupted = &world->interrupted;

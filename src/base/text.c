@@ -96,3 +96,50 @@ bool text_parse_u64(const char *s, uint64_t *value) {
     *value = v;
     return digit_before;
 }
+
+/* Digits, and up to nine more behind a point: whole, and parts of 10^9. Returns what follows, NULL without digits. */
+static const char *parse_decimal(const char *s, uint64_t *whole, uint64_t *parts) {
+    const char *p = s;
+    for (*whole = 0; *p >= '0' && *p <= '9' && *whole < UINT64_MAX / 20; p++) {
+        *whole = *whole * 10 + (uint64_t)(*p - '0');
+    }
+    if (p == s) {
+        return NULL;
+    }
+    *parts = 0;
+    if (*p == '.') {
+        p++;
+        for (uint64_t unit = 100000000; *p >= '0' && *p <= '9' && unit; unit /= 10) {
+            *parts += (uint64_t)(*p++ - '0') * unit;
+        }
+    }
+    return p;
+}
+
+bool text_parse_time(const char *s, uint64_t *ns) {
+    static const struct {
+        const char *suffix;
+        uint64_t unit;
+    } units[] = {{"s", 1000000000}, {"ms", 1000000}, {"us", 1000}, {"ns", 1}, {"", 1000000000}};
+    uint64_t whole, parts;
+    const char *suffix = parse_decimal(s, &whole, &parts);
+    for (size_t i = 0; suffix && i < ARRAY_LEN(units); i++) {
+        if (strcmp(suffix, units[i].suffix) == 0) {
+            unsigned __int128 total = (unsigned __int128)whole * units[i].unit +
+                                      (unsigned __int128)parts * units[i].unit / 1000000000;
+            *ns = (uint64_t)total;
+            return total < UINT64_MAX;
+        }
+    }
+    return false;
+}
+
+bool text_parse_chance(const char *s, uint32_t *parts) {
+    uint64_t whole, fraction;
+    const char *end = parse_decimal(s, &whole, &fraction);
+    if (!end || *end || whole > 1 || (whole == 1 && fraction)) {
+        return false;
+    }
+    *parts = (uint32_t)(whole * 1000000000 + fraction);
+    return true;
+}

@@ -16,4 +16,11 @@ const char *text_nearest(const char *name, const char *const *names, size_t n);
  * beyond 64 bits. */
 bool text_parse_u64(const char *s, uint64_t *value);
 
+/** "2s", "1.5ms", "10us", "7ns", "3" (seconds) in nanoseconds, with up to nine decimals. False if malformed or beyond
+ * 64 bits. */
+bool text_parse_time(const char *s, uint64_t *ns);
+
+/** "0.25" as parts of 10^9; up to nine decimals. False if malformed or above 1. */
+bool text_parse_chance(const char *s, uint32_t *parts);
+
 #endif

@@ -14,6 +14,14 @@ void line_set(Line *line, bool level) {
     if (line->watch) {
         line->watch(line, line->watch_user);
     }
+    for (const LineTap *tap = line->taps; tap; tap = tap->next) {
+        tap->changed(tap->user, level);
+    }
+}
+
+void line_tap_add(Line *line, LineTap *tap) {
+    tap->next = line->taps;
+    line->taps = tap;
 }
 
 void line_pulse(Line *line) {

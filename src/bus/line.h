@@ -11,6 +11,13 @@ typedef struct LineSink {
     unsigned input;
 } LineSink;
 
+/** One more who hears of changes, beside sinks and watch: a wire to another node, an expectation. Never removed. */
+typedef struct LineTap {
+    void (*changed)(void *user, bool level);
+    void *user;
+    struct LineTap *next;
+} LineTap;
+
 typedef struct Line {
     bool level;
     uint16_t n_sinks;
@@ -18,10 +25,13 @@ typedef struct Line {
     const char *name; /* "gpio.3", for traces; set when the board is built */
     void (*watch)(struct Line *line, void *user); /* called after each change, or NULL */
     void *watch_user;
+    LineTap *taps; /* newest first */
 } Line;
 
 /** Drives the line; sinks hear of changes only. */
 void line_set(Line *line, bool level);
+/** Adds a listener. */
+void line_tap_add(Line *line, LineTap *tap);
 /** High, then low again: for outputs that are edges. */
 void line_pulse(Line *line);
 

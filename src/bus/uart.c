@@ -33,6 +33,32 @@ void uart_sent(UartPort *port, uint8_t byte) {
     if (port->sent) {
         port->sent(port->sent_user, byte);
     }
+    for (const UartTap *tap = port->taps; tap; tap = tap->next) {
+        tap->sent(tap->user, byte);
+    }
+}
+
+void uart_tap_add(UartPort *port, UartTap *tap) {
+    UartTap **last = &port->taps;
+    while (*last) {
+        last = &(*last)->next;
+    }
+    *last = tap;
+}
+
+bool uart_arrived(UartPort *port, uint8_t byte, uint64_t frame_ns) {
+    /* Sampled in mid-bit from the start bit on, ten bits may drift by half a bit: 5 %. */
+    enum { TOLERANCE = 20 };
+    uint64_t ours = port->frame_ns(port->device), off = ours > frame_ns ? ours - frame_ns : frame_ns - ours;
+    if (off > ours / TOLERANCE) {
+        return false;
+    }
+    if (port->can_receive(port->device)) {
+        port->receive(port->device, byte);
+    } else if (port->overrun) {
+        port->overrun(port->device, byte);
+    }
+    return true;
 }
 
 void uart_ready(UartPort *port) {

@@ -16,6 +16,7 @@ enum {
     EXIT_LOCKUP = 81, /* the CPU locked up */
     EXIT_STRICT = 82, /* --strict: the guest used what is not there or not modelled */
     EXIT_ASLEEP = 83, /* nothing is left that could wake the CPU */
+    EXIT_EXPECTATION = 84, /* of a world file: not met */
     EXIT_INTERRUPTED = 130, /* Ctrl-C */
 };
 
@@ -61,6 +62,8 @@ void options_help(void);
 /** An engine by its name, `len` characters long. */
 bool engine_named(const char *name, size_t len, OrrEngine *engine);
 
+bool log_level_named(const char *name, OrrLogLevel *level);
+
 /** "2s", "1.5ms", "10us", "7ns", "3" (seconds); exact. False if malformed or beyond 64 bits. */
 bool time_parse(const char *text, uint64_t *ns);
 
@@ -72,6 +75,11 @@ const char *time_text(char *out, uint64_t ns);
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 int command_run(int argc, char **argv);
+/** The same for a world file, which is among the arguments. */
+int command_run_world(int argc, char *const *argv);
+bool is_world_file(const char *path);
+/** Exit code of a run that ended so. */
+int stop_exit_code(const OrrStop *stop);
 int command_list(int argc, char **argv);
 int command_lockstep(int argc, char **argv);
 int command_tracediff(int argc, char **argv);
@@ -83,6 +91,8 @@ bool dts_compile(const char *path, uint8_t **bytes, size_t *len, OrrError *error
 /** A world with the node that the options describe, images loaded, input scheduled. False and a text if that fails;
  * *world is to be freed in either case. */
 bool session_new(const RunOptions *options, OrrWorld **world, OrrNode **node, OrrError *error);
+/** Writes a line of the log on stderr. */
+void print_log_line(void *user, OrrLogLevel level, const char *line);
 /** Splits FILE[@ADDR]; false if the path does not fit. */
 bool kernel_split(const char *spec, char *path, size_t size, bool *has_addr, uint64_t *addr);
 /** The bytes of a file, to be freed; NULL and an error text. */

@@ -18,7 +18,7 @@ static void help_names(const char *(*name_at)(size_t index, const char **summary
 
 void options_help(void) {
     fputs(
-        "usage: orrery run [options]\n\n"
+        "usage: orrery run [options], or orrery run WORLD.yml [options] for several boards (see its --help)\n\n"
         "Boots firmware on a board in exact virtual time.\n\n"
         "  --machine NAME, -M NAME      built-in board (orrery list machines)\n"
         "  --repl FILE.repl             board from a Renode platform file\n"
@@ -178,13 +178,20 @@ static bool set_cpi(RunOptions *o, const char *value) {
     return true;
 }
 
-static bool set_log(RunOptions *o, const char *value) {
+bool log_level_named(const char *name, OrrLogLevel *level) {
     static const char *const names[] = {"error", "warn", "info", "debug"};
     for (int i = 0; i < 4; i++) {
-        if (strcmp(value, names[i]) == 0) {
-            o->log_level = (OrrLogLevel)i;
+        if (strcmp(name, names[i]) == 0) {
+            *level = (OrrLogLevel)i;
             return true;
         }
+    }
+    return false;
+}
+
+static bool set_log(RunOptions *o, const char *value) {
+    if (log_level_named(value, &o->log_level)) {
+        return true;
     }
     complain("--log '%s': expected error, warn, info or debug", value);
     return false;

@@ -243,11 +243,11 @@ static void run_world(Run *run) {
 
 /* ---- The end ---- */
 
-static int exit_code(const Run *run) {
-    switch (run->stop.reason) {
+int stop_exit_code(const OrrStop *stop) {
+    switch (stop->reason) {
     case ORR_STOP_EXIT:
     case ORR_STOP_HALTED:
-        return run->stop.exit_code & 0xff;
+        return stop->exit_code & 0xff;
     case ORR_STOP_DURATION:
         return EXIT_OK;
     case ORR_STOP_DEADLINE:
@@ -259,10 +259,14 @@ static int exit_code(const Run *run) {
     case ORR_STOP_STRICT:
         return EXIT_STRICT;
     case ORR_STOP_USER:
-        return run->quit ? EXIT_OK : EXIT_INTERRUPTED;
+        return EXIT_INTERRUPTED;
     default:
         return EXIT_INTERNAL;
     }
+}
+
+static int exit_code(const Run *run) {
+    return run->quit ? EXIT_OK : stop_exit_code(&run->stop);
 }
 
 static bool write_report(const Run *run) {
@@ -350,6 +354,11 @@ static void tear_down(Run *run) {
 }
 
 int command_run(int argc, char **argv) {
+    for (int i = 0; i < argc; i++) {
+        if (is_world_file(argv[i])) {
+            return command_run_world(argc, argv);
+        }
+    }
     Run run = {.argc = argc, .argv = argv};
     OrrError error = {0};
     bool help;

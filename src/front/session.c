@@ -6,7 +6,7 @@
 
 #include "front/front.h"
 
-static void log_line(void *user, OrrLogLevel level, const char *line) {
+void print_log_line(void *user, OrrLogLevel level, const char *line) {
     static const char *const names[] = {"error", "warning", "info", "debug"};
     (void)user;
     fflush(stdout);
@@ -117,7 +117,7 @@ static bool add_node(const RunOptions *o, OrrWorld *world, OrrNode **node, OrrEr
 }
 
 bool session_new(const RunOptions *o, OrrWorld **world, OrrNode **node, OrrError *error) {
-    OrrWorldOptions options = {.seed = o->seed, .log_level = o->log_level, .log = log_line,
+    OrrWorldOptions options = {.seed = o->seed, .log_level = o->log_level, .log = print_log_line,
                                .memory = o->memory};
     *world = orr_world_new(&options);
     orr_world_deadline(*world, o->is_deadline ? o->for_ns : ORR_TIME_NEVER);

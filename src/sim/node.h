@@ -150,6 +150,11 @@ StopReason node_step(Node *node);
  * or there was none. */
 bool node_break(Node *node, uint64_t pc, bool set);
 
+/** Before the first run: nothing has power until then. What waited for the node goes on waiting. */
+void node_power_on_at(Node *node, uint64_t time_ns);
+/** The node does nothing before that time: now, unless all cores sleep; TIME_NEVER if nothing would wake them. */
+uint64_t node_next_ns(const Node *node);
+
 /** Virtual time now: when the next instruction of the first core starts; no other core is ahead of it. */
 uint64_t node_time_ns(const Node *node);
 /** Where the core in turn is, for who looks on: of an event, an access, an instruction. */

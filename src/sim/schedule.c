@@ -406,6 +406,29 @@ bool node_break(Node *node, uint64_t pc, bool set) {
     return true;
 }
 
+void node_power_on_at(Node *node, uint64_t time_ns) {
+    assert(node_instructions(node) == 0);
+    node->started = false; /* code_shares_join may have had it start */
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        NodeCore *core = &node->cores[i];
+        uint64_t tick = tick_at(&core->clock, time_ns);
+        if (tick > cpu_ticks(core->cpu)) {
+            skip_to(core->cpu, tick);
+        }
+    }
+    node_reset_all(node, false); /* devices count from here */
+}
+
+uint64_t node_next_ns(const Node *node) {
+    bool idle = node->started && !node->reset_requested && all_asleep(node);
+    uint64_t next_ns = idle ? event_next_ns(&node->board.events) : node_time_ns(node);
+    for (unsigned i = 1; i < node->n_cores && !idle; i++) { /* between meetings they are behind the first */
+        uint64_t core_time_ns = core_ns(&node->cores[i]);
+        next_ns = core_time_ns < next_ns ? core_time_ns : next_ns;
+    }
+    return next_ns;
+}
+
 StopReason node_run_until(Node *node, uint64_t until_ns) {
     StopReason (*const step)(Node *, uint64_t) = node->n_cores == 1 ? run_alone : run_together;
     StopReason reason = node->stop = STOP_NONE;

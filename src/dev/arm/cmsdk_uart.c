@@ -6,7 +6,8 @@
  * free, which empties the buffer and sets the transmit interrupt. A byte written into a full buffer replaces the one
  * in it and sets the overrun. With the transmitter off, a byte written is lost. Switching it off lets bytes on their
  * way finish.
- * Not modelled: receive overrun and framing (bytes from outside wait for room, bus/uart.h); the up to 1/16 bit that a
+ * Bytes from the host wait for room (bus/uart.h); from a wire, one replaces that in a full buffer and sets the overrun.
+ * Not modelled: framing (a byte of another speed is not seen); the up to 1/16 bit that a
  * transmission waits for the next baud tick. */
 #include "bus/dt_binding.h"
 #include "dev/arm/cmsdk.h"
@@ -115,6 +116,16 @@ static void receive(Device *dev, uint8_t byte) {
     lines_update(u);
 }
 
+/* The receive buffer takes what comes: the byte in it is gone. */
+static void overrun(Device *dev, uint8_t byte) {
+    CmsdkUart *u = uart_of(dev);
+    if (u->ctrl & CTRL_RXEN) {
+        u->rx_byte = byte;
+        u->state |= STATE_RXOVERRUN;
+        lines_update(u);
+    }
+}
+
 static uint64_t frame_ns(Device *dev) {
     const CmsdkUart *u = uart_of(dev);
     return clock_ns(&u->clock, frame_cycles(u));
@@ -169,6 +180,7 @@ static bool uart_init(Device *dev, Err *err) {
     u->port.can_receive = can_receive;
     u->port.receive = receive;
     u->port.frame_ns = frame_ns;
+    u->port.overrun = overrun;
     return cmsdk_clock_init(dev, &u->clock, u->frequency, err);
 }
 

@@ -1,0 +1,94 @@
+/* Worlds of several nodes: links between their devices, threads, world files, expectations.
+ *
+ * While orr_world_run is under way in a world of several nodes, callbacks of a node (bytes sent, lines changed, traces)
+ * come on the thread that runs the node: one node's never at the same time, those of two nodes maybe. With one thread
+ * (the default) all come on the caller's. Log lines come on the caller's, in an order that is always the same. */
+#ifndef ORRERY_WORLD_H
+#define ORRERY_WORLD_H
+
+#include "orrery/orrery.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- The world ---- */
+
+/** Host threads that run nodes, 1 to 256; before the first run. Changes nothing but speed. */
+ORR_API void orr_world_threads(OrrWorld *world, unsigned threads);
+/** Nodes in the order in which they were added; NULL behind the last. */
+ORR_API OrrNode *orr_world_node(const OrrWorld *world, size_t index);
+ORR_API const char *orr_node_name(const OrrNode *node);
+/** Where the node is that is furthest. */
+ORR_API uint64_t orr_world_time_ns(const OrrWorld *world);
+/** Receipt of a run: all nodes, all links, and what is on its way. */
+ORR_API uint64_t orr_world_hash(const OrrWorld *world);
+/** The node has no power before that time; before it runs first. Its time and that of the world are the same. */
+ORR_API void orr_node_start_at(OrrNode *node, uint64_t start_ns);
+/** If set, the node's exit, halt or lockup switches it off and the others go on; the world stops with the last one. */
+ORR_API void orr_node_ends_alone(OrrNode *node, bool alone);
+
+/* ---- Links ---- */
+
+typedef struct OrrLink OrrLink;
+
+typedef struct OrrLinkCut {
+    uint64_t from_ns, to_ns; /* what is sent in [from, to) is lost */
+} OrrLinkCut;
+
+enum { ORR_CHANCE_ONE = 1000000000, ORR_LINK_CUTS_MAX = 16 };
+
+typedef struct OrrLinkOptions {
+    const char *kind; /* orr_link_kind_name */
+    /** From sending to arrival; 0: the kind's. Nodes run that far ahead of each other: longer is faster. */
+    uint64_t latency_ns;
+    uint64_t seed; /* of its errors */
+    uint32_t loss, corrupt; /* chances per message, parts of ORR_CHANCE_ONE */
+    uint64_t jitter_ns; /* up to that much is added; messages keep their order */
+    const OrrLinkCut *cuts;
+    size_t n_cuts;
+} OrrLinkOptions;
+
+/** Kinds of links and what each is; NULL behind the last. */
+ORR_API const char *orr_link_kind_name(size_t index, const char **summary);
+/** A link without ends. Before the world runs. Errors: no such kind; errors that it cannot have. */
+ORR_API OrrLink *orr_link_new(OrrWorld *world, const OrrLinkOptions *options, OrrError *error);
+/** Joins a port of a node to it: a serial port "uart0", an output "gpio0.3", an input "gpio0@5". */
+ORR_API bool orr_link_join(OrrLink *link, OrrNode *node, const char *port, OrrError *error);
+/** Messages sent, lost and damaged so far. */
+ORR_API void orr_link_counts(const OrrLink *link, uint64_t *sent, uint64_t *lost, uint64_t *corrupted);
+
+/* ---- World files ---- */
+
+typedef struct OrrWorldFileOptions {
+    OrrEngine engine;
+    uint64_t slice;
+    const uint64_t *seed; /* instead of the file's, or NULL */
+} OrrWorldFileOptions;
+
+/** Adds what a world file (docs/WORLDS.md) describes to an empty world; options may be NULL. If it fails, the world is
+ * to be freed. */
+ORR_API bool orr_world_load(OrrWorld *world, const char *path, const OrrWorldFileOptions *options, OrrError *error);
+/** The file's `duration`, ORR_TIME_NEVER if it has none. */
+ORR_API uint64_t orr_world_duration_ns(const OrrWorld *world);
+
+/* ---- Expectations ---- */
+
+typedef enum OrrExpectState { ORR_EXPECT_PENDING, ORR_EXPECT_MET, ORR_EXPECT_FAILED } OrrExpectState;
+
+typedef struct OrrExpect {
+    const OrrNode *node;
+    OrrExpectState state;
+    uint64_t within_ns;
+    uint64_t met_ns; /* when it was met */
+    const char *text; /* what is expected, for people */
+} OrrExpect;
+
+/** Expectation `index` of the world file; false behind the last. Those whose time is over have failed. */
+ORR_API bool orr_world_expect(const OrrWorld *world, size_t index, OrrExpect *expect);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,279 @@
+/* include/orrery/world.h: links, and worlds from files. */
+#include "orrery/world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "api/expect.h"
+#include "base/text.h"
+
+_Static_assert((int)ORR_CHANCE_ONE == (int)LINK_CHANCE_ONE && (int)ORR_LINK_CUTS_MAX == (int)LINK_CUTS_MAX,
+               "chances and cuts are the same");
+
+/* ---- The world ---- */
+
+void orr_world_threads(OrrWorld *world, unsigned threads) {
+    world->sim.threads = threads < WORKERS_MAX ? threads : WORKERS_MAX;
+}
+
+OrrNode *orr_world_node(const OrrWorld *world, size_t index) {
+    return index < world->nodes.len ? world->nodes.data[index] : NULL;
+}
+
+const char *orr_node_name(const OrrNode *node) {
+    return node->node->board.name;
+}
+
+uint64_t orr_world_time_ns(const OrrWorld *world) {
+    return world_time_ns(&world->sim);
+}
+
+uint64_t orr_world_hash(const OrrWorld *world) {
+    return world_hash(&world->sim);
+}
+
+void orr_node_start_at(OrrNode *node, uint64_t start_ns) {
+    world_node_start_at(node->slot, start_ns);
+}
+
+void orr_node_ends_alone(OrrNode *node, bool alone) {
+    node->slot->ends_alone = alone;
+}
+
+/* ---- Links ---- */
+
+/* An OrrLink is a Link. */
+static Link *link_of(OrrLink *link) {
+    return (Link *)link;
+}
+
+const char *orr_link_kind_name(size_t index, const char **summary) {
+    const LinkType *type = link_type_at(index);
+    if (type) {
+        *summary = type->summary;
+    }
+    return type ? type->name : NULL;
+}
+
+static bool link_options(const OrrLinkOptions *from, LinkOptions *to, Err *err) {
+    to->type = link_type_named(from->kind ? from->kind : "", err);
+    if (!to->type) {
+        return false;
+    }
+    to->latency_ns = from->latency_ns ? from->latency_ns : to->type->latency_ns;
+    to->seed = from->seed;
+    to->loss = from->loss;
+    to->corrupt = from->corrupt;
+    to->jitter_ns = from->jitter_ns;
+    to->n_cuts = from->n_cuts;
+    /* Sums of times stay within 64 bits. */
+    if (to->latency_ns > UINT64_C(1) << 62 || to->jitter_ns > UINT64_C(1) << 62) {
+        return err_set(err, "latency and jitter must be below 2^62 ns");
+    }
+    if (to->loss > LINK_CHANCE_ONE || to->corrupt > LINK_CHANCE_ONE || to->n_cuts > LINK_CUTS_MAX) {
+        return err_set(err, "chances are at most 1, and there are at most %d cuts", LINK_CUTS_MAX);
+    }
+    for (size_t i = 0; i < to->n_cuts; i++) {
+        to->cuts[i] = (LinkCut){from->cuts[i].from_ns, from->cuts[i].to_ns};
+    }
+    return !to->corrupt || to->type->corrupt || err_set(err, "a %s link cannot corrupt anything", to->type->name);
+}
+
+OrrLink *orr_link_new(OrrWorld *world, const OrrLinkOptions *options, OrrError *error) {
+    LinkOptions link = {0};
+    if (!link_options(options, &link, (Err *)error)) {
+        api_failed(error, ORR_ERROR_ARGUMENT);
+        return NULL;
+    }
+    return (OrrLink *)world_link_new(&world->sim, &link);
+}
+
+bool orr_link_join(OrrLink *link, OrrNode *node, const char *port, OrrError *error) {
+    return world_link_attach(link_of(link), node->slot, port, (Err *)error) ||
+           api_failed(error, ORR_ERROR_CONNECTION);
+}
+
+void orr_link_counts(const OrrLink *link, uint64_t *sent, uint64_t *lost, uint64_t *corrupted) {
+    const Link *l = (const Link *)link;
+    *sent = l->sent;
+    *lost = l->lost;
+    *corrupted = l->corrupted;
+}
+
+/* ---- World files ---- */
+
+typedef struct Loader {
+    OrrWorld *world;
+    const WorldFile *file;
+    const OrrWorldFileOptions *options;
+    Arena arena;
+    Err *err;
+} Loader;
+
+/* The place of what is wrong goes before what was said. */
+static bool misplaced(Loader *l, const WorldText *at) {
+    char text[sizeof l->err->text];
+    if (!l->err) {
+        return false;
+    }
+    memcpy(text, l->err->text, sizeof text);
+    return err_at(l->err, l->file->path, at->line, at->col, "%s", text);
+}
+
+/* Different for each node, the same for the same place in a world of that seed (SplitMix64, Steele et al. 2014). */
+static uint64_t seed_derived(uint64_t seed, uint64_t number) {
+    uint64_t z = seed + (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* FILE[@ADDR], as on the command line. */
+static bool load_kernel(Loader *l, OrrNode *node, const WorldText *spec) {
+    const char *at = strrchr(spec->text, '@');
+    uint64_t addr = 0;
+    bool has_addr = at && text_parse_u64(at + 1, &addr);
+    const char *name = has_addr ? arena_strndup(&l->arena, spec->text, (size_t)(at - spec->text)) : spec->text;
+    const char *path = world_file_path(&l->arena, l->file, name);
+    return orr_node_load(node, path, ORR_IMAGE_AUTO, has_addr, addr, (OrrError *)l->err) || misplaced(l, spec);
+}
+
+static bool load_node(Loader *l, size_t index) {
+    const WorldFileNode *n = &l->file->nodes[index];
+    uint64_t seed = n->seed.given ? n->seed.value : seed_derived(l->world->options.seed, index);
+    OrrNodeOptions options = {
+        .name = n->name.text,
+        .machine = n->machine.text,
+        .repl_path = n->repl.text ? world_file_path(&l->arena, l->file, n->repl.text) : NULL,
+        .cpi_num = n->cpi_num.value,
+        .cpi_den = n->cpi_den.value,
+        .engine = l->options->engine,
+        .slice = l->options->slice,
+        .quantum = n->quantum.value,
+        .strict = n->strict,
+        .stub_unknown = n->stub_unknown,
+        .seed = &seed,
+    };
+    OrrNode *node = orr_node_new(l->world, &options, (OrrError *)l->err);
+    if (!node) {
+        return misplaced(l, n->machine.text ? &n->machine : &n->repl);
+    }
+    orr_node_start_at(node, n->start.ns);
+    orr_node_ends_alone(node, n->ends.text && strcmp(n->ends.text, "node") == 0);
+    for (size_t i = 0; i < n->kernels.n; i++) {
+        if (!load_kernel(l, node, &n->kernels.items[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* By the first `len` characters; `at` is where the name stands. */
+static OrrNode *node_named(Loader *l, const char *name, size_t len, const WorldText *at) {
+    const char **names = ARENA_ARRAY(&l->arena, const char *, l->file->n_nodes);
+    const char *wanted = arena_strndup(&l->arena, name, len);
+    for (size_t i = 0; i < l->file->n_nodes; i++) {
+        names[i] = l->file->nodes[i].name.text;
+        if (strcmp(names[i], wanted) == 0) {
+            return l->world->nodes.data[i];
+        }
+    }
+    const char *nearest = text_nearest(wanted, names, l->file->n_nodes);
+    err_at(l->err, l->file->path, at->line, at->col, "no node '%s'%s%s", wanted, nearest ? ": did you mean " : "",
+           nearest ? nearest : "");
+    return NULL;
+}
+
+static bool load_end(Loader *l, OrrLink *link, const WorldText *end) {
+    const char *dot = strchr(end->text, '.');
+    if (!dot) {
+        return err_at(l->err, l->file->path, end->line, end->col, "'%s': expected a node and its port, NODE.PORT",
+                      end->text);
+    }
+    OrrNode *node = node_named(l, end->text, (size_t)(dot - end->text), end);
+    return node && (orr_link_join(link, node, dot + 1, (OrrError *)l->err) || misplaced(l, end));
+}
+
+static bool load_link(Loader *l, size_t index) {
+    const WorldFileLink *from = &l->file->links[index];
+    OrrLinkCut *cuts = ARENA_ARRAY(&l->arena, OrrLinkCut, from->cuts.n + 1);
+    for (size_t i = 0; i < from->cuts.n; i++) {
+        cuts[i] = (OrrLinkCut){from->cuts.items[i].from_ns, from->cuts.items[i].to_ns};
+    }
+    OrrLinkOptions options = {
+        .kind = from->kind.text,
+        .latency_ns = from->latency.ns,
+        .seed = from->seed.given ? from->seed.value : seed_derived(~l->world->options.seed, index),
+        .loss = from->loss,
+        .corrupt = from->corrupt,
+        .jitter_ns = from->jitter.ns,
+        .cuts = cuts,
+        .n_cuts = from->cuts.n,
+    };
+    OrrLink *link = orr_link_new(l->world, &options, (OrrError *)l->err);
+    if (!link) {
+        return misplaced(l, &from->kind);
+    }
+    for (size_t i = 0; i < from->ends.n; i++) {
+        if (!load_end(l, link, &from->ends.items[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool load_expect(Loader *l, const WorldFileExpect *from) {
+    OrrNode *node = node_named(l, from->node.text, strlen(from->node.text), &from->node);
+    if (!node) {
+        return false;
+    }
+    Expect *expect = expect_new(node, from, l->err);
+    if (!expect) {
+        return misplaced(l, from->uart.text ? &from->uart : &from->line);
+    }
+    vec_push(&l->world->expects, expect);
+    return true;
+}
+
+static bool load_all(Loader *l) {
+    const WorldFile *file = l->file;
+    for (size_t i = 0; i < file->n_nodes; i++) {
+        if (!load_node(l, i)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < file->n_links; i++) {
+        if (!load_link(l, i)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < file->n_expects; i++) {
+        if (!load_expect(l, &file->expects[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool orr_world_load(OrrWorld *world, const char *path, const OrrWorldFileOptions *options, OrrError *error) {
+    static const OrrWorldFileOptions none;
+    Loader l = {.world = world, .options = options ? options : &none, .err = (Err *)error};
+    const char *kinds[64], *summary;
+    size_t n_kinds = 0;
+    while (n_kinds < ARRAY_LEN(kinds) && (kinds[n_kinds] = orr_link_kind_name(n_kinds, &summary)) != NULL) {
+        n_kinds++;
+    }
+    l.file = world_file_load(&l.arena, path, kinds, n_kinds, l.err);
+    if (l.file) {
+        world->options.seed = l.options->seed ? *l.options->seed : l.file->seed.value;
+        world->duration_ns = l.file->duration.given ? l.file->duration.ns : ORR_TIME_NEVER;
+    }
+    bool ok = l.file && load_all(&l);
+    arena_free(&l.arena);
+    return ok;
+}
+
+uint64_t orr_world_duration_ns(const OrrWorld *world) {
+    return world->duration_ns;
+}

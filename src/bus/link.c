@@ -1,0 +1,257 @@
+#include "bus/link.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+enum { QUEUE_BYTES = 4096, ARRIVE_PRIORITY = 1 /* behind the node's own events of the same time */ };
+
+/* One line per medium. */
+static const LinkType *const types[] = {&link_uart_type, &link_gpio_type};
+
+const LinkType *link_type_at(size_t index) {
+    return index < ARRAY_LEN(types) ? types[index] : NULL;
+}
+
+const LinkType *link_type_named(const char *name, Err *err) {
+    const char *names[ARRAY_LEN(types)];
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        names[i] = types[i]->name;
+        if (strcmp(name, names[i]) == 0) {
+            return types[i];
+        }
+    }
+    const char *nearest = text_nearest(name, names, ARRAY_LEN(names));
+    err_set(err, "no kind of link '%s': did you mean %s?", name, nearest ? nearest : names[0]);
+    return NULL;
+}
+
+/* ---- Queues: a header, and its bytes up to the next multiple of eight ---- */
+
+static size_t record_bytes(uint32_t len) {
+    return sizeof(LinkMessage) + ((size_t)len + 7) / 8 * 8;
+}
+
+static void queue_push(LinkQueue *q, const LinkMessage *message, const void *bytes) {
+    size_t need = record_bytes(message->len);
+    if (q->head + q->len + need > q->cap) {
+        if (q->head) {
+            memmove(q->data, q->data + q->head, q->len);
+            q->head = 0;
+        }
+        if ((q->len + need) * 2 > q->cap) { /* half empty: so each record moves once in all */
+            q->cap = (q->len + need) * 2;
+            q->data = mem_realloc(q->data, q->cap);
+        }
+    }
+    uint8_t *at = q->data + q->head + q->len;
+    memset(at, 0, need);
+    memcpy(at, message, sizeof *message);
+    if (message->len) {
+        memcpy(at + sizeof *message, bytes, message->len);
+    }
+    q->len += need;
+}
+
+/* The first message; false if there is none. */
+static bool queue_first(const LinkQueue *q, LinkMessage *message, const uint8_t **bytes) {
+    if (q->len == 0) {
+        return false;
+    }
+    memcpy(message, q->data + q->head, sizeof *message);
+    *bytes = q->data + q->head + sizeof *message;
+    return true;
+}
+
+static void queue_drop(LinkQueue *q, const LinkMessage *first) {
+    size_t n = record_bytes(first->len);
+    q->len -= n;
+    q->head = q->len ? q->head + n : 0;
+}
+
+/* ---- Ends ---- */
+
+/* In the node's time: everything that has arrived by now. */
+static void end_arrive(Event *event) {
+    LinkEnd *end = CONTAINER_OF(event, LinkEnd, arrive);
+    uint64_t now_ns = event->time_ns;
+    LinkMessage message;
+    const uint8_t *bytes;
+    while (queue_first(&end->in, &message, &bytes) && message.time_ns <= now_ns) {
+        end->link->options.type->deliver(end, &message, bytes);
+        queue_drop(&end->in, &message);
+    }
+    if (end->in.len) {
+        event_at(&end->board->events, event, message.time_ns);
+    }
+}
+
+LinkEnd *link_attach(Link *link, Device *device, const char *port, Err *err) {
+    const LinkType *type = link->options.type;
+    if (link->n_ends == type->ends_max) {
+        err_set(err, "a %s link has at most %u ends", type->name, type->ends_max);
+        return NULL;
+    }
+    LinkEnd *end = mem_alloc(sizeof *end);
+    *end = (LinkEnd){.link = link, .index = link->n_ends, .board = device->board, .device = device};
+    end->arrive.fire = end_arrive;
+    end->arrive.priority = ARRIVE_PRIORITY;
+    if (!type->attach(end, device, port, err)) {
+        mem_free(end);
+        return NULL;
+    }
+    /* Room for the windows to come; more is taken when it is needed. */
+    end->in.data = mem_alloc(end->in.cap = QUEUE_BYTES);
+    end->out.data = mem_alloc(end->out.cap = QUEUE_BYTES);
+    link->ends[link->n_ends++] = end;
+    return end;
+}
+
+void link_send(LinkEnd *end, uint64_t value, uint64_t extra, const void *bytes, uint32_t len) {
+    assert(len <= LINK_BYTES_MAX);
+    LinkMessage message = {.time_ns = end->board->now_ns(end->board), .value = value, .extra = extra,
+                           .source = end->index, .len = len};
+    queue_push(&end->out, &message, bytes);
+}
+
+/* ---- Between windows ---- */
+
+static bool is_cut(const LinkOptions *o, uint64_t time_ns) {
+    for (size_t i = 0; i < o->n_cuts; i++) {
+        if (time_ns >= o->cuts[i].from_ns && time_ns < o->cuts[i].to_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A chance of 0 takes no random number, so an error model that is off changes nothing. */
+static bool happens(Link *link, uint32_t chance) {
+    return chance && rng_below(&link->rng, LINK_CHANCE_ONE) < chance;
+}
+
+void link_pass(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_t *bytes, uint64_t delay_ns) {
+    const LinkOptions *o = &link->options;
+    /* All are drawn, whatever the others say. */
+    bool dropped = happens(link, o->loss), damaged = happens(link, o->corrupt);
+    bool lost = dropped || is_cut(o, message->time_ns);
+    LinkMessage arriving = *message;
+    arriving.time_ns += o->latency_ns + delay_ns + (o->jitter_ns ? rng_below(&link->rng, o->jitter_ns + 1) : 0);
+    if (arriving.time_ns < to->last_ns) {
+        arriving.time_ns = to->last_ns;
+    }
+    assert(arriving.time_ns >= link->horizon_ns); /* or the receiver is past it */
+    if (lost || arriving.time_ns < to->powered_ns) {
+        link->lost++;
+        return;
+    }
+    bool was_empty = to->in.len == 0;
+    to->last_ns = arriving.time_ns;
+    queue_push(&to->in, &arriving, bytes);
+    if (damaged) {
+        uint8_t *record = to->in.data + to->in.head + to->in.len - record_bytes(arriving.len);
+        o->type->corrupt(&arriving, record + sizeof arriving, &link->rng);
+        memcpy(record, &arriving, sizeof arriving);
+        link->corrupted++;
+    }
+    if (was_empty) {
+        event_at(&to->board->events, &to->arrive, arriving.time_ns);
+    }
+}
+
+void link_broadcast(Link *link, const LinkMessage *message, const uint8_t *bytes) {
+    for (unsigned i = 0; i < link->n_ends; i++) {
+        if (i != message->source && link->ends[i]->hears) {
+            link_pass(link, link->ends[i], message, bytes, 0);
+        }
+    }
+}
+
+/* FNV-1a over words: cheap, and order counts. */
+static uint64_t mix(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * UINT64_C(0x100000001b3);
+    return hash ^ hash >> 32;
+}
+
+static void traffic_add(Link *link, const LinkMessage *m, const uint8_t *bytes) {
+    const uint64_t words[] = {m->time_ns, m->value, m->extra, m->source, m->len};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        link->traffic = mix(link->traffic, words[i]);
+    }
+    for (uint32_t i = 0; i < m->len; i++) {
+        link->traffic = mix(link->traffic, bytes[i]);
+    }
+    link->sent++;
+}
+
+void link_exchange(Link *link, uint64_t horizon_ns) {
+    link->horizon_ns = horizon_ns;
+    for (;;) {
+        LinkEnd *first = NULL;
+        LinkMessage message = {0}, candidate;
+        const uint8_t *bytes = NULL, *at;
+        for (unsigned i = 0; i < link->n_ends; i++) {
+            if (queue_first(&link->ends[i]->out, &candidate, &at) &&
+                (!first || candidate.time_ns < message.time_ns)) {
+                first = link->ends[i];
+                message = candidate;
+                bytes = at;
+            }
+        }
+        if (!first) {
+            break;
+        }
+        traffic_add(link, &message, bytes);
+        link->options.type->route(link, &message, bytes);
+        queue_drop(&first->out, &message);
+    }
+    if (link->options.type->settle) {
+        link->options.type->settle(link);
+    }
+}
+
+uint64_t link_next_ns(const Link *link) {
+    return link->options.type->next_ns ? link->options.type->next_ns(link) : TIME_NEVER;
+}
+
+/* ---- Life ---- */
+
+Link *link_new(const LinkOptions *options) {
+    assert(options->latency_ns > 0);
+    Link *link = mem_alloc(sizeof *link);
+    link->options = *options;
+    link->state = options->type->state_size ? mem_alloc(options->type->state_size) : NULL;
+    rng_seed(&link->rng, options->seed);
+    return link;
+}
+
+void link_free(Link *link) {
+    for (unsigned i = 0; i < link->n_ends; i++) {
+        LinkEnd *end = link->ends[i];
+        mem_free(end->in.data);
+        mem_free(end->out.data);
+        mem_free(end);
+    }
+    mem_free(link->state);
+    mem_free(link);
+}
+
+void link_hash(const Link *link, Hash *hash) {
+    for (size_t i = 0; i < ARRAY_LEN(link->rng.s); i++) {
+        hash_u64(hash, link->rng.s[i]);
+    }
+    const uint64_t words[] = {link->sent, link->lost, link->corrupted, link->traffic};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        hash_u64(hash, words[i]);
+    }
+    if (link->options.type->hash) {
+        link->options.type->hash(link, hash);
+    }
+    for (unsigned i = 0; i < link->n_ends; i++) {
+        const LinkQueue *queues[] = {&link->ends[i]->in, &link->ends[i]->out};
+        for (size_t k = 0; k < ARRAY_LEN(queues); k++) {
+            hash_u64(hash, queues[k]->len);
+            hash_bytes(hash, queues[k]->data + queues[k]->head, queues[k]->len);
+        }
+    }
+}

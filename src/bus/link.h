@@ -1,0 +1,126 @@
+/* Links: what joins devices of different nodes. A link is a medium (LinkType) with ends; an end is a port of a device.
+ *
+ * While nodes run, possibly on several threads, an end belongs to its node: what the device sends goes into the end's
+ * outbox, and an event of the node hands over what has come into its inbox. Between two windows (sim/world.h) one
+ * thread moves messages from outboxes to inboxes, in the order of (time, end, sequence), which does not depend on
+ * threads. Nothing sent at t arrives before t + latency; windows are no longer than that, so no message comes late.
+ *
+ * The error model is the same for all media: loss, corruption, jitter, and times at which the link is cut. Its random
+ * numbers come from the link's seed, and are drawn in the order of the messages. */
+#ifndef BUS_LINK_H
+#define BUS_LINK_H
+
+#include "base/rng.h"
+#include "bus/device.h"
+
+typedef struct Link Link;
+typedef struct LinkEnd LinkEnd;
+
+enum { LINK_CHANCE_ONE = 1000000000, LINK_ENDS_MAX = 64, LINK_CUTS_MAX = 16, LINK_BYTES_MAX = 65536 };
+
+typedef struct LinkMessage {
+    uint64_t time_ns; /* in an outbox: of sending; in an inbox: of arrival */
+    uint64_t value; /* what fits: a byte, a level */
+    uint64_t extra; /* the medium's: frame time, flags */
+    uint32_t source; /* index of the end */
+    uint32_t len; /* of the bytes that follow: frames */
+} LinkMessage;
+
+typedef struct LinkType {
+    const char *name; /* as in world files */
+    const char *summary;
+    unsigned ends_max;
+    uint64_t latency_ns; /* if the world file does not tell */
+    /** Binds the end to `port` of a device (its text behind the device's name, "" if none), in both directions. */
+    bool (*attach)(LinkEnd *end, Device *device, const char *port, Err *err);
+    /** Hands a message that has arrived to the device, in the node's own time. */
+    void (*deliver)(LinkEnd *end, const LinkMessage *message, const uint8_t *bytes);
+    /** Between windows: decides which ends get a message and when, with link_pass. Messages come in their order. */
+    void (*route)(Link *link, const LinkMessage *message, const uint8_t *bytes);
+    /** Media that act by themselves (arbitration, queues of a switch): state of that size, zeroed, in link->state.
+     * `settle`, between windows and behind the messages, does what is due before link->horizon_ns, with link_pass at
+     * the times when it happens. All of these are NULL for a plain wire. */
+    size_t state_size;
+    void (*settle)(Link *link);
+    uint64_t (*next_ns)(const Link *link); /* when `settle` has something to do; TIME_NEVER: nothing */
+    void (*hash)(const Link *link, Hash *hash);
+    /** Damages a message; NULL: that cannot happen on this medium. */
+    void (*corrupt)(LinkMessage *message, uint8_t *bytes, Rng *rng);
+} LinkType;
+
+typedef struct LinkCut {
+    uint64_t from_ns, to_ns; /* what is sent in [from, to) is lost */
+} LinkCut;
+
+typedef struct LinkOptions {
+    const LinkType *type;
+    uint64_t latency_ns; /* > 0 */
+    uint64_t seed;
+    uint32_t loss, corrupt; /* chances per message and receiver, of LINK_CHANCE_ONE */
+    uint64_t jitter_ns; /* up to that much is added to the latency; messages do not overtake each other */
+    LinkCut cuts[LINK_CUTS_MAX];
+    size_t n_cuts;
+} LinkOptions;
+
+/** Messages one behind the other. */
+typedef struct LinkQueue {
+    uint8_t *data;
+    size_t head, len, cap;
+} LinkQueue;
+
+struct LinkEnd {
+    Link *link;
+    unsigned index;
+    Board *board;
+    uint64_t powered_ns; /* messages that arrive before are lost */
+    LinkQueue out, in;
+    Event arrive;
+    uint64_t last_ns; /* arrival of the last message in the inbox: none comes before it */
+    /* The medium's: */
+    Device *device;
+    unsigned input;
+    bool hears; /* messages are delivered here */
+    union {
+        UartTap uart;
+        LineTap line;
+    } tap;
+};
+
+struct Link {
+    LinkOptions options;
+    LinkEnd *ends[LINK_ENDS_MAX];
+    unsigned n_ends;
+    Rng rng;
+    uint64_t horizon_ns; /* during an exchange: the end of the window */
+    void *state; /* the medium's */
+    uint64_t sent, lost, corrupted; /* messages: lost counts each receiver */
+    uint64_t traffic; /* rolling hash of all that was sent */
+};
+
+Link *link_new(const LinkOptions *options);
+void link_free(Link *link);
+/** Joins a port to the link; NULL and an error if there is no room or no such port. */
+LinkEnd *link_attach(Link *link, Device *device, const char *port, Err *err);
+
+/** For media: the device has sent something just now. */
+void link_send(LinkEnd *end, uint64_t value, uint64_t extra, const void *bytes, uint32_t len);
+/** For media, between windows: one end gets the message, `delay_ns` later than the latency alone, if no error befalls
+ * it. */
+void link_pass(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_t *bytes, uint64_t delay_ns);
+/** The simplest route: all other ends that hear get it, as on a wire. */
+void link_broadcast(Link *link, const LinkMessage *message, const uint8_t *bytes);
+
+/** Between windows: routes all that was sent before `horizon_ns`, where all nodes stand. */
+void link_exchange(Link *link, uint64_t horizon_ns);
+/** When something happens on the link itself, whatever the nodes do. */
+uint64_t link_next_ns(const Link *link);
+/** Traffic, random numbers, and messages on their way. */
+void link_hash(const Link *link, Hash *hash);
+
+/** All media; NULL behind the last. */
+const LinkType *link_type_at(size_t index);
+const LinkType *link_type_named(const char *name, Err *err);
+
+extern const LinkType link_uart_type, link_gpio_type;
+
+#endif

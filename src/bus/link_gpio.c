@@ -1,0 +1,58 @@
+/* A wire from an output of a device (`gpio0.3`) to inputs of others (`gpio0@5`).
+ * Not modelled: several drivers on one wire (each change counts, the last one stands); levels that a reset lowers (a
+ * device's reset tells nobody, bus/device.h: the wire follows with the next change). */
+#include "base/text.h"
+#include "bus/link.h"
+
+static void on_changed(void *user, bool level) {
+    link_send(user, level, 0, NULL, 0);
+}
+
+/* `.N`: numbered output N. */
+static Line *output_at(Device *device, uint64_t number) {
+    const DeviceType *type = device->type;
+    for (size_t i = 0; i < type->n_outputs; i++) {
+        const Output *o = &type->outputs[i];
+        if (!o->name && number < (o->count ? o->count : 1)) {
+            return (Line *)((uint8_t *)device + o->offset) + number;
+        }
+    }
+    return NULL;
+}
+
+static bool attach(LinkEnd *end, Device *device, const char *port, Err *err) {
+    uint64_t number = 0;
+    bool output = port[0] == '.';
+    if ((!output && port[0] != '@') || !text_parse_u64(port + 1, &number)) {
+        return err_set(err, "%s%s: expected an output such as %s.3 or an input such as %s@3", device->name, port,
+                       device->name, device->name);
+    }
+    if (!output) {
+        end->input = (unsigned)number;
+        end->hears = true;
+        return (number < device->type->n_inputs && device->type->input) ||
+               err_set(err, "%s has %u inputs, none of them is @%s", device->name, device->type->n_inputs, port + 1);
+    }
+    Line *line = output_at(device, number);
+    if (!line) {
+        return err_set(err, "%s has no output .%s", device->name, port + 1);
+    }
+    end->tap.line = (LineTap){.changed = on_changed, .user = end};
+    line_tap_add(line, &end->tap.line);
+    return true;
+}
+
+static void deliver(LinkEnd *end, const LinkMessage *message, const uint8_t *bytes) {
+    (void)bytes;
+    end->device->type->input(end->device, end->input, message->value != 0);
+}
+
+const LinkType link_gpio_type = {
+    .name = "gpio",
+    .summary = "a wire from an output to inputs",
+    .ends_max = LINK_ENDS_MAX,
+    .latency_ns = 10000,
+    .attach = attach,
+    .deliver = deliver,
+    .route = link_broadcast,
+};

@@ -1,0 +1,447 @@
+/* `orrery run world.yml`: several boards, what they say on their serial ports, and whether what was expected happened.
+ *
+ * Output is shown line by line, in the order of virtual time, each with the port that it comes from. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <orrery/world.h>
+
+#include "front/front.h"
+
+enum { LINE_BYTES = 4096 };
+#define CHUNK_NS UINT64_C(10000000) /* between two looks at expectations and output */
+
+typedef struct WorldOptions {
+    const char *path, *report, *junit;
+    OrrWorldFileOptions load;
+    uint64_t seed, threads, for_ns;
+    OrrLogLevel log_level;
+    bool quiet;
+} WorldOptions;
+
+/* A finished line of a port. */
+typedef struct Shown {
+    uint64_t time_ns;
+    size_t begin, len; /* in `text` of the port */
+} Shown;
+
+typedef struct Port {
+    OrrNode *node;
+    const char *name;
+    char *text; /* of the lines, and of the one under way */
+    size_t text_len, text_cap, line_begin;
+    Shown *lines;
+    size_t n_lines, lines_cap, next;
+} Port;
+
+typedef struct WorldRun {
+    WorldOptions options;
+    OrrWorld *world;
+    Port *ports;
+    size_t n_ports;
+    OrrStop stop;
+} WorldRun;
+
+/* The world that Ctrl-C ends; only the signal handler reads it. */
+static OrrWorld *volatile interrupted_world;
+
+static void on_signal(int number) {
+    signal(number, SIG_DFL);
+    if (interrupted_world) {
+        orr_world_stop(interrupted_world);
+    }
+}
+
+static void *grown(void *data, size_t *cap, size_t need, size_t size) {
+    if (need <= *cap) {
+        return data;
+    }
+    *cap = need * 2;
+    data = realloc(data, *cap * size);
+    if (!data) {
+        abort();
+    }
+    return data;
+}
+
+/* ---- Output ---- */
+
+static void line_end(Port *port) {
+    port->lines = grown(port->lines, &port->lines_cap, port->n_lines + 1, sizeof *port->lines);
+    port->lines[port->n_lines++] = (Shown){orr_node_time_ns(port->node), port->line_begin,
+                                           port->text_len - port->line_begin};
+    port->line_begin = port->text_len;
+}
+
+/* On the thread that runs the node. */
+static void on_byte(void *user, uint8_t byte) {
+    Port *port = user;
+    if (byte == '\r') {
+        return;
+    }
+    if (byte != '\n') {
+        port->text = grown(port->text, &port->text_cap, port->text_len + 1, 1);
+        port->text[port->text_len++] = (char)byte;
+    }
+    if (byte == '\n' || port->text_len - port->line_begin == LINE_BYTES) {
+        line_end(port);
+    }
+}
+
+static bool open_ports(WorldRun *run) {
+    size_t cap = 0;
+    OrrNode *node;
+    const char *name;
+    for (size_t i = 0; (node = orr_world_node(run->world, i)) != NULL; i++) {
+        for (size_t k = 0; (name = orr_node_uart_name(node, k)) != NULL; k++) {
+            run->ports = grown(run->ports, &cap, run->n_ports + 1, sizeof *run->ports);
+            run->ports[run->n_ports++] = (Port){.node = node, .name = name};
+        }
+    }
+    for (size_t i = 0; i < run->n_ports; i++) { /* they do not move any more */
+        orr_node_uart_output(run->ports[i].node, run->ports[i].name, on_byte, &run->ports[i]);
+    }
+    return true;
+}
+
+/* Bytes that a terminal would obey are shown as escapes. */
+static void print_text(const char *text, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+            printf("\\x%02x", c);
+        } else {
+            putchar(c);
+        }
+    }
+}
+
+static Port *port_next(const WorldRun *run) {
+    Port *first = NULL;
+    for (size_t i = 0; i < run->n_ports; i++) {
+        Port *p = &run->ports[i];
+        if (p->next < p->n_lines && (!first || p->lines[p->next].time_ns < first->lines[first->next].time_ns)) {
+            first = p;
+        }
+    }
+    return first;
+}
+
+static void show_lines(WorldRun *run, bool end) {
+    char time[TIME_TEXT_BYTES];
+    for (size_t i = 0; i < run->n_ports && end; i++) {
+        if (run->ports[i].text_len > run->ports[i].line_begin) {
+            line_end(&run->ports[i]);
+        }
+    }
+    for (Port *p; !run->options.quiet && (p = port_next(run)) != NULL;) {
+        const Shown *line = &p->lines[p->next++];
+        printf("%s %s.%s: ", time_text(time, line->time_ns), orr_node_name(p->node), p->name);
+        print_text(p->text + line->begin, line->len);
+        putchar('\n');
+    }
+    for (size_t i = 0; i < run->n_ports; i++) { /* the line under way moves to the front */
+        Port *p = &run->ports[i];
+        if (p->line_begin) {
+            memmove(p->text, p->text + p->line_begin, p->text_len - p->line_begin);
+            p->text_len -= p->line_begin;
+        }
+        p->line_begin = p->n_lines = p->next = 0;
+    }
+    fflush(stdout);
+}
+
+/* ---- Running ---- */
+
+/* What remains to be seen; *failed: something will not happen any more. */
+static size_t pending(const WorldRun *run, size_t *total, bool *failed) {
+    OrrExpect expect;
+    size_t n = 0;
+    *failed = false;
+    for (*total = 0; orr_world_expect(run->world, *total, &expect); ++*total) {
+        n += expect.state == ORR_EXPECT_PENDING;
+        *failed |= expect.state == ORR_EXPECT_FAILED;
+    }
+    return n;
+}
+
+static bool decided(const WorldRun *run) {
+    size_t total;
+    bool failed;
+    size_t n = pending(run, &total, &failed);
+    return total > 0 && n == 0 && run->options.for_ns == ORR_TIME_NEVER;
+}
+
+static void run_world(WorldRun *run) {
+    uint64_t now_ns = 0, end_ns = run->options.for_ns;
+    do {
+        now_ns = end_ns - now_ns > CHUNK_NS ? now_ns + CHUNK_NS : end_ns;
+        run->stop = orr_world_run(run->world, now_ns);
+        show_lines(run, false);
+    } while (run->stop.reason == ORR_STOP_DURATION && now_ns < end_ns && !decided(run));
+}
+
+/* ---- The end ---- */
+
+static int exit_code(const WorldRun *run) {
+    size_t total;
+    bool failed;
+    size_t n = pending(run, &total, &failed);
+    if (run->stop.reason == ORR_STOP_USER) {
+        return EXIT_INTERRUPTED;
+    }
+    if (total > 0) { /* what was expected decides */
+        return failed || n > 0 ? EXIT_EXPECTATION : EXIT_OK;
+    }
+    return stop_exit_code(&run->stop);
+}
+
+static const char *state_name(OrrExpectState state) {
+    return state == ORR_EXPECT_MET ? "met" : state == ORR_EXPECT_FAILED ? "failed" : "open";
+}
+
+/* For XML and JSON alike: everything but plain characters as its own escape. */
+static void put_escaped(FILE *f, const char *text, bool xml) {
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        bool special = *c < 0x20 || *c == '"' || *c == '\\' || *c == '<' || *c == '&';
+        if (special && xml) {
+            fprintf(f, *c < 0x20 ? "\\x%02x" : "&#%u;", *c);
+        } else if (special) {
+            fprintf(f, "\\u%04x", *c);
+        } else {
+            fputc(*c, f);
+        }
+    }
+}
+
+static FILE *open_output(const char *option, const char *path) {
+    FILE *f = fopen(path, "w");
+    if (!f) {
+        complain("%s %s: %s", option, path, strerror(errno));
+    }
+    return f;
+}
+
+static bool write_junit(const WorldRun *run) {
+    FILE *f = open_output("--junit", run->options.junit);
+    OrrExpect e;
+    size_t total, failures = 0;
+    char time[TIME_TEXT_BYTES];
+    if (!f) {
+        return false;
+    }
+    for (total = 0; orr_world_expect(run->world, total, &e); total++) {
+        failures += e.state != ORR_EXPECT_MET;
+    }
+    fprintf(f, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"");
+    put_escaped(f, run->options.path, true);
+    fprintf(f, "\" tests=\"%zu\" failures=\"%zu\">\n", total, failures);
+    for (size_t i = 0; orr_world_expect(run->world, i, &e); i++) {
+        fputs("  <testcase classname=\"", f);
+        put_escaped(f, orr_node_name(e.node), true);
+        fputs("\" name=\"", f);
+        put_escaped(f, e.text, true);
+        uint64_t at_ns = e.state == ORR_EXPECT_MET ? e.met_ns : orr_world_time_ns(run->world);
+        fprintf(f, "\" time=\"%s\"", time_text(time, at_ns));
+        if (e.state == ORR_EXPECT_MET) {
+            fputs("/>\n", f);
+        } else {
+            fprintf(f, ">\n    <failure message=\"not within %s s\"/>\n  </testcase>\n", time_text(time, e.within_ns));
+        }
+    }
+    fputs("</testsuite>\n", f);
+    return fclose(f) == 0;
+}
+
+static bool write_report(const WorldRun *run) {
+    FILE *f = open_output("--report", run->options.report);
+    OrrNode *node;
+    OrrExpect e;
+    if (!f) {
+        return false;
+    }
+    fprintf(f, "{\"reason\": \"%s\", \"exit_code\": %d, \"time_ns\": %llu, \"hash\": \"%016llx\", \"nodes\": [",
+            orr_stop_name(run->stop.reason), exit_code(run), (unsigned long long)orr_world_time_ns(run->world),
+            (unsigned long long)orr_world_hash(run->world));
+    for (size_t i = 0; (node = orr_world_node(run->world, i)) != NULL; i++) {
+        fputs(i ? ", {\"name\": \"" : "{\"name\": \"", f);
+        put_escaped(f, orr_node_name(node), false);
+        fprintf(f, "\", \"time_ns\": %llu, \"instructions\": %llu, \"hash\": \"%016llx\"}",
+                (unsigned long long)orr_node_time_ns(node), (unsigned long long)orr_node_instructions(node),
+                (unsigned long long)orr_node_hash(node));
+    }
+    fputs("], \"expectations\": [", f);
+    for (size_t i = 0; orr_world_expect(run->world, i, &e); i++) {
+        fputs(i ? ", {\"text\": \"" : "{\"text\": \"", f);
+        put_escaped(f, e.text, false);
+        fprintf(f, "\", \"state\": \"%s\", \"within_ns\": %llu", state_name(e.state), (unsigned long long)e.within_ns);
+        if (e.state == ORR_EXPECT_MET) {
+            fprintf(f, ", \"met_ns\": %llu", (unsigned long long)e.met_ns);
+        }
+        fputs("}", f);
+    }
+    fputs("]}\n", f);
+    return fclose(f) == 0;
+}
+
+static int finish(WorldRun *run) {
+    char time[TIME_TEXT_BYTES];
+    OrrNode *node;
+    OrrExpect e;
+    uint64_t instructions = 0;
+    size_t n = 0;
+    show_lines(run, true);
+    for (; (node = orr_world_node(run->world, n)) != NULL; n++) {
+        orr_node_log_summary(node);
+        instructions += orr_node_instructions(node);
+    }
+    for (size_t i = 0; orr_world_expect(run->world, i, &e); i++) {
+        if (e.state != ORR_EXPECT_MET) {
+            complain("expected: within %s s %s", time_text(time, e.within_ns), e.text);
+        }
+    }
+    bool written = (!run->options.report || write_report(run)) && (!run->options.junit || write_junit(run));
+    fprintf(stderr, "orrery: %s at %s s, %zu nodes, %llu instructions, hash %016llx\n",
+            orr_stop_name(run->stop.reason), time_text(time, orr_world_time_ns(run->world)), n,
+            (unsigned long long)instructions, (unsigned long long)orr_world_hash(run->world));
+    return written ? exit_code(run) : EXIT_USAGE;
+}
+
+/* ---- The command line ---- */
+
+static void help(void) {
+    fputs("usage: orrery run WORLD.yml [options]\n\n"
+          "Runs the boards of a world file (docs/WORLDS.md), joined by its links, in exact virtual time.\n\n"
+          "  --threads N                  host threads (default 1): changes nothing but speed\n"
+          "  --for TIME                   stop after that much virtual time (default: the file's duration; without\n"
+          "                               one, when all that is expected has happened or failed)\n"
+          "  --seed N                     instead of the file's\n"
+          "  --engine NAME                interp, t0 or jit (default): changes nothing but speed\n"
+          "  --slice N                    run in pieces of N instructions: changes nothing but speed (for tests)\n"
+          "  --report FILE.json           write reason, exit_code, time_ns, hash, nodes, expectations\n"
+          "  --junit FILE.xml             write expectations as test cases\n"
+          "  --quiet                      do not show what the boards send\n"
+          "  --log error|warn|info|debug  what to tell on stderr (default warn)\n\n"
+          "Exit code: with expectations 0, or 84 if one is not met; else as of `orrery run`.\n",
+          stdout);
+}
+
+static bool number(const char *text, uint64_t *value) {
+    char *end;
+    errno = 0;
+    *value = strtoull(text, &end, 0);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
+}
+
+static bool set_option(WorldOptions *o, const char *name, const char *value) {
+    if (!strcmp(name, "--threads")) {
+        return number(value, &o->threads) && o->threads >= 1 && o->threads <= 256;
+    }
+    if (!strcmp(name, "--for")) {
+        return time_parse(value, &o->for_ns);
+    }
+    if (!strcmp(name, "--seed")) {
+        o->load.seed = &o->seed;
+        return number(value, &o->seed);
+    }
+    if (!strcmp(name, "--engine")) {
+        return engine_named(value, strlen(value), &o->load.engine);
+    }
+    if (!strcmp(name, "--slice")) {
+        return number(value, &o->load.slice);
+    }
+    if (!strcmp(name, "--report")) {
+        o->report = value;
+        return true;
+    }
+    if (!strcmp(name, "--junit")) {
+        o->junit = value;
+        return true;
+    }
+    return log_level_named(value, &o->log_level);
+}
+
+static bool parse(WorldOptions *o, int argc, char *const *argv, bool *wants_help) {
+    static const char *const names[] = {"--threads", "--for",    "--seed",  "--engine",
+                                        "--slice",   "--report", "--junit", "--log"};
+    *o = (WorldOptions){.for_ns = ORR_TIME_NEVER, .threads = 1, .log_level = ORR_LOG_WARN,
+                        .load = {.engine = ENGINE_DEFAULT}};
+    for (int i = 0; i < argc; i++) {
+        size_t k = 0;
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+            *wants_help = true;
+            return true;
+        }
+        if (argv[i][0] != '-' && !o->path) {
+            o->path = argv[i];
+            continue;
+        }
+        if (!strcmp(argv[i], "--quiet")) {
+            o->quiet = true;
+            continue;
+        }
+        while (k < sizeof names / sizeof *names && strcmp(argv[i], names[k]) != 0) {
+            k++;
+        }
+        if (k == sizeof names / sizeof *names) {
+            complain("a world has no option %s (orrery run world.yml --help)", argv[i]);
+            return false;
+        }
+        if (i + 1 == argc || !set_option(o, names[k], argv[i + 1])) {
+            complain("%s '%s': see orrery run world.yml --help", names[k], i + 1 < argc ? argv[i + 1] : "");
+            return false;
+        }
+        i++;
+    }
+    return true;
+}
+
+bool is_world_file(const char *path) {
+    const char *dot = strrchr(path, '.');
+    return path[0] != '-' && dot && (!strcmp(dot, ".yml") || !strcmp(dot, ".yaml"));
+}
+
+static void tear_down(WorldRun *run) {
+    interrupted_world = NULL;
+    orr_world_free(run->world);
+    for (size_t i = 0; i < run->n_ports; i++) {
+        free(run->ports[i].text);
+        free(run->ports[i].lines);
+    }
+    free(run->ports);
+}
+
+int command_run_world(int argc, char *const *argv) {
+    WorldRun run = {0};
+    WorldOptions *o = &run.options;
+    OrrError error = {0};
+    bool wants_help = false;
+    if (!parse(o, argc, argv, &wants_help)) {
+        return EXIT_USAGE;
+    }
+    if (wants_help) {
+        help();
+        return EXIT_OK;
+    }
+    OrrWorldOptions options = {.log_level = o->log_level, .log = print_log_line};
+    run.world = orr_world_new(&options);
+    orr_world_threads(run.world, (unsigned)o->threads);
+    int code = EXIT_USAGE;
+    if (orr_world_load(run.world, o->path, &o->load, &error) && open_ports(&run)) {
+        if (o->for_ns == ORR_TIME_NEVER) {
+            o->for_ns = orr_world_duration_ns(run.world);
+        }
+        interrupted_world = run.world;
+        signal(SIGINT, on_signal);
+        signal(SIGTERM, on_signal);
+        run_world(&run);
+        code = finish(&run);
+    } else {
+        complain("%s", error.text);
+    }
+    tear_down(&run);
+    return code;
+}

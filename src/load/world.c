@@ -1,0 +1,483 @@
+/* Reads world files. libyaml makes a tree with line numbers of the text; tables say which keys a mapping may have, of
+ * which kind, and where their values go. Everything that is not in a table is a mistake. */
+#include "load/world.h"
+
+#include <string.h>
+#include <yaml.h>
+
+#include "base/text.h"
+
+enum { KEYS_MAX = 16, CHANCE_ONE = 1000000000, CPI_MAX = 1000 };
+
+typedef struct Reader {
+    Arena *arena;
+    const char *path;
+    yaml_document_t document;
+    const char *const *kinds;
+    size_t n_kinds;
+    Err *err;
+} Reader;
+
+typedef enum ValueKind {
+    VALUE_TEXT, /* WorldText */
+    VALUE_TEXTS, /* WorldTexts: a list, or one alone */
+    VALUE_TIME, /* WorldTime */
+    VALUE_NUMBER, /* WorldNumber */
+    VALUE_CHANCE, /* uint32_t, parts of 10^9 */
+    VALUE_BOOL, /* bool */
+    VALUE_SPANS, /* WorldSpans: pairs of times */
+    VALUE_CPI, /* two WorldNumber: N or N/D */
+    VALUE_NODES, /* of the file */
+    VALUE_LINKS,
+    VALUE_EXPECTS,
+    VALUE_ERRORS, /* of a link: a mapping of its own */
+} ValueKind;
+
+typedef struct Key {
+    const char *name;
+    ValueKind kind;
+    size_t offset;
+} Key;
+
+typedef struct Keys {
+    const Key *keys;
+    size_t n;
+    const char *what; /* the mapping, in messages */
+} Keys;
+
+static bool value_read(Reader *r, const Key *key, const yaml_node_t *value, void *object);
+
+/* ---- Places and scalars ---- */
+
+#define FAIL(r, node, ...)                                                                                             \
+    err_at((r)->err, (r)->path, (unsigned)(node)->start_mark.line + 1, (unsigned)(node)->start_mark.column + 1,        \
+           __VA_ARGS__)
+
+static const yaml_node_t *node_at(Reader *r, int index) {
+    return yaml_document_get_node(&r->document, index);
+}
+
+static bool text_read(Reader *r, const yaml_node_t *node, const char *what, WorldText *out) {
+    if (node->type != YAML_SCALAR_NODE) {
+        return FAIL(r, node, "%s: expected a text, not a %s", what,
+                    node->type == YAML_SEQUENCE_NODE ? "list" : "mapping");
+    }
+    const char *text = (const char *)node->data.scalar.value;
+    if (strlen(text) != node->data.scalar.length) {
+        return FAIL(r, node, "%s: a NUL in a text", what);
+    }
+    out->text = arena_strdup(r->arena, text);
+    out->line = (unsigned)node->start_mark.line + 1;
+    out->col = (unsigned)node->start_mark.column + 1;
+    return true;
+}
+
+static bool texts_read(Reader *r, const yaml_node_t *node, const char *what, WorldTexts *out) {
+    if (node->type != YAML_SEQUENCE_NODE) {
+        out->items = ARENA_NEW(r->arena, WorldText);
+        out->n = 1;
+        return text_read(r, node, what, out->items);
+    }
+    size_t n = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+    if (n > WORLD_LIST_MAX) {
+        return FAIL(r, node, "%s: at most %d entries, not %zu", what, WORLD_LIST_MAX, n);
+    }
+    out->items = ARENA_ARRAY(r->arena, WorldText, n + 1);
+    for (out->n = 0; out->n < n; out->n++) {
+        if (!text_read(r, node_at(r, node->data.sequence.items.start[out->n]), what, &out->items[out->n])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool time_read(Reader *r, const yaml_node_t *node, const char *what, uint64_t *ns) {
+    WorldText text;
+    return text_read(r, node, what, &text) &&
+           (text_parse_time(text.text, ns) ||
+            FAIL(r, node, "%s: '%s': expected a time such as 2s, 1.5ms, 10us, 7ns", what, text.text));
+}
+
+static bool number_read(Reader *r, const yaml_node_t *node, const char *what, WorldNumber *out) {
+    WorldText text;
+    if (!text_read(r, node, what, &text)) {
+        return false;
+    }
+    out->given = true;
+    return text_parse_u64(text.text, &out->value) ||
+           FAIL(r, node, "%s: '%s': expected a number below 2^64", what, text.text);
+}
+
+static bool chance_read(Reader *r, const yaml_node_t *node, const char *what, uint32_t *out) {
+    WorldText text;
+    return text_read(r, node, what, &text) &&
+           (text_parse_chance(text.text, out) ||
+            FAIL(r, node, "%s: '%s': expected a chance from 0 to 1, with up to nine decimals", what, text.text));
+}
+
+static bool bool_read(Reader *r, const yaml_node_t *node, const char *what, bool *out) {
+    WorldText text;
+    if (!text_read(r, node, what, &text)) {
+        return false;
+    }
+    *out = strcmp(text.text, "true") == 0;
+    return *out || strcmp(text.text, "false") == 0 ||
+           FAIL(r, node, "%s: '%s': expected true or false", what, text.text);
+}
+
+static bool cpi_read(Reader *r, const yaml_node_t *node, const char *what, WorldNumber out[2]) {
+    WorldText text;
+    if (!text_read(r, node, what, &text)) {
+        return false;
+    }
+    const char *slash = strchr(text.text, '/');
+    const char *num = slash ? arena_strndup(r->arena, text.text, (size_t)(slash - text.text)) : text.text;
+    out[0].given = out[1].given = true;
+    bool ok = text_parse_u64(num, &out[0].value) && text_parse_u64(slash ? slash + 1 : "1", &out[1].value);
+    for (size_t i = 0; i < 2 && ok; i++) {
+        ok = out[i].value >= 1 && out[i].value <= CPI_MAX;
+    }
+    return ok || FAIL(r, node, "%s: '%s': expected N or N/D, both 1 to %d", what, text.text, CPI_MAX);
+}
+
+static bool spans_read(Reader *r, const yaml_node_t *node, const char *what, WorldSpans *out) {
+    size_t n = node->type == YAML_SEQUENCE_NODE
+                   ? (size_t)(node->data.sequence.items.top - node->data.sequence.items.start)
+                   : 0;
+    if (n == 0 || n > WORLD_LIST_MAX) {
+        return FAIL(r, node, "%s: expected a list of up to %d pairs of times: [[1s, 2s]]", what, WORLD_LIST_MAX);
+    }
+    out->items = ARENA_ARRAY(r->arena, WorldSpan, n);
+    for (out->n = 0; out->n < n; out->n++) {
+        const yaml_node_t *pair = node_at(r, node->data.sequence.items.start[out->n]);
+        WorldSpan *span = &out->items[out->n];
+        if (pair->type != YAML_SEQUENCE_NODE ||
+            pair->data.sequence.items.top - pair->data.sequence.items.start != 2) {
+            return FAIL(r, pair, "%s: expected a pair of times, [1s, 2s]", what);
+        }
+        const yaml_node_item_t *times = pair->data.sequence.items.start;
+        if (!time_read(r, node_at(r, times[0]), what, &span->from_ns) ||
+            !time_read(r, node_at(r, times[1]), what, &span->to_ns)) {
+            return false;
+        }
+        if (span->from_ns >= span->to_ns) {
+            return FAIL(r, pair, "%s: the second time is not later than the first", what);
+        }
+    }
+    return true;
+}
+
+/* ---- Mappings ---- */
+
+static const Key *key_named(const Keys *table, const char *name) {
+    for (size_t i = 0; i < table->n; i++) {
+        if (strcmp(table->keys[i].name, name) == 0) {
+            return &table->keys[i];
+        }
+    }
+    return NULL;
+}
+
+static bool no_key(Reader *r, const yaml_node_t *node, const Keys *table, const char *name) {
+    const char *names[KEYS_MAX], *nearest;
+    for (size_t i = 0; i < table->n; i++) {
+        names[i] = table->keys[i].name;
+    }
+    nearest = text_nearest(name, names, table->n);
+    return FAIL(r, node, "%s has no '%s'%s%s", table->what, name, nearest ? ": did you mean " : "",
+                nearest ? nearest : "");
+}
+
+/* `other`: takes keys that the table does not have; NULL: there are none. */
+static bool map_read(Reader *r, const yaml_node_t *node, const Keys *table, void *object,
+                     bool (*other)(Reader *, const WorldText *key, const yaml_node_t *value, void *object,
+                                   bool *taken)) {
+    bool seen[KEYS_MAX] = {0};
+    if (node->type != YAML_MAPPING_NODE) {
+        return FAIL(r, node, "%s: expected a mapping, `key: value`", table->what);
+    }
+    for (const yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top; p++) {
+        const yaml_node_t *name = node_at(r, p->key), *value = node_at(r, p->value);
+        WorldText text;
+        if (!text_read(r, name, table->what, &text)) {
+            return false;
+        }
+        const Key *key = key_named(table, text.text);
+        bool taken = false;
+        if (!key && other && !other(r, &text, value, object, &taken)) {
+            return false;
+        }
+        if (!key && !taken) {
+            return no_key(r, name, table, text.text);
+        }
+        if (key && seen[key - table->keys]) {
+            return FAIL(r, name, "'%s' stands here twice", text.text);
+        }
+        if (key) {
+            seen[key - table->keys] = true;
+            if (!value_read(r, key, value, object)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+#define AT(type, name, kind) {#name, kind, offsetof(type, name)}
+
+static const Key node_keys[] = {
+    AT(WorldFileNode, machine, VALUE_TEXT),
+    AT(WorldFileNode, repl, VALUE_TEXT),
+    {"kernel", VALUE_TEXTS, offsetof(WorldFileNode, kernels)},
+    AT(WorldFileNode, seed, VALUE_NUMBER),
+    AT(WorldFileNode, quantum, VALUE_NUMBER),
+    {"cpi", VALUE_CPI, offsetof(WorldFileNode, cpi_num)},
+    AT(WorldFileNode, start, VALUE_TIME),
+    AT(WorldFileNode, ends, VALUE_TEXT),
+    AT(WorldFileNode, strict, VALUE_BOOL),
+    {"stub_unknown", VALUE_BOOL, offsetof(WorldFileNode, stub_unknown)},
+};
+static const Key link_keys[] = {
+    AT(WorldFileLink, latency, VALUE_TIME),
+    {"errors", VALUE_ERRORS, 0},
+};
+static const Key error_keys[] = {
+    AT(WorldFileLink, loss, VALUE_CHANCE),
+    AT(WorldFileLink, corrupt, VALUE_CHANCE),
+    AT(WorldFileLink, jitter, VALUE_TIME),
+    {"cut", VALUE_SPANS, offsetof(WorldFileLink, cuts)},
+    AT(WorldFileLink, seed, VALUE_NUMBER),
+};
+static const Key expect_keys[] = {
+    AT(WorldFileExpect, within, VALUE_TIME), AT(WorldFileExpect, node, VALUE_TEXT),
+    AT(WorldFileExpect, uart, VALUE_TEXT),   AT(WorldFileExpect, prints, VALUE_TEXT),
+    AT(WorldFileExpect, line, VALUE_TEXT),   AT(WorldFileExpect, level, VALUE_NUMBER),
+    AT(WorldFileExpect, exits, VALUE_NUMBER),
+};
+static const Key file_keys[] = {
+    AT(WorldFile, seed, VALUE_NUMBER), AT(WorldFile, duration, VALUE_TIME), {"nodes", VALUE_NODES, 0},
+    {"links", VALUE_LINKS, 0},         {"expect", VALUE_EXPECTS, 0},
+};
+_Static_assert(sizeof node_keys / sizeof *node_keys <= KEYS_MAX, "they fit");
+
+#define KEYS(table, text) (&(const Keys){table, ARRAY_LEN(table), text})
+
+/* ---- Nodes, links, expectations ---- */
+
+static bool node_read(Reader *r, const yaml_node_t *key, const yaml_node_t *value, WorldFile *file) {
+    WorldFileNode *node = &file->nodes[file->n_nodes++];
+    if (!text_read(r, key, "a node's name", &node->name)) {
+        return false;
+    }
+    if (!node->name.text[0] || strchr(node->name.text, '.')) {
+        return FAIL(r, key, "'%s': a node's name has a letter, and no dot", node->name.text);
+    }
+    for (size_t i = 0; i + 1 < file->n_nodes; i++) {
+        if (strcmp(file->nodes[i].name.text, node->name.text) == 0) {
+            return FAIL(r, key, "there is a node '%s' already", node->name.text);
+        }
+    }
+    if (!map_read(r, value, KEYS(node_keys, "a node"), node, NULL)) {
+        return false;
+    }
+    if (!node->machine.text == !node->repl.text) {
+        return FAIL(r, value, "node '%s' needs a machine or a repl, and not both", node->name.text);
+    }
+    const char *ends = node->ends.text;
+    return !ends || strcmp(ends, "world") == 0 || strcmp(ends, "node") == 0 ||
+           err_at(r->err, r->path, node->ends.line, node->ends.col, "ends: '%s': expected world or node", ends);
+}
+
+static bool nodes_read(Reader *r, const yaml_node_t *value, WorldFile *file) {
+    if (value->type != YAML_MAPPING_NODE) {
+        return FAIL(r, value, "nodes: expected a mapping, `name: {machine: ..., kernel: ...}`");
+    }
+    const yaml_node_pair_t *first = value->data.mapping.pairs.start, *end = value->data.mapping.pairs.top;
+    if (end - first > WORLD_NODES_MAX) {
+        return FAIL(r, value, "more than %d nodes", WORLD_NODES_MAX);
+    }
+    file->nodes = ARENA_ARRAY(r->arena, WorldFileNode, end - first + 1);
+    for (const yaml_node_pair_t *p = first; p < end; p++) {
+        if (!node_read(r, node_at(r, p->key), node_at(r, p->value), file)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The key that is the kind of link; its value are the ends. */
+static bool link_kind_read(Reader *r, const WorldText *key, const yaml_node_t *value, void *object, bool *taken) {
+    WorldFileLink *link = object;
+    for (size_t i = 0; i < r->n_kinds && !*taken; i++) {
+        *taken = strcmp(r->kinds[i], key->text) == 0;
+    }
+    if (!*taken) {
+        const char *nearest = text_nearest(key->text, r->kinds, r->n_kinds);
+        return !nearest || err_at(r->err, r->path, key->line, key->col, "no kind of link '%s': did you mean %s?",
+                                  key->text, nearest);
+    }
+    if (link->kind.text) {
+        return err_at(r->err, r->path, key->line, key->col, "a link is of one kind: this one is '%s' already",
+                      link->kind.text);
+    }
+    link->kind = *key;
+    return texts_read(r, value, key->text, &link->ends) &&
+           (link->ends.n >= 2 || FAIL(r, value, "%s: a link has two ends or more", key->text));
+}
+
+static bool link_read(Reader *r, const yaml_node_t *value, void *object) {
+    WorldFileLink *link = object;
+    if (!map_read(r, value, KEYS(link_keys, "a link"), link, link_kind_read)) {
+        return false;
+    }
+    if (link->latency.given && link->latency.ns == 0) {
+        return FAIL(r, value, "latency: must be more than 0: nodes run that far ahead of each other");
+    }
+    return link->kind.text || FAIL(r, value, "a link needs its kind: `uart: [a.uart0, b.uart0]`");
+}
+
+static bool expect_read(Reader *r, const yaml_node_t *value, void *object) {
+    WorldFileExpect *e = object;
+    if (!map_read(r, value, KEYS(expect_keys, "an expectation"), e, NULL)) {
+        return false;
+    }
+    e->place = (WorldText){"", (unsigned)value->start_mark.line + 1, (unsigned)value->start_mark.column + 1};
+    if (!e->within.given || !e->node.text) {
+        return FAIL(r, value, "an expectation needs `within` and `node`");
+    }
+    if ((e->uart.text != NULL) + (e->line.text != NULL) + e->exits.given != 1 ||
+        !e->uart.text != !e->prints.text || !e->line.text != !e->level.given) {
+        return FAIL(r, value, "an expectation has one of: uart and prints; line and level; exits");
+    }
+    if (e->prints.text && !e->prints.text[0]) {
+        return FAIL(r, value, "prints: the text is empty");
+    }
+    return (!e->level.given || e->level.value <= 1) || FAIL(r, value, "level: expected 0 or 1");
+}
+
+/* A list of mappings into an array of objects. */
+static bool list_read(Reader *r, const yaml_node_t *value, const char *what, size_t size, void **items, size_t *n,
+                      bool (*read)(Reader *, const yaml_node_t *, void *)) {
+    if (value->type != YAML_SEQUENCE_NODE) {
+        return FAIL(r, value, "%s: expected a list", what);
+    }
+    const yaml_node_item_t *first = value->data.sequence.items.start;
+    size_t count = (size_t)(value->data.sequence.items.top - first);
+    if (count > WORLD_LINKS_MAX) {
+        return FAIL(r, value, "%s: more than %d", what, WORLD_LINKS_MAX);
+    }
+    *items = arena_alloc(r->arena, size * (count + 1));
+    for (*n = 0; *n < count; (*n)++) {
+        if (!read(r, node_at(r, first[*n]), (uint8_t *)*items + size * *n)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool file_list_read(Reader *r, ValueKind kind, const yaml_node_t *value, WorldFile *file) {
+    void *items = NULL;
+    bool ok;
+    if (kind == VALUE_LINKS) {
+        ok = list_read(r, value, "links", sizeof *file->links, &items, &file->n_links, link_read);
+        file->links = items;
+    } else {
+        ok = list_read(r, value, "expect", sizeof *file->expects, &items, &file->n_expects, expect_read);
+        file->expects = items;
+    }
+    return ok;
+}
+
+static bool value_read(Reader *r, const Key *key, const yaml_node_t *value, void *object) {
+    void *at = (uint8_t *)object + key->offset;
+    switch (key->kind) {
+    case VALUE_TEXT:
+        return text_read(r, value, key->name, at);
+    case VALUE_TEXTS:
+        return texts_read(r, value, key->name, at);
+    case VALUE_TIME:
+        ((WorldTime *)at)->given = true;
+        return time_read(r, value, key->name, &((WorldTime *)at)->ns);
+    case VALUE_NUMBER:
+        return number_read(r, value, key->name, at);
+    case VALUE_CHANCE:
+        return chance_read(r, value, key->name, at);
+    case VALUE_BOOL:
+        return bool_read(r, value, key->name, at);
+    case VALUE_SPANS:
+        return spans_read(r, value, key->name, at);
+    case VALUE_CPI:
+        return cpi_read(r, value, key->name, at);
+    case VALUE_NODES:
+        return nodes_read(r, value, object);
+    case VALUE_ERRORS:
+        return map_read(r, value, KEYS(error_keys, "errors"), object, NULL);
+    default:
+        return file_list_read(r, key->kind, value, object);
+    }
+}
+
+/* ---- The file ---- */
+
+static bool document_read(Reader *r, WorldFile *file) {
+    const yaml_node_t *root = yaml_document_get_root_node(&r->document);
+    if (!root) {
+        return err_at(r->err, r->path, 1, 1, "the file is empty: expected `nodes:`");
+    }
+    return map_read(r, root, KEYS(file_keys, "a world"), file, NULL) &&
+           (file->n_nodes > 0 || FAIL(r, root, "a world needs `nodes:`, one at least"));
+}
+
+static bool yaml_mistake(Reader *r, const yaml_parser_t *parser) {
+    const yaml_mark_t *mark = &parser->problem_mark;
+    return err_at(r->err, r->path, (unsigned)mark->line + 1, (unsigned)mark->column + 1, "%s",
+                  parser->problem ? parser->problem : "this is no YAML");
+}
+
+/* One document, and nothing behind it. */
+static bool only_one(Reader *r, yaml_parser_t *parser) {
+    yaml_document_t more;
+    if (!yaml_parser_load(parser, &more)) {
+        return yaml_mistake(r, parser);
+    }
+    const yaml_node_t *root = yaml_document_get_root_node(&more);
+    bool ok = !root || FAIL(r, root, "a second document: a file is one world");
+    yaml_document_delete(&more);
+    return ok;
+}
+
+const WorldFile *world_file_parse(Arena *arena, const char *path, const char *text, size_t len,
+                                  const char *const *kinds, size_t n_kinds, Err *err) {
+    Reader r = {.arena = arena, .path = path, .kinds = kinds, .n_kinds = n_kinds, .err = err};
+    WorldFile *file = ARENA_NEW(arena, WorldFile);
+    yaml_parser_t parser;
+    file->path = arena_strdup(arena, path);
+    err_code(err, ERR_SYNTAX);
+    if (len > WORLD_FILE_BYTES_MAX || !yaml_parser_initialize(&parser)) {
+        err_at(err, path, 1, 1, "larger than %d MiB", WORLD_FILE_BYTES_MAX >> 20);
+        return NULL;
+    }
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+    bool ok = yaml_parser_load(&parser, &r.document) || yaml_mistake(&r, &parser);
+    if (ok) {
+        ok = document_read(&r, file) && only_one(&r, &parser);
+        yaml_document_delete(&r.document);
+    }
+    yaml_parser_delete(&parser);
+    return ok ? file : NULL;
+}
+
+const WorldFile *world_file_load(Arena *arena, const char *path, const char *const *kinds, size_t n_kinds, Err *err) {
+    size_t len;
+    err_code(err, ERR_FILE);
+    const char *text = file_read(arena, path, &len, err);
+    return text ? world_file_parse(arena, path, text, len, kinds, n_kinds, err) : NULL;
+}
+
+const char *world_file_path(Arena *arena, const WorldFile *file, const char *path) {
+    const char *slash = strrchr(file->path, '/');
+    if (path[0] == '/' || !slash) {
+        return path;
+    }
+    return arena_printf(arena, "%.*s/%s", (int)(slash - file->path), file->path, path);
+}

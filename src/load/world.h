@@ -1,0 +1,86 @@
+/* World files: nodes, links and expectations in YAML 1.1. docs/WORLDS.md describes the keys. */
+#ifndef LOAD_WORLD_H
+#define LOAD_WORLD_H
+
+#include "base/alloc.h"
+#include "base/err.h"
+
+enum { WORLD_NODES_MAX = 65536, WORLD_LINKS_MAX = 65536, WORLD_LIST_MAX = 64, WORLD_FILE_BYTES_MAX = 16 << 20 };
+
+/** A text and where it stands in the file; lines and columns count from 1. */
+typedef struct WorldText {
+    const char *text; /* NULL: not given */
+    unsigned line, col;
+} WorldText;
+
+typedef struct WorldTexts {
+    WorldText *items;
+    size_t n;
+} WorldTexts;
+
+typedef struct WorldTime {
+    uint64_t ns;
+    bool given;
+} WorldTime;
+
+typedef struct WorldNumber {
+    uint64_t value;
+    bool given;
+} WorldNumber;
+
+typedef struct WorldSpan {
+    uint64_t from_ns, to_ns;
+} WorldSpan;
+
+typedef struct WorldSpans {
+    WorldSpan *items;
+    size_t n;
+} WorldSpans;
+
+typedef struct WorldFileNode {
+    WorldText name; /* the key */
+    WorldText machine, repl; /* one of the two; paths are as seen from where the file lies */
+    WorldTexts kernels; /* FILE or FILE@ADDR */
+    WorldNumber seed, quantum, cpi_num, cpi_den;
+    WorldTime start;
+    WorldText ends; /* "world" or "node" */
+    bool strict, stub_unknown;
+} WorldFileNode;
+
+typedef struct WorldFileLink {
+    WorldText kind; /* the key that names it */
+    WorldTexts ends; /* "node.port" */
+    WorldTime latency, jitter;
+    uint32_t loss, corrupt; /* parts of 10^9 */
+    WorldSpans cuts;
+    WorldNumber seed;
+} WorldFileLink;
+
+typedef struct WorldFileExpect {
+    WorldText place; /* of the entry; its text is unused */
+    WorldTime within;
+    WorldText node, uart, prints, line;
+    WorldNumber level, exits;
+} WorldFileExpect;
+
+typedef struct WorldFile {
+    const char *path;
+    WorldNumber seed;
+    WorldTime duration;
+    WorldFileNode *nodes;
+    size_t n_nodes;
+    WorldFileLink *links;
+    size_t n_links;
+    WorldFileExpect *expects;
+    size_t n_expects;
+} WorldFile;
+
+/** Parses a world file into the arena. `kinds` are the names of links that there are. NULL and
+ * `file:line:col: what was expected`. */
+const WorldFile *world_file_parse(Arena *arena, const char *path, const char *text, size_t len,
+                                  const char *const *kinds, size_t n_kinds, Err *err);
+const WorldFile *world_file_load(Arena *arena, const char *path, const char *const *kinds, size_t n_kinds, Err *err);
+/** `path` as seen from where the world file lies. */
+const char *world_file_path(Arena *arena, const WorldFile *file, const char *path);
+
+#endif

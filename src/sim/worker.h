@@ -1,0 +1,18 @@
+/* Threads that run the nodes of a window. Which thread runs which node, and when, decides nothing: nodes of one window
+ * share no state. */
+#ifndef SIM_WORKER_H
+#define SIM_WORKER_H
+
+#include "base/common.h"
+
+enum { WORKERS_MAX = 256 };
+
+typedef struct Workers Workers;
+
+/** `threads` in all, the caller's among them: 1 to WORKERS_MAX. If the host gives fewer, there are fewer. */
+Workers *workers_new(unsigned threads);
+void workers_free(Workers *workers);
+/** Calls job(arg, i) for each i below n, each once; returns when all are done. */
+void workers_run(Workers *workers, void (*job)(void *arg, size_t i), void *arg, size_t n);
+
+#endif

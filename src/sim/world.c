@@ -1,0 +1,310 @@
+#include "sim/world.h"
+
+#include <string.h>
+
+#include "sim/node_internal.h"
+
+/* Between nodes that nothing joins, so that a stop of one of them is noticed soon. */
+enum { UNLINKED_WINDOW_NS = 1000000 };
+
+/* ---- Log lines: in the order of nodes, whatever the order of threads ---- */
+
+static void slot_log(void *user, LogLevel level, const char *line) {
+    WorldNode *slot = user;
+    const Log *log = slot->world->log;
+    if (slot->buffered) {
+        bytes_put_u8(&slot->lines, (uint8_t)level);
+        bytes_put(&slot->lines, line, strlen(line) + 1);
+    } else if (log && log->sink) {
+        log->sink(log->user, level, line);
+    }
+}
+
+static void lines_flush(WorldNode *slot) {
+    const Log *log = slot->world->log;
+    for (size_t i = 0; i < slot->lines.len;) {
+        const char *line = (const char *)slot->lines.data + i + 1;
+        log->sink(log->user, (LogLevel)slot->lines.data[i], line);
+        i += 1 + strlen(line) + 1;
+    }
+    slot->lines.len = 0;
+    slot->buffered = false;
+}
+
+/* ---- Building ---- */
+
+static void nothing(Event *event) {
+    (void)event; /* that cores meet is all */
+}
+
+WorldNode *world_node_new(World *world) {
+    WorldNode *slot = mem_alloc(sizeof *slot);
+    slot->world = world;
+    slot->log = (Log){.level = world->log ? world->log->level : LOG_ERROR,
+                      .sink = world->log && world->log->sink ? slot_log : NULL, .user = slot};
+    slot->meeting.fire = nothing;
+    return slot;
+}
+
+void world_node_add(WorldNode *slot, Node *node) {
+    slot->node = node;
+    vec_push(&slot->world->nodes, slot);
+}
+
+void world_node_drop(WorldNode *slot) {
+    vec_free(&slot->lines);
+    mem_free(slot);
+}
+
+void world_node_start_at(WorldNode *slot, uint64_t start_ns) {
+    slot->start_ns = start_ns;
+}
+
+Link *world_link_new(World *world, const LinkOptions *options) {
+    Link *link = link_new(options);
+    vec_push(&world->links, link);
+    if (!world->lookahead_ns || options->latency_ns < world->lookahead_ns) {
+        world->lookahead_ns = options->latency_ns;
+    }
+    return link;
+}
+
+/* The device's name ends at `@`, or at the last dot: prefixes of platform files have dots, too. */
+bool world_link_attach(Link *link, WorldNode *slot, const char *port, Err *err) {
+    char name[128];
+    size_t len = strlen(port);
+    const Machine *machine = slot->node->machine;
+    if (len >= sizeof name) {
+        return err_set(err, "the name of that port is too long");
+    }
+    memcpy(name, port, len + 1);
+    char *mark = strchr(name, '@');
+    if (!mark && !machine_device(machine, name, NULL)) {
+        mark = strrchr(name, '.');
+    }
+    const char *rest = port + len;
+    if (mark) {
+        rest = port + (mark - name);
+        *mark = '\0';
+    }
+    Device *device = machine_device(machine, name, err);
+    LinkEnd *end = device ? link_attach(link, device, rest, err) : NULL;
+    if (end) {
+        end->powered_ns = slot->start_ns;
+    }
+    return end != NULL;
+}
+
+void world_free(World *world) {
+    if (world->workers) {
+        workers_free(world->workers);
+    }
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        node_free(world->nodes.data[i]->node);
+        world_node_drop(world->nodes.data[i]);
+    }
+    for (size_t i = 0; i < world->links.len; i++) {
+        link_free(world->links.data[i]); /* behind the nodes, whose queues name events of theirs */
+    }
+    vec_free(&world->nodes);
+    vec_free(&world->links);
+    vec_free(&world->turn);
+}
+
+/* ---- Windows ---- */
+
+/* The node does nothing that others could notice before that time. */
+static uint64_t slot_next_ns(const WorldNode *slot) {
+    const Node *node = slot->node;
+    if (slot->ended) {
+        return TIME_NEVER;
+    }
+    uint64_t now_ns = node_time_ns(node);
+    if (slot->start_ns > now_ns) {
+        return slot->start_ns;
+    }
+    return node_next_ns(node);
+}
+
+static uint64_t sum_ns(uint64_t a, uint64_t b) {
+    return a < TIME_NEVER - b ? a + b : TIME_NEVER;
+}
+
+/* Opens a window. One that is open may have to end sooner: input from outside has come since. */
+static void window_plan(World *world) {
+    uint64_t first_ns = TIME_NEVER;
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        WorldNode *slot = world->nodes.data[i];
+        slot->next_ns = slot_next_ns(slot);
+        first_ns = slot->next_ns < first_ns ? slot->next_ns : first_ns;
+    }
+    for (size_t i = 0; i < world->links.len; i++) {
+        uint64_t link_ns = link_next_ns(world->links.data[i]);
+        first_ns = link_ns < first_ns ? link_ns : first_ns;
+    }
+    uint64_t end_ns = sum_ns(first_ns, world->links.len ? world->lookahead_ns : UNLINKED_WINDOW_NS);
+    if (!world->open || end_ns < world->window_end_ns) {
+        world->window_end_ns = end_ns;
+    }
+    for (size_t i = 0; i < world->nodes.len && world->links.len; i++) {
+        WorldNode *slot = world->nodes.data[i];
+        if (slot->node->n_cores > 1 && !slot->ended &&
+            (!world->open || slot->meeting.time_ns != world->window_end_ns)) {
+            event_at(&slot->node->board.events, &slot->meeting, world->window_end_ns);
+        }
+    }
+    world->windows += !world->open;
+    world->open = true;
+}
+
+/* Time has not begun for a node that has no power yet, though it may have been prepared. */
+static void slot_power(WorldNode *slot) {
+    if (slot->start_ns > node_time_ns(slot->node)) {
+        node_power_on_at(slot->node, slot->start_ns);
+    }
+}
+
+static void slot_run(void *user, size_t i) {
+    World *world = user;
+    WorldNode *slot = world->turn.data[i];
+    Node *node = slot->node;
+    slot_power(slot);
+    slot->reason = (world->run_node ? world->run_node : node_run_until)(node, world->target_ns);
+}
+
+static unsigned threads_wanted(const World *world) {
+    size_t most = world->nodes.len < WORKERS_MAX ? world->nodes.len : WORKERS_MAX;
+    return world->threads == 0 ? 1 : world->threads < most ? world->threads : (unsigned)most;
+}
+
+/* Nodes with nothing to do stay behind: whoever looks at them calls catch_up. */
+static void window_run(World *world) {
+    world->turn.len = 0;
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        WorldNode *slot = world->nodes.data[i];
+        slot->reason = STOP_DURATION;
+        if (!slot->ended && slot->next_ns < world->target_ns) {
+            slot->buffered = slot->log.sink != NULL;
+            vec_push(&world->turn, slot);
+        }
+    }
+    if (!world->workers) {
+        world->workers = workers_new(threads_wanted(world));
+    }
+    workers_run(world->workers, slot_run, world, world->turn.len);
+    for (size_t i = 0; i < world->turn.len; i++) {
+        lines_flush(world->turn.data[i]);
+    }
+}
+
+/* A node that has ended may go on to the end of the world, as switched off. */
+static bool slot_ends_alone(WorldNode *slot) {
+    bool final = slot->reason == STOP_EXIT || slot->reason == STOP_HALTED || slot->reason == STOP_LOCKUP;
+    if (final && slot->ends_alone) {
+        slot->ended = true;
+        slot->reason = STOP_DURATION;
+        return true;
+    }
+    return false;
+}
+
+static WorldStop window_stop(World *world) {
+    WorldStop stop = {.reason = STOP_DURATION};
+    bool ended = false;
+    for (size_t i = 0; i < world->turn.len; i++) {
+        WorldNode *slot = world->turn.data[i];
+        ended |= slot_ends_alone(slot);
+        if (slot->reason != STOP_DURATION &&
+            (!stop.node || node_time_ns(slot->node) < node_time_ns(stop.node->node))) {
+            stop = (WorldStop){slot->reason, slot};
+        }
+    }
+    for (size_t i = 0; i < world->nodes.len && ended; i++) {
+        ended = world->nodes.data[i]->ended;
+    }
+    if (ended && !stop.node) { /* the last one */
+        WorldNode *last = world->turn.data[0];
+        for (size_t i = 1; i < world->turn.len; i++) {
+            WorldNode *slot = world->turn.data[i];
+            last = node_time_ns(slot->node) > node_time_ns(last->node) ? slot : last;
+        }
+        stop = (WorldStop){last->node->stop, last};
+    }
+    return stop;
+}
+
+/* Those who slept through the last windows sleep to the end of the run. */
+static void catch_up(World *world, uint64_t until_ns) {
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        WorldNode *slot = world->nodes.data[i];
+        if (!slot->ended && slot->next_ns >= until_ns && slot->start_ns <= node_time_ns(slot->node)) {
+            node_run_until(slot->node, until_ns);
+        }
+    }
+}
+
+static WorldStop run_alone(WorldNode *slot, uint64_t until_ns) {
+    World *world = slot->world;
+    if (slot->start_ns > node_time_ns(slot->node) && slot->start_ns >= until_ns) {
+        return (WorldStop){.reason = STOP_DURATION};
+    }
+    slot_power(slot);
+    StopReason reason = (world->run_node ? world->run_node : node_run_until)(slot->node, until_ns);
+    return (WorldStop){reason, reason == STOP_DURATION ? NULL : slot};
+}
+
+WorldStop world_run(World *world, uint64_t until_ns) {
+    WorldStop stop = {.reason = STOP_DURATION};
+    if (world->nodes.len == 1 && world->links.len == 0) {
+        return run_alone(world->nodes.data[0], until_ns);
+    }
+    while (world->nodes.len && stop.reason == STOP_DURATION) {
+        window_plan(world);
+        bool ends = world->window_end_ns <= until_ns && world->window_end_ns != TIME_NEVER;
+        world->target_ns = ends ? world->window_end_ns : until_ns;
+        if (world->target_ns == TIME_NEVER) { /* all sleep, nothing is on its way */
+            return (WorldStop){STOP_ASLEEP, world->nodes.data[0]};
+        }
+        window_run(world);
+        stop = window_stop(world);
+        if (stop.reason == STOP_DURATION && ends) {
+            for (size_t i = 0; i < world->links.len; i++) {
+                link_exchange(world->links.data[i], world->window_end_ns);
+            }
+            world->open = false;
+        }
+        if (stop.reason == STOP_DURATION && world->interrupted && *world->interrupted) {
+            stop.reason = STOP_USER;
+        }
+        if (stop.reason != STOP_DURATION || world->target_ns == until_ns) {
+            catch_up(world, world->target_ns);
+            break;
+        }
+    }
+    return stop;
+}
+
+uint64_t world_time_ns(const World *world) {
+    uint64_t now_ns = 0;
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        uint64_t node_ns = node_time_ns(world->nodes.data[i]->node);
+        now_ns = node_ns > now_ns ? node_ns : now_ns;
+    }
+    return now_ns;
+}
+
+uint64_t world_hash(const World *world) {
+    Hash *hash = hash_new();
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        const WorldNode *slot = world->nodes.data[i];
+        hash_text(hash, slot->node->board.name);
+        hash_u64(hash, slot->ended);
+        hash_u64(hash, node_hash(slot->node));
+    }
+    for (size_t i = 0; i < world->links.len; i++) {
+        link_hash(world->links.data[i], hash);
+    }
+    uint64_t value = hash_value(hash);
+    hash_free(hash);
+    return value;
+}

@@ -1,0 +1,253 @@
+"""Worlds of several boards on the command line: threads, engines, errors of links, expectations, mistakes in files."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from harness import ENGINES, FIRMWARE, Result, orrery, program
+
+LAST = re.compile(r"orrery: (\w+) at (\d+\.\d{9}) s, (\d+) nodes, (\d+) instructions, hash ([0-9a-f]{16})")
+EXIT_USAGE, EXIT_EXPECTATION = 64, 84
+
+GAME = f"""
+nodes:
+  a: {{machine: mps2-an385, kernel: {program("ball_serve")}, ends: node}}
+  b: {{machine: mps2-an385, kernel: {program("ball")}, ends: node}}
+links:
+  - uart: [a.uart0, b.uart0]
+"""
+
+
+def world(tmp_path: Path, text: str, *more: str) -> Result:
+    """A run of a world file."""
+    path = tmp_path / "world.yml"
+    path.write_text(text)
+    return orrery("run", str(path), *more)
+
+
+def receipt(result: Result) -> tuple[str, ...]:
+    """Reason, time, nodes, instructions, hash."""
+    match = LAST.fullmatch(result.last)
+    assert match, result.err
+    return match.groups()
+
+
+def test_game(tmp_path: Path) -> None:
+    """Each ball arrives; lines come in the order of time; the report has all nodes."""
+    report = tmp_path / "report.json"
+    result = world(tmp_path, GAME, "--report", str(report))
+    lines = [re.fullmatch(r"(\d+\.\d{9}) (\w)\.uart0: ball (\d+)", line) for line in result.out.decode().splitlines()]
+    assert [line[3] for line in lines if line] == [str(n) for n in range(1, 21)], result
+    assert [line[2] for line in lines if line] == ["a", "b"] * 10
+    times = [line[1] for line in lines if line]
+    assert times == sorted(times)
+    told = json.loads(report.read_text())
+    reason, _, nodes, instructions, state = receipt(result)
+    assert result.code == 0 and reason == told["reason"] == "exit" and told["hash"] == state and nodes == "2"
+    assert [node["name"] for node in told["nodes"]] == ["a", "b"]
+    assert sum(node["instructions"] for node in told["nodes"]) == int(instructions)
+
+
+ERRORS = GAME + "    errors: {loss: 0.01, corrupt: 0.02, jitter: 30us}\nseed: 7\n"
+
+
+@pytest.mark.parametrize("text", [GAME, ERRORS, GAME + "    latency: 1ms\n"], ids=["plain", "errors", "slow"])
+def test_threads_and_engines(tmp_path: Path, text: str) -> None:
+    """The receipt is the same for every number of threads, engine and slice; longer wires make another run."""
+    wanted = receipt(world(tmp_path, text, "--for", "50ms", "--quiet"))
+    for engine in ENGINES:
+        for threads in (1, 2, 3, 8):
+            got = receipt(world(tmp_path, text, "--for", "50ms", "--quiet", "--engine", engine, "--threads",
+                                str(threads)))
+            assert got == wanted, (engine, threads)
+    for slice_ in (1, 7, 1000):
+        assert receipt(world(tmp_path, text, "--for", "50ms", "--quiet", "--threads", "2", "--slice",
+                             str(slice_))) == wanted
+    if text is not GAME:
+        assert wanted != receipt(world(tmp_path, GAME, "--for", "50ms", "--quiet"))
+
+
+def test_many_nodes(tmp_path: Path) -> None:
+    """Pairs of nodes that start at different times, on more nodes than threads: the same receipt."""
+    lines = ["nodes:"]
+    for i in range(6):
+        lines += [f"  a{i}: {{machine: mps2-an385, kernel: {program('ball_serve')}, ends: node, start: {i * 3}ms}}",
+                  f"  b{i}: {{machine: mps2-an385, kernel: {program('ball')}, ends: node}}"]
+    lines += ["links:"] + [f"  - uart: [a{i}.uart0, b{i}.uart0]\n    latency: {i + 1}us" for i in range(6)]
+    receipts = [receipt(world(tmp_path, "\n".join(lines), "--quiet", "--threads", n)) for n in ("1", "2", "3", "8")]
+    assert len(set(receipts)) == 1 and receipts[0][0] == "exit" and receipts[0][2] == "12"
+    shown = world(tmp_path, "\n".join(lines)).out.decode()
+    firsts = [float(line.split()[0]) for line in shown.splitlines() if line.endswith(": ball 1")]
+    assert firsts == [pytest.approx(firsts[0] + i * 0.003, abs=1e-6) for i in range(6)]
+    assert shown.count("ball 20") == 6
+
+
+def test_seed_of_errors(tmp_path: Path) -> None:
+    """The seed decides which messages are hit, and nothing else does."""
+    receipts = {seed: receipt(world(tmp_path, ERRORS, "--for", "20ms", "--quiet", "--seed", seed))
+                for seed in ("1", "2", "3")}
+    assert len(set(receipts.values())) > 1
+    assert receipts["2"] == receipt(world(tmp_path, ERRORS, "--for", "20ms", "--quiet", "--seed", "2"))
+
+
+def test_cut(tmp_path: Path) -> None:
+    """While the wire is cut nothing passes: the game ends there."""
+    result = world(tmp_path, GAME + "    errors: {cut: [[5ms, 6ms]]}\n", "--for", "20ms")
+    shown = result.out.decode().splitlines()
+    assert len(shown) == 9 and shown[-1].endswith("ball 9"), shown
+    assert float(shown[-2].split()[0]) < 0.005 < float(shown[-1].split()[0])
+
+
+def test_loss_of_all(tmp_path: Path) -> None:
+    """A chance of one is certain."""
+    assert world(tmp_path, GAME + "    errors: {loss: 1}\n", "--for", "20ms").out.decode().count("ball") == 1
+    garbled = world(tmp_path, GAME + "    errors: {corrupt: 1.0}\n", "--for", "20ms")
+    assert garbled.out.decode() != world(tmp_path, GAME, "--for", "20ms").out.decode()
+
+
+def test_hub(tmp_path: Path) -> None:
+    """Three on one wire: all hear who speaks."""
+    text = f"""
+nodes:
+  a: {{machine: mps2-an385, kernel: {program("ball_serve")}}}
+  b: {{machine: mps2-an385, kernel: {program("ball")}}}
+  c: {{machine: mps2-an385, kernel: {program("ball")}}}
+links:
+  - uart: [a.uart0, b.uart0, c.uart0]
+"""
+    shown = world(tmp_path, text, "--for", "2ms").out.decode().splitlines()
+    assert [line.split(" ", 1)[1] for line in shown[:3]] == ["a.uart0: ball 1", "b.uart0: ball 2", "c.uart0: ball 2"]
+
+
+EXPECT = """
+expect:
+  - {{within: {0}, node: b, uart: uart0, prints: "ball 20"}}
+  - {{within: {0}, node: a, exits: {1}}}
+"""
+
+
+def test_expectations_met(tmp_path: Path) -> None:
+    """All met: exit code 0, and the run ends."""
+    junit = tmp_path / "out.xml"
+    result = world(tmp_path, GAME + EXPECT.format("1s", 0), "--junit", str(junit))
+    suite = ET.parse(junit).getroot()
+    assert result.code == 0 and suite.get("tests") == "2" and suite.get("failures") == "0"
+    assert suite[0].get("name") == 'b.uart0 prints "ball 20"' and 0.01 < float(suite[0].get("time", "0")) < 0.02
+
+
+@pytest.mark.parametrize("within, code, failures", [("10ms", 0, "2"), ("1s", 3, "1")])
+def test_expectations_failed(tmp_path: Path, within: str, code: int, failures: str) -> None:
+    """Too late, or another exit code."""
+    junit = tmp_path / "out.xml"
+    result = world(tmp_path, GAME + EXPECT.format(within, code), "--junit", str(junit))
+    suite = ET.parse(junit).getroot()
+    assert result.code == EXIT_EXPECTATION and suite.get("failures") == failures
+    assert len(suite.findall("testcase/failure")) == int(failures)
+    assert "expected: within" in result.err
+
+
+def test_line_and_wire(tmp_path: Path) -> None:
+    """A wire between pins: micro:bit's MicroPython drives one, the other board's input and expectation see it."""
+    kernel = "/usr/share/firmware-microbit-micropython/firmware.hex"
+    text = f"""
+nodes:
+  one: {{machine: microbit, kernel: {kernel}}}
+  two: {{machine: microbit, kernel: {kernel}}}
+links:
+  - gpio: [one.gpio.4, two.gpio@16]
+    latency: 5us
+expect:
+  - {{within: 1s, node: one, line: gpio.4, level: 1}}
+"""
+    report = tmp_path / "report.json"
+    result = world(tmp_path, text, "--threads", "2", "--report", str(report))
+    two = json.loads(report.read_text())["nodes"][1]
+    assert result.code == 0, result.err
+    assert receipt(result)[4] == receipt(world(tmp_path, text))[4]
+    unwired = re.sub(r"links:\n.*\n.*\n", "", text)
+    assert world(tmp_path, unwired, "--report", str(report)).code == 0
+    assert json.loads(report.read_text())["nodes"][1]["hash"] != two["hash"]
+
+
+NODES = "nodes:\n  a: {machine: mps2-an385}\n  b: {machine: mps2-an385}\n"
+MISTAKES = [
+    ("", "1:1: the file is empty: expected `nodes:`"),
+    ("nodes: 3", "1:8: nodes: expected a mapping"),
+    ("nodes: {}", "1:1: a world needs `nodes:`"),
+    ("node:\n  a: 1", "1:1: a world has no 'node': did you mean nodes"),
+    ("nodes:\n  a: {machin: x}", "2:7: a node has no 'machin': did you mean machine"),
+    ("nodes:\n  a: {machine: mps2-an386}", "2:16: "),
+    ("nodes:\n  a: {machine: [x]}", "2:16: machine: expected a text, not a list"),
+    ("nodes:\n  a: {}", "2:6: node 'a' needs a machine or a repl"),
+    ("nodes:\n  a: {machine: microbit}\n  a: {machine: microbit}", "3:3: there is a node 'a' already"),
+    ("nodes:\n  a.b: {machine: microbit}", "2:3: 'a.b': a node's name"),
+    ("nodes:\n  a: {machine: microbit, kernel: nothing.elf}", "2:34: "),
+    ("nodes:\n  a: {machine: microbit, start: soon}", "2:33: start: 'soon': expected a time"),
+    ("nodes:\n  a: {machine: microbit, ends: never}", "2:32: ends: 'never': expected world or node"),
+    ("nodes:\n  a: {machine: microbit, cpi: 0}", "2:31: cpi: '0': expected N or N/D"),
+    ("nodes:\n  a: {machine: microbit, quantum: 3}", "2:16: the quantum must be"),
+    ("nodes:\n  a: {machine: microbit, strict: yes}", "2:34: strict: 'yes': expected true or false"),
+    ("nodes:\n  a: {machine: microbit, machine: microbit}", "2:26: 'machine' stands here twice"),
+    (NODES + "links:\n  - uart: [a.uart0]", "5:11: uart: a link has two ends"),
+    (NODES + "links:\n  - urt: [a.uart0, b.uart0]", "5:5: no kind of link 'urt': did you mean uart?"),
+    (NODES + "links:\n  - uart: [a.uart0, c.uart0]", "5:21: no node 'c'"),
+    (NODES + "links:\n  - uart: [a.uart0, b]", "5:21: 'b': expected a node and its port"),
+    (NODES + "links:\n  - uart: [a.uart0, b.uart9]", "5:21: "),
+    (NODES + "links:\n  - uart: [a.uart0, b.timer0]", "5:21: timer0 is no serial port"),
+    (NODES + "links:\n  - uart: [a.uart0, b.uart0]\n    latency: 0", "5:5: latency: must be more than 0"),
+    (NODES + "links:\n  - uart: [a.uart0, b.uart0]\n    errors: {loss: 2}", "6:20: loss: '2': expected a chance"),
+    (NODES + "links:\n  - uart: [a.uart0, b.uart0]\n    errors: {cut: [[2s, 1s]]}", "6:20: cut: the second time"),
+    (NODES + "links:\n  - uart: [a.uart0, b.uart0]\n    gpio: [a.gpio0.1, b.gpio0@1]", "6:5: a link is of one kind"),
+    (NODES + "links:\n  - gpio: [a.gpio0.1, b.gpio0@99]", "5:23: gpio0 has"),
+    (NODES + "links:\n  - gpio: [a.gpio0.1, b.gpio0@1]\n    errors: {corrupt: 0.1}", "5:5: a gpio link cannot"),
+    (NODES + "expect:\n  - {within: 1s, node: a}", "5:5: an expectation has one of"),
+    (NODES + "expect:\n  - {within: 1s, node: x, exits: 0}", "5:24: no node 'x'"),
+    (NODES + "expect:\n  - {within: 1s, node: a, uart: u, prints: x}", "5:33: "),
+    (NODES + "expect:\n  - {node: a, exits: 0}", "5:5: an expectation needs `within`"),
+    (NODES + "---\nnodes: 1", "5:1: a second document"),
+    ("nodes: [", "2:1: "),
+    ("nodes: *x", "1:8: "),
+]
+
+
+@pytest.mark.parametrize("text, message", MISTAKES)
+def test_mistakes(tmp_path: Path, text: str, message: str) -> None:
+    """File, line, column, what was expected."""
+    result = world(tmp_path, text)
+    assert result.code == EXIT_USAGE and f"world.yml:{message}" in result.err, result.err
+
+
+def test_readme(tmp_path: Path) -> None:
+    """The example of the README, which is that of examples/, says what stands there."""
+    root = Path(__file__).resolve().parents[2]
+    readme = (root / "README.md").read_text()
+    text = re.search(r"```yaml\n(nodes:.*?)```", readme, re.DOTALL)
+    assert text and len(text[1].splitlines()) < 10
+    example = (root / "examples" / "ball.yml").read_text()
+    assert text[1].replace("kernel: ", "kernel: ../build/tests/firmware/") in example
+    result = world(tmp_path, text[1].replace("kernel: ", f"kernel: {FIRMWARE}/"), "--threads", "2")
+    lines = [re.sub("hash .*", "hash", line) for line in (result.out.decode() + result.err).splitlines()]
+    for line in (lines[0], lines[1], lines[19], lines[-1]):
+        assert line in re.sub("hash .*", "hash", readme)
+
+
+def test_worlds_md(tmp_path: Path) -> None:
+    """The keys of its example are read: what fails is that there is no such firmware."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "WORLDS.md").read_text()
+    text = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert text
+    result = world(tmp_path, text[1])
+    assert result.code == EXIT_USAGE and "sensor.hex" in result.err
+
+
+def test_options(tmp_path: Path) -> None:
+    """Mistakes on the command line."""
+    for wrong in (["--threads", "0"], ["--threads", "x"], ["--machine", "microbit"], ["--for", "soon"], ["--for"]):
+        result = world(tmp_path, NODES, *wrong)
+        assert result.code == EXIT_USAGE and wrong[0] in result.err, result.err
+    assert orrery("run", "nothing.yml").code == EXIT_USAGE
+    assert b"--threads" in orrery("run", "nothing.yml", "--help").out

@@ -1,0 +1,3 @@
+/* The side that begins. */
+#define SERVE
+#include "ball.c"
