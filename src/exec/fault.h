@@ -11,11 +11,11 @@ struct FaultRange {
     const uint8_t *begin, *end;
     /** Called on the faulting thread: patches the access at `pc` and returns where to go on, NULL if it is none. */
     const uint8_t *(*redirect)(FaultRange *range, const uint8_t *pc);
-    FaultRange *next;
+    FaultRange *_Atomic next;
 };
 
-/** Ranges are added and removed while no thread runs code of theirs. The handler is installed with the first one;
- * signals that are not ours go to the handler that was there before. */
+/** Ranges are added and removed while no thread runs code of theirs; other threads may run code of other ranges. The
+ * handler is installed with the first one; signals that are not ours go to the handler that was there before. */
 void fault_range_add(FaultRange *range);
 void fault_range_remove(FaultRange *range);
 
