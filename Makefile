@@ -3,6 +3,7 @@
 BUILD ?= build
 ASAN ?= build-asan
 FUZZ ?= build-fuzz
+UNCOUNTED ?= build-uncounted
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 COUNT ?= 100000
@@ -10,7 +11,7 @@ SEED ?= 1
 ENGINE ?= interp
 SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 
-.PHONY: build run test bench asan fuzz fuzz-arm fuzz-sparc fuzz-engines tidy format install clean
+.PHONY: build run test bench bench-counting asan fuzz fuzz-arm fuzz-sparc fuzz-engines tidy format install clean
 
 build:
 	@tools/install-deps build
@@ -32,6 +33,13 @@ test:
 bench: build
 	@tools/install-deps run test
 	@tools/bench
+
+# What exact counting costs, against a build without it.
+bench-counting: build
+	@tools/install-deps run test
+	@test -f $(UNCOUNTED)/build.ninja || meson setup -Duncounted=true -Dtests=disabled $(UNCOUNTED)
+	@ninja -C $(UNCOUNTED) orrery
+	@tools/bench-counting $(BUILD) $(UNCOUNTED)
 
 asan:
 	@tools/install-deps build test
@@ -77,4 +85,4 @@ install: build
 	@meson install -C $(BUILD) --no-rebuild
 
 clean:
-	@rm -rf $(BUILD) $(ASAN) $(FUZZ)
+	@rm -rf $(BUILD) $(ASAN) $(FUZZ) $(UNCOUNTED)

@@ -50,6 +50,17 @@ static unsigned end(Saved saved) {
     return (now & 1) << 4 | (now >> 2 & 1) << 1 | (now >> 3 & 1) << 3 | (now >> 4 & 1) << 2 | (now >> 5 & 1);
 }
 
+IeeeHost ieee_host_enter(void) {
+    uint32_t now = ALL_MASKED;
+    IeeeHost host;
+    __asm__ volatile("stmxcsr %0\n\tldmxcsr %1" : "=m"(host.control) : "m"(now));
+    return host;
+}
+
+void ieee_host_leave(IeeeHost host) {
+    __asm__ volatile("ldmxcsr %0" : : "m"(host.control));
+}
+
 #define OPERATE(name, type, suffix)                                                                                    \
     static type name(IeeeOp op, type a, type b) {                                                                      \
         switch (op) {                                                                                                  \
@@ -104,6 +115,16 @@ static unsigned end(Saved saved) {
     return (now & FE_INVALID ? IEEE_INVALID : 0u) | (now & FE_DIVBYZERO ? IEEE_DIVZERO : 0u) |
            (now & FE_OVERFLOW ? IEEE_OVERFLOW : 0u) | (now & FE_UNDERFLOW ? IEEE_UNDERFLOW : 0u) |
            (now & FE_INEXACT ? IEEE_INEXACT : 0u);
+}
+
+IeeeHost ieee_host_enter(void) {
+    IeeeHost host = {(uint32_t)fegetround()};
+    fesetround(FE_TONEAREST);
+    return host;
+}
+
+void ieee_host_leave(IeeeHost host) {
+    fesetround((int)host.control);
 }
 
 #define OPERATE(name, type, suffix)                                                                                    \
@@ -187,4 +208,40 @@ int32_t ieee_i32_of_f64(uint64_t a, unsigned *flags) {
     int32_t result = truncated(f64(a));
     *flags = end(saved);
     return result;
+}
+
+/* ---- Without flags ---- */
+
+uint64_t ieee_fast_f64(IeeeOp op, uint64_t a, uint64_t b) {
+    return bits64(operate64(op, f64(a), f64(b)));
+}
+
+uint32_t ieee_fast_f32(IeeeOp op, uint32_t a, uint32_t b) {
+    return bits32(operate32(op, f32(a), f32(b)));
+}
+
+uint32_t ieee_fast_f32_of_f64(uint64_t a) {
+    return bits32(narrow(f64(a)));
+}
+
+int32_t ieee_fast_i32_of_f64(uint64_t a) {
+    return truncated(f64(a));
+}
+
+uint32_t ieee_compare64(uint64_t a, uint64_t b) {
+    enum { EQUAL, LESS, GREATER, UNORDERED };
+    const uint64_t magnitude = UINT64_C(0x7fffffffffffffff);
+    if (ieee_is_nan64(a) || ieee_is_nan64(b)) {
+        return UNORDERED;
+    }
+    if (((a | b) & magnitude) == 0) {
+        return EQUAL;
+    }
+    /* As two's complement numbers. */
+    int64_t x = (int64_t)(a >> 63 ? -(a & magnitude) : a), y = (int64_t)(b >> 63 ? -(b & magnitude) : b);
+    return x == y ? EQUAL : x < y ? LESS : GREATER;
+}
+
+uint32_t ieee_compare32(uint32_t a, uint32_t b) {
+    return ieee_is_nan32(a) || ieee_is_nan32(b) ? 3 : ieee_compare64(ieee_f64_of_f32(a), ieee_f64_of_f32(b));
 }

@@ -23,6 +23,22 @@ uint64_t ieee_f64_of_i32(int32_t a);
 uint32_t ieee_f32_of_i32(int32_t a, IeeeRound round, unsigned *flags);
 int32_t ieee_i32_of_f64(uint64_t a, unsigned *flags);
 
+/** The same, to nearest, without flags: between ieee_host_enter and ieee_host_leave. */
+uint64_t ieee_fast_f64(IeeeOp op, uint64_t a, uint64_t b);
+uint32_t ieee_fast_f32(IeeeOp op, uint32_t a, uint32_t b);
+uint32_t ieee_fast_f32_of_f64(uint64_t a);
+int32_t ieee_fast_i32_of_f64(uint64_t a);
+/** 0 equal, 1 less, 2 greater, 3 unordered; no flags. */
+uint32_t ieee_compare64(uint64_t a, uint64_t b);
+uint32_t ieee_compare32(uint32_t a, uint32_t b);
+
+/** The host's arithmetic as the standard has it, whatever the program around has made of it; and back. */
+typedef struct IeeeHost {
+    uint32_t control;
+} IeeeHost;
+IeeeHost ieee_host_enter(void);
+void ieee_host_leave(IeeeHost host);
+
 static inline bool ieee_is_nan64(uint64_t a) {
     return (a & UINT64_C(0x7fffffffffffffff)) > UINT64_C(0x7ff0000000000000);
 }

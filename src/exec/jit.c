@@ -164,7 +164,7 @@ static void sit_down(const Jit *jit, JitSeat *seat) {
     seat->exit = IR_NONE;
     seat->hot = false;
     for (size_t i = 0; i < X64_TARGETS; i++) {
-        seat->targets[i] = (X64Target){.pc = UINT64_MAX};
+        seat->targets[i] = (X64Target){.pc = x64_no_target((uint32_t)i)};
     }
 }
 
@@ -412,7 +412,7 @@ void jit_kill(Jit *jit, CacheBlock *block) {
     dissolve_regions(jit, block);
     X64Target *target = &jit->own->targets[x64_target_index(block->ir.loc.pc)];
     if (target->pc == block->ir.loc.pc) {
-        target->pc = UINT64_MAX;
+        target->pc = x64_no_target(x64_target_index(target->pc));
     }
     uint32_t site = (uint32_t)jit->out.sites.len;
     X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->ir.loc.aux, .pc = block->ir.loc.pc};

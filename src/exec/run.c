@@ -1,4 +1,5 @@
 /* The loop that runs one CPU to an exact tick. */
+#include "base/ieee.h"
 #include "exec/probe.h"
 
 /* Rights of a block may change at each 32 bytes (the smallest protection region). */
@@ -191,7 +192,7 @@ static IrExit run_block(Runner *r, CacheBlock *block) {
     return run_host(r, block);
 }
 
-void exec_run(Cpu *cpu, CodeUse *use, uint64_t deadline_ticks) {
+static void run_to_deadline(Cpu *cpu, CodeUse *use, uint64_t deadline_ticks) {
     Runner r = {cpu, use, code_enter(use)};
     cpu->budget = (int64_t)(deadline_ticks - cpu_ticks(cpu));
     cpu->deadline = deadline_ticks;
@@ -215,4 +216,15 @@ void exec_run(Cpu *cpu, CodeUse *use, uint64_t deadline_ticks) {
         }
     }
     code_exit(use, &r.run);
+}
+
+/* Guests that compute with the host's floating point must not see how the program around has set it. */
+void exec_run(Cpu *cpu, CodeUse *use, uint64_t deadline_ticks) {
+    if (!cpu->isa->host_float) {
+        run_to_deadline(cpu, use, deadline_ticks);
+        return;
+    }
+    IeeeHost host = ieee_host_enter();
+    run_to_deadline(cpu, use, deadline_ticks);
+    ieee_host_leave(host);
 }

@@ -63,6 +63,7 @@ typedef struct Isa {
     /** True if an instruction may be fetched from addr (execute-never, protection unit). Asked at translation for what
      * never changes, and before each block while cpu->check_fetch is set. Rights change at 32-byte steps at most. */
     bool (*fetch_allowed)(Cpu *cpu, uint64_t addr);
+    bool host_float; /* its translation uses floating-point ops */
     uint32_t aux_mask; /* bits of aux that are in use */
     /** The state table, PC, aux and the halves of sleep have been restored: sets what follows from them (irq_request,
      * the check flags). */

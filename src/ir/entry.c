@@ -206,7 +206,7 @@ void ir_put_shadows(IrBlock *block, const IrShadows *shadows, Arena *arena) {
 }
 
 unsigned ir_flags_needed(const IrBlock *block) {
-    unsigned needs = 0, set = 0, mask;
+    unsigned needs = 0, set = 0, mask, depth = 0;
     for (uint32_t i = 0; i < block->n_ops; i++) {
         const IrOp *op = &block->ops[i];
         if (op->op == IR_COND) {
@@ -214,7 +214,9 @@ unsigned ir_flags_needed(const IrBlock *block) {
         } else if (ir_op_info[op->op].operand[2] == IR_OPERAND_FAULT) {
             needs |= 0xfu & ~set;
         } else if (ir_sets_flags(op->op, &mask)) {
-            set |= mask;
+            set |= depth ? 0 : mask;
+        } else if (op->op == IR_SKIP || op->op == IR_LABEL) {
+            depth += op->op == IR_SKIP ? 1 : -1u; /* what may be skipped sets nothing for sure */
         }
     }
     return needs | (0xfu & ~set);

@@ -50,6 +50,9 @@ static inline uint64_t ir_eval_shift(IrOpcode op, IrType type, uint64_t a, uint6
     }
 }
 
+/* float.c */
+uint64_t ir_eval_float(IrOpcode op, IrType type, uint64_t a, uint64_t b);
+
 /** Value of a PURE op (constants and NOP aside) of op.type `type`, for zero-extended operands. */
 static inline uint64_t ir_eval(IrOpcode op, IrType type, uint64_t a, uint64_t b, uint64_t c) {
     uint64_t r = 0;
@@ -90,6 +93,9 @@ static inline uint64_t ir_eval(IrOpcode op, IrType type, uint64_t a, uint64_t b,
     case IR_SELECT: r = a ? b : c; break;
     case IR_CARRY: return ir_eval_carry(type, a, b, c);
     case IR_OVERFLOW: return ir_eval_overflow(type, a, b, c);
+    case IR_FADD: case IR_FSUB: case IR_FMUL: case IR_FDIV: case IR_FSQRT: case IR_FCMP: case IR_FWIDEN:
+    case IR_FNARROW: case IR_FOFINT: case IR_FTOINT:
+        return ir_eval_float(op, type, a, b);
     default: assert(!"not a pure op"); break;
     }
     return r & ir_mask(type);

@@ -26,8 +26,9 @@ IrType ir_result_type(const IrOp *op) {
     switch (op->op) {
     case IR_EQ: case IR_NE: case IR_LTU: case IR_LEU: case IR_LTS: case IR_LES:
     case IR_COND: case IR_CARRY: case IR_OVERFLOW: case IR_TRUNC: case IR_HIGH:
+    case IR_FCMP: case IR_FNARROW: case IR_FTOINT:
         return IR_I32;
-    case IR_SEXT32: case IR_ZEXT32: case IR_CALL:
+    case IR_SEXT32: case IR_ZEXT32: case IR_CALL: case IR_FWIDEN: case IR_FOFINT:
         return IR_I64;
     default:
         return op->type;

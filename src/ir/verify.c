@@ -28,9 +28,9 @@ static bool may_be_absent(IrOpcode op, unsigned k) {
 /* Type that operand k of op must have, IR_VOID if any. */
 static IrType operand_type(const IrOp *op, unsigned k) {
     switch (op->op) {
-    case IR_SEXT32: case IR_ZEXT32: case IR_SKIP: case IR_GOTO_IF:
+    case IR_SEXT32: case IR_ZEXT32: case IR_FWIDEN: case IR_FOFINT: case IR_SKIP: case IR_GOTO_IF:
         return IR_I32;
-    case IR_TRUNC: case IR_HIGH:
+    case IR_TRUNC: case IR_HIGH: case IR_FNARROW: case IR_FTOINT:
         return IR_I64;
     case IR_SELECT:
         return k == 0 ? IR_I32 : op->type;
@@ -117,6 +117,7 @@ static bool check_type(const Verify *v, const IrOp *op) {
     bool fits;
     switch (op->op) {
     case IR_SEXT32: case IR_ZEXT32: case IR_TRUNC: case IR_HIGH: case IR_CALL:
+    case IR_FWIDEN: case IR_FNARROW: case IR_FOFINT: case IR_FTOINT:
         fits = op->type == IR_I64;
         break;
     case IR_COND:

@@ -14,9 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "exec/probe.h"
 #include "guest/arm/sys.h"
 #include "progs.h"
-#include "sim/node.h"
+#include "sim/code.h"
 
 enum { STOPS_MAX = 400, STOP_TICKS = 4000, SHOWN_MAX = 3, REFERENCE = 0 };
 
@@ -27,31 +28,33 @@ typedef struct Way {
     uint64_t slice;
     unsigned stops; /* so many of its own, at random times, between those of all ways */
     bool flush; /* forgets all translated code at those */
+    bool counts; /* with a probe, which tells what ran in which tier */
     unsigned every; /* on every n-th program */
     unsigned share; /* on the first 1/n of its ticks */
 } Way;
 
 static const Way ways[] = {
-    {ENGINE_INTERP, MEM_FASTMEM, 0, 0, false, 1, 1}, /* the reference */
-    {ENGINE_T0, MEM_FASTMEM, 0, 0, false, 1, 1},
-    {ENGINE_JIT, MEM_FASTMEM, 0, 0, false, 1, 1},
-    {ENGINE_JIT, MEM_FASTMEM, 0, 1, false, 1, 1},
-    {ENGINE_JIT, MEM_WINDOW, 0, 1, false, 1, 1},
-    {ENGINE_T0, MEM_WINDOW, 0, 0, false, 2, 1},
-    {ENGINE_JIT, MEM_WINDOW, 0, 10, true, 4, 2},
-    {ENGINE_JIT, MEM_WINDOW, 7, 1, false, 16, 4},
-    {ENGINE_INTERP, MEM_FASTMEM, 0, 2, true, 2, 2}, /* would show code that all engines have failed to drop */
-    {ENGINE_JIT, MEM_FASTMEM, 1000, 0, false, 2, 1},
-    {ENGINE_JIT, MEM_FASTMEM, 0, 10, true, 4, 2},
-    {ENGINE_T0, MEM_FASTMEM, 1000, 1, false, 4, 1},
-    {ENGINE_INTERP, MEM_FASTMEM, 1000, 1, false, 8, 2},
-    {ENGINE_JIT, MEM_FASTMEM, 7, 1, false, 8, 2},
-    {ENGINE_INTERP, MEM_FASTMEM, 0, 500, true, 16, 8},
-    {ENGINE_T0, MEM_FASTMEM, 7, 0, false, 16, 4},
-    {ENGINE_INTERP, MEM_FASTMEM, 7, 0, false, 32, 4},
-    {ENGINE_JIT, MEM_FASTMEM, 1, 0, false, 16, 8},
-    {ENGINE_T0, MEM_FASTMEM, 1, 0, false, 32, 8},
-    {ENGINE_INTERP, MEM_FASTMEM, 1, 0, false, 32, 8},
+    {ENGINE_INTERP, MEM_FASTMEM, 0, 0, false, false, 1, 1}, /* the reference */
+    {ENGINE_T0, MEM_FASTMEM, 0, 0, false, false, 1, 1},
+    {ENGINE_JIT, MEM_FASTMEM, 0, 0, false, false, 1, 1},
+    {ENGINE_JIT, MEM_FASTMEM, 0, 1, false, false, 1, 1},
+    {ENGINE_JIT, MEM_WINDOW, 0, 1, false, false, 1, 1},
+    {ENGINE_T0, MEM_WINDOW, 0, 0, false, false, 2, 1},
+    {ENGINE_JIT, MEM_WINDOW, 0, 10, true, false, 4, 2},
+    {ENGINE_JIT, MEM_WINDOW, 7, 1, false, false, 16, 4},
+    {ENGINE_INTERP, MEM_FASTMEM, 0, 2, true, false, 2, 2}, /* would show code that all engines have failed to drop */
+    {ENGINE_JIT, MEM_FASTMEM, 0, 0, false, true, 4, 1},
+    {ENGINE_JIT, MEM_FASTMEM, 1000, 0, false, false, 2, 1},
+    {ENGINE_JIT, MEM_FASTMEM, 0, 10, true, false, 4, 2},
+    {ENGINE_T0, MEM_FASTMEM, 1000, 1, false, false, 4, 1},
+    {ENGINE_INTERP, MEM_FASTMEM, 1000, 1, false, false, 8, 2},
+    {ENGINE_JIT, MEM_FASTMEM, 7, 1, false, false, 8, 2},
+    {ENGINE_INTERP, MEM_FASTMEM, 0, 500, true, false, 16, 8},
+    {ENGINE_T0, MEM_FASTMEM, 7, 0, false, false, 16, 4},
+    {ENGINE_INTERP, MEM_FASTMEM, 7, 0, false, false, 32, 4},
+    {ENGINE_JIT, MEM_FASTMEM, 1, 0, false, false, 16, 8},
+    {ENGINE_T0, MEM_FASTMEM, 1, 0, false, false, 32, 8},
+    {ENGINE_INTERP, MEM_FASTMEM, 1, 0, false, false, 32, 8},
 };
 enum { WAYS = sizeof ways / sizeof ways[0] };
 
@@ -70,7 +73,7 @@ typedef struct State {
 
 typedef struct Totals {
     uint64_t programs, unlinked, instructions, all_instructions, stops, lockups, faults, differences;
-    uint64_t regions; /* that stood when runs ended */
+    uint64_t counted, t0, t1; /* instructions of ways with a probe: all, in blocks, in regions */
 } Totals;
 
 /* ---- Running ---------------------------------------------------------------------------------------------------- */
@@ -176,19 +179,21 @@ static void run_reference(const Prog *p, Schedule *s, Totals *totals) {
     node_free(node);
 }
 
-static unsigned count_regions(const CodeCache *cache) {
-    unsigned n = 0;
-    for (size_t i = 0; i < cache->table->cap; i++) {
-        n += cache->table->slots[i] && cache->table->slots[i]->region;
-    }
-    return n;
+static void add_counts(Totals *totals, const Node *node, const ExecStats *stats) {
+    totals->counted += node_instructions(node);
+    totals->t0 += stats->host_insns - node->cpu->jit_t1;
+    totals->t1 += node->cpu->jit_t1;
 }
 
 /* Index of the first stop that differs, or -1. */
 static int compare(const Prog *p, const Way *way, const Schedule *s, Totals *totals) {
     Node *node = start(p, way);
     uint64_t rng = way_rng(p, way);
+    ExecProbe probe = {.counts = true};
     int different = -1;
+    if (way->counts) {
+        node_code_probe(node, &probe);
+    }
     for (unsigned i = 0; i < (s->n + way->share - 1) / way->share && different < 0; i++) {
         StopReason reason = run_to(node, way, &rng, s->tick[i]);
         State now = state_of(node, reason);
@@ -196,7 +201,9 @@ static int compare(const Prog *p, const Way *way, const Schedule *s, Totals *tot
         totals->stops++;
     }
     totals->all_instructions += node_instructions(node);
-    totals->regions += count_regions(node->code.own);
+    if (way->counts) {
+        add_counts(totals, node, &probe.stats);
+    }
     node_free(node);
     return different;
 }
@@ -375,9 +382,9 @@ static void list_part(const Prog *p, ProgPlace place) {
 
 static void tell_way(const Way *way) {
     const char *summary;
-    printf("  engine %s, memory %s, slices of %llu, %u random stops%s", node_engine_name(way->engine, &summary),
-           node_memory_name(way->memory, &summary), (unsigned long long)way->slice,
-           way->stops, way->flush ? " with flushes" : "");
+    printf("  engine %s, memory %s, slices of %llu, %u random stops%s%s", node_engine_name(way->engine, &summary),
+           node_memory_name(way->memory, &summary), (unsigned long long)way->slice, way->stops,
+           way->flush ? " with flushes" : "", way->counts ? ", with a probe" : "");
 }
 
 /* ---- All programs ----------------------------------------------------------------------------------------------- */
@@ -485,6 +492,16 @@ static bool parse(int argc, char **argv, Options *o) {
     return argc % 2 == 1;
 }
 
+static void print_totals(const Totals *t) {
+    typedef unsigned long long U;
+    double counted = t->counted ? (double)t->counted / 100 : 1;
+    printf("%llu programs (%llu too large), %llu faults, %llu ended in lockup; %llu stops compared, %llu instructions "
+           "in all ways\nengine jit: %.0f %% of the instructions in regions, %.0f %% in blocks, the rest interpreted\n"
+           "%llu instructions of the reference: %llu programs differ\n", (U)t->programs, (U)t->unlinked,
+           (U)t->faults, (U)t->lockups, (U)t->stops, (U)t->all_instructions,
+           (double)t->t1 / counted, (double)t->t0 / counted, (U)t->instructions, (U)t->differences);
+}
+
 int main(int argc, char **argv) {
     bool quick = getenv("ORRERY_TEST_QUICK") != NULL;
     Options o = {.seed = 1, .count = quick ? 10 : 100, .ticks = 60000};
@@ -502,12 +519,6 @@ int main(int argc, char **argv) {
             run_program(&o, arch, i, &totals);
         }
     }
-    printf("%llu programs (%llu too large), %llu faults, %llu ended in lockup; %llu stops compared, %llu regions, %llu "
-           "instructions in all\n%llu instructions of the reference: %llu programs differ\n",
-           (unsigned long long)totals.programs,
-           (unsigned long long)totals.unlinked, (unsigned long long)totals.faults, (unsigned long long)totals.lockups,
-           (unsigned long long)totals.stops,
-           (unsigned long long)totals.regions, (unsigned long long)totals.all_instructions,
-           (unsigned long long)totals.instructions, (unsigned long long)totals.differences);
+    print_totals(&totals);
     return totals.differences ? 1 : 0;
 }

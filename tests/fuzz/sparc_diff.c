@@ -159,7 +159,7 @@ static Records orrery_run(const Test *t) {
         fail("%s", error.text);
     }
     OrrStop stop = orr_world_run(world, VIRTUAL_NS);
-    Records r = {.ended = stop.reason == ORR_STOP_EXIT};
+    Records r = {.ended = stop.reason == ORR_STOP_HALTED};
     if (!r.ended) {
         fprintf(stderr, "orrery stopped: %s at pc 0x%08x\n", orr_stop_name(stop.reason), (unsigned)orr_node_pc(node));
     }

@@ -1,6 +1,12 @@
 /* Generator of the differential test: random encodings from the decode table, with operands that keep a sequence in its
  * bounds. Loads and stores use the scratch pointer, jumps go forward inside the slot, and what would disable traps or
- * move the trap table does not come up. */
+ * move the trap table does not come up.
+ *
+ * What QEMU 7.2 does otherwise than the manuals is kept out here, each where it is generated: a misaligned JMPL writes
+ * rd; RETT looks at the alignment before ET; conditional Ticc adds to rs1 itself; WRTBR writes the trap type; LDDF and
+ * STDF want 4-byte alignment only; user mode may use the user data space with all alternate loads and stores; FSTOD of
+ * a signalling NaN leaves its exception to a later operation. Payloads of NaNs and FSR.ver are evened out in
+ * sparc_diff.c. QEMU has no UMAC and SMAC, other ancillary registers, and precise floating-point traps. */
 #include "sparc_diff.h"
 
 #include <string.h>

@@ -52,7 +52,7 @@ static Result result_of(Node *node) {
 
 static void run_to_exit(Node *node) {
     StopReason reason = node_run_until(node, UINT64_C(1000000000));
-    if (reason != STOP_EXIT || node->stop_code != 0) {
+    if (reason != STOP_HALTED || node->stop_code != 0) {
         fail_msg("stop %d, code %d, pc 0x%08x", (int)reason, node->stop_code, (unsigned)node->cpu->pc);
     }
 }

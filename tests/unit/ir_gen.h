@@ -18,7 +18,7 @@ typedef struct Gen {
     bool plain; /* only what may stand in a region */
 } Gen;
 
-/** In a seed: ask for a block without calls, skipped parts, indexed slots and traps at the end. */
+/** In a seed: ask for a block without calls and traps at the end. */
 #define GEN_PLAIN (UINT64_C(1) << 63)
 
 static inline unsigned gen_below(Gen *g, unsigned bound) {
@@ -106,6 +106,23 @@ static inline uint32_t gen_window(Gen *g) {
     return RIG_SLOT_WINDOW + 4 * gen_below(g, 4);
 }
 
+static inline void gen_float(Gen *g, IrType type, IrVal x, IrVal y) {
+    static const IrOpcode two[] = {IR_FADD, IR_FSUB, IR_FMUL, IR_FDIV, IR_FCMP};
+    IrOpcode op = two[gen_below(g, ARRAY_LEN(two))];
+    switch (gen_below(g, 4)) {
+    case 0: gen_keep(g, ir_emit(&g->b, IR_FSQRT, type, 0, x, 0, 0)); break;
+    case 1:
+        op = gen_below(g, 2) ? IR_FWIDEN : IR_FOFINT;
+        gen_keep(g, ir_emit(&g->b, op, IR_I64, 0, gen_value(g, IR_I32), 0, 0));
+        break;
+    case 2:
+        op = gen_below(g, 2) ? IR_FNARROW : IR_FTOINT;
+        gen_keep(g, ir_emit(&g->b, op, IR_I64, 0, gen_value(g, IR_I64), 0, 0));
+        break;
+    default: gen_keep(g, ir_emit(&g->b, op, type, 0, x, y, 0));
+    }
+}
+
 static inline void gen_arithmetic(Gen *g) {
     static const IrOpcode two[] = {IR_ADD, IR_SUB, IR_MUL, IR_UDIV, IR_SDIV, IR_AND, IR_OR, IR_XOR, IR_SHL, IR_SHR,
                                    IR_SAR, IR_ROR};
@@ -113,7 +130,8 @@ static inline void gen_arithmetic(Gen *g) {
                                    IR_ZEXT8, IR_ZEXT16};
     IrType type = gen_type(g);
     IrVal x = gen_value(g, type), y = gen_value(g, type);
-    switch (gen_below(g, 8)) {
+    switch (gen_below(g, 9)) {
+    case 8: gen_float(g, type, x, y); break;
     case 0: gen_keep(g, ir_op1(&g->b, one[gen_below(g, ARRAY_LEN(one))], x)); break;
     case 1: gen_keep(g, ir_op1(&g->b, gen_below(g, 2) ? IR_SEXT32 : IR_ZEXT32, gen_value(g, IR_I32))); break;
     case 2: gen_keep(g, ir_op1(&g->b, gen_below(g, 2) ? IR_TRUNC : IR_HIGH, gen_value(g, IR_I64))); break;
@@ -152,7 +170,7 @@ static inline void gen_flags(Gen *g) {
 static inline void gen_state(Gen *g) {
     IrType type = gen_type(g);
     unsigned k = gen_below(g, 6);
-    switch (g->plain && (k == 2 || k == 3) ? 0 : k) {
+    switch (k) {
     case 0: case 1: gen_keep(g, ir_get(&g->b, type, gen_slot(g, type))); break;
     case 2: {
         IrVal index = gen_index(g);
@@ -198,7 +216,7 @@ static inline void gen_trap_if(Gen *g) {
 static inline void gen_op(Gen *g);
 
 static inline void gen_skipped(Gen *g) {
-    if (g->depth == GEN_DEPTH_MAX || g->plain) {
+    if (g->depth == GEN_DEPTH_MAX) {
         return;
     }
     IrVal skip = ir_skip_unless(&g->b, gen_truth(g));

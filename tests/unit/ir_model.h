@@ -6,6 +6,8 @@
 #ifndef TESTS_UNIT_IR_MODEL_H
 #define TESTS_UNIT_IR_MODEL_H
 
+#include "base/ieee.h"
+#include "ir/eval.h"
 #include "ir_rig.h"
 
 typedef unsigned __int128 Wide;
@@ -79,6 +81,49 @@ static inline bool model_overflows(IrType type, uint64_t a, uint64_t b, uint64_t
     return sum != model_signed(type, model_wrap(type, (Wide)sum));
 }
 
+static inline double model_double(uint64_t bits) {
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+static inline float model_single(uint64_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+static inline uint64_t model_bits(IrType type, double value) {
+    uint64_t bits = 0;
+    float single = (float)value;
+    memcpy(&bits, type == IR_I64 ? (void *)&value : (void *)&single, type == IR_I64 ? 8 : 4);
+    return bits;
+}
+
+/* Singles are computed as doubles and rounded again, which gives the same for these operations. */
+static inline double model_computed(IrOpcode op, double x, double y) {
+    switch (op) {
+    case IR_FADD: return x + y;
+    case IR_FSUB: return x - y;
+    case IR_FMUL: return x * y;
+    case IR_FDIV: return x / y;
+    default: return model_double(ieee_fast_f64(IEEE_SQRT, 0, model_bits(IR_I64, x)));
+    }
+}
+
+/* Which NaN comes out is not said: the engine's. */
+static inline uint64_t model_float(IrOpcode op, IrType type, uint64_t a, uint64_t b) {
+    bool wide = type == IR_I64, from_single = op == IR_FWIDEN || !wide;
+    double x = from_single ? (double)model_single(a) : model_double(a);
+    double y = wide ? model_double(b) : (double)model_single(b), r;
+    switch (op) {
+    case IR_FCMP: return x == y ? 0 : x < y ? 1 : x > y ? 2 : 3;
+    case IR_FOFINT: return model_bits(IR_I64, (double)(int32_t)a);
+    case IR_FTOINT: return x > -2147483649.0 && x < 2147483648.0 ? (uint32_t)(int32_t)x : UINT32_C(0x80000000);
+    case IR_FWIDEN: case IR_FNARROW: r = x; break;
+    default: r = model_computed(op, x, y);
+    }
+    return r != r ? ir_eval_float(op, type, a, b) : model_bits(op == IR_FNARROW ? IR_I32 : type, r);
+}
+
 /** Value of any op with PURE operands, CONST aside. */
 static inline uint64_t model_value(IrOpcode op, IrType type, uint64_t a, uint64_t b, uint64_t c) {
     Wide modulus = (Wide)1 << model_width(type);
@@ -99,6 +144,9 @@ static inline uint64_t model_value(IrOpcode op, IrType type, uint64_t a, uint64_
     case IR_SELECT: return a != 0 ? b : c;
     case IR_CARRY: return (Wide)a + b + c >= modulus;
     case IR_OVERFLOW: return model_overflows(type, a, b, c);
+    case IR_FADD: case IR_FSUB: case IR_FMUL: case IR_FDIV: case IR_FSQRT: case IR_FCMP: case IR_FWIDEN:
+    case IR_FNARROW: case IR_FOFINT: case IR_FTOINT:
+        return model_float(op, type, a, b);
     default: return model_moved(op, type, a, b);
     }
 }

@@ -89,11 +89,31 @@ static const OpCase literal[] = {
     {IR_OVERFLOW, IR_I32, MIN32, MAX32, 0, 1},
     {IR_OVERFLOW, IR_I32, MIN32, MAX32, 1, 0},
     {IR_OVERFLOW, IR_I64, 0x7fffffffffffffff, 1, 0, 1},
+    {IR_FADD, IR_I32, 0x3f800000, 0x40000000, 0, 0x40400000},
+    {IR_FADD, IR_I64, 0x3ff0000000000000, 0x3cb0000000000000, 0, 0x3ff0000000000001},
+    {IR_FSUB, IR_I32, 0x3f800000, 0x3f800000, 0, 0},
+    {IR_FSUB, IR_I64, 0, 0x3ff0000000000000, 0, 0xbff0000000000000},
+    {IR_FMUL, IR_I32, 0x40400000, 0xc0400000, 0, 0xc1100000},
+    {IR_FMUL, IR_I64, 0x0010000000000000, 0x3fe0000000000000, 0, 0x0008000000000000},
+    {IR_FDIV, IR_I32, 0x3f800000, 0x40400000, 0, 0x3eaaaaab},
+    {IR_FDIV, IR_I64, 0xbff0000000000000, 0, 0, 0xfff0000000000000},
+    {IR_FSQRT, IR_I32, 0x40800000, 0, 0, 0x40000000},
+    {IR_FSQRT, IR_I64, 0x4000000000000000, 0, 0, 0x3ff6a09e667f3bcd},
+    {IR_FCMP, IR_I64, 0, MIN64, 0, 0},
+    {IR_FCMP, IR_I32, 0xbf800000, 0x3f800000, 0, 1},
+    {IR_FCMP, IR_I64, 0x7ff0000000000000, 0x7fefffffffffffff, 0, 2},
+    {IR_FCMP, IR_I32, 0x7fc00000, 0, 0, 3},
+    {IR_FWIDEN, IR_I64, 1, 0, 0, 0x36a0000000000000},
+    {IR_FNARROW, IR_I64, 0x3ff0000010000001, 0, 0, 0x3f800001},
+    {IR_FOFINT, IR_I64, MAX32, 0, 0, 0xbff0000000000000},
+    {IR_FTOINT, IR_I64, 0xc00e000000000000, 0, 0, 0xfffffffd},
+    {IR_FTOINT, IR_I64, 0x41e0000000000000, 0, 0, MIN32},
 };
 
 /* Type of operand k of a value op. */
 static IrType operand_type(const OpCase *c, unsigned k) {
-    bool from_i32 = c->op == IR_SEXT32 || c->op == IR_ZEXT32 || (c->op == IR_SELECT && k == 0);
+    bool widens = c->op == IR_SEXT32 || c->op == IR_ZEXT32 || c->op == IR_FWIDEN || c->op == IR_FOFINT;
+    bool from_i32 = widens || (c->op == IR_SELECT && k == 0);
     return from_i32 || ((c->op == IR_CARRY || c->op == IR_OVERFLOW) && k == 2) ? IR_I32 : c->type;
 }
 
@@ -184,7 +204,8 @@ static void value_ops_agree_with_the_model_over_special_values(void **state) {
     (void)state;
     for (unsigned op = 0; op < IR_OPCODE_COUNT; op++) {
         if (is_value_op(op)) {
-            bool only_i64 = op == IR_SEXT32 || op == IR_ZEXT32 || op == IR_TRUNC || op == IR_HIGH;
+            bool only_i64 = op == IR_SEXT32 || op == IR_ZEXT32 || op == IR_TRUNC || op == IR_HIGH ||
+                            (op >= IR_FWIDEN && op <= IR_FTOINT);
             for (IrType type = only_i64 ? IR_I64 : IR_I32; type <= IR_I64; type++) {
                 check_over_specials(&arena, op, type);
             }

@@ -35,11 +35,10 @@ void sparc_sem_bicc(SparcTranslator *t, const SparcArgs_bicc *a) {
 }
 
 void sparc_sem_fbfcc(SparcTranslator *t, const SparcArgs_fbfcc *a) {
-    enum { FCC_SHIFT = 10 };
     IrBuilder *b = t->b;
     sparc_require_fpu(t, false);
     if (depends(a->cond)) {
-        IrVal fcc = ir_op2i(b, IR_AND, ir_op2i(b, IR_SHR, ir_get(b, IR_I32, SPARC_SLOT(fsr)), FCC_SHIFT), 3);
+        IrVal fcc = ir_get(b, IR_I32, SPARC_SLOT(fcc));
         t->cond = ir_op2i(b, IR_AND, ir_op2(b, IR_SHR, ir_i32(b, sparc_fcc_mask(a->cond)), fcc), 1);
         t->aux_cond = SPARC_AUX_FCC | a->cond << 2;
     }

@@ -47,6 +47,8 @@ enum {
     SPARC_TRAP_FETCH, /* arg: address that cannot be fetched */
     SPARC_TRAP_FP_BLOCKED, /* fp_disabled, or fp_exception */
     SPARC_TRAP_FP_STORE_BLOCKED, /* the same; a floating-point store */
+    SPARC_TRAP_FPOP_MODE, /* a floating-point operation cannot be done in line: modes; arg: as of SPARC_HELPER_FPOP */
+    SPARC_TRAP_FPOP, /* the same, for its operands' sake */
     SPARC_TRAP_POWER_DOWN, /* goes on behind the instruction */
 };
 
@@ -59,18 +61,20 @@ typedef enum SparcHelper {
     SPARC_HELPER_WRASR, /* a: number, b: value */
     SPARC_HELPER_LOAD_ASI, /* a: address | asi << 32, b: IrMem */
     SPARC_HELPER_STORE_ASI, /* a: address | asi << 32 | IrMem << 40, b: value */
-    SPARC_HELPER_FPOP, /* a: SparcFop | rs1 << 8 | rs2 << 16 | rd << 24 */
     SPARC_HELPER_FPOP_UNIMPLEMENTED,
+    SPARC_HELPER_RDFSR,
     SPARC_HELPER_LDFSR, /* a: value */
     SPARC_HELPER_STDFQ, /* a: address */
     SPARC_HELPER_COUNT
 } SparcHelper;
 
-/** Floating-point operations that the helper does, in the order of `op` in sparc.decode. */
+/** Floating-point operations, in the order of `op` in sparc.decode. An operation with its registers is
+ * SparcFop | rs1 << 8 | rs2 << 16 | rd << 24. */
 typedef enum SparcFop {
     SPARC_FSQRTS, SPARC_FSQRTD, SPARC_FADDS, SPARC_FADDD, SPARC_FSUBS, SPARC_FSUBD, SPARC_FMULS, SPARC_FMULD,
     SPARC_FDIVS, SPARC_FDIVD, SPARC_FSMULD, SPARC_FITOS, SPARC_FITOD, SPARC_FSTOI, SPARC_FDTOI, SPARC_FSTOD,
     SPARC_FDTOS, SPARC_FCMPS, SPARC_FCMPD, SPARC_FCMPES, SPARC_FCMPED,
+    SPARC_FMOVE, /* FMOVS, FNEGS, FABSS: raise nothing */
 } SparcFop;
 
 /** What the core was built with. */
@@ -87,9 +91,10 @@ enum { SPARC_FP_EXECUTE, SPARC_FP_PENDING, SPARC_FP_EXCEPTION }; /* SparcState.f
 
 typedef struct SparcState {
     uint32_t g[8]; /* g[0] stays 0 */
-    uint32_t f[32];
+    uint32_t f[32]; /* register r is f[r ^ 1]: a pair is a double of the host */
     uint8_t n, z, c, v; /* 0 or 1, in this order: isa->flags_slot; C is the borrow of subtractions */
-    uint32_t y, wim, tbr, fsr;
+    uint32_t y, wim, tbr;
+    uint32_t fsr, fcc; /* fcc apart; ftt and cexc: see fp_last */
     uint32_t s, ps, et, ef, ec, pil; /* of PSR, 0 or 1, and the interrupt level */
     uint32_t cwp; /* settled */
     uint32_t npc; /* if aux is DYNAMIC */
@@ -105,6 +110,9 @@ typedef struct SparcState {
 
     /* Forms that the above takes while code runs; follow from it, no state. */
     uint32_t cut, wp;
+    uint32_t fp_slow; /* 1 if no operation may be done in line: see sys_fpu.c */
+    uint32_t fp_last; /* SparcFop + 1 of the last operation that was done in line, 0 = FSR is as it says */
+    uint64_t fp_a, fp_b; /* its operands: FSR's ftt and cexc are what it would raise */
     uint32_t save_bound, restore_bound; /* SAVE goes out of line if wp < the one, RESTORE if wp - 16 >= the other */
     uint32_t file[(SPARC_WINDOWS_MAX + 1) * SPARC_WINDOW_WORDS];
     SparcConfig config; /* set when the board is built, never changed */
@@ -114,6 +122,8 @@ static inline SparcState *sparc_state(const Cpu *cpu) {
     return cpu->state;
 }
 
+#define SPARC_SLOT_F(r) ((uint32_t)offsetof(SparcState, f) + 4 * ((r) ^ 1))
+#define SPARC_SLOT_D(r) ((uint32_t)offsetof(SparcState, f) + 4 * ((r) & 30)) /* i64 */
 #define SPARC_SLOT(member) ((uint32_t)offsetof(SparcState, member))
 
 /* operands.c */

@@ -90,7 +90,11 @@ uint64_t sparc_helper_load_asi(Cpu *cpu, uint64_t a, uint64_t b);
 uint64_t sparc_helper_store_asi(Cpu *cpu, uint64_t a, uint64_t value);
 
 /* sys_fpu.c */
-uint64_t sparc_helper_fpop(Cpu *cpu, uint64_t a, uint64_t b);
+/** An operation out of line: the instruction at cpu->pc. */
+void sparc_fpop(Cpu *cpu, uint32_t what);
+/** Makes FSR say what it should. */
+void sparc_fsr_settle(SparcState *s);
+uint64_t sparc_helper_rdfsr(Cpu *cpu, uint64_t a, uint64_t b);
 uint64_t sparc_helper_fpop_unimplemented(Cpu *cpu, uint64_t a, uint64_t b);
 uint64_t sparc_helper_ldfsr(Cpu *cpu, uint64_t a, uint64_t b);
 uint64_t sparc_helper_stdfq(Cpu *cpu, uint64_t a, uint64_t b);

@@ -42,7 +42,7 @@ static const Field sparc_fields[] = {
     FIELD_ARRAY(SparcState, g, 0, "g0 to g7"),
     FIELD_ARRAY(SparcState, windows, 0, "o0 to o7, l0 to l7 of each window; the ins are the outs of the next one"),
     FIELD_MAX(SparcState, cwp, 0, SPARC_WINDOWS_MAX - 1, "PSR.CWP"),
-    FIELD_ARRAY(SparcState, f, 0, "f0 to f31"),
+    FIELD_ARRAY(SparcState, f, 0, "f1, f0, f3, f2 and so on: pairs lie as doubles do in memory of the host"),
     FIELD_MAX(SparcState, n, 0, 1, "PSR.icc.n"),
     FIELD_MAX(SparcState, z, 0, 1, "PSR.icc.z"),
     FIELD_MAX(SparcState, c, 0, 1, "PSR.icc.c"),
@@ -50,7 +50,8 @@ static const Field sparc_fields[] = {
     FIELD(SparcState, y, 0, "Y"),
     FIELD(SparcState, wim, 0, "WIM"),
     FIELD(SparcState, tbr, 0, "TBR"),
-    FIELD(SparcState, fsr, 0, "FSR"),
+    FIELD(SparcState, fsr, 0, "FSR without fcc"),
+    FIELD_MAX(SparcState, fcc, 0, 3, "FSR.fcc"),
     FIELD_MAX(SparcState, s, 1, 1, "PSR.S"),
     FIELD_MAX(SparcState, ps, 0, 1, "PSR.PS"),
     FIELD_MAX(SparcState, et, 0, 1, "PSR.ET"),
@@ -89,6 +90,7 @@ static bool fetch_allowed(Cpu *cpu, uint64_t addr) {
 static void settle(Cpu *cpu) {
     SparcState *s = sparc_state(cpu);
     sparc_windows_settle(s);
+    sparc_fsr_settle(s);
     s->npc = cpu->aux == SPARC_AUX_DYNAMIC ? s->npc : 0;
 }
 
@@ -96,6 +98,7 @@ static void restored(Cpu *cpu) {
     SparcState *s = sparc_state(cpu);
     s->cwp %= s->config.n_windows;
     sparc_windows_place(s);
+    s->fp_last = 0;
     sparc_fp_update(s);
     sparc_mmu_mode(cpu);
     sparc_update(cpu);
@@ -127,6 +130,7 @@ const Isa sparc_isa = {
     .map_fetch = sparc_mmu_map_fetch,
     .page_bytes = 4096,
     .fetch_allowed = fetch_allowed,
+    .host_float = true,
     .aux_mask = UINT32_MAX,
     .restored = restored,
     .settle = settle,
@@ -209,7 +213,6 @@ static bool cpu_init(Device *dev, Err *err) {
     c->cpu.state = &c->state;
     c->cpu.features = model->features;
     c->cpu.name = dev->name;
-    c->cpu.index = c->index;
     c->cpu.board = dev->board;
     c->cpu.map = &dev->board->map;
     c->irq.set_level = port_set_level;
@@ -248,6 +251,7 @@ const DeviceType sparc_cpu_type = {
     .repl_types = cpu_repl_types,
     .compatible = cpu_compatible,
     .struct_size = sizeof(SparcCpu),
+    .cpu_offset = offsetof(SparcCpu, cpu),
     DEVICE_TABLE(props, cpu_props),
     .models = listed_models,
     .amba = &cpu_amba,

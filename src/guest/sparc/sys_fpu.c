@@ -8,7 +8,12 @@
  *
  * Results: an operation on a signalling NaN, or an invalid one, gives QNaN_GEN; quiet NaNs are handed on, the second
  * operand's first. Conversion to integer of what does not fit gives the nearest integer, of a NaN the largest. Quad
- * precision is unimplemented. Tininess is detected after rounding. */
+ * precision is unimplemented. Tininess is detected after rounding.
+ *
+ * Translated code does an operation itself if nobody can tell the flags that it raises (sem_fp.c): rounding is to
+ * nearest, no trap on inexact or tiny results is enabled, "inexact" has accrued already, and operands and result are so
+ * that at most that can be raised. It leaves the operands in fp_a and fp_b, and FSR's current exceptions are computed
+ * from them when somebody reads FSR. */
 #include "base/ieee.h"
 #include "guest/sparc/sys.h"
 
@@ -17,15 +22,15 @@
 enum { FTT_IEEE = 1, FTT_UNIMPLEMENTED = 3, FTT_SEQUENCE = 4 };
 enum { FSR_CEXC = 0x1f, FSR_AEXC_SHIFT = 5, FSR_FCC_SHIFT = 10, FSR_QNE = 1 << 13, FSR_FTT_SHIFT = 14, FSR_NS = 1 << 22,
        FSR_TEM_SHIFT = 23, FSR_RD_SHIFT = 30 };
-/* What LDFSR writes: RD, TEM, NS, fcc, aexc, cexc. */
-#define FSR_WRITABLE UINT32_C(0xcfc00fff)
-enum { FCC_EQUAL, FCC_LESS, FCC_GREATER, FCC_UNORDERED };
+/* What LDFSR writes: RD, TEM, NS, aexc, cexc; fcc is kept apart. */
+#define FSR_WRITABLE UINT32_C(0xcfc003ff)
+enum { FCC_UNORDERED = 3 };
 
 /* One operation: what is read, and what it gives. */
 typedef struct Fop {
     SparcState *s;
     SparcFop op;
-    uint32_t rs1, rs2, rd;
+    uint64_t a, b; /* operands; b is the only one of operations on one */
     IeeeRound round;
     unsigned flags;
 } Fop;
@@ -38,6 +43,9 @@ void sparc_fp_update(SparcState *s) {
     } else {
         s->fp_blocked = s->fp_mode == SPARC_FP_EXCEPTION ? 2 : 0;
     }
+    bool modes = s->fsr >> FSR_RD_SHIFT || s->fsr & FSR_NS ||
+                 s->fsr >> FSR_TEM_SHIFT & (IEEE_INEXACT | IEEE_UNDERFLOW);
+    s->fp_slow = s->fp_blocked || modes || !(s->fsr >> FSR_AEXC_SHIFT & IEEE_INEXACT);
 }
 
 static void set_ftt(SparcState *s, uint32_t ftt) {
@@ -51,6 +59,7 @@ unsigned sparc_fp_trap(SparcState *s) {
     if (s->fp_mode == SPARC_FP_PENDING) {
         s->fp_mode = SPARC_FP_EXCEPTION;
     } else {
+        sparc_fsr_settle(s);
         set_ftt(s, FTT_SEQUENCE);
     }
     sparc_fp_update(s);
@@ -76,16 +85,25 @@ static void defer(Cpu *cpu, uint32_t ftt) {
 
 /* ---- Registers ---- */
 
-static uint32_t get32(const Fop *f, uint32_t r) {
-    uint32_t value = f->s->f[r];
-    bool tiny = !(value & UINT32_C(0x7f800000));
-    return f->s->fsr & FSR_NS && tiny ? value & UINT32_C(0x80000000) : value;
+static bool reads_double(SparcFop op) {
+    switch (op) {
+    case SPARC_FSQRTD: case SPARC_FADDD: case SPARC_FSUBD: case SPARC_FMULD: case SPARC_FDIVD: case SPARC_FDTOI:
+    case SPARC_FDTOS: case SPARC_FCMPD: case SPARC_FCMPED:
+        return true;
+    default:
+        return false;
+    }
 }
 
-static uint64_t get64(const Fop *f, uint32_t r) {
-    uint64_t value = (uint64_t)f->s->f[r & 30] << 32 | f->s->f[r | 1];
-    bool tiny = !(value & UINT64_C(0x7ff0000000000000));
-    return f->s->fsr & FSR_NS && tiny ? value & UINT64_C(0x8000000000000000) : value;
+/* In non-standard mode denormals are zeroes; integers are not touched. */
+static uint64_t operand(const SparcState *s, SparcFop op, uint32_t r) {
+    bool flushes = s->fsr & FSR_NS && op != SPARC_FITOS && op != SPARC_FITOD;
+    if (!reads_double(op)) {
+        uint32_t value = s->f[r ^ 1];
+        return flushes && !(value & UINT32_C(0x7f800000)) ? value & UINT32_C(0x80000000) : value;
+    }
+    uint64_t value = (uint64_t)s->f[(r & 30) ^ 1] << 32 | s->f[(r | 1) ^ 1];
+    return flushes && !(value & UINT64_C(0x7ff0000000000000)) ? value & UINT64_C(0x8000000000000000) : value;
 }
 
 /* ---- NaNs ---- */
@@ -124,7 +142,7 @@ static IeeeOp ieee_op(SparcFop op) {
 }
 
 static uint64_t arithmetic32(Fop *f) {
-    uint32_t b = get32(f, f->rs2), a = f->op == SPARC_FSQRTS ? b : get32(f, f->rs1), result;
+    uint32_t b = (uint32_t)f->b, a = f->op == SPARC_FSQRTS ? b : (uint32_t)f->a, result;
     if (!nan32(f, a, b, &result)) {
         result = ieee_f32(ieee_op(f->op), a, b, f->round, &f->flags);
         result = ieee_is_nan32(result) ? QNAN32 : result;
@@ -177,7 +195,7 @@ static uint64_t to_integer(Fop *f, uint64_t a) {
 
 /* FSMULD: exact, but for NaNs. */
 static uint64_t multiply_widened(Fop *f) {
-    uint32_t a = get32(f, f->rs1), b = get32(f, f->rs2);
+    uint32_t a = (uint32_t)f->a, b = (uint32_t)f->b;
     if (ieee_is_signalling32(a) || ieee_is_signalling32(b)) {
         f->flags = IEEE_INVALID;
         return QNAN64;
@@ -187,35 +205,23 @@ static uint64_t multiply_widened(Fop *f) {
 
 /* ---- Comparison ---- */
 
-/* Doubles hold all singles, so one comparison serves both. */
-static uint32_t compare(Fop *f, uint64_t a, uint64_t b, bool signalling, bool also_quiet) {
-    if (ieee_is_nan64(a) || ieee_is_nan64(b)) {
-        f->flags = signalling || also_quiet ? IEEE_INVALID : 0;
-        return FCC_UNORDERED;
+static uint32_t compare(Fop *f) {
+    bool also_quiet = f->op == SPARC_FCMPES || f->op == SPARC_FCMPED, signalling;
+    uint32_t fcc;
+    if (reads_double(f->op)) {
+        signalling = ieee_is_signalling64(f->a) || ieee_is_signalling64(f->b);
+        fcc = ieee_compare64(f->a, f->b);
+    } else {
+        signalling = ieee_is_signalling32((uint32_t)f->a) || ieee_is_signalling32((uint32_t)f->b);
+        fcc = ieee_compare32((uint32_t)f->a, (uint32_t)f->b);
     }
-    uint64_t magnitude = UINT64_C(0x7fffffffffffffff);
-    if (((a | b) & magnitude) == 0) {
-        return FCC_EQUAL;
-    }
-    /* As two's complement numbers. */
-    int64_t x = (int64_t)(a >> 63 ? -(a & magnitude) : a), y = (int64_t)(b >> 63 ? -(b & magnitude) : b);
-    return x == y ? FCC_EQUAL : x < y ? FCC_LESS : FCC_GREATER;
-}
-
-static uint32_t compare_operands(Fop *f) {
-    bool also_quiet = f->op == SPARC_FCMPES || f->op == SPARC_FCMPED;
-    if (f->op == SPARC_FCMPS || f->op == SPARC_FCMPES) {
-        uint32_t a = get32(f, f->rs1), b = get32(f, f->rs2);
-        bool signalling = ieee_is_signalling32(a) || ieee_is_signalling32(b);
-        return compare(f, widened(f, a), widened(f, b), signalling, also_quiet);
-    }
-    uint64_t a = get64(f, f->rs1), b = get64(f, f->rs2);
-    return compare(f, a, b, ieee_is_signalling64(a) || ieee_is_signalling64(b), also_quiet);
+    f->flags = fcc == FCC_UNORDERED && (signalling || also_quiet) ? IEEE_INVALID : 0;
+    return fcc;
 }
 
 /* ---- The operation ---- */
 
-static bool is_double(SparcFop op) {
+static bool gives_double(SparcFop op) {
     switch (op) {
     case SPARC_FSQRTD: case SPARC_FADDD: case SPARC_FSUBD: case SPARC_FMULD: case SPARC_FDIVD: case SPARC_FSMULD:
     case SPARC_FITOD: case SPARC_FSTOD:
@@ -230,27 +236,27 @@ static uint64_t result_of(Fop *f) {
     case SPARC_FADDS: case SPARC_FSUBS: case SPARC_FMULS: case SPARC_FDIVS: case SPARC_FSQRTS:
         return arithmetic32(f);
     case SPARC_FADDD: case SPARC_FSUBD: case SPARC_FMULD: case SPARC_FDIVD:
-        return arithmetic64(f, get64(f, f->rs1), get64(f, f->rs2));
+        return arithmetic64(f, f->a, f->b);
     case SPARC_FSQRTD:
-        return arithmetic64(f, get64(f, f->rs2), get64(f, f->rs2));
+        return arithmetic64(f, f->b, f->b);
     case SPARC_FSMULD:
         return multiply_widened(f);
     case SPARC_FITOS:
-        return ieee_f32_of_i32((int32_t)f->s->f[f->rs2], f->round, &f->flags);
+        return ieee_f32_of_i32((int32_t)(uint32_t)f->b, f->round, &f->flags);
     case SPARC_FITOD:
-        return ieee_f64_of_i32((int32_t)f->s->f[f->rs2]);
-    case SPARC_FSTOI: {
-        uint32_t a = get32(f, f->rs2);
-        return to_integer(f, widened(f, a));
-    }
+        return ieee_f64_of_i32((int32_t)(uint32_t)f->b);
+    case SPARC_FSTOI:
+        return to_integer(f, widened(f, (uint32_t)f->b));
     case SPARC_FDTOI:
-        return to_integer(f, get64(f, f->rs2));
+        return to_integer(f, f->b);
     case SPARC_FSTOD:
-        return widened(f, get32(f, f->rs2));
+        return widened(f, (uint32_t)f->b);
     case SPARC_FDTOS:
-        return narrowed(f, get64(f, f->rs2));
+        return narrowed(f, f->b);
+    case SPARC_FMOVE:
+        return 0;
     default:
-        return compare_operands(f);
+        return compare(f);
     }
 }
 
@@ -263,34 +269,57 @@ static unsigned first_of(unsigned flags) {
     return order[i];
 }
 
-uint64_t sparc_helper_fpop(Cpu *cpu, uint64_t a, uint64_t b) {
+static void write_result(SparcState *s, const Fop *f, uint32_t rd, uint64_t result) {
+    if (f->op >= SPARC_FCMPS) {
+        s->fcc = (uint32_t)result;
+    } else if (gives_double(f->op)) {
+        s->f[(rd & 30) ^ 1] = (uint32_t)(result >> 32);
+        s->f[(rd | 1) ^ 1] = (uint32_t)result;
+    } else {
+        s->f[rd ^ 1] = (uint32_t)result;
+    }
+}
+
+void sparc_fpop(Cpu *cpu, uint32_t what) {
     SparcState *s = sparc_state(cpu);
-    (void)b;
-    Fop f = {.s = s, .op = (SparcFop)(a & 0xff), .rs1 = a >> 8 & 31, .rs2 = a >> 16 & 31, .rd = a >> 24 & 31,
-             .round = (IeeeRound)(s->fsr >> FSR_RD_SHIFT)};
+    Fop f = {.s = s, .op = (SparcFop)(what & 0xff), .round = (IeeeRound)(s->fsr >> FSR_RD_SHIFT)};
+    f.a = operand(s, f.op, what >> 8 & 31);
+    f.b = operand(s, f.op, what >> 16 & 31);
     uint64_t result = result_of(&f);
     unsigned trapping = f.flags & s->fsr >> FSR_TEM_SHIFT;
+    s->fp_last = 0;
     s->fsr &= ~(UINT32_C(7) << FSR_FTT_SHIFT | FSR_CEXC);
     if (trapping) {
         s->fsr |= first_of(trapping);
         defer(cpu, FTT_IEEE);
-        return 0;
+        return;
     }
     s->fsr |= f.flags | f.flags << FSR_AEXC_SHIFT;
-    if (f.op >= SPARC_FCMPS) {
-        s->fsr = (s->fsr & ~(UINT32_C(3) << FSR_FCC_SHIFT)) | (uint32_t)result << FSR_FCC_SHIFT;
-    } else if (is_double(f.op)) {
-        s->f[f.rd & 30] = (uint32_t)(result >> 32);
-        s->f[f.rd | 1] = (uint32_t)result;
-    } else {
-        s->f[f.rd] = (uint32_t)result;
+    write_result(s, &f, what >> 24 & 31, result);
+    sparc_fp_update(s);
+}
+
+void sparc_fsr_settle(SparcState *s) {
+    if (s->fp_last) {
+        Fop f = {.s = s, .op = (SparcFop)(s->fp_last - 1), .a = s->fp_a, .b = s->fp_b};
+        result_of(&f);
+        s->fsr = (s->fsr & ~(UINT32_C(7) << FSR_FTT_SHIFT | FSR_CEXC)) | f.flags;
+        s->fp_last = 0;
     }
-    return 0;
+}
+
+uint64_t sparc_helper_rdfsr(Cpu *cpu, uint64_t a, uint64_t b) {
+    SparcState *s = sparc_state(cpu);
+    (void)a;
+    (void)b;
+    sparc_fsr_settle(s);
+    return s->fsr | s->fcc << FSR_FCC_SHIFT;
 }
 
 uint64_t sparc_helper_fpop_unimplemented(Cpu *cpu, uint64_t a, uint64_t b) {
     (void)a;
     (void)b;
+    sparc_fsr_settle(sparc_state(cpu));
     defer(cpu, FTT_UNIMPLEMENTED);
     return 0;
 }
@@ -298,7 +327,10 @@ uint64_t sparc_helper_fpop_unimplemented(Cpu *cpu, uint64_t a, uint64_t b) {
 uint64_t sparc_helper_ldfsr(Cpu *cpu, uint64_t a, uint64_t b) {
     SparcState *s = sparc_state(cpu);
     (void)b;
+    sparc_fsr_settle(s);
     s->fsr = (s->fsr & ~FSR_WRITABLE) | ((uint32_t)a & FSR_WRITABLE);
+    s->fcc = (uint32_t)a >> FSR_FCC_SHIFT & 3;
+    sparc_fp_update(s);
     return 0;
 }
 
@@ -309,6 +341,7 @@ uint64_t sparc_helper_stdfq(Cpu *cpu, uint64_t address, uint64_t b) {
     if (!s->ef) {
         cpu_trap(cpu, SPARC_TT_FP_DISABLED, 0);
     } else if (s->fp_mode != SPARC_FP_EXCEPTION) {
+        sparc_fsr_settle(s);
         set_ftt(s, FTT_SEQUENCE);
         cpu_trap(cpu, SPARC_TT_FP_EXCEPTION, 0);
     } else if (cpu->store(cpu, address, ACCESS, (uint64_t)s->fq_addr << 32 | s->fq_insn)) {

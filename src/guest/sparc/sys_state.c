@@ -105,8 +105,8 @@ const IsaHelper sparc_helpers[SPARC_HELPER_COUNT] = {
     [SPARC_HELPER_WRASR] = helper_wrasr,
     [SPARC_HELPER_LOAD_ASI] = sparc_helper_load_asi,
     [SPARC_HELPER_STORE_ASI] = sparc_helper_store_asi,
-    [SPARC_HELPER_FPOP] = sparc_helper_fpop,
     [SPARC_HELPER_FPOP_UNIMPLEMENTED] = sparc_helper_fpop_unimplemented,
+    [SPARC_HELPER_RDFSR] = sparc_helper_rdfsr,
     [SPARC_HELPER_LDFSR] = sparc_helper_ldfsr,
     [SPARC_HELPER_STDFQ] = sparc_helper_stdfq,
 };

@@ -4,7 +4,7 @@
  * All traps but those of floating-point operations (sys_fpu.c) are precise, stores to nowhere (data_store_error)
  * included, which the chips report late. A trap while ET is 0 halts the processor in error mode. `ta 0` in that state
  * with g1 = 1 is how programs end (bcc's _exit, RTEMS): the exit code is o0, or i0 in the trap table, where a first
- * `ta 0` with traps enabled has led. */
+ * `ta 0` with traps enabled has led. After another trap it is the trap type. One processor in error mode stops all. */
 #include "guest/sparc/sys.h"
 
 #include "bus/guest_log.h"
@@ -16,7 +16,6 @@ enum { L1 = 17, L2 = 18, O0 = 8, I0 = 24, DATA_STORE_ERROR = 0x2b, NO_LEVEL_CHEC
 /* ---- PC and nPC ---- */
 
 static uint32_t next_pc(const Cpu *cpu) {
-    enum { FCC_SHIFT = 10 };
     const SparcState *s = sparc_state(cpu);
     uint32_t pc = (uint32_t)cpu->pc, cond = bits(cpu->aux, 2, 4);
     /* In the delay slot of a conditional branch at pc - 4. */
@@ -27,7 +26,7 @@ static uint32_t next_pc(const Cpu *cpu) {
     case SPARC_AUX_ICC:
         return sparc_icc_holds(s, cond) ? target : pc + 4;
     case SPARC_AUX_FCC:
-        return bit(sparc_fcc_mask(cond), bits(s->fsr, FCC_SHIFT, 2)) ? target : pc + 4;
+        return bit(sparc_fcc_mask(cond), s->fcc) ? target : pc + 4;
     default:
         return pc + 4 + cpu->aux;
     }
@@ -83,17 +82,9 @@ static void power_down(Cpu *cpu) {
 
 /* ---- Entry ---- */
 
-static void error_mode(Cpu *cpu, unsigned tt) {
-    SparcState *s = sparc_state(cpu);
-    Board *board = cpu->board;
-    cpu->locked_up = cpu->halted = cpu->leave = true;
-    cpu->irq_request = false;
-    if (tt == SPARC_TT_SOFTWARE && s->g[1] == 1) {
-        bool in_table = (uint32_t)cpu->pc >> 12 == s->tbr >> 12;
-        board->stop(board, STOP_EXIT, (int)*sparc_reg(s, in_table ? I0 : O0));
-        return;
-    }
+static void tell_error_mode(Cpu *cpu, unsigned tt) {
     char place[256];
+    const Board *board = cpu->board;
     const GuestLog *guest_log = board->guest_log;
     snprintf(place, sizeof place, "pc 0x%08x", (unsigned)cpu->pc);
     if (guest_log && guest_log->describe) {
@@ -101,6 +92,17 @@ static void error_mode(Cpu *cpu, unsigned tt) {
     }
     log_line(board->log, LOG_WARN, "%s: %s: error mode: trap 0x%02x while traps are disabled, at %s", board->name,
              cpu->name, tt, place);
+}
+
+static void error_mode(Cpu *cpu, unsigned tt) {
+    SparcState *s = sparc_state(cpu);
+    bool ends = tt == SPARC_TT_SOFTWARE && s->g[1] == 1, in_table = (uint32_t)cpu->pc >> 12 == s->tbr >> 12;
+    cpu->locked_up = cpu->halted = cpu->leave = true;
+    cpu->irq_request = false;
+    if (!ends) {
+        tell_error_mode(cpu, tt);
+    }
+    cpu->board->stop(cpu->board, STOP_HALTED, ends ? (int)*sparc_reg(s, in_table ? I0 : O0) : (int)tt);
 }
 
 static void trace(Cpu *cpu, unsigned tt, uint32_t from) {
@@ -209,6 +211,16 @@ void sparc_trap(Cpu *cpu, unsigned number, uint64_t arg) {
     case SPARC_TRAP_FP_STORE_BLOCKED:
         enter(cpu, sparc_fp_trap(s));
         break;
+    case SPARC_TRAP_FPOP_MODE:
+    case SPARC_TRAP_FPOP:
+        if (s->fp_blocked) {
+            enter(cpu, sparc_fp_trap(s));
+        } else {
+            uint32_t npc = next_pc(cpu); /* before a comparison changes what the branch in front of it depends on */
+            sparc_fpop(cpu, value);
+            go_on(cpu, npc, npc + 4);
+        }
+        break;
     case SPARC_TRAP_POWER_DOWN:
         power_down(cpu);
         break;
@@ -247,6 +259,7 @@ void sparc_reset(Cpu *cpu) {
     s->held = device->index != 0;
     cpu->halted = s->held;
     s->fsr = s->config.fsr_version;
+    s->fp_last = 0;
     s->cut = 0;
     sparc_windows_place(s);
     sparc_fp_update(s);

@@ -149,6 +149,11 @@ static void find_late_sum(Lower *l, uint32_t put) {
         return;
     }
     bool accessed = false;
+    for (uint32_t i = base + 1; i < l->last_use[op->b] || i < put; i++) {
+        if (l->ir->ops[i].op == IR_SKIP || l->ir->ops[i].op == IR_LABEL) {
+            return; /* the PUT may not run */
+        }
+    }
     for (uint32_t i = base + 1; i < put; i++) {
         const IrOp *between = &l->ir->ops[i];
         bool other_put = between->op == IR_PUT && between->a == op->a;
@@ -255,14 +260,12 @@ static void keep_recipes(Lower *l, const IrFault *fault) {
 
 /* Flags are stored at once where they are read on the normal way, and where a part that may be skipped begins or ends:
  * a fault entry behind it can name no recipe. */
-static void find_eager(Lower *l) {
+static void find_eager_at_parts(Lower *l) {
     uint32_t current[4] = {IR_NONE, IR_NONE, IR_NONE, IR_NONE};
     for (uint32_t i = 0; i < l->ir->n_ops; i++) {
         const IrOp *op = &l->ir->ops[i];
         unsigned mask;
-        if (ir_sets_flags(op->op, &mask)) {
-            l->eager[i] = op->n & mask;
-        }
+        ir_sets_flags(op->op, &mask);
         for (unsigned k = 0; k < 4; k++) {
             if ((op->op == IR_SKIP || op->op == IR_LABEL || op->op == IR_CALL) && current[k] != IR_NONE) {
                 l->eager[current[k]] |= (uint8_t)(1u << k);
@@ -274,18 +277,33 @@ static void find_eager(Lower *l) {
     }
 }
 
+/* Alone, everything is stored that the end of the block shows. */
+static void find_eager(Lower *l) {
+    unsigned mask;
+    for (uint32_t i = 0; i < l->ir->n_ops; i++) {
+        const IrOp *op = &l->ir->ops[i];
+        if (ir_sets_flags(op->op, &mask)) {
+            l->eager[i] = op->n & mask;
+        }
+    }
+    find_eager_at_parts(l);
+}
+
 /* In a region only conditions that could not be fused read stored flags; edges and exits compute recipes. */
 static void find_eager_in_region(Lower *l) {
-    unsigned live = 0, mask;
+    unsigned live = 0, mask, depth = 0;
     for (uint32_t i = l->ir->n_ops; i-- > 0;) {
         const IrOp *op = &l->ir->ops[i];
         if (ir_sets_flags(op->op, &mask)) {
             l->eager[i] = (uint8_t)(mask & live);
-            live &= ~mask;
+            live &= depth ? ~0u : ~mask;
         } else if (op->op == IR_COND) {
             live |= ir_cond_reads(op->a);
+        } else if (op->op == IR_LABEL || op->op == IR_SKIP) {
+            depth += op->op == IR_LABEL ? 1 : -1u;
         }
     }
+    find_eager_at_parts(l);
 }
 
 /* What the flags are at the end of the block: an entry like that of a fault, at the last op. */
@@ -295,7 +313,7 @@ static void find_end_flags(Lower *l) {
     for (uint32_t i = 0; i < l->ir->n_ops; i++) {
         ir_sets_flags(l->ir->ops[i].op, &mask);
         for (unsigned k = 0; k < 4; k++) {
-            l->end.flags[k] = mask & 1u << k ? i : l->end.flags[k];
+            l->end.flags[k] = mask & 1u << k ? i : l->ir->ops[i].op == IR_LABEL ? IR_NONE : l->end.flags[k];
         }
     }
 }
@@ -313,7 +331,8 @@ static void find_targets(Lower *l) {
         for (uint32_t i = op->b + 1; clear && i < put; i++) {
             const IrOp *between = &l->ir->ops[i];
             bool same_slot = (between->op == IR_GET || between->op == IR_PUT) && between->a == op->a;
-            clear = !same_slot && between->op != IR_GOTO_IF && !(ir_op_info[between->op].traits & IR_TRAIT_FAULT);
+            bool forks = between->op == IR_GOTO_IF || between->op == IR_SKIP || between->op == IR_LABEL;
+            clear = !same_slot && !forks && !(ir_op_info[between->op].traits & IR_TRAIT_FAULT);
         }
         l->target[op->b] = clear ? (uint8_t)(k + 1) : 0;
     }
@@ -664,6 +683,11 @@ void lower_spill_all(Lower *l) {
         IrVal value = l->held[pool[i]];
         if (value != IR_NONE && l->last_use[value] > l->at) {
             store_spill(l, value);
+        }
+    }
+    for (unsigned k = 0; l->region && k < l->region->n_pinned; k++) {
+        if (l->alias[k] != IR_NONE && l->last_use[l->alias[k]] > l->at) {
+            store_spill(l, l->alias[k]);
         }
     }
 }

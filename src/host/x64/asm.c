@@ -228,6 +228,38 @@ void asm_store_imm(Asm *a, unsigned bits, Mem mem, int32_t imm) {
     }
 }
 
+void asm_movq_to_xmm(Asm *a, bool w, unsigned xmm, Reg src) {
+    byte(a, 0x66);
+    op_rr(a, 0x0f6e, w, xmm, src, false);
+}
+
+void asm_movq_from_xmm(Asm *a, bool w, Reg dst, unsigned xmm) {
+    byte(a, 0x66);
+    op_rr(a, 0x0f7e, w, xmm, dst, false);
+}
+
+void asm_sse(Asm *a, Sse op, bool w, unsigned dst, unsigned src) {
+    byte(a, w ? 0xf2 : 0xf3);
+    op_rr(a, 0x0f00u | op, false, dst, src, false);
+}
+
+void asm_ucomis(Asm *a, bool w, unsigned x, unsigned y) {
+    if (w) {
+        byte(a, 0x66);
+    }
+    op_rr(a, 0x0f2e, false, x, y, false);
+}
+
+void asm_cvtsi2sd(Asm *a, unsigned dst, Reg src) {
+    byte(a, 0xf2);
+    op_rr(a, 0x0f2a, false, dst, src, false);
+}
+
+void asm_cvttsd2si(Asm *a, Reg dst, unsigned src) {
+    byte(a, 0xf2);
+    op_rr(a, 0x0f2c, false, dst, src, false);
+}
+
 void asm_push(Asm *a, Reg reg) {
     rex(a, false, 0, 0, reg, false);
     byte(a, 0x50 | (reg & 7));

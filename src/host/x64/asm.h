@@ -89,6 +89,18 @@ void asm_load(Asm *a, unsigned bits, bool is_signed, bool w, Reg dst, Mem mem);
 void asm_store(Asm *a, unsigned bits, Mem mem, Reg src);
 /** Store of an immediate of 8, 32 or 64 (sign-extended 32) bits. */
 void asm_store_imm(Asm *a, unsigned bits, Mem mem, int32_t imm);
+/** SSE2: xmm0 and xmm1 only, by number. Between a general register and one of them; op dst, src of doubles or singles
+ * (`w`: doubles), opcode 0F op with its prefix. */
+void asm_movq_to_xmm(Asm *a, bool w, unsigned xmm, Reg src);
+void asm_movq_from_xmm(Asm *a, bool w, Reg dst, unsigned xmm);
+typedef enum Sse { SSE_SQRT = 0x51, SSE_MUL = 0x59, SSE_ADD = 0x58, SSE_SUB = 0x5c, SSE_DIV = 0x5e,
+                   SSE_CONVERT = 0x5a /* to the other precision */ } Sse;
+void asm_sse(Asm *a, Sse op, bool w, unsigned dst, unsigned src);
+/** CF, ZF, PF: less, equal; all set if unordered. */
+void asm_ucomis(Asm *a, bool w, unsigned x, unsigned y);
+/** Doubles from and to 32-bit integers, the latter towards zero. */
+void asm_cvtsi2sd(Asm *a, unsigned dst, Reg src);
+void asm_cvttsd2si(Asm *a, Reg dst, unsigned src);
 void asm_push(Asm *a, Reg reg);
 void asm_pop(Asm *a, Reg reg);
 void asm_ret(Asm *a);

@@ -134,16 +134,18 @@ bool lower_fitted(X64Code *code, X64Output *out, const Mark *mark) {
 static void lower_block(Lower *l) {
     lower_note(l, X64_NOTE_ENTRY, IR_NONE);
     asm_nop(l->a, X64_ENTRY_BYTES);
-    asm_alu_imm(l->a, ALU_SUB, true, R14, (int32_t)l->ir->n_insns);
-    uint32_t over = asm_jcc(l->a, CC_S);
+    lower_budget(l->a, ALU_SUB, l->ir->n_insns);
+    uint32_t over = X64_COUNTS ? asm_jcc(l->a, CC_S) : 0;
     for (uint32_t i = 0; i < l->ir->n_ops; i++) {
         lower_op(l, i);
     }
     lower_slow_paths(l);
     lower_cold(l);
     lower_note(l, X64_NOTE_BUDGET, IR_NONE);
-    asm_link(l->a, over, asm_offset(l->a));
-    asm_alu_imm(l->a, ALU_ADD, true, R14, (int32_t)l->ir->n_insns);
+    if (over) {
+        asm_link(l->a, over, asm_offset(l->a));
+    }
+    lower_budget(l->a, ALU_ADD, l->ir->n_insns);
     lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_BUDGET}));
 }
 

@@ -16,6 +16,20 @@ enum {
     X64_DISPLACEMENT_MAX = 4096, /* in an access; less than the guard around the window of guest memory */
 };
 
+/** Host code of an uncounted build runs loops without looking at the budget: good for nothing but to time it. */
+#ifdef ORRERY_UNCOUNTED
+enum { X64_COUNTS = 0 };
+#else
+enum { X64_COUNTS = 1 };
+#endif
+
+/** Changes the budget. */
+static inline void lower_budget(Asm *a, Alu op, uint32_t instructions) {
+    if (X64_COUNTS && instructions) {
+        asm_alu_imm(a, op, true, R14, (int32_t)instructions);
+    }
+}
+
 /** A member of the Cpu: it stands in front of the state. */
 static inline Mem lower_cpu(size_t offset) {
     return asm_at(RBP, (int32_t)offset - (int32_t)sizeof(Cpu));
@@ -165,6 +179,9 @@ void lower_put_pinned(Lower *l, unsigned index, IrVal value);
 void lower_pure(Lower *l, const IrOp *op);
 /** Emits a comparison for a branch on value `cond`; returns the condition that holds if it is not 0. */
 Cc lower_condition(Lower *l, IrVal cond);
+
+/* float.c */
+void lower_float(Lower *l, const IrOp *op);
 
 /* flags.c */
 void lower_flags(Lower *l, const IrOp *op);

@@ -336,6 +336,10 @@ void lower_pure(Lower *l, const IrOp *op) {
     case IR_SELECT:
         choose(l, op);
         break;
+    case IR_FADD: case IR_FSUB: case IR_FMUL: case IR_FDIV: case IR_FSQRT: case IR_FCMP: case IR_FWIDEN:
+    case IR_FNARROW: case IR_FOFINT: case IR_FTOINT:
+        lower_float(l, op);
+        break;
     case IR_CARRY:
         add_with_carry(l, op);
         set_bool(l, CC_B);

@@ -15,7 +15,7 @@ bool x64_region_allows(const IrBlock *ir) {
     for (uint32_t i = 0; i < ir->n_ops; i++) {
         const IrOp *op = &ir->ops[i];
         switch (op->op) {
-        case IR_CALL: case IR_SKIP: case IR_TRAP:
+        case IR_CALL: case IR_TRAP:
             return false;
         case IR_GOTO_IF:
             if (branched) {
@@ -124,9 +124,7 @@ void lower_store_pinned(Lower *l) {
 }
 
 void lower_refund(Lower *l) {
-    if (l->cost != l->ir->n_insns) {
-        asm_alu_imm(l->a, ALU_ADD, true, R14, (int32_t)(l->cost - l->ir->n_insns));
-    }
+    lower_budget(l->a, ALU_ADD, l->cost - l->ir->n_insns);
 }
 
 /* A jump, whose displacement is given, to a block of the region: now, or when its code is there. */
@@ -158,6 +156,10 @@ static void leave_region(Lower *l, X64SiteKind kind, int32_t offset, uint32_t au
 void lower_region_take(Lower *l, uint32_t to, int32_t takes) {
     const X64RegionBlock *target = &l->region->region->blocks[to];
     Asm *a = l->a;
+    if (!X64_COUNTS) {
+        jump_to_block(l, asm_jmp(a), to);
+        return;
+    }
     asm_alu_imm(a, ALU_SUB, true, R14, takes);
     jump_to_block(l, asm_jcc(a, CC_NS), to);
     uint32_t over = a == &l->code->hot ? asm_jmp(a) : 0;
@@ -165,7 +167,7 @@ void lower_region_take(Lower *l, uint32_t to, int32_t takes) {
     if (over) {
         asm_link(a, over, asm_offset(l->a));
     }
-    asm_alu_imm(l->a, ALU_ADD, true, R14, (int32_t)target->cost);
+    lower_budget(l->a, ALU_ADD, target->cost);
     leave_region(l, X64_SITE_STOP, (int32_t)(target->ir->loc.pc - l->ir->loc.pc), target->ir->loc.aux);
     l->a = a;
 }
@@ -184,9 +186,7 @@ static void emit_edge(Lower *l, int to, int32_t offset, uint32_t aux) {
         lower_region_take(l, (uint32_t)to, -back);
         return;
     }
-    if (back > 0) {
-        asm_alu_imm(l->a, ALU_ADD, true, R14, back);
-    }
+    lower_budget(l->a, ALU_ADD, (uint32_t)back);
     bool falls_through = !l->path && (uint32_t)to == l->region_index + 1;
     if (!falls_through) {
         jump_to_block(l, asm_jmp(l->a), (uint32_t)to);
@@ -229,13 +229,16 @@ static void enter_region(RegionLower *r, Lower *first) {
     for (unsigned k = 0; k < r->n_pinned; k++) {
         asm_load(a, 32, false, false, r->pinned[k].reg, asm_at(RBP, (int32_t)r->pinned[k].slot));
     }
-    asm_alu_imm(a, ALU_SUB, true, R14, (int32_t)first->cost);
+    if (!X64_COUNTS) {
+        return;
+    }
+    lower_budget(a, ALU_SUB, first->cost);
     uint32_t over = asm_jcc(a, CC_S);
     lower_cold(first);
     lower_note(first, X64_NOTE_BUDGET, IR_NONE);
     a = first->a;
     asm_link(a, over, asm_offset(a));
-    asm_alu_imm(a, ALU_ADD, true, R14, (int32_t)first->cost);
+    lower_budget(a, ALU_ADD, first->cost);
     asm_mov_imm(a, RAX, lower_site(first, (X64Site){.kind = X64_SITE_BUDGET}));
     asm_link(a, asm_jmp(a), first->thunks->leave);
     lower_hot(first);

@@ -45,13 +45,18 @@ typedef struct X64Access {
 /** Where indirect branches go whose target has code: indexed by bits of the address. cpu->jit_targets points to the
  * table; only targets with aux 0 are in it. */
 typedef struct X64Target {
-    uint64_t pc; /* UINT64_MAX: empty */
+    uint64_t pc; /* of an empty place: x64_no_target */
     uint64_t code; /* host address */
 } X64Target;
 enum { X64_TARGETS = 4096 };
 
 static inline uint32_t x64_target_index(uint64_t pc) {
     return (uint32_t)(pc >> 1) & (X64_TARGETS - 1);
+}
+
+/** An address that does not belong to that place of the table. */
+static inline uint64_t x64_no_target(uint32_t index) {
+    return ~((uint64_t)index << 1);
 }
 
 enum { X64_ENTRY_BYTES = 5 /* at the entry of a block: room for a jump to the region that begins there */ };

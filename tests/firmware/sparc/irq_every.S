@@ -195,6 +195,7 @@ program_begin:
     xnor %l6, 5, %l6
     xor %l6, %l5, %l6
     xorcc %l6, %l4, %l6
+    sra %l6, 3, %l6
     std %l2, [%g7 + 24]
     std %l4, [%g7 + 32]
     umul %l0, %l1, %l2
