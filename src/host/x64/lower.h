@@ -13,7 +13,6 @@ enum {
     X64_FRAME_BYTES = 8 * X64_SPILLS_MAX,
     X64_SKIPS_MAX = 8,
     X64_CALLER_SAVED = 8, /* registers that hold values and that C may change */
-    X64_DISPLACEMENT_MAX = 4096, /* in an access; less than the guard around the window of guest memory */
 };
 
 /** Host code of an uncounted build runs loops without looking at the budget: good for nothing but to time it. */

@@ -1,9 +1,19 @@
 /* Accesses without the host's memory protection: an address is compared with the bounds of a window, which are
- * immediates, and what the window shows is accessed at its host address. The first window, whose bytes stand at r15, is
- * tried in line, the others out of line; regions try in line what their blocks have hit before. What lies in none is
- * the engine's. Stores to where code may stand are the
- * engine's, too: a window for stores begins behind it. */
+ * immediates, and what the window shows is accessed at its host address. The first window, which r15 leads to, is tried
+ * in line, the others out of line; regions try in line what their blocks have hit before. What lies in none is the
+ * engine's. Stores to where code may stand are the engine's, too: a window for stores begins behind it.
+ *
+ * The comparison is of 64 bits, so that it fails for a sum of base and displacement that wraps around 2^32: then the
+ * host address is the same sum, and the access need not wait for the comparison. Windows high up have no room for that:
+ * they compare 32 bits and access what the comparison has computed. */
 #include "host/x64/lower.h"
+
+/* Where an access goes: low + displacement, in a window. */
+typedef struct Place {
+    unsigned window;
+    Reg low;
+    int32_t displacement;
+} Place;
 
 static Mem host_of(unsigned window) {
     return lower_cpu(offsetof(Cpu, windows) + 8 * window);
@@ -53,16 +63,17 @@ static bool access_constant(Lower *l, const IrOp *op, uint64_t addr) {
     if (k > 0) {
         asm_load(l->a, 64, false, true, RCX, host_of(k));
     }
-    lower_emit_access(l, op, asm_at(k > 0 ? RCX : R15, (int32_t)(addr - m->windows[k].base)), data);
+    lower_emit_access(l, op, asm_at(k > 0 ? RCX : R15, (int32_t)(addr - m->windows[k].bias)), data);
     return true;
 }
 
 /* Jumps if the address is not in the window; behind that ecx is its offset from where the window begins for this
  * access. */
-static uint32_t check_bounds(Lower *l, const IrOp *op, const X64Window *w, Reg low, int32_t displacement) {
+static uint32_t check_bounds(Lower *l, const IrOp *op, const X64Window *w, const Place *at) {
     unsigned bytes = lower_access_bits(op) / 8;
-    asm_lea(l->a, false, RCX, asm_at(low, (int32_t)((uint32_t)displacement - w->base - begin_of(w, op))));
-    asm_alu_imm(l->a, ALU_CMP, false, RCX, (int32_t)(w->size - begin_of(w, op) - bytes));
+    bool w64 = w->bias == 0;
+    asm_lea(l->a, w64, RCX, asm_at(at->low, (int32_t)((uint32_t)at->displacement - w->base - begin_of(w, op))));
+    asm_alu_imm(l->a, ALU_CMP, w64, RCX, (int32_t)(w->size - begin_of(w, op) - bytes));
     return asm_jcc(l->a, CC_A);
 }
 
@@ -98,14 +109,22 @@ static unsigned window_in_line(const Lower *l, const IrOp *op) {
     return k < m->n_windows && has_room(&m->windows[k], op, lower_access_bits(op) / 8) ? k : 0;
 }
 
-/* ecx is the offset from where the window begins for this access. */
-static void access_window(Lower *l, const IrOp *op, unsigned k, Reg data, Reg scratch) {
-    int32_t begin = (int32_t)begin_of(&l->thunks->memory.windows[k], op);
+/* Behind check_bounds. */
+static void access_window(Lower *l, const IrOp *op, const Place *at, Reg data, Reg scratch) {
+    const X64Window *w = &l->thunks->memory.windows[at->window];
+    int32_t begin = (int32_t)begin_of(w, op);
     data = swapped(l, op, data, scratch);
-    if (k > 0) {
-        asm_alu_load(l->a, ALU_ADD, true, RCX, host_of(k));
+    if (w->bias) {
+        if (at->window > 0) {
+            asm_alu_load(l->a, ALU_ADD, true, RCX, host_of(at->window));
+        }
+        lower_emit_access(l, op, at->window > 0 ? asm_at(RCX, begin) : asm_indexed(R15, RCX, 0, begin), data);
+        return;
     }
-    lower_emit_access(l, op, k > 0 ? asm_at(RCX, begin) : asm_indexed(R15, RCX, 0, begin), data);
+    if (at->window > 0) {
+        asm_load(l->a, 64, false, true, RCX, host_of(at->window));
+    }
+    lower_emit_access(l, op, asm_indexed(at->window > 0 ? RCX : R15, at->low, 0, at->displacement), data);
 }
 
 bool lower_window_access(Lower *l, const IrOp *op) {
@@ -118,8 +137,8 @@ bool lower_window_access(Lower *l, const IrOp *op) {
     if (m->n_windows == 0 || !has_room(&m->windows[k], op, bytes)) {
         return false;
     }
-    int32_t displacement = 0;
-    Reg low = lower_use(l, lower_address_base(l, op->a, &displacement));
+    Place at = {.window = k};
+    at.low = lower_use(l, lower_address_base(l, op->a, &at.displacement));
     Reg data = op->op == IR_STORE ? lower_use(l, op->b) : NO_REG, scratch = swap_register(l, op);
     Slow *slow = lower_add_slow(l, SLOW_ACCESS);
     if (op->op == IR_LOAD) {
@@ -127,12 +146,12 @@ bool lower_window_access(Lower *l, const IrOp *op) {
     }
     slow->window = k;
     slow->scratch = scratch;
-    slow->range = check_bounds(l, op, &m->windows[k], low, displacement);
+    slow->range = check_bounds(l, op, &m->windows[k], &at);
     if (op->n & IR_MEM_ALIGNED && bytes > 1 && !lower_known_aligned(l, op, bytes)) {
         asm_test_imm8(l->a, RCX, (uint8_t)(bytes - 1));
         slow->site = asm_jcc(l->a, CC_NE);
     }
-    access_window(l, op, k, data, scratch);
+    access_window(l, op, &at, data, scratch);
     slow->resume = asm_offset(l->a);
     return true;
 }
@@ -140,8 +159,8 @@ bool lower_window_access(Lower *l, const IrOp *op) {
 void lower_window_others(Lower *l, const Slow *slow, const IrOp *op) {
     const X64Memory *m = &l->thunks->memory;
     unsigned bytes = lower_access_bits(op) / 8;
-    int32_t displacement = 0;
-    Reg low = lower_use(l, lower_address_base(l, op->a, &displacement));
+    Place at = {0};
+    at.low = lower_use(l, lower_address_base(l, op->a, &at.displacement));
     Reg data = op->op == IR_STORE ? lower_use(l, op->b) : slow->result;
     asm_link(l->a, slow->range, asm_offset(l->a));
     uint32_t note = l->region ? IR_NONE : note_of(l, op);
@@ -150,12 +169,13 @@ void lower_window_others(Lower *l, const Slow *slow, const IrOp *op) {
         if (k == slow->window || !has_room(w, op, bytes)) {
             continue;
         }
-        uint32_t range = check_bounds(l, op, w, low, displacement), misaligned = 0;
+        uint32_t range = check_bounds(l, op, w, &at), misaligned = 0;
+        at.window = k;
         if (slow->site) {
             asm_test_imm8(l->a, RCX, (uint8_t)(bytes - 1));
             misaligned = asm_jcc(l->a, CC_NE);
         }
-        access_window(l, op, k, data, slow->scratch);
+        access_window(l, op, &at, data, slow->scratch);
         if (note != IR_NONE) {
             asm_load(l->a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_heat)));
             asm_store_imm(l->a, 32, asm_at(RCX, (int32_t)(4 * note)), (int32_t)k);
