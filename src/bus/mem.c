@@ -292,6 +292,15 @@ void mem_marks_own(MemMap *map) {
     }
 }
 
+bool mem_constant(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *value) {
+    const MemRegion *r = region_for(map, addr, size);
+    if (!r || !r->memory || !r->memory->read_only) {
+        return false;
+    }
+    *value = bytes_load(r->memory->host + r->offset + (addr - r->base), size, big);
+    return true;
+}
+
 void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size) {
     while (size) {
         const MemRegion *r = mem_region_at(map, addr);

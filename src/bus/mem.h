@@ -101,6 +101,9 @@ bool mem_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t val
  * without translated code. NULL otherwise; then the functions above know what is to be done. */
 uint8_t *mem_plain(MemMap *map, uint64_t addr, unsigned size);
 
+/** Reads memory that no store of a CPU changes (ROM, flash), wholly in one region; false if it is something else. */
+bool mem_constant(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *value);
+
 /** Tells the guest log and the error listeners that the running instruction accessed an address where nothing is. */
 void mem_tell_unmapped(MemMap *map, uint64_t addr, unsigned size, bool store, uint64_t value);
 

@@ -127,10 +127,9 @@ static void cover_code(CodeCache *cache) {
 }
 
 /* So that stores there find it. */
-static void note_granules(CodeCache *cache, CacheBlock *block) {
-    const IrBlock *ir = &block->ir;
-    uint64_t last = (ir->source + ir->n_bytes - 1) >> MEM_GRANULE_SHIFT;
-    for (uint64_t g = ir->source >> MEM_GRANULE_SHIFT; g <= last; g++) {
+static void note_bytes(CodeCache *cache, CacheBlock *block, uint64_t addr, uint64_t size) {
+    uint64_t last = (addr + size - 1) >> MEM_GRANULE_SHIFT;
+    for (uint64_t g = addr >> MEM_GRANULE_SHIFT; g <= last; g++) {
         uint64_t *head = map_get(&cache->granules, g);
         GranuleEntry entry = {block, head ? (uint32_t)*head : 0};
         vec_push(&cache->entries, entry);
@@ -138,13 +137,25 @@ static void note_granules(CodeCache *cache, CacheBlock *block) {
     }
 }
 
-CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, unsigned limit) {
+/* The block goes when its bytes change, or the literals that its host code knows. */
+static void note_granules(CodeCache *cache, CacheBlock *block) {
+    const IrBlock *ir = &block->ir;
+    note_bytes(cache, block, ir->source, ir->n_bytes);
+    for (uint32_t i = 0; block->literal && i < ir->n_ops; i++) {
+        const IrOp *op = &ir->ops[i];
+        if (op->op == IR_LOAD && block->literal->ops[i].op == IR_CONST) {
+            note_bytes(cache, block, ir_const_value(&ir->ops[op->a]), 1u << (op->n & IR_MEM_SIZE));
+        }
+    }
+}
+
+CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *literal, unsigned limit) {
     cover_code(cache);
     if (cache->len * 2 >= cache->table->cap) {
         grow(cache);
     }
     CacheBlock *block = ARENA_NEW(&cache->arena, CacheBlock);
-    *block = (CacheBlock){.ir = *ir, .limit = limit, .dead = ir->n_bytes == 0};
+    *block = (CacheBlock){.ir = *ir, .literal = literal, .limit = limit, .dead = ir->n_bytes == 0};
     cache->translations++;
     if (block->dead) {
         return block;

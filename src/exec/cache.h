@@ -14,6 +14,8 @@
 
 struct CacheBlock {
     IrBlock ir;
+    const IrBlock *literal; /* the same for host code, with literals from ROM known, or NULL. (The interpreter loads
+                               them: it runs where rights are checked.) */
     unsigned limit; /* translated with at most this many instructions; 0 = whole block */
     bool dead;
     uint32_t code; /* offset of its host code, 0 = none */
@@ -65,9 +67,14 @@ void cache_free(CodeCache *cache);
 /** NULL if it is not there. */
 CacheBlock *cache_find(CodeCache *cache, IrLoc loc, unsigned limit);
 bool cache_is_full(const CodeCache *cache);
-/** Adds a block whose ops stand in cache->arena. Host code that stores to its memory without a look is dropped. A block
- * without bytes (its fetch failed, and may succeed when the rights have changed) is dead: it is not found later. */
-CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, unsigned limit);
+/** Adds a block whose ops stand in cache->arena (`literal` may be NULL). Host code that stores to its memory
+ * without a look is dropped. A block without bytes (its fetch failed, and may succeed when the rights have
+ * changed) is dead: it is not found later. */
+CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *literal, unsigned limit);
+/** What host code is made from. */
+static inline const IrBlock *cache_host_ir(const CacheBlock *block) {
+    return block->literal ? block->literal : &block->ir;
+}
 /** Drops the blocks that were translated from any byte of [addr, addr + size). */
 void cache_invalidate(CodeCache *cache, uint64_t addr, uint64_t size);
 /** Drops everything. `serial`: see jit_flush. */

@@ -346,7 +346,8 @@ bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
         asm_align(&jit->code.hot, 8, 0);
     }
     uint32_t entry = asm_offset(&jit->code.hot);
-    bool ok = x64_lower(&jit->code, &block->ir, (uint32_t)jit->blocks.len, &jit->thunks, &jit->out, &jit->scratch);
+    uint32_t index = (uint32_t)jit->blocks.len;
+    bool ok = x64_lower(&jit->code, cache_host_ir(block), index, &jit->thunks, &jit->out, &jit->scratch);
     if (ok) {
         block->index = (uint32_t)jit->blocks.len;
         vec_push(&jit->blocks, block);

@@ -48,11 +48,13 @@ static CacheBlock *translate(Runner *r, IrLoc loc, unsigned limit) {
     MemMap *map = r->cpu->map;
     map->code_refused = false;
     IrBlock ir = exec_translate(r->cpu, loc, limit ? limit : EXEC_BLOCK_INSNS_MAX, &cache->scratch, &cache->arena);
+    bool to_host = cache->jit && !limit && ir.n_bytes;
+    const IrBlock *literal = to_host ? exec_fold_literals(r->cpu, &ir, &cache->arena) : NULL;
     if (map->code_refused) {
         code_use_will_leave(r->use);
         return NULL;
     }
-    return cache_add(cache, &ir, limit);
+    return cache_add(cache, &ir, literal, limit);
 }
 
 /* `source`: where the bytes at loc.pc are on the bus. */

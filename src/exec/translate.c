@@ -106,3 +106,39 @@ IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Aren
     }
     return block;
 }
+
+static bool literal_value(Cpu *cpu, const IrBlock *block, const IrOp *op, uint64_t *addr, uint64_t *value) {
+    unsigned size = 1u << (op->n & IR_MEM_SIZE), unused = 64 - 8 * size;
+    const IrOp *address = op->op == IR_LOAD ? &block->ops[op->a] : NULL;
+    if (!address || address->op != IR_CONST || op->n & (IR_MEM_SIGNED | IR_MEM_UNPRIV)) {
+        return false;
+    }
+    *addr = ir_const_value(address);
+    bool misaligned = op->n & IR_MEM_ALIGNED && *addr % size;
+    if (misaligned || !mem_constant(cpu->map, *addr, size, op->n & IR_MEM_BIG, value)) {
+        return false;
+    }
+    *value = *value << unused >> unused;
+    return true;
+}
+
+IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena) {
+    IrBlock *folded = NULL;
+    uint64_t addr, value;
+    for (uint32_t i = 0; i < block->n_ops; i++) {
+        const IrOp *op = &block->ops[i];
+        if (!literal_value(cpu, block, op, &addr, &value)) {
+            continue;
+        }
+        if (!folded) {
+            folded = ARENA_NEW(arena, IrBlock);
+            *folded = *block;
+            folded->ops = ARENA_ARRAY(arena, IrOp, block->n_ops);
+            memcpy(folded->ops, block->ops, block->n_ops * sizeof *block->ops);
+        }
+        folded->ops[i] = (IrOp){.op = IR_CONST, .type = op->type, .a = (uint32_t)value,
+                                       .b = (uint32_t)(value >> 32)};
+        mem_code_mark(cpu->map, addr, 1u << (op->n & IR_MEM_SIZE));
+    }
+    return folded;
+}

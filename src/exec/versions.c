@@ -52,7 +52,7 @@ static int find_version(Versions *v, unsigned block, const IrEntry *entry, unsig
     }
     Version *made = &v->all[v->n];
     *made = (Version){.loop_block = block, .entry = *entry, .known = known, .taken = -1, .next = -1};
-    made->ir = ir_with_entry(&v->loop->blocks[block].block->ir, entry, v->arena);
+    made->ir = ir_with_entry(cache_host_ir(v->loop->blocks[block].block), entry, v->arena);
     return (int)v->n++;
 }
 

@@ -8,7 +8,7 @@ typedef struct Program {
 
 static const Program programs[] = {
     {"mps2-an385", "exc_priority"}, {"mps2-an385", "exc_stack"}, {"mps2-an385", "exc_faults"},
-    {"mps2-an385", "exc_mpu"},      {"mps2-an385", "exc_sleep"}, {"microbit", "exc_v6"},
+    {"mps2-an385", "exc_mpu"},      {"mps2-an385", "exc_sleep"}, {"microbit", "exc_v6"},       {"microbit", "literal"},
     {"mps2-an385", "code"},         {"mps2-an385", "memory"},    {"mps2-an385", "rows"},
     {"microbit", "rows_v6"},        {"mps2-an385", "irq_every"}, {"leon3", "sparc_hello"},
     {"leon3", "sparc_float"},

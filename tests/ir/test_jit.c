@@ -129,7 +129,7 @@ static void check_region(Suite *s, uint64_t seed) {
         return;
     }
     ir_finish(&ir, &s->arena);
-    CacheBlock *block = cache_add(s->cache, &ir, 0);
+    CacheBlock *block = cache_add(s->cache, &ir, NULL, 0);
     if (!x64_region_allows(&ir) || !jit_compile(s->jit, block, &full)) {
         return;
     }

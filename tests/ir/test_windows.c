@@ -249,7 +249,7 @@ static void compare(Suite *s, const X64Window *windows, const IrBlock *ir, Cache
 static void check(Suite *s, const X64Window *windows, uint64_t seed) {
     bool full = false;
     IrBlock ir = make_block(s, seed);
-    CacheBlock *block = cache_add(s->cache, &ir, 0);
+    CacheBlock *block = cache_add(s->cache, &ir, NULL, 0);
     assert_true(jit_compile(s->cache->jit, block, &full));
     for (uint64_t i = 0; i < RUNS_PER_BLOCK; i++) {
         if (i == RUNS_PER_BLOCK / 2) { /* what the block has hit so far decides about the region */

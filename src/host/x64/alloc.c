@@ -447,6 +447,10 @@ static void drop(Lower *l, Reg reg) {
     }
 }
 
+bool lower_holds(const Lower *l, Reg reg) {
+    return l->held[reg] != IR_NONE && l->last_use[l->held[reg]] >= l->at;
+}
+
 static void hold(Lower *l, Reg reg, IrVal value) {
     drop(l, reg);
     l->held[reg] = value;
@@ -462,7 +466,8 @@ static Reg take(Lower *l) {
         if (l->pinned & 1u << reg || (l->region && l->region->pinned_regs & 1u << reg)) {
             continue;
         }
-        if (l->held[reg] == IR_NONE) {
+        if (!lower_holds(l, reg)) {
+            drop(l, reg);
             return reg;
         }
         if (best == NO_REG || l->last_use[l->held[reg]] > l->last_use[l->held[best]]) {
@@ -668,15 +673,6 @@ Reg lower_borrow(Lower *l) {
     return reg;
 }
 
-void lower_release(Lower *l) {
-    for (size_t i = 0; i < ARRAY_LEN(pool); i++) {
-        IrVal value = l->held[pool[i]];
-        if (value != IR_NONE && l->last_use[value] <= l->at) {
-            drop(l, pool[i]);
-        }
-    }
-    l->pinned = 0;
-}
 
 void lower_spill_all(Lower *l) {
     for (size_t i = 0; i < ARRAY_LEN(pool); i++) {

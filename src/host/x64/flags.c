@@ -60,7 +60,7 @@ static void merge_packed(Lower *l, unsigned mask) {
 
 /* rax is needed for a moment: the value in it, if any, waits on the stack. Neither changes flags. */
 static bool borrow_rax(Lower *l) {
-    bool held = l->held[RAX] != IR_NONE;
+    bool held = lower_holds(l, RAX);
     if (held) {
         asm_push(l->a, RAX);
     }

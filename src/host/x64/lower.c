@@ -102,7 +102,7 @@ void lower_op(Lower *l, uint32_t index) {
         }
     }
     l->at = index;
-    lower_release(l);
+    l->pinned = 0;
 }
 
 void lower_cold(Lower *l) {

@@ -170,6 +170,8 @@ bool lower_imm(const Lower *l, IrVal value, bool w, int32_t *out);
 bool lower_fused_shift(const Lower *l, IrVal value);
 /** If the address is a sum that its access computes: the value it is based on, and the constant; else itself and 0. */
 IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement);
+/** True if a value that is still needed is in the register. */
+bool lower_holds(const Lower *l, Reg reg);
 /** The value in a register, pinned for this op. */
 Reg lower_use(Lower *l, IrVal value);
 /** A register for the result of the current op. */
@@ -178,8 +180,6 @@ Reg lower_define(Lower *l, IrVal value);
 Reg lower_define_copy(Lower *l, IrVal value, IrVal source);
 /** A register for the rest of this op, beside rcx. */
 Reg lower_borrow(Lower *l);
-/** Frees what the current op used last. */
-void lower_release(Lower *l);
 /** Makes sure that every live value has its spill slot filled; lower_forget then drops all registers. */
 void lower_spill_all(Lower *l);
 void lower_forget(Lower *l);

@@ -233,7 +233,7 @@ static unsigned registers_to_keep(const Lower *l, Reg *keep) {
     unsigned n = 0;
     for (unsigned i = 0; i < X64_CALLER_SAVED; i++) {
         bool pinned = l->region && l->region->pinned_regs & 1u << caller_saved[i];
-        if (pinned || l->held[caller_saved[i]] != IR_NONE) {
+        if (pinned || lower_holds(l, caller_saved[i])) {
             keep[n++] = caller_saved[i];
         }
     }
@@ -478,7 +478,7 @@ static void unusual_answer(Lower *l, const Slow *slow, const IrOp *op, uint32_t 
     lower_side_end(l, &trap);
     asm_link(l->a, leave, asm_offset(l->a));
     take_result(l, op);
-    lower_release(l);
+    l->pinned = 0;
     finish_instruction(l, slow->op);
 }
 
