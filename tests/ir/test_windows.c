@@ -1,5 +1,5 @@
-/* Accesses by range checks at the edges of windows, against the interpreter: random blocks and loops whose addresses lie
- * a few bytes before and behind where windows begin and end, and where stores may begin. Guard pages stand on both
+/* Accesses by range checks at the edges of windows, against the interpreter: random blocks and loops whose addresses
+ * lie a few bytes before and behind where windows begin and end, and where stores may begin. Guard pages stand on both
  * sides of each window's bytes: host code that goes beyond them dies.
  *
  * A failure prints the seed and the block; `test_windows SEED` runs that one alone. */
