@@ -164,7 +164,7 @@ static void sit_down(const Jit *jit, JitSeat *seat) {
     seat->exit = IR_NONE;
     seat->hot = false;
     for (size_t i = 0; i < X64_TARGETS; i++) {
-            seat->targets[i] = (X64Target){.pc = x64_no_target((uint32_t)i)};
+        seat->targets[i] = (X64Target){.pc = x64_no_target((uint32_t)i)};
     }
 }
 
@@ -462,7 +462,7 @@ IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
     cpu->jit_targets = seat->targets;
     cpu->jit_heat = jit->out.heat.data;
     seat->exit = IR_NONE;
-    uint8_t *memory = jit->thunks.memory.by_windows ? cpu->windows[0] : cpu->map->fast;
+    void *memory = jit->thunks.memory.by_windows ? (void *)cpu->windows[0] : cpu->map->fast;
     uint32_t site = enter(cpu, memory, start_of(jit, cpu, block));
     IrExit exit = take_exit(jit, seat, cpu, site);
     if (UNLIKELY(cpu->probe != NULL)) {

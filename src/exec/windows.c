@@ -2,7 +2,7 @@
 
 /* Offsets must fit the displacement of an x86 operand, the alignment of an address be that of its offset. */
 enum { WINDOW_ALIGN = 64 };
-#define WINDOW_BYTES_MAX ((UINT64_C(1) << 31) - WINDOW_ALIGN)
+#define WINDOW_BYTES_MAX ((UINT64_C(1) << 31) - 2 * X64_DISPLACEMENT_MAX)
 #define ADDRESS_END (UINT64_C(1) << 32)
 
 void exec_windows_add(ExecWindows *windows, const MemRegion *region) {
@@ -20,6 +20,10 @@ static uint32_t size_of(const MemRegion *r) {
     return (uint32_t)(r->size < WINDOW_BYTES_MAX ? r->size : WINDOW_BYTES_MAX);
 }
 
+static uint32_t bias_of(const MemRegion *r) {
+    return x64_window_bias((uint32_t)r->base, size_of(r));
+}
+
 uint32_t exec_windows_code_end(const ExecWindows *windows, unsigned k) {
     const MemRegion *r = windows->regions[k];
     uint64_t end = r->memory->code_end > r->offset ? r->memory->code_end - r->offset : 0;
@@ -31,13 +35,14 @@ X64Memory exec_windows_memory(const ExecWindows *windows) {
     X64Memory memory = {.by_windows = true, .n_windows = windows->n};
     for (unsigned k = 0; k < windows->n; k++) {
         const MemRegion *r = windows->regions[k];
-        memory.windows[k] = (X64Window){(uint32_t)r->base, size_of(r), exec_windows_code_end(windows, k)};
+        memory.windows[k] = (X64Window){(uint32_t)r->base, size_of(r), exec_windows_code_end(windows, k), bias_of(r)};
     }
     return memory;
 }
 
 void exec_windows_attach(const ExecWindows *windows, Cpu *cpu) {
     for (unsigned k = 0; k < windows->n; k++) {
-        cpu->windows[k] = windows->regions[k]->memory->host + windows->regions[k]->offset;
+        const MemRegion *r = windows->regions[k];
+        cpu->windows[k] = (uintptr_t)r->memory->host + r->offset - (r->base - bias_of(r));
     }
 }

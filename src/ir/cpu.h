@@ -128,7 +128,7 @@ struct Cpu {
     struct Jit *jit;
     uint32_t *jit_heat; /* counters of backward jumps */
     uint64_t jit_shadow[IR_SHADOWS]; /* what flag ops are made of, between blocks of a region */
-    uint8_t *windows[CPU_WINDOWS_MAX]; /* host addresses of the memories that translated code reaches by range checks */
+    uintptr_t windows[CPU_WINDOWS_MAX]; /* where the memories stand that translated code reaches by range checks */
     uint16_t jit_flags; /* N Z C V while translated code runs, as LAHF and SETO give them */
     void *jit_targets; /* table of indirect branch targets */
     struct ExecProbe *probe; /* who looks at the translator, or NULL */

@@ -18,7 +18,6 @@
 #include "guest/arm/sys.h"
 #include "progs.h"
 #include "sim/code.h"
-#include "sim/node.h"
 
 enum { STOPS_MAX = 400, STOP_TICKS = 4000, SHOWN_MAX = 3, REFERENCE = 0 };
 

@@ -69,7 +69,8 @@ static void check_block(Suite *s, uint64_t seed) {
 static JitOptions options_of(bool regions, bool by_windows) {
     JitOptions options = {.regions = regions, .flags_slot = rig_isa.flags_slot};
     if (by_windows) {
-        options.memory = (X64Memory){true, 2, {{0x7654000, 64, 0}, {0x45670000, 128, 64}}};
+        options.memory = (X64Memory){
+            true, 3, {{0x7654000, 64, 0, 0}, {0x45670000, 128, 64, 0}, {0xf7770000, 64, 0, 0xf7770000}}};
     }
     return options;
 }

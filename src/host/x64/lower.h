@@ -13,7 +13,6 @@ enum {
     X64_FRAME_BYTES = 8 * X64_SPILLS_MAX,
     X64_SKIPS_MAX = 8,
     X64_CALLER_SAVED = 8, /* registers that hold values and that C may change */
-    X64_DISPLACEMENT_MAX = 4096, /* in an access; less than the guard around the window of guest memory */
 };
 
 /** Host code of an uncounted build runs loops without looking at the budget: good for nothing but to time it. */
@@ -68,14 +67,26 @@ typedef struct Slow {
     SlowKind kind;
     uint32_t op;
     uint32_t site; /* displacement of the jump to here, 0 = none but a patched access */
-    unsigned window; /* ACCESS: the window that is tried in line */
-    uint32_t range; /* ACCESS: displacement of the jump of a range check, 0 = none */
+    unsigned window; /* ACCESS by range check: the window that is tried in line, X64_WINDOWS_MAX: all are out of line */
+    uint32_t range; /* its displacement, 0 = none */
+    bool by_window, joins, joined; /* joins: the range check of the access before is for this one, too */
+    uint32_t between, between_bytes; /* joins: the code between the two */
     uint32_t resume; /* ACCESS: where the fast path goes on; of a call: its site */
     uint32_t access; /* ACCESS: index of the fast access in out->accesses, or IR_NONE */
     Reg result; /* of a load */
     Reg scratch; /* free until the op ends, or NO_REG */
     IrVal held[REG_COUNT], alias[X64_PINNED_MAX]; /* values in registers before the op's result is made */
 } Slow;
+
+/** Accesses of one window with the same base: the first one's range check is for all of them (window.c). */
+typedef struct Group {
+    uint32_t last; /* op; 0 = there is no group */
+    IrVal base;
+    unsigned window;
+    int32_t begin, end; /* displacements that have been checked */
+    bool stores;
+    uint32_t code_end; /* behind the last access that has come */
+} Group;
 
 /** How much code and output there was, to go back to. */
 typedef struct Mark {
@@ -125,6 +136,9 @@ typedef struct Lower {
     uint32_t skip_label[X64_SKIPS_MAX], skip_site[X64_SKIPS_MAX];
     unsigned n_skips;
     VEC(Slow) slow;
+    Group group;
+    uint32_t chain[X64_WINDOWS_MAX + 1]; /* jumps from the slow path of an access in a group to that of the next one */
+    unsigned n_chain;
     bool slow_mode; /* writing the rest of an instruction in a slow path: no fast accesses, no links */
 } Lower;
 
@@ -224,6 +238,8 @@ void lower_note_windows(Lower *l);
 bool lower_window_access(Lower *l, const IrOp *op);
 /** Its slow path as far as other windows; falls through to the engine's. */
 void lower_window_others(Lower *l, const Slow *slow, const IrOp *op);
+/** From the slow path of any access to what comes next. */
+void lower_window_resume(Lower *l, const Slow *slow);
 
 /* lower.c */
 void lower_cold(Lower *l);

@@ -486,14 +486,14 @@ static void slow_access(Lower *l, const Slow *slow) {
     const IrOp *op = &l->ir->ops[slow->op];
     uint32_t unusual;
     l->at = slow->op;
-    if (slow->range) {
+    if (slow->by_window) {
         lower_window_others(l, slow, op);
     }
     if (slow->site) {
         asm_link(l->a, slow->site, asm_offset(l->a));
     }
     uint32_t site = slow->resume;
-    if (slow->access != IR_NONE || slow->range) {
+    if (slow->access != IR_NONE || slow->by_window) {
         if (slow->access != IR_NONE) {
             l->out->accesses.data[slow->access].slow = asm_offset(l->a);
         }
@@ -503,7 +503,7 @@ static void slow_access(Lower *l, const Slow *slow) {
         if (op->op == IR_LOAD) {
             asm_load(l->a, 64, false, true, slow->result, lower_cpu(offsetof(Cpu, jit_value)));
         }
-        asm_link(l->a, asm_jmp(l->a), slow->resume);
+        lower_window_resume(l, slow);
         asm_link(l->a, unusual, asm_offset(l->a));
     }
     unusual_answer(l, slow, op, site);
