@@ -21,12 +21,12 @@ _start:
     TRAP_TO bad
     .endr
     rd %wim, %l3                        /* 0x05 */
-    sethi %hi(overflow), %l4
-    jmp %l4 + %lo(overflow)
+    sethi %hi(window_overflow), %l4
+    jmp %l4 + %lo(window_overflow)
     nop
     rd %wim, %l3                        /* 0x06 */
-    sethi %hi(underflow), %l4
-    jmp %l4 + %lo(underflow)
+    sethi %hi(window_underflow), %l4
+    jmp %l4 + %lo(window_underflow)
     nop
     .rept 3
     TRAP_TO bad
@@ -79,51 +79,7 @@ skip:
     jmp %l2
     rett %l2 + 4
 
-overflow:
-    mov %g1, %l7
-    srl %l3, 1, %g1
-    sll %l3, NWINDOWS - 1, %l4
-    or %g1, %l4, %g1
-    save
-    wr %g1, %wim
-    nop
-    nop
-    nop
-    std %l0, [%sp]
-    std %l2, [%sp + 8]
-    std %l4, [%sp + 16]
-    std %l6, [%sp + 24]
-    std %i0, [%sp + 32]
-    std %i2, [%sp + 40]
-    std %i4, [%sp + 48]
-    std %i6, [%sp + 56]
-    restore
-    mov %l7, %g1
-    jmp %l1
-    rett %l2
-
-underflow:
-    sll %l3, 1, %l4
-    srl %l3, NWINDOWS - 1, %l5
-    or %l4, %l5, %l5
-    wr %l5, %wim
-    nop
-    nop
-    nop
-    restore
-    restore
-    ldd [%sp], %l0
-    ldd [%sp + 8], %l2
-    ldd [%sp + 16], %l4
-    ldd [%sp + 24], %l6
-    ldd [%sp + 32], %i0
-    ldd [%sp + 40], %i2
-    ldd [%sp + 48], %i4
-    ldd [%sp + 56], %i6
-    save
-    save
-    jmp %l1
-    rett %l2
+#include "windows.inc"
 
 entry:
     wr %g0, 0xfc0, %psr

@@ -45,54 +45,7 @@ _start:
     OTHERS 0x7c                         /* 0x84 to 0xff */
 
     .text
-/* The window marked invalid was entered by a SAVE. The trap's window is that one: the one below is saved to its
- * stack. */
-    .global window_overflow, window_underflow
-window_overflow:
-    mov %g1, %l7
-    srl %l3, 1, %g1
-    sll %l3, NWINDOWS - 1, %l4
-    or %g1, %l4, %g1
-    save
-    wr %g1, %wim
-    nop
-    nop
-    nop
-    std %l0, [%sp]
-    std %l2, [%sp + 8]
-    std %l4, [%sp + 16]
-    std %l6, [%sp + 24]
-    std %i0, [%sp + 32]
-    std %i2, [%sp + 40]
-    std %i4, [%sp + 48]
-    std %i6, [%sp + 56]
-    restore
-    mov %l7, %g1
-    jmp %l1
-    rett %l2
-
-window_underflow:
-    sll %l3, 1, %l4
-    srl %l3, NWINDOWS - 1, %l5
-    or %l4, %l5, %l5
-    wr %l5, %wim
-    nop
-    nop
-    nop
-    restore
-    restore
-    ldd [%sp], %l0
-    ldd [%sp + 8], %l2
-    ldd [%sp + 16], %l4
-    ldd [%sp + 24], %l6
-    ldd [%sp + 32], %i0
-    ldd [%sp + 40], %i2
-    ldd [%sp + 48], %i4
-    ldd [%sp + 56], %i6
-    save
-    save
-    jmp %l1
-    rett %l2
+#include "windows.inc"
 
 /* Saves all windows but the caller's: goes down through them with traps enabled, so that each overflows. */
 flush_windows:
