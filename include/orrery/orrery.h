@@ -76,6 +76,7 @@ typedef enum OrrStopReason {
     ORR_STOP_HALTED, /* a CPU took a trap while traps are off (SPARC error mode): `ta 0` ends programs, with a code */
     ORR_STOP_DEADLINE, /* orr_world_deadline has come */
     ORR_STOP_BREAKPOINT, /* a core stands before an instruction at a breakpoint */
+    ORR_STOP_EXPECT, /* an expectation has been met, or has failed (orrery/world.h) */
 } OrrStopReason;
 
 typedef struct OrrStop {

@@ -80,11 +80,31 @@ typedef struct OrrExpect {
     const OrrNode *node;
     OrrExpectState state;
     uint64_t within_ns;
-    uint64_t met_ns; /* when it was met */
+    uint64_t decided_ns; /* when it was met or failed */
     const char *text; /* what is expected, for people */
 } OrrExpect;
 
-/** Expectation `index` of the world file; false behind the last. Those whose time is over have failed. */
+/** What a node is to do, at the latest at virtual time `within_ns`: one of four things. Fields that are not used are
+ * zero. */
+typedef struct OrrExpectOptions {
+    uint64_t within_ns;
+    bool never; /* it must not, up to then: met when that time is over */
+    /* A serial port sends a text, or what matches a POSIX extended regular expression within a line (`$` is its end;
+     * of long lines only the last 1,024 bytes count). */
+    const char *uart, *prints, *matches;
+    const void *before; /* bytes that count as sent just now, before_len of them */
+    size_t before_len;
+    const char *line; /* an output has that level: now, or after a change */
+    bool level;
+    bool exits; /* the node ends itself with that code */
+    int exit_code;
+} OrrExpectOptions;
+
+/** Adds an expectation to those of the world file; *index, if given, is its number. Runs stop (ORR_STOP_EXPECT) where
+ * it is decided: behind the very instruction that does it, or when its time is over. Errors: no such port or line; no
+ * regular expression; not one of the four. */
+ORR_API bool orr_node_expect(OrrNode *node, const OrrExpectOptions *options, size_t *index, OrrError *error);
+/** Expectation `index`; false behind the last. */
 ORR_API bool orr_world_expect(const OrrWorld *world, size_t index, OrrExpect *expect);
 
 #ifdef __cplusplus

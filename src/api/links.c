@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "api/api.h"
-#include "api/expect.h"
+#include "api/match.h"
 #include "base/text.h"
+#include "load/world.h"
 
 _Static_assert((int)ORR_CHANCE_ONE == (int)LINK_CHANCE_ONE && (int)ORR_LINK_CUTS_MAX == (int)LINK_CUTS_MAX,
                "chances and cuts are the same");
@@ -223,17 +224,35 @@ static bool load_link(Loader *l, size_t index) {
     return true;
 }
 
+static bool expect_text_is_bad(const WorldFileExpect *from) {
+    Arena arena = {0};
+    Match match;
+    bool ok = !from->matches.text || match_open(&match, &arena, NULL, from->matches.text, NULL);
+    if (from->matches.text) {
+        match_close(&match);
+    }
+    arena_free(&arena);
+    return !ok;
+}
+
 static bool load_expect(Loader *l, const WorldFileExpect *from) {
     OrrNode *node = node_named(l, from->node.text, strlen(from->node.text), &from->node);
     if (!node) {
         return false;
     }
-    Expect *expect = expect_new(node, from, l->err);
-    if (!expect) {
-        return misplaced(l, from->uart.text ? &from->uart : &from->line);
-    }
-    vec_push(&l->world->expects, expect);
-    return true;
+    OrrExpectOptions options = {
+        .within_ns = from->within.ns,
+        .never = from->never,
+        .uart = from->uart.text,
+        .prints = from->prints.text,
+        .matches = from->matches.text,
+        .line = from->line.text,
+        .level = from->level.value != 0,
+        .exits = from->exits.given,
+        .exit_code = (int)from->exits.value,
+    };
+    return orr_node_expect(node, &options, NULL, (OrrError *)l->err) ||
+           misplaced(l, from->line.text ? &from->line : expect_text_is_bad(from) ? &from->matches : &from->uart);
 }
 
 static bool load_all(Loader *l) {

@@ -11,7 +11,7 @@ _Static_assert(sizeof(OrrError) == sizeof(Err) && offsetof(OrrError, code) == of
                "an OrrError is an Err");
 _Static_assert((int)ORR_LOG_DEBUG == (int)LOG_DEBUG, "log levels are the same");
 _Static_assert((int)ORR_STOP_ERROR == (int)STOP_ERROR && (int)ORR_STOP_ASLEEP == (int)STOP_ASLEEP &&
-                   (int)ORR_STOP_BREAKPOINT == (int)STOP_BREAKPOINT && (int)ORR_STOP_HALTED == (int)STOP_HALTED,
+                   (int)ORR_STOP_EXPECT == (int)STOP_EXPECT && (int)ORR_STOP_HALTED == (int)STOP_HALTED,
                "stop reasons are the same");
 _Static_assert((int)ORR_ENGINE_JIT == (int)ENGINE_JIT && ENGINE_COUNT == ORR_ENGINE_JIT + 1, "engines are the same");
 _Static_assert((int)ORR_MEMORY_WINDOW == (int)MEM_WINDOW && MEM_SCHEME_COUNT == ORR_MEMORY_WINDOW + 1,
@@ -100,19 +100,38 @@ void orr_world_code_stats(const OrrWorld *world, OrrCodeStats *stats) {
     *stats = (OrrCodeStats){all.code_bytes, all.ir_bytes, all.translations, all.flushes, all.caches};
 }
 
+static OrrStop run_once(OrrWorld *world, uint64_t until_ns) {
+    WorldStop ended = world_run(&world->sim, until_ns);
+    return ended.node ? api_stop(ended.node->node->user, ended.reason)
+                      : (OrrStop){.reason = (OrrStopReason)ended.reason};
+}
+
+/* To the end of the run, or to where an expectation is decided: by what nodes do, or since its time is over. */
+static OrrStop run_expecting(OrrWorld *world, uint64_t until_ns) {
+    for (;;) {
+        uint64_t limit_ns = expect_limit_ns(world);
+        uint64_t end_ns = limit_ns < until_ns ? limit_ns : until_ns;
+        OrrStop stop = run_once(world, end_ns);
+        OrrNode *decided = expect_update(world, stop.reason == ORR_STOP_DURATION ? end_ns : 0);
+        if (stop.reason == ORR_STOP_DURATION && decided) {
+            stop = api_stop(decided, STOP_EXPECT);
+        }
+        if (stop.reason != ORR_STOP_DURATION || end_ns == until_ns) {
+            return stop;
+        }
+    }
+}
+
 OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
-    OrrStop stop = {.reason = ORR_STOP_DURATION};
     uint64_t end_ns = until_ns < world->deadline_ns ? until_ns : world->deadline_ns;
     api_prepare_code(world);
-    WorldStop ended = world_run(&world->sim, end_ns);
-    expect_update(world);
-    if (ended.node) {
-        stop = api_stop(ended.node->node->user, ended.reason);
-    } else {
-        stop.reason = (OrrStopReason)ended.reason;
-    }
+    OrrStop stop = run_expecting(world, end_ns);
     if (stop.reason == ORR_STOP_DURATION && world->deadline_ns <= until_ns && world->deadline_ns != ORR_TIME_NEVER) {
         stop.reason = ORR_STOP_DEADLINE;
+    }
+    if (stop.reason == ORR_STOP_EXIT || stop.reason == ORR_STOP_HALTED || stop.reason == ORR_STOP_LOCKUP ||
+        stop.reason == ORR_STOP_ASLEEP) {
+        expect_end(world);
     }
     if (stop.reason == ORR_STOP_USER) {
         world->interrupted = false; /* only once it has been obeyed: it may have come between two runs */
@@ -171,7 +190,7 @@ const char *orr_stop_name(OrrStopReason reason) {
         [ORR_STOP_DURATION] = "duration", [ORR_STOP_EXIT] = "exit",   [ORR_STOP_LOCKUP] = "lockup",
         [ORR_STOP_ASLEEP] = "asleep",     [ORR_STOP_STRICT] = "strict", [ORR_STOP_USER] = "user",
         [ORR_STOP_ERROR] = "error",       [ORR_STOP_HALTED] = "halted", [ORR_STOP_DEADLINE] = "deadline",
-        [ORR_STOP_BREAKPOINT] = "breakpoint",
+        [ORR_STOP_BREAKPOINT] = "breakpoint", [ORR_STOP_EXPECT] = "expect",
     };
     return (size_t)reason < ARRAY_LEN(names) && names[reason] ? names[reason] : "unknown";
 }

@@ -201,6 +201,7 @@ typedef enum StopReason {
     STOP_HALTED, /* a CPU took a trap that it could not take (SPARC error mode), with a code: many programs end so */
     STOP_DEADLINE, /* the time by which the guest should have ended has come */
     STOP_BREAKPOINT, /* a CPU stands before an instruction at a breakpoint */
+    STOP_EXPECT, /* somebody waited for what has just happened */
 } StopReason;
 
 struct Board {

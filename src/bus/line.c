@@ -24,6 +24,16 @@ void line_tap_add(Line *line, LineTap *tap) {
     line->taps = tap;
 }
 
+void line_tap_remove(Line *line, LineTap *tap) {
+    LineTap **at = &line->taps;
+    while (*at && *at != tap) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = tap->next;
+    }
+}
+
 void line_pulse(Line *line) {
     line_set(line, true);
     line_set(line, false);

@@ -11,7 +11,7 @@ typedef struct LineSink {
     unsigned input;
 } LineSink;
 
-/** One more who hears of changes, beside sinks and watch: a wire to another node, an expectation. Never removed. */
+/** One more who hears of changes, beside sinks and watch: a wire to another node, an expectation. */
 typedef struct LineTap {
     void (*changed)(void *user, bool level);
     void *user;
@@ -32,6 +32,8 @@ typedef struct Line {
 void line_set(Line *line, bool level);
 /** Adds a listener. */
 void line_tap_add(Line *line, LineTap *tap);
+/** Takes it out again; not from a callback. */
+void line_tap_remove(Line *line, LineTap *tap);
 /** High, then low again: for outputs that are edges. */
 void line_pulse(Line *line);
 

@@ -46,6 +46,16 @@ void uart_tap_add(UartPort *port, UartTap *tap) {
     *last = tap;
 }
 
+void uart_tap_remove(UartPort *port, UartTap *tap) {
+    UartTap **at = &port->taps;
+    while (*at && *at != tap) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = tap->next;
+    }
+}
+
 bool uart_arrived(UartPort *port, uint8_t byte, uint64_t frame_ns) {
     /* Sampled in mid-bit from the start bit on, ten bits may drift by half a bit: 5 %. */
     enum { TOLERANCE = 20 };

@@ -11,7 +11,7 @@
 
 struct Device;
 
-/** One more who hears what a port sends: a link, an expectation. Owned by whoever hears; never removed. */
+/** One more who hears what a port sends: a link, an expectation. Owned by whoever hears. */
 typedef struct UartTap {
     void (*sent)(void *user, uint8_t byte);
     void *user;
@@ -45,6 +45,8 @@ void uart_ready(UartPort *port);
 void uart_input(UartPort *port, const uint8_t *bytes, size_t len);
 /** Adds a listener behind those that are there. */
 void uart_tap_add(UartPort *port, UartTap *tap);
+/** Takes it out again; not from a callback. */
+void uart_tap_remove(UartPort *port, UartTap *tap);
 /** A wire: the stop bit of a byte that was sent with that frame time ends now. Nobody holds it back: without room there
  * is an overrun. A byte whose frame time differs from the port's by more than 1/20 is not recognised: it is lost, and
  * the result is false. */

@@ -249,6 +249,7 @@ int stop_exit_code(const OrrStop *stop) {
     case ORR_STOP_HALTED:
         return stop->exit_code & 0xff;
     case ORR_STOP_DURATION:
+    case ORR_STOP_EXPECT:
         return EXIT_OK;
     case ORR_STOP_DEADLINE:
         return EXIT_DEADLINE;

@@ -175,13 +175,20 @@ static bool decided(const WorldRun *run) {
     return total > 0 && n == 0 && run->options.for_ns == ORR_TIME_NEVER;
 }
 
+/* Ends where the last expectation is decided. */
 static void run_world(WorldRun *run) {
     uint64_t now_ns = 0, end_ns = run->options.for_ns;
-    do {
-        now_ns = end_ns - now_ns > CHUNK_NS ? now_ns + CHUNK_NS : end_ns;
-        run->stop = orr_world_run(run->world, now_ns);
+    run->stop.reason = decided(run) ? ORR_STOP_EXPECT : ORR_STOP_DURATION;
+    while (run->stop.reason == ORR_STOP_DURATION && now_ns < end_ns) {
+        uint64_t next_ns = end_ns - now_ns > CHUNK_NS ? now_ns + CHUNK_NS : end_ns;
+        run->stop = orr_world_run(run->world, next_ns);
         show_lines(run, false);
-    } while (run->stop.reason == ORR_STOP_DURATION && now_ns < end_ns && !decided(run));
+        if (run->stop.reason == ORR_STOP_DURATION) {
+            now_ns = next_ns;
+        } else if (run->stop.reason == ORR_STOP_EXPECT && !decided(run)) {
+            run->stop.reason = ORR_STOP_DURATION; /* others are open: on to the end of the chunk */
+        }
+    }
 }
 
 /* ---- The end ---- */
@@ -244,7 +251,7 @@ static bool write_junit(const WorldRun *run) {
         put_escaped(f, orr_node_name(e.node), true);
         fputs("\" name=\"", f);
         put_escaped(f, e.text, true);
-        uint64_t at_ns = e.state == ORR_EXPECT_MET ? e.met_ns : orr_world_time_ns(run->world);
+        uint64_t at_ns = e.state != ORR_EXPECT_PENDING ? e.decided_ns : orr_world_time_ns(run->world);
         fprintf(f, "\" time=\"%s\"", time_text(time, at_ns));
         if (e.state == ORR_EXPECT_MET) {
             fputs("/>\n", f);
@@ -278,8 +285,8 @@ static bool write_report(const WorldRun *run) {
         fputs(i ? ", {\"text\": \"" : "{\"text\": \"", f);
         put_escaped(f, e.text, false);
         fprintf(f, "\", \"state\": \"%s\", \"within_ns\": %llu", state_name(e.state), (unsigned long long)e.within_ns);
-        if (e.state == ORR_EXPECT_MET) {
-            fprintf(f, ", \"met_ns\": %llu", (unsigned long long)e.met_ns);
+        if (e.state != ORR_EXPECT_PENDING) {
+            fprintf(f, ", \"decided_ns\": %llu", (unsigned long long)e.decided_ns);
         }
         fputs("}", f);
     }

@@ -252,7 +252,8 @@ static const Key expect_keys[] = {
     AT(WorldFileExpect, within, VALUE_TIME), AT(WorldFileExpect, node, VALUE_TEXT),
     AT(WorldFileExpect, uart, VALUE_TEXT),   AT(WorldFileExpect, prints, VALUE_TEXT),
     AT(WorldFileExpect, line, VALUE_TEXT),   AT(WorldFileExpect, level, VALUE_NUMBER),
-    AT(WorldFileExpect, exits, VALUE_NUMBER),
+    AT(WorldFileExpect, exits, VALUE_NUMBER), AT(WorldFileExpect, never, VALUE_BOOL),
+    AT(WorldFileExpect, matches, VALUE_TEXT),
 };
 static const Key file_keys[] = {
     AT(WorldFile, seed, VALUE_NUMBER), AT(WorldFile, duration, VALUE_TIME), {"nodes", VALUE_NODES, 0},
@@ -345,12 +346,15 @@ static bool expect_read(Reader *r, const yaml_node_t *value, void *object) {
     if (!e->within.given || !e->node.text) {
         return FAIL(r, value, "an expectation needs `within` and `node`");
     }
-    if ((e->uart.text != NULL) + (e->line.text != NULL) + e->exits.given != 1 ||
-        !e->uart.text != !e->prints.text || !e->line.text != !e->level.given) {
-        return FAIL(r, value, "an expectation has one of: uart and prints; line and level; exits");
+    unsigned n_texts = (e->prints.text != NULL) + (e->matches.text != NULL);
+    if ((e->uart.text != NULL) + (e->line.text != NULL) + e->exits.given != 1 || n_texts != (e->uart.text != NULL) ||
+        !e->line.text != !e->level.given) {
+        return FAIL(r, value, "an expectation has one of: uart and prints or matches; line and level; exits");
     }
-    if (e->prints.text && !e->prints.text[0]) {
-        return FAIL(r, value, "prints: the text is empty");
+    const char *text = e->prints.text ? e->prints.text : e->matches.text;
+    if (text && (!text[0] || strlen(text) > WORLD_TEXT_MAX)) {
+        return FAIL(r, value, "%s: expected a text of 1 to %d bytes", e->prints.text ? "prints" : "matches",
+                    WORLD_TEXT_MAX);
     }
     return (!e->level.given || e->level.value <= 1) || FAIL(r, value, "level: expected 0 or 1");
 }

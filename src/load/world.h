@@ -5,7 +5,13 @@
 #include "base/alloc.h"
 #include "base/err.h"
 
-enum { WORLD_NODES_MAX = 65536, WORLD_LINKS_MAX = 65536, WORLD_LIST_MAX = 64, WORLD_FILE_BYTES_MAX = 16 << 20 };
+enum {
+    WORLD_NODES_MAX = 65536,
+    WORLD_LINKS_MAX = 65536,
+    WORLD_LIST_MAX = 64,
+    WORLD_TEXT_MAX = 4096,
+    WORLD_FILE_BYTES_MAX = 16 << 20,
+};
 
 /** A text and where it stands in the file; lines and columns count from 1. */
 typedef struct WorldText {
@@ -59,8 +65,9 @@ typedef struct WorldFileLink {
 typedef struct WorldFileExpect {
     WorldText place; /* of the entry; its text is unused */
     WorldTime within;
-    WorldText node, uart, prints, line;
+    WorldText node, uart, prints, matches, line;
     WorldNumber level, exits;
+    bool never; /* it must not happen */
 } WorldFileExpect;
 
 typedef struct WorldFile {

@@ -15,7 +15,7 @@ static Node *node_of(Board *board) {
 
 static void node_stop(Board *board, StopReason reason, int code) {
     Node *node = node_of(board);
-    if (node->stop == STOP_NONE) {
+    if (node->stop == STOP_NONE || node->stop == STOP_EXPECT) { /* who waits must not hide the guest's own end */
         node->stop = reason;
         node->stop_code = code;
     }

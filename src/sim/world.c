@@ -168,6 +168,9 @@ static void slot_run(void *user, size_t i) {
     World *world = user;
     WorldNode *slot = world->turn.data[i];
     Node *node = slot->node;
+    if (slot->untold) {
+        return; /* it stands where it has stopped */
+    }
     slot_power(slot);
     slot->reason = (world->run_node ? world->run_node : node_run_until)(node, world->target_ns);
 }
@@ -182,8 +185,10 @@ static void window_run(World *world) {
     world->turn.len = 0;
     for (size_t i = 0; i < world->nodes.len; i++) {
         WorldNode *slot = world->nodes.data[i];
-        slot->reason = STOP_DURATION;
-        if (!slot->ended && slot->next_ns < world->target_ns) {
+        if (!slot->untold) {
+            slot->reason = STOP_DURATION;
+        }
+        if (slot->untold || (!slot->ended && slot->next_ns < world->target_ns)) {
             slot->buffered = slot->log.sink != NULL;
             vec_push(&world->turn, slot);
         }
@@ -202,7 +207,7 @@ static bool slot_ends_alone(WorldNode *slot) {
     bool final = slot->reason == STOP_EXIT || slot->reason == STOP_HALTED || slot->reason == STOP_LOCKUP;
     if (final && slot->ends_alone) {
         slot->ended = true;
-        slot->reason = STOP_DURATION;
+        slot->reason = slot->tells_end ? STOP_EXPECT : STOP_DURATION;
         return true;
     }
     return false;
@@ -222,13 +227,17 @@ static WorldStop window_stop(World *world) {
     for (size_t i = 0; i < world->nodes.len && ended; i++) {
         ended = world->nodes.data[i]->ended;
     }
-    if (ended && !stop.node) { /* the last one */
+    if (ended && (!stop.node || stop.reason == STOP_EXPECT)) { /* the last one */
         WorldNode *last = world->turn.data[0];
         for (size_t i = 1; i < world->turn.len; i++) {
             WorldNode *slot = world->turn.data[i];
             last = node_time_ns(slot->node) > node_time_ns(last->node) ? slot : last;
         }
         stop = (WorldStop){last->node->stop, last};
+    }
+    for (size_t i = 0; i < world->turn.len; i++) {
+        WorldNode *slot = world->turn.data[i];
+        slot->untold = slot != stop.node && slot->reason != STOP_DURATION && slot->reason != STOP_USER;
     }
     return stop;
 }

@@ -28,6 +28,8 @@ typedef struct WorldNode {
     uint64_t start_ns; /* power on */
     bool ends_alone; /* its stop does not end the world */
     bool ended; /* it has stopped, and does not run again */
+    bool tells_end; /* somebody waits for its end: STOP_EXPECT, though it ends alone */
+    bool untold; /* it has stopped in a run that another one ended: the next run tells */
     StopReason reason; /* of the run under way */
     uint64_t next_ns; /* it does nothing before */
     Event meeting;
@@ -68,7 +70,7 @@ Link *world_link_new(World *world, const LinkOptions *options);
 bool world_link_attach(Link *link, WorldNode *slot, const char *port, Err *err);
 
 /** Runs all nodes until that time, or to the first stop that ends the world: the earliest one, by the node's number if
- * there are several. */
+ * there are several; the others are told by the runs that follow. */
 WorldStop world_run(World *world, uint64_t until_ns);
 /** Where the node is that is furthest. */
 uint64_t world_time_ns(const World *world);

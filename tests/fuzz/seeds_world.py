@@ -21,6 +21,7 @@ expect:
   - {within: 2s, node: b, uart: uart0, prints: "pong\\n"}
   - {within: 1s, node: a, exits: 0}
   - {within: 1s, node: a, line: led.0, level: 1}
+  - {within: 1s, never: true, node: b, uart: uart0, matches: "^a.*[0-9]+$"}
 """,
     "nodes: &n {a: {machine: x}}\nlinks: *n\n",
     "nodes: {? [a] : b}\n",
