@@ -41,9 +41,6 @@ struct OrrNode {
 /** True if somebody wants statistics; counts an access if so. */
 bool tools_counts(const OrrNode *node);
 void tools_count_mmio(OrrNode *node, const MemRegion *region, bool store);
-/** Host time, 0 if nobody wants to know; tools_ran adds what has passed since to the time that the node ran. */
-uint64_t tools_clock(const OrrNode *node);
-void tools_ran(OrrNode *node, uint64_t start_ns);
 void tools_free(OrrNode *node);
 /** Sets the hook for device accesses, which traces and statistics share. */
 void trace_hook_mmio(OrrNode *node);

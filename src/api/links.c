@@ -109,6 +109,8 @@ typedef struct Loader {
     const WorldFile *file;
     const OrrWorldFileOptions *options;
     Arena arena;
+    const char **names; /* of the nodes */
+    Map by_name; /* hash -> index of the first node with it */
     Err *err;
 } Loader;
 
@@ -142,7 +144,7 @@ static bool load_kernel(Loader *l, OrrNode *node, const WorldText *spec) {
 
 static bool load_node(Loader *l, size_t index) {
     const WorldFileNode *n = &l->file->nodes[index];
-    uint64_t seed = n->seed.given ? n->seed.value : seed_derived(l->world->options.seed, index);
+    uint64_t seed = n->seed.given ? n->seed.value + n->number : seed_derived(l->world->options.seed, index);
     OrrNodeOptions options = {
         .name = n->name.text,
         .machine = n->machine.text,
@@ -170,17 +172,29 @@ static bool load_node(Loader *l, size_t index) {
     return true;
 }
 
+/* The parser has seen to it that no two are equal; their hashes may be. */
+static void names_gather(Loader *l) {
+    l->names = ARENA_ARRAY(&l->arena, const char *, l->file->n_nodes);
+    for (size_t i = 0; i < l->file->n_nodes; i++) {
+        uint64_t hash = text_hash(l->file->nodes[i].name.text, 0);
+        l->names[i] = l->file->nodes[i].name.text;
+        while (map_get(&l->by_name, hash)) {
+            hash++;
+        }
+        map_set(&l->by_name, hash, i);
+    }
+}
+
 /* By the first `len` characters; `at` is where the name stands. */
 static OrrNode *node_named(Loader *l, const char *name, size_t len, const WorldText *at) {
-    const char **names = ARENA_ARRAY(&l->arena, const char *, l->file->n_nodes);
     const char *wanted = arena_strndup(&l->arena, name, len);
-    for (size_t i = 0; i < l->file->n_nodes; i++) {
-        names[i] = l->file->nodes[i].name.text;
-        if (strcmp(names[i], wanted) == 0) {
-            return l->world->nodes.data[i];
+    uint64_t hash = text_hash(wanted, 0);
+    for (const uint64_t *i; (i = map_get(&l->by_name, hash)) != NULL; hash++) {
+        if (strcmp(l->names[*i], wanted) == 0) {
+            return l->world->nodes.data[*i];
         }
     }
-    const char *nearest = text_nearest(wanted, names, l->file->n_nodes);
+    const char *nearest = text_nearest(wanted, l->names, l->file->n_nodes);
     err_at(l->err, l->file->path, at->line, at->col, "no node '%s'%s%s", wanted, nearest ? ": did you mean " : "",
            nearest ? nearest : "");
     return NULL;
@@ -257,6 +271,7 @@ static bool load_expect(Loader *l, const WorldFileExpect *from) {
 
 static bool load_all(Loader *l) {
     const WorldFile *file = l->file;
+    names_gather(l);
     for (size_t i = 0; i < file->n_nodes; i++) {
         if (!load_node(l, i)) {
             return false;
@@ -289,6 +304,7 @@ bool orr_world_load(OrrWorld *world, const char *path, const OrrWorldFileOptions
         world->duration_ns = l.file->duration.given ? l.file->duration.ns : ORR_TIME_NEVER;
     }
     bool ok = l.file && load_all(&l);
+    map_free(&l.by_name);
     arena_free(&l.arena);
     return ok;
 }

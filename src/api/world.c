@@ -23,14 +23,6 @@ static void log_to_user(void *user, LogLevel level, const char *line) {
     world->options.log(world->options.log_user, (OrrLogLevel)level, line);
 }
 
-static StopReason run_node(Node *node, uint64_t until_ns) {
-    OrrNode *handle = node->user;
-    uint64_t start_ns = tools_clock(handle);
-    StopReason reason = node_run_until(node, until_ns);
-    tools_ran(handle, start_ns);
-    return reason;
-}
-
 OrrWorld *orr_world_new(const OrrWorldOptions *options) {
     OrrWorld *world = mem_alloc(sizeof *world);
     if (options) {
@@ -44,7 +36,6 @@ OrrWorld *orr_world_new(const OrrWorldOptions *options) {
     world->shares = code_shares_new();
     world->duration_ns = ORR_TIME_NEVER;
     world->sim.log = &world->log;
-    world->sim.run_node = run_node;
     world->sim.interrupted = &world->interrupted;
     return world;
 }

@@ -29,6 +29,11 @@ void *mem_alloc(size_t size) {
     return check(calloc(1, size ? size : 1));
 }
 
+void *mem_alloc_aligned(size_t size, size_t align) {
+    size = (size + align - 1) & ~(align - 1);
+    return memset(check(aligned_alloc(align, size)), 0, size);
+}
+
 void *mem_realloc(void *p, size_t size) {
     return check(realloc(p, size ? size : 1));
 }

@@ -7,6 +7,8 @@
 
 /** Zeroed memory; never NULL. */
 void *mem_alloc(size_t size);
+/** The same at a multiple of `align`, a power of two; not for mem_realloc. */
+void *mem_alloc_aligned(size_t size, size_t align);
 /** Resizes; new bytes are not zeroed; never NULL for size > 0. */
 void *mem_realloc(void *p, size_t size);
 void mem_free(void *p);

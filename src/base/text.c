@@ -33,6 +33,15 @@ char *file_read(Arena *arena, const char *path, size_t *len, Err *err) {
     return data;
 }
 
+/* FNV-1a (Fowler, Noll, Vo), 64 bits. */
+uint64_t text_hash(const char *s, uint64_t seed) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ seed;
+    for (; *s; s++) {
+        hash = (hash ^ (uint8_t)*s) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
 static size_t edit_distance(const char *a, size_t a_len, const char *b, size_t b_len) {
     size_t row[NAME_MAX_LEN + 1];
     for (size_t j = 0; j <= b_len; j++) {

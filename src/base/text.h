@@ -9,6 +9,9 @@
  * 1 GiB. */
 char *file_read(Arena *arena, const char *path, size_t *len, Err *err);
 
+/** Different for different texts and seeds, as a rule: a key for a Map. */
+uint64_t text_hash(const char *s, uint64_t seed);
+
 /** Of names[0..n), the one nearest to name by edit distance, or NULL if none is near enough to suggest. */
 const char *text_nearest(const char *name, const char *const *names, size_t n);
 

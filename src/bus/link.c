@@ -156,6 +156,9 @@ void link_pass(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_
     }
     if (was_empty) {
         event_at(&to->board->events, &to->arrive, arriving.time_ns);
+        if (link->woken) {
+            link->woken(link->woken_user, to->owner, arriving.time_ns);
+        }
     }
 }
 

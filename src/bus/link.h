@@ -118,6 +118,7 @@ struct LinkEnd {
     Link *link;
     unsigned index;
     Board *board;
+    size_t owner; /* number of the node, for link->woken */
     uint64_t powered_ns; /* messages that arrive before are lost */
     LinkQueue out, in;
     Event arrive;
@@ -139,6 +140,8 @@ struct Link {
     Rng rng;
     uint64_t horizon_ns; /* during an exchange: the end of the window */
     void *state; /* the medium's */
+    void (*woken)(void *user, size_t owner, uint64_t time_ns); /* something will arrive there then, or NULL */
+    void *woken_user;
     uint64_t sent, lost, corrupted; /* messages: lost counts each receiver */
     uint64_t traffic; /* rolling hash of all that was sent */
     LinkTap *taps; /* in the order in which they were added */

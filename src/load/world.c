@@ -5,6 +5,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/map.h"
 #include "base/text.h"
 
 enum { KEYS_MAX = 16, CHANCE_ONE = 1000000000, CPI_MAX = 1000 };
@@ -231,6 +232,7 @@ static const Key node_keys[] = {
     {"kernel", VALUE_TEXTS, offsetof(WorldFileNode, kernels)},
     AT(WorldFileNode, seed, VALUE_NUMBER),
     AT(WorldFileNode, quantum, VALUE_NUMBER),
+    AT(WorldFileNode, count, VALUE_NUMBER),
     {"cpi", VALUE_CPI, offsetof(WorldFileNode, cpi_num)},
     AT(WorldFileNode, start, VALUE_TIME),
     AT(WorldFileNode, ends, VALUE_TEXT),
@@ -273,20 +275,59 @@ static bool node_read(Reader *r, const yaml_node_t *key, const yaml_node_t *valu
     if (!node->name.text[0] || strchr(node->name.text, '.')) {
         return FAIL(r, key, "'%s': a node's name has a letter, and no dot", node->name.text);
     }
-    for (size_t i = 0; i + 1 < file->n_nodes; i++) {
-        if (strcmp(file->nodes[i].name.text, node->name.text) == 0) {
-            return FAIL(r, key, "there is a node '%s' already", node->name.text);
-        }
-    }
     if (!map_read(r, value, KEYS(node_keys, "a node"), node, NULL)) {
         return false;
     }
     if (!node->machine.text == !node->repl.text) {
         return FAIL(r, value, "node '%s' needs a machine or a repl, and not both", node->name.text);
     }
+    if (node->count.given && (node->count.value < 1 || node->count.value > WORLD_NODES_MAX)) {
+        return FAIL(r, value, "count: expected 1 to %d nodes", WORLD_NODES_MAX);
+    }
     const char *ends = node->ends.text;
     return !ends || strcmp(ends, "world") == 0 || strcmp(ends, "node") == 0 ||
            err_at(r->err, r->path, node->ends.line, node->ends.col, "ends: '%s': expected world or node", ends);
+}
+
+/* One of the nodes of a key; false if there is one of that name. */
+static bool node_add(Reader *r, WorldFile *file, Map *names, const WorldFileNode *from, size_t number) {
+    WorldFileNode *node = &file->nodes[file->n_nodes++];
+    *node = *from;
+    node->number = number;
+    if (from->count.given) {
+        node->name.text = arena_printf(r->arena, "%s%zu", from->name.text, number);
+    }
+    uint64_t hash = text_hash(node->name.text, 0);
+    for (const uint64_t *at; (at = map_get(names, hash)) != NULL; hash++) {
+        if (strcmp(file->nodes[*at].name.text, node->name.text) == 0) {
+            return err_at(r->err, r->path, node->name.line, node->name.col, "there is a node '%s' already",
+                          node->name.text);
+        }
+    }
+    map_set(names, hash, file->n_nodes - 1);
+    return true;
+}
+
+static bool nodes_expand(Reader *r, const yaml_node_t *value, WorldFile *file) {
+    const WorldFileNode *keys = file->nodes;
+    size_t n_keys = file->n_nodes, n = 0;
+    Map names = {0};
+    for (size_t i = 0; i < n_keys; i++) {
+        n += keys[i].count.given ? keys[i].count.value : 1;
+    }
+    if (n > WORLD_NODES_MAX) {
+        return FAIL(r, value, "more than %d nodes", WORLD_NODES_MAX);
+    }
+    file->nodes = ARENA_ARRAY(r->arena, WorldFileNode, n + 1);
+    file->n_nodes = 0;
+    bool ok = true;
+    for (size_t i = 0; i < n_keys && ok; i++) {
+        for (size_t k = 0; k < (keys[i].count.given ? keys[i].count.value : 1) && ok; k++) {
+            ok = node_add(r, file, &names, &keys[i], k);
+        }
+    }
+    map_free(&names);
+    return ok;
 }
 
 static bool nodes_read(Reader *r, const yaml_node_t *value, WorldFile *file) {
@@ -303,7 +344,7 @@ static bool nodes_read(Reader *r, const yaml_node_t *value, WorldFile *file) {
             return false;
         }
     }
-    return true;
+    return nodes_expand(r, value, file);
 }
 
 /* The key that is the kind of link; its value are the ends. */

@@ -48,6 +48,8 @@ typedef struct WorldFileNode {
     WorldText machine, repl; /* one of the two; paths are as seen from where the file lies */
     WorldTexts kernels; /* FILE or FILE@ADDR */
     WorldNumber seed, quantum, cpi_num, cpi_den;
+    WorldNumber count; /* of this one and those made by the same key; they stand one behind the other */
+    size_t number; /* of this one among them */
     WorldTime start;
     WorldText ends; /* "world" or "node" */
     bool strict, stub_unknown;

@@ -9,15 +9,6 @@
 
 /* ---- Help for the steps ----------------------------------------------------------------------------------------- */
 
-/* FNV-1a (Fowler, Noll, Vo), 64 bits. */
-uint64_t machine_name_hash(const char *name, uint64_t seed) {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ seed;
-    for (; *name; name++) {
-        hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
-
 bool build_fail(Build *b, ReplPos pos, const char *fmt, ...) {
     char text[sizeof b->err->text];
     va_list ap;
@@ -78,7 +69,7 @@ bool build_init(Build *b) {
 }
 
 static void name_add(Machine *machine, const char *name, size_t index) {
-    uint64_t key = machine_name_hash(name, 0);
+    uint64_t key = text_hash(name, 0);
     if (!map_get(&machine->names, key)) {
         map_set(&machine->names, key, index + 1);
     }
@@ -174,7 +165,7 @@ void machine_hash(const Machine *machine, Hash *hash) {
 }
 
 static Device *find_device(const Machine *machine, const char *name) {
-    const uint64_t *index = map_get(&machine->names, machine_name_hash(name, 0));
+    const uint64_t *index = map_get(&machine->names, text_hash(name, 0));
     return index ? machine->devices[*index - 1] : NULL;
 }
 

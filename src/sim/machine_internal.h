@@ -63,7 +63,6 @@ typedef struct Build {
     unsigned n_entries, n_tags;
 } Build;
 
-uint64_t machine_name_hash(const char *name, uint64_t seed);
 /** Stores `file:line:col: text`. Returns false. */
 bool build_fail(Build *b, ReplPos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /** "; the nearest is 'x'", or "". */

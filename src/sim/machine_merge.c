@@ -3,12 +3,13 @@
  * replaces init, preinit and reset sections unless it says `add`. */
 #include <string.h>
 
+#include "base/text.h"
 #include "sim/machine_internal.h"
 
 /* ---- Names ------------------------------------------------------------------------------------------------------ */
 
 static uint64_t part_hash(const char *key, const ReplFile *local_to) {
-    return machine_name_hash(key, (uint64_t)(uintptr_t)local_to);
+    return text_hash(key, (uint64_t)(uintptr_t)local_to);
 }
 
 static Part *part_find(const Build *b, const char *key, const ReplFile *local_to) {
@@ -208,11 +209,11 @@ static bool objects_push(Build *b, Part *owner) {
 }
 
 static bool name_taken(const Build *b, const char *name) {
-    return map_get(&b->device_names, machine_name_hash(name, 0)) != NULL;
+    return map_get(&b->device_names, text_hash(name, 0)) != NULL;
 }
 
 static void name_claim(Build *b, const char *name) {
-    map_set(&b->device_names, machine_name_hash(name, 0), 1);
+    map_set(&b->device_names, text_hash(name, 0), 1);
 }
 
 /* Local names of two files may be equal; the names of devices may not. */

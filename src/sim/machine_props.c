@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "sim/machine_internal.h"
 
 #define NAMESPACE "Antmicro.Renode.Peripherals."
@@ -11,13 +12,13 @@
 static void types_index(Build *b) {
     for (size_t i = 0; i < b->options->n_types; i++) {
         for (const char *const *name = b->options->types[i]->repl_types; name && *name; name++) {
-            map_set(&b->type_names, machine_name_hash(*name, 0), i + 1);
+            map_set(&b->type_names, text_hash(*name, 0), i + 1);
         }
     }
 }
 
 static const DeviceType *type_find(const Build *b, const char *name) {
-    const uint64_t *index = map_get(&b->type_names, machine_name_hash(name, 0));
+    const uint64_t *index = map_get(&b->type_names, text_hash(name, 0));
     const DeviceType *type = index ? b->options->types[*index - 1] : NULL;
     for (const char *const *n = type ? type->repl_types : NULL; n && *n; n++) {
         if (strcmp(*n, name) == 0) {

@@ -173,6 +173,19 @@ expect:
     assert json.loads(report.read_text())["nodes"][1]["hash"] != two["hash"]
 
 
+def test_count(tmp_path: Path) -> None:
+    """One key for many nodes is as many keys; links and expectations know them by their names."""
+    report = tmp_path / "report.json"
+    node = f"{{machine: mps2-an385, kernel: {program('ball')}, ends: node"
+    end = "links:\n  - uart: [n1.uart0, s.uart0]\nexpect:\n  - {within: 1s, node: n1, exits: 0}\nduration: 20ms\n"
+    serve = f"  s: {{machine: mps2-an385, kernel: {program('ball_serve')}, ends: node}}\n"
+    one = world(tmp_path, f"nodes:\n  n: {node}, count: 3}}\n{serve}{end}", "--report", str(report))
+    each = "".join(f"  n{i}: {node}}}\n" for i in range(3))
+    assert one.code == 0, one.err
+    assert receipt(one) == receipt(world(tmp_path, f"nodes:\n{each}{serve}{end}"))
+    assert [n["name"] for n in json.loads(report.read_text())["nodes"]] == ["n0", "n1", "n2", "s"]
+
+
 NODES = "nodes:\n  a: {machine: mps2-an385}\n  b: {machine: mps2-an385}\n"
 MISTAKES = [
     ("", "1:1: the file is empty: expected `nodes:`"),
@@ -184,6 +197,9 @@ MISTAKES = [
     ("nodes:\n  a: {machine: [x]}", "2:16: machine: expected a text, not a list"),
     ("nodes:\n  a: {}", "2:6: node 'a' needs a machine or a repl"),
     ("nodes:\n  a: {machine: microbit}\n  a: {machine: microbit}", "3:3: there is a node 'a' already"),
+    ("nodes:\n  a: {machine: microbit, count: 2}\n  a1: {machine: microbit}", "3:3: there is a node 'a1' already"),
+    ("nodes:\n  a: {machine: microbit, count: 0}", "2:6: count: expected 1 to 65536"),
+    ("nodes:\n  a: {machine: microbit, count: 60000}\n  b: {machine: microbit, count: 9000}", "2:3: more than 65536"),
     ("nodes:\n  a.b: {machine: microbit}", "2:3: 'a.b': a node's name"),
     ("nodes:\n  a: {machine: microbit, kernel: nothing.elf}", "2:34: "),
     ("nodes:\n  a: {machine: microbit, start: soon}", "2:33: start: 'soon': expected a time"),
