@@ -2,61 +2,83 @@
 
 #include <string.h>
 
-static void byte(Asm *a, unsigned value) {
-    if (a->at == a->end) {
+/* Up to 8 bytes, first the lowest. Bytes behind them may be written, too: there is no code behind a cursor. */
+static inline void put(Asm *a, uint64_t bytes, unsigned n) {
+    if (UNLIKELY(a->end - a->at < (ptrdiff_t)sizeof bytes)) {
         a->full = true;
         return;
     }
-    *a->at++ = (uint8_t)value;
+    memcpy(a->at, &bytes, sizeof bytes);
+    a->at += n;
 }
 
-static void dword(Asm *a, uint32_t value) {
-    for (int i = 0; i < 4; i++) {
-        byte(a, value >> (8 * i));
-    }
+static inline void byte(Asm *a, unsigned value) {
+    put(a, value & 0xff, 1);
+}
+
+static inline void dword(Asm *a, uint32_t value) {
+    put(a, value, 4);
+}
+
+/* An instruction in the making. */
+typedef struct Bytes {
+    uint64_t value;
+    unsigned bits;
+} Bytes;
+
+static inline void add(Bytes *b, unsigned value) {
+    b->value |= (uint64_t)value << b->bits;
+    b->bits += 8;
 }
 
 /* REX prefix if any bit of it is needed, or `always` (byte registers SPL to DIL). */
-static void rex(Asm *a, bool w, unsigned reg, unsigned index, unsigned base, bool always) {
+static inline void add_rex(Bytes *b, bool w, unsigned reg, unsigned index, unsigned base, bool always) {
     unsigned value = 0x40 | (unsigned)w << 3 | (reg >> 3 & 1) << 2 | (index >> 3 & 1) << 1 | (base >> 3 & 1);
     if (value != 0x40 || always) {
-        byte(a, value);
+        add(b, value);
     }
+}
+
+static inline void rex(Asm *a, bool w, unsigned reg, unsigned index, unsigned base, bool always) {
+    Bytes b = {0};
+    add_rex(&b, w, reg, index, base, always);
+    put(a, b.value, b.bits / 8);
 }
 
 /* Opcodes of one byte, or two with 0F in front when op > 0xff. */
-static void opcode(Asm *a, unsigned op) {
+static inline void add_opcode(Bytes *b, unsigned op) {
     if (op > 0xff) {
-        byte(a, op >> 8);
+        add(b, op >> 8);
     }
-    byte(a, op);
+    add(b, op & 0xff);
 }
 
-static void op_rr(Asm *a, unsigned op, bool w, unsigned reg, unsigned rm, bool byte_regs) {
-    rex(a, w, reg, 0, rm, byte_regs);
-    opcode(a, op);
-    byte(a, 0xc0 | (reg & 7) << 3 | (rm & 7));
+static inline void op_rr(Asm *a, unsigned op, bool w, unsigned reg, unsigned rm, bool byte_regs) {
+    Bytes b = {0};
+    add_rex(&b, w, reg, 0, rm, byte_regs);
+    add_opcode(&b, op);
+    add(&b, 0xc0 | (reg & 7) << 3 | (rm & 7));
+    put(a, b.value, b.bits / 8);
 }
 
-static void modrm_mem(Asm *a, unsigned reg, Mem m) {
+static inline void op_mem(Asm *a, unsigned op, bool w, unsigned reg, Mem m, bool byte_reg) {
+    Bytes b = {0};
     bool sib = m.index != NO_REG || (m.base & 7) == RSP;
     bool disp8 = m.disp >= -128 && m.disp <= 127 && !m.wide, none = m.disp == 0 && (m.base & 7) != RBP && !m.wide;
     unsigned mod = none ? 0 : disp8 ? 1 : 2;
-    byte(a, mod << 6 | (reg & 7) << 3 | (sib ? 4u : m.base & 7u));
+    add_rex(&b, w, reg, m.index == NO_REG ? 0 : m.index, m.base, byte_reg);
+    add_opcode(&b, op);
+    add(&b, mod << 6 | (reg & 7) << 3 | (sib ? 4u : m.base & 7u));
     if (sib) {
-        byte(a, (unsigned)m.shift << 6 | (m.index == NO_REG ? 4u : m.index & 7u) << 3 | (m.base & 7u));
+        add(&b, (unsigned)m.shift << 6 | (m.index == NO_REG ? 4u : m.index & 7u) << 3 | (m.base & 7u));
     }
     if (mod == 1) {
-        byte(a, (unsigned)m.disp & 0xff);
-    } else if (mod == 2) {
+        add(&b, (unsigned)m.disp & 0xff);
+    }
+    put(a, b.value, b.bits / 8);
+    if (mod == 2) {
         dword(a, (uint32_t)m.disp);
     }
-}
-
-static void op_mem(Asm *a, unsigned op, bool w, unsigned reg, Mem m, bool byte_reg) {
-    rex(a, w, reg, m.index == NO_REG ? 0 : m.index, m.base, byte_reg);
-    opcode(a, op);
-    modrm_mem(a, reg, m);
 }
 
 void asm_alu(Asm *a, Alu op, bool w, Reg dst, Reg src) {
@@ -131,10 +153,12 @@ uint32_t asm_lea_code(Asm *a, Reg dst) {
 }
 
 void asm_data(Asm *a, const void *data, size_t size) {
-    const uint8_t *bytes = data;
-    for (size_t i = 0; i < size; i++) {
-        byte(a, bytes[i]);
+    if ((size_t)(a->end - a->at) < size) {
+        a->full = true;
+        return;
     }
+    memcpy(a->at, data, size);
+    a->at += size;
 }
 
 void asm_imul(Asm *a, bool w, Reg dst, Reg src) {
@@ -288,21 +312,11 @@ void asm_jmp_reg(Asm *a, Reg reg) {
 
 void asm_nop(Asm *a, unsigned bytes) {
     /* Intel SDM volume 2, NOP: recommended forms. */
-    static const uint8_t forms[8][8] = {
-        {0x90},
-        {0x66, 0x90},
-        {0x0f, 0x1f, 0x00},
-        {0x0f, 0x1f, 0x40, 0x00},
-        {0x0f, 0x1f, 0x44, 0x00, 0x00},
-        {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00},
-        {0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00},
-        {0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
-    };
+    static const uint64_t forms[8] = {0x90, 0x9066, 0x001f0f, 0x00401f0f, 0x0000441f0f, 0x0000441f0f66, 0x801f0f,
+                                      0x841f0f};
     while (bytes > 0) {
         unsigned n = bytes < 8 ? bytes : 8;
-        for (unsigned i = 0; i < n; i++) {
-            byte(a, forms[n - 1][i]);
-        }
+        put(a, forms[n - 1], n);
         bytes -= n;
     }
 }

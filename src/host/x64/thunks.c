@@ -81,17 +81,24 @@ void x64_patch_jump(Asm *a, uint32_t at, uint32_t target) {
     }
 }
 
+/* Exactly these bytes: what stands behind may be running. */
+static void patch(Asm *a, uint32_t at, const Asm *made) {
+    memcpy(a->begin + at, made->begin, (size_t)(made->at - made->begin));
+}
+
 void x64_patch_exit(Asm *a, uint32_t at, uint32_t site, const X64Thunks *thunks) {
-    uint8_t *cursor = a->at;
-    a->at = a->begin + at;
-    asm_mov_imm(a, RAX, site);
-    asm_link(a, asm_jmp(a), thunks->leave);
-    a->at = cursor;
+    enum { ROOM = 32 };
+    uint8_t room[ROOM];
+    Asm exit = {.begin = room, .at = room, .end = room + ROOM};
+    asm_mov_imm(&exit, RAX, site);
+    asm_link(&exit, asm_jmp(&exit), thunks->leave - at);
+    patch(a, at, &exit);
 }
 
 void x64_patch_nop(Asm *a, uint32_t at, unsigned bytes) {
-    uint8_t *cursor = a->at;
-    a->at = a->begin + at;
-    asm_nop(a, bytes);
-    a->at = cursor;
+    enum { ROOM = 32 };
+    uint8_t room[ROOM];
+    Asm nop = {.begin = room, .at = room, .end = room + ROOM};
+    asm_nop(&nop, bytes);
+    patch(a, at, &nop);
 }
