@@ -560,6 +560,8 @@ static const Case mistakes[] = {
     {PIC "a: Timers.Fake { 0 -> p#1@0 }", "f:2:23: expected no local index: p (fake-pic) has only inputs of its own"},
     {PIC "a: Timers.Fake\n    IRQ -> p@1\n    [0, IRQ] -> p@[1-2]",
      "f:4:9: expected each output once in an entry, a.IRQ is connected in line 3 already"},
+    {PIC "a: Timers.Fake\n    -> p@1\n    IRQ -> p@2",
+     "f:4:5: expected each output once in an entry, a.IRQ is connected in line 3 already"},
     {PIC "a: Timers.Fake { [0, 0] -> p@[1-2] }",
      "f:2:22: expected each output once in an entry, a.0 is connected in line 2 already"},
     {PIC "sysbus: { 0 -> p@1 }", "f:2:11: expected no connections of sysbus: it has no outputs"},
