@@ -28,6 +28,11 @@ static const DeviceType *type_find(const Build *b, const char *name) {
     return NULL;
 }
 
+static const char *type_short(const Part *part) {
+    const char *name = part->type_name;
+    return strncmp(name, NAMESPACE, strlen(NAMESPACE)) == 0 ? name + strlen(NAMESPACE) : name;
+}
+
 static bool same_last_part(const char *a, const char *b) {
     const char *a_dot = strrchr(a, '.'), *b_dot = strrchr(b, '.');
     return strcmp(a_dot ? a_dot + 1 : a, b_dot ? b_dot + 1 : b) == 0;
@@ -48,14 +53,31 @@ static bool type_unknown(Build *b, const Part *part, const char *name) {
     return build_fail(b, part->type_pos, "expected a known device type, found '%.100s'%s", name, hint);
 }
 
+static bool names_cpu(const char *type_name) {
+    return strncmp(type_name, "CPU.", 4) == 0;
+}
+
+/* Stubs stand for devices; a board whose CPUs are all unknown cannot run, and this is the reason to tell. */
+static bool check_cpus(Build *b) {
+    const Part *unknown = NULL;
+    for (size_t i = 0; i < b->parts.len; i++) {
+        const Part *part = b->parts.data[i];
+        if (!names_cpu(type_short(part))) {
+            continue;
+        }
+        if (part->type) {
+            return true;
+        }
+        unknown = unknown ? unknown : part;
+    }
+    return !unknown || type_unknown(b, unknown, type_short(unknown));
+}
+
 bool build_types(Build *b) {
     types_index(b);
     for (size_t i = 0; i < b->parts.len; i++) {
         Part *part = b->parts.data[i];
-        const char *name = part->type_name;
-        if (strncmp(name, NAMESPACE, strlen(NAMESPACE)) == 0) {
-            name += strlen(NAMESPACE);
-        }
+        const char *name = type_short(part);
         part->type = type_find(b, name);
         if (!part->type && !b->options->stub_unknown) {
             return type_unknown(b, part, name);
@@ -67,7 +89,7 @@ bool build_types(Build *b) {
             log_line(b->board->log, LOG_WARN, "%s", text.text);
         }
     }
-    return true;
+    return check_cpus(b);
 }
 
 /* ---- Devices ---------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* GRETH and GRETH_GBIT: Ethernet MAC with DMA. GRLIB IP Core User's Manual, "GRETH"; register and descriptor bits as
- * in GRLIB's software.
+/* GRETH and GRETH_GBIT: Ethernet MAC with DMA. GRLIB IP Core User's Manual, "GRETH"; register bits as in RTEMS 6
+ * (bsps/include/grlib/grethgbit-regs.h, made from Gaisler's manuals), descriptors as in its driver.
  *
  * Descriptors of two words stand in areas of 1 KiB; the core takes them in turn until it finds one without EN, and
  * then clears TE or RE. A frame takes its time on the link (10, 100, 1000 Mbit/s by SP and GB) before its descriptor

@@ -295,7 +295,7 @@ static const Reg regs[] = {
 static const Output outputs[] = {{.name = "IRQ", .offset = offsetof(Spictrl, irq)}};
 static const EventField events[] = {
     {.name = "shifted", .offset = offsetof(Spictrl, shifted), .fire = spi_shifted}};
-static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x02D};
+static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x02D, .version = 2};
 static const char *const repl_types[] = {"SPI.GaislerSPICTRL", NULL};
 static const char *const compatible[] = {"gaisler,spictrl", NULL};
 
