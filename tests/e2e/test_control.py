@@ -194,7 +194,8 @@ def test_ids_and_errors(tmp_path: Path) -> None:
     assert [a["id"] for a in got[:2]] == [7, "x\n"] and [a["time_ns"] for a in got[:2]] == [1000, 2000]
     wanted = ["1: expected an object", "2: expected a text in double quotes", "expected `for` or `until`",
               "no request 'walk'; there are: nodes run", "for: expected a time", "no member 'fro' here",
-              "each name once", "8: expected a text, a number", "each character is a byte", "node 'a' is at 2000 ns already",
+              "each name once", "8: expected a text, a number", "each character is a byte",
+              "node 'a' is at 2000 ns already",
               "size: expected 1 to 1048576 bytes", "hex: expected two", "'(' is no regular expression",
               "has 1 cores", "no line 'gpio0.99'", "a request has less than 1048576 bytes"]
     assert len(got) == 2 + len(wanted) + 2 and got[5]["id"] == -1500.0
