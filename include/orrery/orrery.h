@@ -225,6 +225,8 @@ ORR_API void orr_node_console(OrrNode *node, void (*written)(void *user, const v
 
 /** Output lines of devices by name ("gpio.3", "led.12"), in the order of the platform file; NULL behind the last. */
 ORR_API const char *orr_node_signal_name(const OrrNode *node, size_t index);
+/** Level of a line. False if there is no such line. */
+ORR_API bool orr_node_signal_level(const OrrNode *node, const char *signal, bool *level);
 /** Calls `changed` at each change of a line. False if there is no such line. */
 ORR_API bool orr_node_signal_watch(OrrNode *node, const char *signal,
                                    void (*changed)(void *user, const char *signal, uint64_t time_ns, bool level),

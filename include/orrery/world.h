@@ -81,6 +81,7 @@ typedef struct OrrExpect {
     OrrExpectState state;
     uint64_t within_ns;
     uint64_t decided_ns; /* when it was met or failed */
+    uint64_t bytes; /* of a serial port: `before`, and what it sent until it was decided */
     const char *text; /* what is expected, for people */
 } OrrExpect;
 

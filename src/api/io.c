@@ -170,6 +170,14 @@ const char *orr_node_signal_name(const OrrNode *node, size_t index) {
     return NULL;
 }
 
+bool orr_node_signal_level(const OrrNode *node, const char *signal, bool *level) {
+    const Line *line = machine_line(node->node->machine, signal, NULL);
+    if (line) {
+        *level = line->level;
+    }
+    return line != NULL;
+}
+
 bool orr_node_signal_watch(OrrNode *node, const char *signal,
                            void (*changed)(void *user, const char *signal, uint64_t time_ns, bool level), void *user) {
     Line *line = machine_line(node->node->machine, signal, NULL);

@@ -9,6 +9,7 @@
 
 #include <orrery/world.h>
 
+#include "front/control.h"
 #include "front/front.h"
 
 enum { LINE_BYTES = 4096 };
@@ -19,7 +20,7 @@ typedef struct WorldOptions {
     OrrWorldFileOptions load;
     uint64_t seed, threads, for_ns;
     OrrLogLevel log_level;
-    bool quiet;
+    bool quiet, control;
 } WorldOptions;
 
 /* A finished line of a port. */
@@ -91,7 +92,7 @@ static void on_byte(void *user, uint8_t byte) {
     }
 }
 
-static bool open_ports(WorldRun *run) {
+static void open_ports(WorldRun *run) {
     size_t cap = 0;
     OrrNode *node;
     const char *name;
@@ -104,7 +105,6 @@ static bool open_ports(WorldRun *run) {
     for (size_t i = 0; i < run->n_ports; i++) { /* they do not move any more */
         orr_node_uart_output(run->ports[i].node, run->ports[i].name, on_byte, &run->ports[i]);
     }
-    return true;
 }
 
 /* Bytes that a terminal would obey are shown as escapes. */
@@ -197,6 +197,9 @@ static int exit_code(const WorldRun *run) {
     size_t total;
     bool failed;
     size_t n = pending(run, &total, &failed);
+    if (run->options.control) { /* whoever asked decides */
+        return EXIT_OK;
+    }
     if (run->stop.reason == ORR_STOP_USER) {
         return EXIT_INTERRUPTED;
     }
@@ -306,7 +309,7 @@ static int finish(WorldRun *run) {
         instructions += orr_node_instructions(node);
     }
     for (size_t i = 0; orr_world_expect(run->world, i, &e); i++) {
-        if (e.state != ORR_EXPECT_MET) {
+        if (e.state != ORR_EXPECT_MET && !run->options.control) {
             complain("expected: within %s s %s", time_text(time, e.within_ns), e.text);
         }
     }
@@ -331,6 +334,7 @@ static void help(void) {
           "  --report FILE.json           write reason, exit_code, time_ns, hash, nodes, expectations\n"
           "  --junit FILE.xml             write expectations as test cases\n"
           "  --quiet                      do not show what the boards send\n"
+          "  --control                    answer requests on stdin, as lines of JSON, on stdout (docs/CONTROL.md)\n"
           "  --log error|warn|info|debug  what to tell on stderr (default warn)\n\n"
           "Exit code: with expectations 0, or 84 if one is not met; else as of `orrery run`.\n",
           stdout);
@@ -371,6 +375,10 @@ static bool set_option(WorldOptions *o, const char *name, const char *value) {
     return log_level_named(value, &o->log_level);
 }
 
+static bool *flag_named(WorldOptions *o, const char *name) {
+    return !strcmp(name, "--quiet") ? &o->quiet : !strcmp(name, "--control") ? &o->control : NULL;
+}
+
 static bool parse(WorldOptions *o, int argc, char *const *argv, bool *wants_help) {
     static const char *const names[] = {"--threads", "--for",    "--seed",  "--engine",
                                         "--slice",   "--report", "--junit", "--log"};
@@ -386,8 +394,9 @@ static bool parse(WorldOptions *o, int argc, char *const *argv, bool *wants_help
             o->path = argv[i];
             continue;
         }
-        if (!strcmp(argv[i], "--quiet")) {
-            o->quiet = true;
+        bool *flag = flag_named(o, argv[i]);
+        if (flag) {
+            *flag = true;
             continue;
         }
         while (k < sizeof names / sizeof *names && strcmp(argv[i], names[k]) != 0) {
@@ -421,6 +430,22 @@ static void tear_down(WorldRun *run) {
     free(run->ports);
 }
 
+static int run_to_end(WorldRun *run) {
+    WorldOptions *o = &run->options;
+    open_ports(run);
+    if (o->for_ns == ORR_TIME_NEVER) {
+        o->for_ns = orr_world_duration_ns(run->world);
+    }
+    run_world(run);
+    return finish(run);
+}
+
+static int serve(WorldRun *run) {
+    bool answered = control_serve(run->world, stdin, stdout, &run->stop);
+    int code = finish(run);
+    return answered ? code : EXIT_USAGE;
+}
+
 int command_run_world(int argc, char *const *argv) {
     WorldRun run = {0};
     WorldOptions *o = &run.options;
@@ -437,15 +462,11 @@ int command_run_world(int argc, char *const *argv) {
     run.world = orr_world_new(&options);
     orr_world_threads(run.world, (unsigned)o->threads);
     int code = EXIT_USAGE;
-    if (orr_world_load(run.world, o->path, &o->load, &error) && open_ports(&run)) {
-        if (o->for_ns == ORR_TIME_NEVER) {
-            o->for_ns = orr_world_duration_ns(run.world);
-        }
+    if (orr_world_load(run.world, o->path, &o->load, &error)) {
         interrupted_world = run.world;
         signal(SIGINT, on_signal);
         signal(SIGTERM, on_signal);
-        run_world(&run);
-        code = finish(&run);
+        code = o->control ? serve(&run) : run_to_end(&run);
     } else {
         complain("%s", error.text);
     }
