@@ -184,6 +184,29 @@ static void traffic_add(Link *link, const LinkMessage *m, const uint8_t *bytes) 
     link->sent++;
 }
 
+void link_tap_add(Link *link, LinkTap *tap) {
+    LinkTap **last = &link->taps;
+    while (*last) {
+        last = &(*last)->next;
+    }
+    *last = tap;
+}
+
+void link_record(const Link *link, const LinkRecord *record) {
+    for (const LinkTap *tap = link->taps; tap; tap = tap->next) {
+        tap->record(tap->user, link, record);
+    }
+}
+
+/* A message as the taps get it: its bytes, or the value as one. */
+static void message_record(const Link *link, const LinkMessage *m, const uint8_t *bytes) {
+    uint8_t small = (uint8_t)m->value;
+    LinkRecord record = {.start_ns = m->time_ns, .end_ns = m->time_ns, .from = m->source,
+                         .len = m->len ? m->len : 1, .data = m->len ? bytes : &small};
+    link->options.type->describe(m, &record);
+    link_record(link, &record);
+}
+
 void link_exchange(Link *link, uint64_t horizon_ns) {
     link->horizon_ns = horizon_ns;
     for (;;) {
@@ -202,6 +225,9 @@ void link_exchange(Link *link, uint64_t horizon_ns) {
             break;
         }
         traffic_add(link, &message, bytes);
+        if (link->taps && link->options.type->describe) {
+            message_record(link, &message, bytes);
+        }
         link->options.type->route(link, &message, bytes);
         queue_drop(&first->out, &message);
     }

@@ -26,6 +26,49 @@ typedef struct LinkMessage {
     uint32_t len; /* of the bytes that follow: frames */
 } LinkMessage;
 
+/* ---- Who looks: captures, load meters ---- */
+
+typedef enum LinkRecordKind {
+    LINK_RECORD_BYTE, /* uart: the byte; from its start bit to its stop bit */
+    LINK_RECORD_LEVEL, /* gpio: 0 or 1; at one instant */
+    LINK_RECORD_CAN, /* can: as in SocketCAN captures (LINKTYPE_CAN_SOCKETCAN): 4 bytes of identifier with the EFF and
+                        RTR flags, most significant first; length; FD flags (1 BRS, 2 ESI, 4 FD); two zeros; data. From
+                        the start of frame to the end of EOF; of an attempt that ended in an error frame, to the end of
+                        the error delimiter */
+    LINK_RECORD_ETHERNET, /* ethernet: the frame without preamble and check sequence; while it occupied the cable of the
+                             end that sent it */
+    LINK_RECORD_SPI, /* spi: pairs of bytes, out and in, of one selection */
+    LINK_RECORD_I2C, /* i2c: address byte with R/W, then data bytes, from START to STOP or repeated START */
+} LinkRecordKind;
+
+enum {
+    LINK_RECORD_FRAMING = 1 << 0, /* uart: stop bit low; parity: */
+    LINK_RECORD_PARITY = 1 << 1,
+    LINK_RECORD_ERROR = 1 << 2, /* can: destroyed by an error frame; others: the medium damaged it for all */
+    LINK_RECORD_NACK = 1 << 3, /* i2c: the last byte was not acknowledged; can: nobody acknowledged */
+    LINK_RECORD_DROPPED = 1 << 4, /* ethernet: a queue was full; lost or cut on the way in */
+};
+
+/** What the medium carried, as it was sent: what befalls it on its way to one receiver is not told. */
+typedef struct LinkRecord {
+    LinkRecordKind kind;
+    uint32_t flags; /* LINK_RECORD_* */
+    uint64_t start_ns, end_ns;
+    uint32_t from; /* index of the end */
+    uint32_t len;
+    const uint8_t *data; /* valid during the call */
+} LinkRecord;
+
+/** Called between windows, on one thread, in an order that does not depend on threads: by end_ns within one
+ * link. Owned by whoever looks; never removed. */
+typedef struct LinkTap {
+    void (*record)(void *user, const Link *link, const LinkRecord *record);
+    void *user;
+    struct LinkTap *next;
+} LinkTap;
+
+/* ---- Media ---- */
+
 typedef struct LinkType {
     const char *name; /* as in world files */
     const char *summary;
@@ -46,6 +89,9 @@ typedef struct LinkType {
     void (*hash)(const Link *link, Hash *hash);
     /** Damages a message; NULL: that cannot happen on this medium. */
     void (*corrupt)(LinkMessage *message, uint8_t *bytes, Rng *rng);
+    /** Fills what `record` lacks (kind, start_ns, flags) of a message that was sent, for taps; NULL: the medium calls
+     * link_record itself. */
+    void (*describe)(const LinkMessage *message, LinkRecord *record);
 } LinkType;
 
 typedef struct LinkCut {
@@ -95,6 +141,7 @@ struct Link {
     void *state; /* the medium's */
     uint64_t sent, lost, corrupted; /* messages: lost counts each receiver */
     uint64_t traffic; /* rolling hash of all that was sent */
+    LinkTap *taps; /* in the order in which they were added */
 };
 
 Link *link_new(const LinkOptions *options);
@@ -116,6 +163,11 @@ void link_exchange(Link *link, uint64_t horizon_ns);
 uint64_t link_next_ns(const Link *link);
 /** Traffic, random numbers, and messages on their way. */
 void link_hash(const Link *link, Hash *hash);
+
+/** Adds one who looks, behind those that are there. */
+void link_tap_add(Link *link, LinkTap *tap);
+/** For media that tell taps themselves, between windows. */
+void link_record(const Link *link, const LinkRecord *record);
 
 /** All media; NULL behind the last. */
 const LinkType *link_type_at(size_t index);

@@ -47,6 +47,11 @@ static void deliver(LinkEnd *end, const LinkMessage *message, const uint8_t *byt
     end->device->type->input(end->device, end->input, message->value != 0);
 }
 
+static void describe(const LinkMessage *message, LinkRecord *record) {
+    (void)message;
+    record->kind = LINK_RECORD_LEVEL;
+}
+
 const LinkType link_gpio_type = {
     .name = "gpio",
     .summary = "a wire from an output to inputs",
@@ -55,4 +60,5 @@ const LinkType link_gpio_type = {
     .attach = attach,
     .deliver = deliver,
     .route = link_broadcast,
+    .describe = describe,
 };

@@ -30,6 +30,12 @@ static void corrupt(LinkMessage *message, uint8_t *bytes, Rng *rng) {
     message->value ^= UINT64_C(1) << rng_below(rng, 8);
 }
 
+/* A frame time of years would begin before time did. */
+static void describe(const LinkMessage *message, LinkRecord *record) {
+    record->kind = LINK_RECORD_BYTE;
+    record->start_ns = message->time_ns > message->extra ? message->time_ns - message->extra : 0;
+}
+
 const LinkType link_uart_type = {
     .name = "uart",
     .summary = "serial wires: a cross-wired pair, or a hub",
@@ -39,4 +45,5 @@ const LinkType link_uart_type = {
     .deliver = deliver,
     .route = link_broadcast,
     .corrupt = corrupt,
+    .describe = describe,
 };
