@@ -56,11 +56,31 @@ const char *orr_link_kind_name(size_t index, const char **summary) {
     return type ? type->name : NULL;
 }
 
+/* Options that this kind of link knows nothing of. */
+static bool options_known(const OrrLinkOptions *from, const LinkType *type, Err *err) {
+    const struct {
+        const char *name;
+        uint64_t value;
+        unsigned bit;
+    } options[] = {{"rate", from->rate, LINK_TAKES_RATE},
+                   {"queue", from->queue, LINK_TAKES_QUEUE},
+                   {"age", from->age_ns, LINK_TAKES_AGE}};
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        if (options[i].value && !(type->takes & options[i].bit)) {
+            return err_set(err, "a %s link has no '%s'", type->name, options[i].name);
+        }
+    }
+    return true;
+}
+
 static bool link_options(const OrrLinkOptions *from, LinkOptions *to, Err *err) {
     to->type = link_type_named(from->kind ? from->kind : "", err);
-    if (!to->type) {
+    if (!to->type || !options_known(from, to->type, err)) {
         return false;
     }
+    to->rate = from->rate;
+    to->queue = from->queue;
+    to->age_ns = from->age_ns;
     to->latency_ns = from->latency_ns ? from->latency_ns : to->type->latency_ns;
     to->seed = from->seed;
     to->loss = from->loss;
@@ -210,6 +230,9 @@ static bool load_link(Loader *l, size_t index) {
         .jitter_ns = from->jitter.ns,
         .cuts = cuts,
         .n_cuts = from->cuts.n,
+        .rate = from->rate.value,
+        .queue = from->queue.value,
+        .age_ns = from->age.ns,
     };
     OrrLink *link = orr_link_new(l->world, &options, (OrrError *)l->err);
     if (!link) {
