@@ -1,6 +1,7 @@
 /* include/orrery/world.h: links, and worlds from files. */
 #include "orrery/world.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,18 +57,23 @@ const char *orr_link_kind_name(size_t index, const char **summary) {
     return type ? type->name : NULL;
 }
 
-/* Options that this kind of link knows nothing of. */
+/* Options that this kind of link has. */
 static bool options_known(const OrrLinkOptions *from, const LinkType *type, Err *err) {
     const struct {
         const char *name;
-        uint64_t value;
+        uint64_t value, least, most; /* so that sums of times stay within 64 bits */
         unsigned bit;
-    } options[] = {{"rate", from->rate, LINK_TAKES_RATE},
-                   {"queue", from->queue, LINK_TAKES_QUEUE},
-                   {"age", from->age_ns, LINK_TAKES_AGE}};
+    } options[] = {{"rate", from->rate, 1000, UINT64_C(1000000000000), LINK_TAKES_RATE},
+                   {"queue", from->queue, 1, 1000000000, LINK_TAKES_QUEUE},
+                   {"age", from->age_ns, 1, UINT64_C(1) << 62, LINK_TAKES_AGE}};
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-        if (options[i].value && !(type->takes & options[i].bit)) {
+        uint64_t value = options[i].value;
+        if (value && !(type->takes & options[i].bit)) {
             return err_set(err, "a %s link has no '%s'", type->name, options[i].name);
+        }
+        if (value && (value < options[i].least || value > options[i].most)) {
+            return err_set(err, "%s: expected %" PRIu64 " to %" PRIu64, options[i].name, options[i].least,
+                           options[i].most);
         }
     }
     return true;

@@ -1,12 +1,12 @@
 /* Ethernet between controllers of any nodes. Two ends are a cable: a frame arrives a latency after it has left its
- * sender. More, or two with `rate`, `queue` or `age`, are ports of a switch that learns addresses (bus/eth.h): it stores
- * a frame that has come, and sends it on a latency later to each port that it goes to, one frame after another at `rate`
- * (100 Mbit/s if nothing is said); frames that find more than `queue` bytes waiting for their port are dropped, and an
- * address is forgotten `age` after it was last heard. Both directions of a port are independent.
+ * sender. More, or two with `rate`, `queue` or `age`, are ports of a switch that learns addresses (bus/eth.h): it
+ * stores a frame that has come, and sends it on a latency later to each port that it goes to, one frame after another
+ * at `rate` (100 Mbit/s if nothing is said); frames that find more than `queue` bytes waiting for their port are
+ * dropped, and an address is forgotten `age` after it was last heard. Both directions of a port are independent.
  *
  * Errors befall a frame on its way from the switch, or through the cable, for each receiver. A damaged one is known by
- * its check sequence: the controller gets it as such. While the link is cut, controllers see that they have no link; this
- * they notice a latency late if the cut begins at once. Not modelled: speeds that are negotiated (the rate of a
+ * its check sequence: the controller gets it as such. While the link is cut, controllers see that they have no link;
+ * this they notice a latency late if the cut begins at once. Not modelled: speeds that are negotiated (the rate of a
  * controller is its own), collisions, pause frames, VLANs, spanning trees. */
 #include <string.h>
 
@@ -103,7 +103,7 @@ static void route(Link *link, const LinkMessage *message, const uint8_t *bytes) 
     memcpy(frame.bytes, bytes, message->len);
     e->message = message;
     eth_switch_send(&e->core, message->source, message->time_ns, &frame);
-    eth_switch_run(&e->core, TIME_NEVER - 1); /* when it arrives is known now; what waits is told by the ports' free_ns */
+    eth_switch_run(&e->core, TIME_NEVER - 1); /* arrivals are known now; free_ns tells what waits */
     link->lost += e->core.dropped - dropped;
 }
 

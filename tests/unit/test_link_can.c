@@ -127,8 +127,8 @@ static const CanRequest offers[] = {
     {.kind = CAN_WITHDRAW},
 };
 
-/* Three offers of one instant. 0x100 wins: 0x123 sends the first recessive bit where it is dominant at bit 6 (bits 0 to
- * 5: start, 0, 0, 1, 0, 0), 0x101 at bit 12 (its last identifier bit is bit 11, and there is a stuff bit in front). Each
+/* Three offers of one instant. 0x100 wins: 0x123 sends the first recessive bit where it is dominant at bit 6 (bits 0
+ * to 5: start, 0, 0, 1, 0, 0), 0x101 at bit 12 (start, 11 bits of identifier, one stuff bit before the last). Each
  * frame is followed by 3 bits of intermission: starts at 0, 55 + 3 = 58, 58 + 55 + 3 = 116; ends at 55, 113, 161. */
 static void arbitration(void **state) {
     (void)state;
