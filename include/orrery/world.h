@@ -47,13 +47,18 @@ typedef struct OrrLinkOptions {
     uint64_t jitter_ns; /* up to that much is added; messages keep their order */
     const OrrLinkCut *cuts;
     size_t n_cuts;
+    /* Of a switch ("ethernet"); 0: its own. */
+    uint64_t rate; /* of each port, bits per second */
+    uint64_t queue; /* bytes that wait for one port at most */
+    uint64_t age_ns; /* for so long an address is known that was heard */
 } OrrLinkOptions;
 
 /** Kinds of links and what each is; NULL behind the last. */
 ORR_API const char *orr_link_kind_name(size_t index, const char **summary);
 /** A link without ends. Before the world runs. Errors: no such kind; errors that it cannot have. */
 ORR_API OrrLink *orr_link_new(OrrWorld *world, const OrrLinkOptions *options, OrrError *error);
-/** Joins a port of a node to it: a serial port "uart0", an output "gpio0.3", an input "gpio0@5". */
+/** Joins a port of a node to it: a serial port, CAN or Ethernet controller "uart0", an output "gpio0.3",
+ * an input "gpio0@5". */
 ORR_API bool orr_link_join(OrrLink *link, OrrNode *node, const char *port, OrrError *error);
 /** Messages sent, lost and damaged so far. */
 ORR_API void orr_link_counts(const OrrLink *link, uint64_t *sent, uint64_t *lost, uint64_t *corrupted);

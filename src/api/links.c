@@ -1,6 +1,7 @@
 /* include/orrery/world.h: links, and worlds from files. */
 #include "orrery/world.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,11 +58,36 @@ const char *orr_link_kind_name(size_t index, const char **summary) {
     return type ? type->name : NULL;
 }
 
+/* Options that this kind of link has. */
+static bool options_known(const OrrLinkOptions *from, const LinkType *type, Err *err) {
+    const struct {
+        const char *name;
+        uint64_t value, least, most; /* so that sums of times stay within 64 bits */
+        unsigned bit;
+    } options[] = {{"rate", from->rate, 1000, UINT64_C(1000000000000), LINK_TAKES_RATE},
+                   {"queue", from->queue, 1, 1000000000, LINK_TAKES_QUEUE},
+                   {"age", from->age_ns, 1, UINT64_C(1) << 62, LINK_TAKES_AGE}};
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        uint64_t value = options[i].value;
+        if (value && !(type->takes & options[i].bit)) {
+            return err_set(err, "a %s link has no '%s'", type->name, options[i].name);
+        }
+        if (value && (value < options[i].least || value > options[i].most)) {
+            return err_set(err, "%s: expected %" PRIu64 " to %" PRIu64, options[i].name, options[i].least,
+                           options[i].most);
+        }
+    }
+    return true;
+}
+
 static bool link_options(const OrrLinkOptions *from, LinkOptions *to, Err *err) {
     to->type = link_type_named(from->kind ? from->kind : "", err);
-    if (!to->type) {
+    if (!to->type || !options_known(from, to->type, err)) {
         return false;
     }
+    to->rate = from->rate;
+    to->queue = from->queue;
+    to->age_ns = from->age_ns;
     to->latency_ns = from->latency_ns ? from->latency_ns : to->type->latency_ns;
     to->seed = from->seed;
     to->loss = from->loss;
@@ -225,6 +251,9 @@ static bool load_link(Loader *l, size_t index) {
         .jitter_ns = from->jitter.ns,
         .cuts = cuts,
         .n_cuts = from->cuts.n,
+        .rate = from->rate.value,
+        .queue = from->queue.value,
+        .age_ns = from->age.ns,
     };
     OrrLink *link = orr_link_new(l->world, &options, (OrrError *)l->err);
     if (!link) {

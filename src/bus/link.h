@@ -69,6 +69,13 @@ typedef struct LinkTap {
 
 /* ---- Media ---- */
 
+/** Options that a medium understands; others are a mistake. */
+enum {
+    LINK_TAKES_RATE = 1 << 0,
+    LINK_TAKES_QUEUE = 1 << 1,
+    LINK_TAKES_AGE = 1 << 2,
+};
+
 typedef struct LinkType {
     const char *name; /* as in world files */
     const char *summary;
@@ -89,9 +96,10 @@ typedef struct LinkType {
     void (*hash)(const Link *link, Hash *hash);
     /** Damages a message; NULL: that cannot happen on this medium. */
     void (*corrupt)(LinkMessage *message, uint8_t *bytes, Rng *rng);
+    unsigned takes; /* LINK_TAKES_* */
     /** Fills what `record` lacks (kind, start_ns, flags) of a message that was sent, for taps; NULL: the medium calls
      * link_record itself. */
-    void (*describe)(const LinkMessage *message, LinkRecord *record);
+    void (*describe)(const Link *link, const LinkMessage *message, LinkRecord *record);
 } LinkType;
 
 typedef struct LinkCut {
@@ -106,6 +114,10 @@ typedef struct LinkOptions {
     uint64_t jitter_ns; /* up to that much is added to the latency; messages do not overtake each other */
     LinkCut cuts[LINK_CUTS_MAX];
     size_t n_cuts;
+    /* What the type takes; 0: the medium's own. */
+    uint64_t rate; /* bits per second */
+    uint64_t queue; /* bytes that wait for one end at most */
+    uint64_t age_ns; /* for so long addresses are known that were heard */
 } LinkOptions;
 
 /** Messages one behind the other. */
@@ -127,6 +139,7 @@ struct LinkEnd {
     Device *device;
     unsigned input;
     bool hears; /* messages are delivered here */
+    uint32_t left; /* can: how often the controller has left the bus */
     union {
         UartTap uart;
         LineTap line;
@@ -157,6 +170,13 @@ void link_send(LinkEnd *end, uint64_t value, uint64_t extra, const void *bytes, 
 /** For media, between windows: one end gets the message, `delay_ns` later than the latency alone, if no error befalls
  * it. */
 void link_pass(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_t *bytes, uint64_t delay_ns);
+/** The same at an exact time, not before the horizon, and no error befalls it: what a medium tells an end that knows of
+ * its delays and errors itself. Messages keep their order. */
+void link_hand(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_t *bytes, uint64_t time_ns);
+/** Draws whether something happens; for errors that a medium sees to itself. */
+bool link_chance(Link *link, uint32_t chance);
+/** Whether the link is cut at that time. */
+bool link_is_cut(const Link *link, uint64_t time_ns);
 /** The simplest route: all other ends that hear get it, as on a wire. */
 void link_broadcast(Link *link, const LinkMessage *message, const uint8_t *bytes);
 
@@ -169,13 +189,13 @@ void link_hash(const Link *link, Hash *hash);
 
 /** Adds one who looks, behind those that are there. */
 void link_tap_add(Link *link, LinkTap *tap);
-/** For media that tell taps themselves, between windows. */
-void link_record(const Link *link, const LinkRecord *record);
+/** For media that tell taps themselves, between windows; counts it as sent. */
+void link_record(Link *link, const LinkRecord *record);
 
 /** All media; NULL behind the last. */
 const LinkType *link_type_at(size_t index);
 const LinkType *link_type_named(const char *name, Err *err);
 
-extern const LinkType link_uart_type, link_gpio_type;
+extern const LinkType link_uart_type, link_gpio_type, link_can_type, link_ethernet_type;
 
 #endif

@@ -47,8 +47,8 @@ static void deliver(LinkEnd *end, const LinkMessage *message, const uint8_t *byt
     end->device->type->input(end->device, end->input, message->value != 0);
 }
 
-static void describe(const LinkMessage *message, LinkRecord *record) {
-    (void)message;
+static void describe(const Link *link, const LinkMessage *message, LinkRecord *record) {
+    (void)link, (void)message;
     record->kind = LINK_RECORD_LEVEL;
 }
 

@@ -31,7 +31,8 @@ static void corrupt(LinkMessage *message, uint8_t *bytes, Rng *rng) {
 }
 
 /* A frame time of years would begin before time did. */
-static void describe(const LinkMessage *message, LinkRecord *record) {
+static void describe(const Link *link, const LinkMessage *message, LinkRecord *record) {
+    (void)link;
     record->kind = LINK_RECORD_BYTE;
     record->start_ns = message->time_ns > message->extra ? message->time_ns - message->extra : 0;
 }

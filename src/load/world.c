@@ -9,6 +9,7 @@
 #include "base/text.h"
 
 enum { KEYS_MAX = 16, CHANCE_ONE = 1000000000, CPI_MAX = 1000 };
+#define SCALED_MAX UINT64_C(1000000000000)
 
 typedef struct Reader {
     Arena *arena;
@@ -24,6 +25,7 @@ typedef enum ValueKind {
     VALUE_TEXTS, /* WorldTexts: a list, or one alone */
     VALUE_TIME, /* WorldTime */
     VALUE_NUMBER, /* WorldNumber */
+    VALUE_SCALED, /* WorldNumber, with k, M or G behind it */
     VALUE_CHANCE, /* uint32_t, parts of 10^9 */
     VALUE_BOOL, /* bool */
     VALUE_SPANS, /* WorldSpans: pairs of times */
@@ -107,6 +109,26 @@ static bool number_read(Reader *r, const yaml_node_t *node, const char *what, Wo
     out->given = true;
     return text_parse_u64(text.text, &out->value) ||
            FAIL(r, node, "%s: '%s': expected a number below 2^64", what, text.text);
+}
+
+static bool scaled_read(Reader *r, const yaml_node_t *node, const char *what, WorldNumber *out) {
+    static const char units[] = "kMG";
+    WorldText text;
+    if (!text_read(r, node, what, &text)) {
+        return false;
+    }
+    size_t len = strlen(text.text);
+    const char *unit = len ? strchr(units, text.text[len - 1]) : NULL;
+    uint64_t scale = 1;
+    for (const char *u = units; unit && u <= unit; u++) {
+        scale *= 1000;
+    }
+    const char *digits = unit ? arena_strndup(r->arena, text.text, len - 1) : text.text;
+    bool ok = text_parse_u64(digits, &out->value) && out->value > 0 && out->value <= SCALED_MAX / scale;
+    out->given = true;
+    out->value *= ok ? scale : 0;
+    return ok || FAIL(r, node, "%s: '%s': expected a number such as 9600, 100k, 100M or 1G, up to 1000G", what,
+                      text.text);
 }
 
 static bool chance_read(Reader *r, const yaml_node_t *node, const char *what, uint32_t *out) {
@@ -240,7 +262,8 @@ static const Key node_keys[] = {
     {"stub_unknown", VALUE_BOOL, offsetof(WorldFileNode, stub_unknown)},
 };
 static const Key link_keys[] = {
-    AT(WorldFileLink, latency, VALUE_TIME),
+    AT(WorldFileLink, latency, VALUE_TIME), AT(WorldFileLink, rate, VALUE_SCALED),
+    AT(WorldFileLink, queue, VALUE_SCALED), AT(WorldFileLink, age, VALUE_TIME),
     {"errors", VALUE_ERRORS, 0},
 };
 static const Key error_keys[] = {
@@ -369,11 +392,15 @@ static bool link_kind_read(Reader *r, const WorldText *key, const yaml_node_t *v
 
 static bool link_read(Reader *r, const yaml_node_t *value, void *object) {
     WorldFileLink *link = object;
+    link->place = (WorldText){"", (unsigned)value->start_mark.line + 1, (unsigned)value->start_mark.column + 1};
     if (!map_read(r, value, KEYS(link_keys, "a link"), link, link_kind_read)) {
         return false;
     }
     if (link->latency.given && link->latency.ns == 0) {
         return FAIL(r, value, "latency: must be more than 0: nodes run that far ahead of each other");
+    }
+    if (link->age.given && link->age.ns == 0) {
+        return FAIL(r, value, "age: must be more than 0");
     }
     return link->kind.text || FAIL(r, value, "a link needs its kind: `uart: [a.uart0, b.uart0]`");
 }
@@ -445,6 +472,8 @@ static bool value_read(Reader *r, const Key *key, const yaml_node_t *value, void
         return time_read(r, value, key->name, &((WorldTime *)at)->ns);
     case VALUE_NUMBER:
         return number_read(r, value, key->name, at);
+    case VALUE_SCALED:
+        return scaled_read(r, value, key->name, at);
     case VALUE_CHANCE:
         return chance_read(r, value, key->name, at);
     case VALUE_BOOL:

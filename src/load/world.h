@@ -62,6 +62,10 @@ typedef struct WorldFileLink {
     uint32_t loss, corrupt; /* parts of 10^9 */
     WorldSpans cuts;
     WorldNumber seed;
+    WorldText place; /* of the entry; its text is unused */
+    WorldNumber rate; /* bits per second */
+    WorldNumber queue; /* bytes */
+    WorldTime age;
 } WorldFileLink;
 
 typedef struct WorldFileExpect {

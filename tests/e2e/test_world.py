@@ -220,6 +220,14 @@ MISTAKES = [
     (NODES + "links:\n  - uart: [a.uart0, b.uart0]\n    gpio: [a.gpio0.1, b.gpio0@1]", "6:5: a link is of one kind"),
     (NODES + "links:\n  - gpio: [a.gpio0.1, b.gpio0@99]", "5:23: gpio0 has"),
     (NODES + "links:\n  - gpio: [a.gpio0.1, b.gpio0@1]\n    errors: {corrupt: 0.1}", "5:5: a gpio link cannot"),
+    (NODES + "links:\n  - can: [a.uart0, b.uart0]", "5:11: uart0 is no CAN controller"),
+    (NODES + "links:\n  - ethernet: [a.ethernet.1, b.ethernet]", "5:16: ethernet.1 is no Ethernet controller"),
+    (NODES + "links:\n  - ethernet: [a.ethernet, a.ethernet]", "5:28: ethernet is on an ether"),
+    (NODES + "links:\n  - uart: [a.uart0, b.uart0]\n    rate: 1M", "5:5: a uart link has no 'rate'"),
+    (NODES + "links:\n  - ethernet: [a.ethernet, b.ethernet]\n    rate: 1m", "6:11: rate: '1m': expected a number"),
+    (NODES + "links:\n  - ethernet: [a.ethernet, b.ethernet]\n    rate: 10", "5:5: rate: expected 1000 to"),
+    (NODES + "links:\n  - ethernet: [a.ethernet, b.ethernet]\n    queue: 2G", "5:5: queue: expected 1 to"),
+    (NODES + "links:\n  - ethernet: [a.ethernet, b.ethernet]\n    age: 0", "5:5: age: must be more than 0"),
     (NODES + "expect:\n  - {within: 1s, node: a}", "5:5: an expectation has one of"),
     (NODES + "expect:\n  - {within: 1s, node: x, exits: 0}", "5:24: no node 'x'"),
     (NODES + "expect:\n  - {within: 1s, node: a, uart: u, prints: x}", "5:33: "),
@@ -235,6 +243,29 @@ def test_mistakes(tmp_path: Path, text: str, message: str) -> None:
     """File, line, column, what was expected."""
     result = world(tmp_path, text)
     assert result.code == EXIT_USAGE and f"world.yml:{message}" in result.err, result.err
+
+
+def test_buses(tmp_path: Path) -> None:
+    """Boards of three kinds hear each other on a CAN bus and through a switch, whatever the number of threads."""
+    text = "nodes:\n"
+    for kind, machines in (("can", ("gr712rc", "gr740", "gr712rc")), ("eth", ("gr712rc", "gr740", "mps2-an385"))):
+        for i, machine in enumerate(machines):
+            text += f"  {kind}{i}: {{machine: {machine}, kernel: {program(f'party_{kind}_{i}')}, ends: node}}\n"
+    text += """links:
+  - can: [can0.canoc, can1.grcan0, can2.canoc]
+    errors: {corrupt: 0.02, loss: 0.02}
+  - ethernet: [eth0.greth, eth1.greth0, eth2.ethernet]
+    queue: 20k
+expect:
+"""
+    text += "".join(f"  - {{within: 1s, node: {kind}{i}, exits: 0}}\n" for kind in ("can", "eth") for i in range(3))
+    wanted = receipt(world(tmp_path, text, "--quiet"))
+    assert wanted[2] == "6"
+    assert receipt(world(tmp_path, text, "--quiet", "--threads", "3", "--engine", "t0")) == wanted
+    result = world(tmp_path, text)
+    assert result.code == 0, result.err
+    heard = [line.split()[1] for line in result.out.decode().splitlines() if line.endswith("party: heard all")]
+    assert sorted(heard) == ["can0.uart0:", "can1.uart0:", "can2.uart0:", "eth0.uart0:", "eth1.uart0:"]
 
 
 def test_readme(tmp_path: Path) -> None:

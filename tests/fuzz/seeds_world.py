@@ -17,6 +17,12 @@ links:
     latency: 10us
     errors: {loss: 0.01, corrupt: 0.000000001, jitter: 2us, cut: [[1s, 2s], [3s, 4s]], seed: 0x10}
   - gpio: [a.gpio0.3, b.gpio0@5]
+  - can: [a.canoc, b.grcan0, b.grcan1]
+    errors: {corrupt: 0.5}
+  - ethernet: [a.greth, b.greth0]
+    rate: 100M
+    queue: 20k
+    age: 5s
 expect:
   - {within: 2s, node: b, uart: uart0, prints: "pong\\n"}
   - {within: 1s, node: a, exits: 0}

@@ -51,7 +51,8 @@ static void corrupt(LinkMessage *message, uint8_t *bytes, Rng *rng) {
 }
 
 /* Each message takes as long as its `extra` tells. */
-static void describe(const LinkMessage *message, LinkRecord *record) {
+static void describe(const Link *link, const LinkMessage *message, LinkRecord *record) {
+    (void)link;
     record->kind = LINK_RECORD_BYTE;
     record->start_ns = message->time_ns - message->extra;
 }
