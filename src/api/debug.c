@@ -21,6 +21,7 @@ const char *orr_core_name(const OrrNode *node, unsigned core) {
 OrrCoreState orr_core_state(const OrrNode *node, unsigned core) {
     const Cpu *cpu = cpu_of(node, core);
     return !cpu || cpu->locked_up ? ORR_CORE_DEAD
+           : node->node->board.off ? ORR_CORE_HELD
            : cpu->held            ? ORR_CORE_HELD
            : cpu->halted          ? ORR_CORE_SLEEPS
                                   : ORR_CORE_RUNS;

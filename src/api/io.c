@@ -1,4 +1,4 @@
-/* include/orrery/orrery.h: registers, memory, serial ports, signals. */
+/* include/orrery/orrery.h: registers, memory, serial ports, signals, power. */
 #include <stdio.h>
 #include <string.h>
 
@@ -186,4 +186,18 @@ bool orr_node_signal_watch(OrrNode *node, const char *signal,
 bool orr_node_signal_drive(OrrNode *node, const char *device, unsigned input, uint64_t time_ns, bool level) {
     Device *dev = machine_device(node->node->machine, device, NULL);
     return dev && node_input_signal(node->node, dev, input, time_ns, level);
+}
+
+/* ---- Power ---- */
+
+void orr_node_power(OrrNode *node, uint64_t time_ns, bool on) {
+    node_input_power(node->node, on ? INPUT_POWER_ON : INPUT_POWER_OFF, time_ns);
+}
+
+void orr_node_reset(OrrNode *node, uint64_t time_ns) {
+    node_input_power(node->node, INPUT_RESET, time_ns);
+}
+
+bool orr_node_powered(const OrrNode *node) {
+    return !node->node->board.off && (!node->slot->start_ns || node->slot->start_ns <= node_time_ns(node->node));
 }

@@ -160,6 +160,11 @@ static bool load_node(Loader *l, size_t index) {
         return misplaced(l, n->machine.text ? &n->machine : &n->repl);
     }
     orr_node_start_at(node, n->start.ns);
+    for (size_t i = 0; i < n->n_power; i++) {
+        static const NodeInputKind kinds[] = {[WORLD_POWER_OFF] = INPUT_POWER_OFF, [WORLD_POWER_ON] = INPUT_POWER_ON,
+                                              [WORLD_RESET] = INPUT_RESET};
+        node_input_power(node->node, kinds[n->power[i].what], n->power[i].time_ns);
+    }
     orr_node_ends_alone(node, n->ends.text && strcmp(n->ends.text, "node") == 0);
     for (size_t i = 0; i < n->kernels.n; i++) {
         if (!load_kernel(l, node, &n->kernels.items[i])) {

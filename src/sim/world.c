@@ -117,7 +117,7 @@ void world_free(World *world) {
 static uint64_t slot_next_ns(const WorldNode *slot) {
     const Node *node = slot->node;
     if (slot->ended) {
-        return TIME_NEVER;
+        return node_power_on_ns(node);
     }
     uint64_t now_ns = node_time_ns(node);
     if (slot->start_ns > now_ns) {
@@ -169,6 +169,10 @@ static void slot_run(void *user, size_t i) {
     WorldNode *slot = world->turn.data[i];
     Node *node = slot->node;
     slot_power(slot);
+    if (slot->ended) { /* its power comes back in this window */
+        node_retire(node);
+        slot->ended = false;
+    }
     slot->reason = (world->run_node ? world->run_node : node_run_until)(node, world->target_ns);
 }
 
@@ -183,7 +187,7 @@ static void window_run(World *world) {
     for (size_t i = 0; i < world->nodes.len; i++) {
         WorldNode *slot = world->nodes.data[i];
         slot->reason = STOP_DURATION;
-        if (!slot->ended && slot->next_ns < world->target_ns) {
+        if (slot->next_ns < world->target_ns) {
             slot->buffered = slot->log.sink != NULL;
             vec_push(&world->turn, slot);
         }
@@ -197,7 +201,7 @@ static void window_run(World *world) {
     }
 }
 
-/* A node that has ended may go on to the end of the world, as switched off. */
+/* A node that has ended may wait for the end of the world, or for its power to be switched on again. */
 static bool slot_ends_alone(WorldNode *slot) {
     bool final = slot->reason == STOP_EXIT || slot->reason == STOP_HALTED || slot->reason == STOP_LOCKUP;
     if (final && slot->ends_alone) {
@@ -220,7 +224,7 @@ static WorldStop window_stop(World *world) {
         }
     }
     for (size_t i = 0; i < world->nodes.len && ended; i++) {
-        ended = world->nodes.data[i]->ended;
+        ended = world->nodes.data[i]->ended && node_power_on_ns(world->nodes.data[i]->node) == TIME_NEVER;
     }
     if (ended && !stop.node) { /* the last one */
         WorldNode *last = world->turn.data[0];

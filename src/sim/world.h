@@ -27,7 +27,7 @@ typedef struct WorldNode {
     bool buffered;
     uint64_t start_ns; /* power on */
     bool ends_alone; /* its stop does not end the world */
-    bool ended; /* it has stopped, and does not run again */
+    bool ended; /* it has stopped, and does not run before its power is switched on again */
     StopReason reason; /* of the run under way */
     uint64_t next_ns; /* it does nothing before */
     Event meeting;
