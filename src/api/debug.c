@@ -180,7 +180,9 @@ unsigned orr_core_disassemble(const OrrNode *node, unsigned core, uint64_t addr,
 
 OrrStop orr_node_step(OrrNode *node) {
     api_prepare_code(node->world);
-    return api_stop(node, node_step(node->node));
+    StopReason reason = node_step(node->node);
+    node->world->ran_ns = world_time_ns(&node->world->sim);
+    return api_stop(node, reason);
 }
 
 bool orr_node_breakpoint(OrrNode *node, uint64_t pc, bool set) {

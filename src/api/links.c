@@ -271,6 +271,7 @@ bool orr_world_load(OrrWorld *world, const char *path, const OrrWorldFileOptions
     }
     l.file = world_file_load(&l.arena, path, kinds, n_kinds, l.err);
     if (l.file) {
+        api_file_read(world, path);
         world->options.seed = l.options->seed ? *l.options->seed : l.file->seed.value;
         world->duration_ns = l.file->duration.given ? l.file->duration.ns : ORR_TIME_NEVER;
     }
