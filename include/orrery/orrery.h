@@ -234,6 +234,15 @@ ORR_API bool orr_node_signal_watch(OrrNode *node, const char *signal,
 /** Drives input `input` of a device (a button: input 0, true = pressed) at a virtual time. False if there is none. */
 ORR_API bool orr_node_signal_drive(OrrNode *node, const char *device, unsigned input, uint64_t time_ns, bool level);
 
+/** Switches the node's power off or on at a virtual time (not before now), while others go on. Without power nothing
+ * runs, outputs are low, and what arrives is lost, but levels that the outside holds. When it comes back the node is as
+ * at the beginning: RAM too, but not read-only and `retained` memories. Nothing happens where it is so already. A node
+ * that has ended by itself (orr_node_ends_alone) can be switched on again. */
+ORR_API void orr_node_power(OrrNode *node, uint64_t time_ns, bool on);
+/** Pulses the reset pin: memories stay. Nothing happens without power. */
+ORR_API void orr_node_reset(OrrNode *node, uint64_t time_ns);
+ORR_API bool orr_node_powered(const OrrNode *node);
+
 /* ---- Watching the guest ---- */
 
 typedef enum OrrTraceKind {

@@ -189,6 +189,11 @@ static bool load_node(Loader *l, size_t index) {
         return misplaced(l, n->machine.text ? &n->machine : &n->repl);
     }
     orr_node_start_at(node, n->start.ns);
+    for (size_t i = 0; i < n->n_power; i++) {
+        static const NodeInputKind kinds[] = {[WORLD_POWER_OFF] = INPUT_POWER_OFF, [WORLD_POWER_ON] = INPUT_POWER_ON,
+                                              [WORLD_RESET] = INPUT_RESET};
+        node_input_power(node->node, kinds[n->power[i].what], n->power[i].time_ns);
+    }
     orr_node_ends_alone(node, n->ends.text && strcmp(n->ends.text, "node") == 0);
     for (size_t i = 0; i < n->kernels.n; i++) {
         if (!load_kernel(l, node, &n->kernels.items[i])) {
@@ -329,6 +334,7 @@ bool orr_world_load(OrrWorld *world, const char *path, const OrrWorldFileOptions
     }
     l.file = world_file_load(&l.arena, path, kinds, n_kinds, l.err);
     if (l.file) {
+        api_file_read(world, path);
         world->options.seed = l.options->seed ? *l.options->seed : l.file->seed.value;
         world->duration_ns = l.file->duration.given ? l.file->duration.ns : ORR_TIME_NEVER;
     }

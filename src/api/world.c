@@ -56,6 +56,8 @@ void orr_world_free(OrrWorld *world) {
     }
     vec_free(&world->nodes);
     vec_free(&world->expects);
+    vec_free(&world->files);
+    arena_free(&world->arena);
     api_peripherals_free(world);
     code_shares_free(world->shares);
     pool_free(world->pool);
@@ -117,6 +119,8 @@ OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
     uint64_t end_ns = until_ns < world->deadline_ns ? until_ns : world->deadline_ns;
     api_prepare_code(world);
     OrrStop stop = run_expecting(world, end_ns);
+    uint64_t ran_ns = stop.reason == ORR_STOP_DURATION ? end_ns : world_time_ns(&world->sim);
+    world->ran_ns = ran_ns > world->ran_ns ? ran_ns : world->ran_ns;
     if (stop.reason == ORR_STOP_DURATION && world->deadline_ns <= until_ns && world->deadline_ns != ORR_TIME_NEVER) {
         stop.reason = ORR_STOP_DEADLINE;
     }
@@ -133,12 +137,6 @@ OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
 OrrStop orr_world_run_for(OrrWorld *world, uint64_t duration_ns) {
     uint64_t now_ns = world_time_ns(&world->sim);
     return orr_world_run(world, duration_ns < ORR_TIME_NEVER - now_ns ? now_ns + duration_ns : ORR_TIME_NEVER);
-}
-
-void orr_world_meet_at(OrrWorld *world, uint64_t time_ns) {
-    for (size_t i = 0; i < world->nodes.len; i++) {
-        node_meet_at(world->nodes.data[i]->node, time_ns);
-    }
 }
 
 void orr_world_deadline(OrrWorld *world, uint64_t time_ns) {
@@ -244,13 +242,19 @@ OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *
     node->user = handle;
     node->interrupted = &world->interrupted;
     vec_push(&world->nodes, handle);
+    if (options->repl_path || options->dtb_path) {
+        api_file_read(world, options->repl_path ? options->repl_path : options->dtb_path);
+    }
     return handle;
 }
 
 bool orr_node_load(OrrNode *node, const char *path, OrrImageFormat format, bool has_addr, uint64_t addr,
                    OrrError *error) {
-    return node_load(node->node, path, (ImageFormat)format, has_addr, addr, (Err *)error) ||
-           api_failed(error, ORR_ERROR_IMAGE);
+    if (!node_load(node->node, path, (ImageFormat)format, has_addr, addr, (Err *)error)) {
+        return api_failed(error, ORR_ERROR_IMAGE);
+    }
+    api_file_read(node->world, path);
+    return true;
 }
 
 bool orr_node_save(const OrrNode *node, uint8_t **bytes, size_t *len) {

@@ -163,6 +163,8 @@ struct DeviceType {
     bool (*map)(Device *dev, uint64_t base, uint64_t size, Err *err);
     /** The backing of memory types, for devices that program them (flash controllers); valid after init, else NULL. */
     struct Memory *(*memory)(Device *dev);
+    /** Of those: without power all its bytes become `*fill`; false, or NULL: it keeps them. */
+    bool (*forgets)(const Device *dev, uint8_t *fill);
     /** State outside of the tables (memory contents): all three or none. */
     void (*hash)(const Device *dev, Hash *hash);
     void (*save)(const Device *dev, ByteVec *out);
@@ -212,6 +214,8 @@ struct Board {
     const Log *log;
     struct GuestLog *guest_log;
     uint64_t seed;
+    bool off; /* no power: what arrives is lost */
+    bool reset_pin; /* the reset under way comes from outside */
     unsigned current_cpu; /* index of the core whose turn it is: who makes an access */
     /** Never runs backwards for what all cores share: if another core has been ahead in its slice, that time counts. */
     uint64_t (*now_ns)(Board *board);
@@ -225,6 +229,8 @@ struct Board {
      * False if there is no such core or it is not held. */
     bool (*start_cpu)(Board *board, unsigned index, uint64_t entry);
     void (*send_event)(Board *board); /* SEV of the running core, for all others */
+    /** The outside (a wire from another node, a finger) holds an input of a device at that level from now on. */
+    void (*outside_level)(Board *board, Device *dev, unsigned input, bool level);
 };
 
 #define BOARD_ENTRY_RESET UINT64_MAX
@@ -247,6 +253,7 @@ void device_bind(Device *dev);
 void device_reset(Device *dev, bool cold);
 void device_reset_tables(Device *dev, bool cold);
 void device_reset_hook(Device *dev);
+void device_events_cancel(Device *dev);
 /** Feeds fields, registers, event times and type->hash. */
 void device_hash(const Device *dev, Hash *hash);
 /** Appends what device_hash feeds, in that order. */

@@ -2,6 +2,15 @@
 
 #include "bus/device.h"
 
+static void tell_outside(Line *line) {
+    if (line->watch) {
+        line->watch(line, line->watch_user);
+    }
+    for (const LineTap *tap = line->taps; tap; tap = tap->next) {
+        tap->changed(tap->user, line->level);
+    }
+}
+
 void line_set(Line *line, bool level) {
     if (line->level == level) {
         return;
@@ -11,11 +20,13 @@ void line_set(Line *line, bool level) {
         const LineSink *sink = &line->sinks[i];
         sink->device->type->input(sink->device, sink->input, level);
     }
-    if (line->watch) {
-        line->watch(line, line->watch_user);
-    }
-    for (const LineTap *tap = line->taps; tap; tap = tap->next) {
-        tap->changed(tap->user, level);
+    tell_outside(line);
+}
+
+void line_release(Line *line) {
+    if (line->level) {
+        line->level = false;
+        tell_outside(line);
     }
 }
 

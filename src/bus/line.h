@@ -30,6 +30,8 @@ typedef struct Line {
 
 /** Drives the line; sinks hear of changes only. */
 void line_set(Line *line, bool level);
+/** Nobody drives it any more: low. Watch and taps hear of it; the sinks are reset with the device. */
+void line_release(Line *line);
 /** Adds a listener. */
 void line_tap_add(Line *line, LineTap *tap);
 /** Takes it out again; not from a callback. */

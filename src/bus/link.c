@@ -78,7 +78,9 @@ static void end_arrive(Event *event) {
     LinkMessage message;
     const uint8_t *bytes;
     while (queue_first(&end->in, &message, &bytes) && message.time_ns <= now_ns) {
-        end->link->options.type->deliver(end, &message, bytes);
+        if (!end->board->off || end->link->options.type->is_level) {
+            end->link->options.type->deliver(end, &message, bytes);
+        }
         queue_drop(&end->in, &message);
     }
     if (end->in.len) {

@@ -80,6 +80,7 @@ typedef struct LinkType {
     const char *name; /* as in world files */
     const char *summary;
     unsigned ends_max;
+    bool is_level; /* messages are levels, which hold also where there is no power; all else is lost there */
     uint64_t latency_ns; /* if the world file does not tell */
     /** Binds the end to `port` of a device (its text behind the device's name, "" if none), in both directions. */
     bool (*attach)(LinkEnd *end, Device *device, const char *port, Err *err);

@@ -1,5 +1,5 @@
 /* Timed input: one line each, `TIME PORT "text"` for serial ports, `TIME DEVICE press|release` for buttons and other
- * devices with an input. `#` begins a comment. In texts: \n \r \t \\ \" \xHH. */
+ * devices with an input, `TIME power off|on`, `TIME reset`. `#` begins a comment. In texts: \n \r \t \\ \" \xHH. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -124,6 +124,30 @@ static bool level_input(Line *l, const Word *target, uint64_t time_ns) {
            fail_at(l, target->start, "a device with an input before press or release");
 }
 
+static bool power_input(Line *l, uint64_t time_ns) {
+    Word action;
+    if (!word(l, &action) || (strcmp(action.text, "off") && strcmp(action.text, "on"))) {
+        return fail_at(l, action.start, "off or on");
+    }
+    orr_node_power(l->node, time_ns, strcmp(action.text, "on") == 0);
+    return true;
+}
+
+static bool target_input(Line *l, const Word *target, uint64_t time_ns) {
+    skip_blanks(l);
+    if (*l->at == '"') {
+        return text_input(l, target, time_ns);
+    }
+    if (strcmp(target->text, "power") == 0) {
+        return power_input(l, time_ns);
+    }
+    if (strcmp(target->text, "reset") == 0 && at_end(l)) {
+        orr_node_reset(l->node, time_ns);
+        return true;
+    }
+    return level_input(l, target, time_ns);
+}
+
 static bool input_line(Line *l) {
     Word time, target;
     uint64_t time_ns;
@@ -137,10 +161,9 @@ static bool input_line(Line *l) {
         return fail_at(l, time.start, "a time that is not over: the machine's state was saved later");
     }
     if (!word(l, &target)) {
-        return fail_at(l, target.start, "a serial port or a button");
+        return fail_at(l, target.start, "a serial port, a button, power or reset");
     }
-    skip_blanks(l);
-    if (!(*l->at == '"' ? text_input(l, &target, time_ns) : level_input(l, &target, time_ns))) {
+    if (!target_input(l, &target, time_ns)) {
         return false;
     }
     return at_end(l) || fail(l, "the end of the line");

@@ -11,8 +11,8 @@
 
 #include "front/control.h"
 #include "front/front.h"
+#include "front/show.h"
 
-enum { LINE_BYTES = 4096 };
 #define CHUNK_NS UINT64_C(10000000) /* between two looks at expectations and output */
 
 typedef struct WorldOptions {
@@ -23,26 +23,10 @@ typedef struct WorldOptions {
     bool quiet, control;
 } WorldOptions;
 
-/* A finished line of a port. */
-typedef struct Shown {
-    uint64_t time_ns;
-    size_t begin, len; /* in `text` of the port */
-} Shown;
-
-typedef struct Port {
-    OrrNode *node;
-    const char *name;
-    char *text; /* of the lines, and of the one under way */
-    size_t text_len, text_cap, line_begin;
-    Shown *lines;
-    size_t n_lines, lines_cap, next;
-} Port;
-
 typedef struct WorldRun {
     WorldOptions options;
     OrrWorld *world;
-    Port *ports;
-    size_t n_ports;
+    Show *show;
     OrrStop stop;
 } WorldRun;
 
@@ -54,104 +38,6 @@ static void on_signal(int number) {
     if (interrupted_world) {
         orr_world_stop(interrupted_world);
     }
-}
-
-static void *grown(void *data, size_t *cap, size_t need, size_t size) {
-    if (need <= *cap) {
-        return data;
-    }
-    *cap = need * 2;
-    data = realloc(data, *cap * size);
-    if (!data) {
-        abort();
-    }
-    return data;
-}
-
-/* ---- Output ---- */
-
-static void line_end(Port *port) {
-    port->lines = grown(port->lines, &port->lines_cap, port->n_lines + 1, sizeof *port->lines);
-    port->lines[port->n_lines++] = (Shown){orr_node_time_ns(port->node), port->line_begin,
-                                           port->text_len - port->line_begin};
-    port->line_begin = port->text_len;
-}
-
-/* On the thread that runs the node. */
-static void on_byte(void *user, uint8_t byte) {
-    Port *port = user;
-    if (byte == '\r') {
-        return;
-    }
-    if (byte != '\n') {
-        port->text = grown(port->text, &port->text_cap, port->text_len + 1, 1);
-        port->text[port->text_len++] = (char)byte;
-    }
-    if (byte == '\n' || port->text_len - port->line_begin == LINE_BYTES) {
-        line_end(port);
-    }
-}
-
-static void open_ports(WorldRun *run) {
-    size_t cap = 0;
-    OrrNode *node;
-    const char *name;
-    for (size_t i = 0; (node = orr_world_node(run->world, i)) != NULL; i++) {
-        for (size_t k = 0; (name = orr_node_uart_name(node, k)) != NULL; k++) {
-            run->ports = grown(run->ports, &cap, run->n_ports + 1, sizeof *run->ports);
-            run->ports[run->n_ports++] = (Port){.node = node, .name = name};
-        }
-    }
-    for (size_t i = 0; i < run->n_ports; i++) { /* they do not move any more */
-        orr_node_uart_output(run->ports[i].node, run->ports[i].name, on_byte, &run->ports[i]);
-    }
-}
-
-/* Bytes that a terminal would obey are shown as escapes. */
-static void print_text(const char *text, size_t len) {
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f) {
-            printf("\\x%02x", c);
-        } else {
-            putchar(c);
-        }
-    }
-}
-
-static Port *port_next(const WorldRun *run) {
-    Port *first = NULL;
-    for (size_t i = 0; i < run->n_ports; i++) {
-        Port *p = &run->ports[i];
-        if (p->next < p->n_lines && (!first || p->lines[p->next].time_ns < first->lines[first->next].time_ns)) {
-            first = p;
-        }
-    }
-    return first;
-}
-
-static void show_lines(WorldRun *run, bool end) {
-    char time[TIME_TEXT_BYTES];
-    for (size_t i = 0; i < run->n_ports && end; i++) {
-        if (run->ports[i].text_len > run->ports[i].line_begin) {
-            line_end(&run->ports[i]);
-        }
-    }
-    for (Port *p; !run->options.quiet && (p = port_next(run)) != NULL;) {
-        const Shown *line = &p->lines[p->next++];
-        printf("%s %s.%s: ", time_text(time, line->time_ns), orr_node_name(p->node), p->name);
-        print_text(p->text + line->begin, line->len);
-        putchar('\n');
-    }
-    for (size_t i = 0; i < run->n_ports; i++) { /* the line under way moves to the front */
-        Port *p = &run->ports[i];
-        if (p->line_begin) {
-            memmove(p->text, p->text + p->line_begin, p->text_len - p->line_begin);
-            p->text_len -= p->line_begin;
-        }
-        p->line_begin = p->n_lines = p->next = 0;
-    }
-    fflush(stdout);
 }
 
 /* ---- Running ---- */
@@ -182,7 +68,7 @@ static void run_world(WorldRun *run) {
     while (run->stop.reason == ORR_STOP_DURATION && now_ns < end_ns) {
         uint64_t next_ns = end_ns - now_ns > CHUNK_NS ? now_ns + CHUNK_NS : end_ns;
         run->stop = orr_world_run(run->world, next_ns);
-        show_lines(run, false);
+        show_lines(run->show, false);
         if (run->stop.reason == ORR_STOP_DURATION) {
             now_ns = next_ns;
         } else if (run->stop.reason == ORR_STOP_EXPECT && !decided(run)) {
@@ -303,7 +189,9 @@ static int finish(WorldRun *run) {
     OrrExpect e;
     uint64_t instructions = 0;
     size_t n = 0;
-    show_lines(run, true);
+    if (run->show) {
+        show_lines(run->show, true);
+    }
     for (; (node = orr_world_node(run->world, n)) != NULL; n++) {
         orr_node_log_summary(node);
         instructions += orr_node_instructions(node);
@@ -423,16 +311,12 @@ bool is_world_file(const char *path) {
 static void tear_down(WorldRun *run) {
     interrupted_world = NULL;
     orr_world_free(run->world);
-    for (size_t i = 0; i < run->n_ports; i++) {
-        free(run->ports[i].text);
-        free(run->ports[i].lines);
-    }
-    free(run->ports);
+    show_close(run->show);
 }
 
 static int run_to_end(WorldRun *run) {
     WorldOptions *o = &run->options;
-    open_ports(run);
+    run->show = show_open(run->world, o->quiet);
     if (o->for_ns == ORR_TIME_NEVER) {
         o->for_ns = orr_world_duration_ns(run->world);
     }

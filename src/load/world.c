@@ -33,6 +33,7 @@ typedef enum ValueKind {
     VALUE_NODES, /* of the file */
     VALUE_LINKS,
     VALUE_EXPECTS,
+    VALUE_POWER, /* of a node */
     VALUE_ERRORS, /* of a link: a mapping of its own */
 } ValueKind;
 
@@ -190,6 +191,47 @@ static bool spans_read(Reader *r, const yaml_node_t *node, const char *what, Wor
     return true;
 }
 
+/* `off: 1s`, `on: 2s` or `reset: 3s`. */
+static bool power_read(Reader *r, const yaml_node_t *node, WorldFilePower *out) {
+    static const char *const names[] = {[WORLD_POWER_OFF] = "off", [WORLD_POWER_ON] = "on", [WORLD_RESET] = "reset"};
+    const yaml_node_pair_t *pair = node->type == YAML_MAPPING_NODE ? node->data.mapping.pairs.start : NULL;
+    WorldText what;
+    if (!pair || node->data.mapping.pairs.top - pair != 1) {
+        return FAIL(r, node, "power: expected {off: TIME}, {on: TIME} or {reset: TIME}");
+    }
+    if (!text_read(r, node_at(r, pair->key), "power", &what)) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(what.text, names[i]) == 0) {
+            out->what = (WorldPower)i;
+            return time_read(r, node_at(r, pair->value), what.text, &out->time_ns);
+        }
+    }
+    return FAIL(r, node_at(r, pair->key), "power: '%s': expected off, on or reset", what.text);
+}
+
+static bool powers_read(Reader *r, const yaml_node_t *value, WorldFileNode *node) {
+    size_t n = value->type == YAML_SEQUENCE_NODE
+                   ? (size_t)(value->data.sequence.items.top - value->data.sequence.items.start)
+                   : 0;
+    if (n == 0 || n > WORLD_LIST_MAX) {
+        return FAIL(r, value, "power: expected a list of up to %d times: [{off: 1s}, {on: 2s}]", WORLD_LIST_MAX);
+    }
+    node->power = ARENA_ARRAY(r->arena, WorldFilePower, n);
+    for (size_t i = 0; i < n; i++) {
+        const yaml_node_t *item = node_at(r, value->data.sequence.items.start[i]);
+        if (!power_read(r, item, &node->power[i])) {
+            return false;
+        }
+        if (i && node->power[i].time_ns <= node->power[i - 1].time_ns) {
+            return FAIL(r, item, "power: not later than the one before");
+        }
+        node->n_power++;
+    }
+    return true;
+}
+
 /* ---- Mappings ---- */
 
 static const Key *key_named(const Keys *table, const char *name) {
@@ -257,6 +299,7 @@ static const Key node_keys[] = {
     AT(WorldFileNode, count, VALUE_NUMBER),
     {"cpi", VALUE_CPI, offsetof(WorldFileNode, cpi_num)},
     AT(WorldFileNode, start, VALUE_TIME),
+    {"power", VALUE_POWER, 0},
     AT(WorldFileNode, ends, VALUE_TEXT),
     AT(WorldFileNode, strict, VALUE_BOOL),
     {"stub_unknown", VALUE_BOOL, offsetof(WorldFileNode, stub_unknown)},
@@ -306,6 +349,9 @@ static bool node_read(Reader *r, const yaml_node_t *key, const yaml_node_t *valu
     }
     if (node->count.given && (node->count.value < 1 || node->count.value > WORLD_NODES_MAX)) {
         return FAIL(r, value, "count: expected 1 to %d nodes", WORLD_NODES_MAX);
+    }
+    if (node->n_power && node->power[0].time_ns <= node->start.ns) {
+        return FAIL(r, value, "power: not later than the node's start");
     }
     const char *ends = node->ends.text;
     return !ends || strcmp(ends, "world") == 0 || strcmp(ends, "node") == 0 ||
@@ -484,6 +530,8 @@ static bool value_read(Reader *r, const Key *key, const yaml_node_t *value, void
         return cpi_read(r, value, key->name, at);
     case VALUE_NODES:
         return nodes_read(r, value, object);
+    case VALUE_POWER:
+        return powers_read(r, value, object);
     case VALUE_ERRORS:
         return map_read(r, value, KEYS(error_keys, "errors"), object, NULL);
     default:

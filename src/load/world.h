@@ -43,6 +43,13 @@ typedef struct WorldSpans {
     size_t n;
 } WorldSpans;
 
+typedef enum WorldPower { WORLD_POWER_OFF, WORLD_POWER_ON, WORLD_RESET } WorldPower;
+
+typedef struct WorldFilePower {
+    WorldPower what;
+    uint64_t time_ns;
+} WorldFilePower;
+
 typedef struct WorldFileNode {
     WorldText name; /* the key */
     WorldText machine, repl; /* one of the two; paths are as seen from where the file lies */
@@ -51,6 +58,8 @@ typedef struct WorldFileNode {
     WorldNumber count; /* of this one and those made by the same key; they stand one behind the other */
     size_t number; /* of this one among them */
     WorldTime start;
+    WorldFilePower *power; /* in the order of time */
+    size_t n_power;
     WorldText ends; /* "world" or "node" */
     bool strict, stub_unknown;
 } WorldFileNode;

@@ -158,6 +158,27 @@ void machine_reset(Machine *machine, bool cold) {
     }
 }
 
+void machine_clear(Machine *machine) {
+    for (size_t i = 0; i < machine->n_devices; i++) {
+        device_reset_tables(machine->devices[i], true);
+        if (device_uart(machine->devices[i])) {
+            uart_restore(device_uart(machine->devices[i]), NULL, 0); /* what waited outside is lost, too */
+        }
+    }
+}
+
+void machine_outputs_release(Machine *machine) {
+    for (size_t i = 0; i < machine->n_devices; i++) {
+        const DeviceType *type = machine->devices[i]->type;
+        for (size_t k = 0; k < type->n_outputs; k++) {
+            Line *lines = device_lines(machine->devices[i], &type->outputs[k]);
+            for (unsigned n = 0; n < device_output_count(&type->outputs[k]); n++) {
+                line_release(&lines[n]);
+            }
+        }
+    }
+}
+
 void machine_hash(const Machine *machine, Hash *hash) {
     for (size_t i = 0; i < machine->n_devices; i++) {
         device_hash(machine->devices[i], hash);

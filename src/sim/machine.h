@@ -71,6 +71,10 @@ void machine_free(Machine *machine);
 
 /** Resets every device, in order. */
 void machine_reset(Machine *machine, bool cold);
+/** Without power: all state as after a cold reset, but no device does anything. */
+void machine_clear(Machine *machine);
+/** All outputs go low; who watches from outside hears of it, devices do not. */
+void machine_outputs_release(Machine *machine);
 /** Feeds every device, in order. */
 void machine_hash(const Machine *machine, Hash *hash);
 

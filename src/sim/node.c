@@ -102,6 +102,7 @@ static void init_board(Node *node, const NodeOptions *options) {
     board->add_cpu = node_add_cpu;
     board->start_cpu = node_start_cpu;
     board->send_event = node_send_event;
+    board->outside_level = node_outside_level;
     board->events.on_earlier = node_on_earlier;
     board->map.board = board;
     board->map.pool = options->pool;
@@ -202,8 +203,7 @@ static void init_memory(Node *node, const NodeOptions *options) {
     }
 }
 
-/* Registers first, so that a line that a device raises in its reset is not lost; then the devices. */
-void node_reset_all(Node *node, bool cold) {
+static void cores_clear(Node *node, bool cold) {
     for (unsigned i = 0; i < node->n_cores; i++) {
         Cpu *cpu = node->cores[i].cpu;
         field_reset(cpu->isa->fields, cpu->isa->n_fields, cpu->state, cold);
@@ -211,7 +211,18 @@ void node_reset_all(Node *node, bool cold) {
         cpu->halted = cpu->held = cpu->starts_held;
         cpu->aux = 0;
     }
+}
+
+/* Registers first, so that a line that a device raises in its reset is not lost; then the devices. */
+void node_reset_all(Node *node, bool cold) {
+    machine_outputs_release(node->machine);
+    cores_clear(node, cold);
     machine_reset(node->machine, cold);
+}
+
+void node_clear_all(Node *node) {
+    cores_clear(node, true);
+    machine_clear(node->machine);
 }
 
 Node *node_new(const NodeOptions *options, Err *err) {
@@ -239,6 +250,7 @@ Node *node_new(const NodeOptions *options, Err *err) {
 
 void node_free(Node *node) {
     node_inputs_free(node);
+    vec_free(&node->levels);
     for (size_t i = 0; i < node->n_images; i++) {
         image_lines_close(node->images[i].lines);
     }
@@ -312,78 +324,6 @@ bool node_load(Node *node, const char *path, ImageFormat format, bool has_addr, 
     return true;
 }
 
-/* ---- Input ---- */
-
-static void input_fire(Event *event) {
-    NodeInput *in = CONTAINER_OF(event, NodeInput, event);
-    if (in->port) {
-        uart_input(in->port, in->bytes, in->len);
-    } else if (in->device) {
-        in->device->type->input(in->device, in->input, in->level);
-    }
-    if (in->prev) {
-        in->prev->next = in->next;
-    } else {
-        in->node->inputs = in->next;
-    }
-    if (in->next) {
-        in->next->prev = in->prev;
-    }
-    mem_free(in);
-}
-
-NodeInput *node_input_new(Node *node, Device *device, const uint8_t *bytes, size_t len) {
-    NodeInput *in = mem_alloc(sizeof *in + len);
-    in->node = node;
-    in->device = device;
-    in->event.fire = input_fire;
-    in->len = len;
-    if (len) {
-        memcpy(in->bytes, bytes, len);
-    }
-    in->next = node->inputs;
-    if (in->next) {
-        in->next->prev = in;
-    }
-    node->inputs = in;
-    return in;
-}
-
-void node_inputs_free(Node *node) {
-    while (node->inputs) {
-        NodeInput *next = node->inputs->next;
-        event_cancel(&node->board.events, &node->inputs->event);
-        mem_free(node->inputs);
-        node->inputs = next;
-    }
-}
-
-bool node_input_uart(Node *node, Device *uart, uint64_t time_ns, const void *bytes, size_t len) {
-    if (!device_uart(uart)) {
-        return false;
-    }
-    NodeInput *in = node_input_new(node, uart, bytes, len);
-    in->port = device_uart(uart);
-    event_at(&node->board.events, &in->event, time_ns);
-    return true;
-}
-
-/* Events fire where all cores meet: one that does nothing is a meeting. */
-void node_meet_at(Node *node, uint64_t time_ns) {
-    event_at(&node->board.events, &node_input_new(node, NULL, NULL, 0)->event, time_ns);
-}
-
-bool node_input_signal(Node *node, Device *device, unsigned input, uint64_t time_ns, bool level) {
-    if (input >= device->type->n_inputs) {
-        return false;
-    }
-    NodeInput *in = node_input_new(node, device, NULL, 0);
-    in->input = input;
-    in->level = level;
-    event_at(&node->board.events, &in->event, time_ns);
-    return true;
-}
-
 /* ---- Looking at it ---- */
 
 uint64_t node_time_ns(const Node *node) {
@@ -430,12 +370,27 @@ void node_hash_cpu(const Node *node, Hash *hash) {
     if (node->n_cores > 1) {
         round_hash(node, hash);
     }
+    if (node->board.off) {
+        hash_text(hash, "off");
+    }
+}
+
+/* What the outside holds, also while there is no power. */
+static void levels_hash(const Node *node, Hash *hash) {
+    for (size_t i = 0; i < node->levels.len; i++) {
+        const NodeLevel *l = &node->levels.data[i];
+        if (l->level) {
+            hash_text(hash, l->device->name);
+            hash_u64(hash, l->input);
+        }
+    }
 }
 
 uint64_t node_hash(const Node *node) {
     Hash *hash = hash_new();
     node_hash_cpu(node, hash);
     machine_hash(node->machine, hash);
+    levels_hash(node, hash);
     uint64_t value = hash_value(hash);
     hash_free(hash);
     return value;

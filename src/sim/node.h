@@ -72,6 +72,24 @@ typedef struct NodeImage {
 
 typedef struct NodeInput NodeInput;
 
+/** What comes from outside; the numbers stand in saved state. */
+typedef enum NodeInputKind {
+    INPUT_MEETING, /* nothing: all cores meet */
+    INPUT_BYTES, /* for a serial port */
+    INPUT_LEVEL, /* of an input of a device */
+    INPUT_POWER_OFF,
+    INPUT_POWER_ON,
+    INPUT_RESET, /* the reset pin */
+    INPUT_KINDS,
+} NodeInputKind;
+
+/** A level that the outside has driven an input to. */
+typedef struct NodeLevel {
+    Device *device;
+    unsigned input;
+    bool level;
+} NodeLevel;
+
 /** A time in ticks of one core, kept until the time changes. */
 typedef struct NodeTick {
     uint64_t time_ns, tick;
@@ -103,6 +121,7 @@ typedef struct Node {
     NodeImage images[NODE_IMAGES_MAX];
     size_t n_images;
     NodeInput *inputs; /* timed input, newest first; each frees itself */
+    VEC(NodeLevel) levels; /* in the order in which they were first driven */
     uint64_t slice, quantum;
     /* Of nodes with several cores: the round under way. The core in turn is board.current_cpu. */
     bool in_round;
@@ -180,6 +199,14 @@ uint64_t node_state_sum(const void *bytes, size_t len);
  * device cannot take it. */
 bool node_input_uart(Node *node, Device *uart, uint64_t time_ns, const void *bytes, size_t len);
 bool node_input_signal(Node *node, Device *device, unsigned input, uint64_t time_ns, bool level);
+
+/** The power goes (what is lost then is told in power.c) or comes, or the reset pin is pulsed, at a time not before
+ * now. On a node that is off, or is on, already nothing happens; nor does a reset on one that is off. */
+void node_input_power(Node *node, NodeInputKind kind, uint64_t time_ns);
+/** When the power will come next, as far as is known; TIME_NEVER. */
+uint64_t node_power_on_ns(const Node *node);
+/** A node that has ended stands still until its power is switched on (again). */
+void node_retire(Node *node);
 
 /** All cores stand at exactly that time (not before now) when a run gets there. */
 void node_meet_at(Node *node, uint64_t time_ns);

@@ -236,7 +236,7 @@ static StopReason meet(Node *node, uint64_t until_ns) {
         return STOP_USER;
     }
     fire_due(node);
-    if (node->stop != STOP_NONE || node->reset_requested) {
+    if (node->stop != STOP_NONE || node->reset_requested || !node->started) {
         return node->stop;
     }
     return round_begin(node, until_ns) ? STOP_NONE : STOP_ASLEEP;
@@ -354,7 +354,7 @@ static StopReason run_alone(Node *node, uint64_t until_ns) {
     }
     if (event_tick(node, core) <= now) {
         event_run(&node->board.events, core_ns(core));
-        if (node->stop != STOP_NONE || node->reset_requested) {
+        if (node->stop != STOP_NONE || node->reset_requested || !node->started) {
             return node->stop;
         }
     }
@@ -421,7 +421,8 @@ void node_power_on_at(Node *node, uint64_t time_ns) {
 
 uint64_t node_next_ns(const Node *node) {
     bool idle = node->started && !node->reset_requested && all_asleep(node);
-    uint64_t next_ns = idle ? event_next_ns(&node->board.events) : node_time_ns(node);
+    uint64_t next_ns = event_next_ns(&node->board.events), now_ns = node_time_ns(node);
+    next_ns = idle || next_ns < now_ns ? next_ns : now_ns; /* one within the last tick is still to come */
     for (unsigned i = 1; i < node->n_cores && !idle; i++) { /* between meetings they are behind the first */
         uint64_t core_time_ns = core_ns(&node->cores[i]);
         next_ns = core_time_ns < next_ns ? core_time_ns : next_ns;

@@ -26,7 +26,7 @@ typedef struct WorldNode {
     uint64_t start_ns; /* power on */
     StopReason reason; /* of the last run */
     bool ends_alone; /* its stop does not end the world */
-    bool ended; /* it has stopped, and does not run again */
+    bool ended; /* it has stopped, and does not run before its power is switched on again */
     bool tells_end; /* somebody waits for its end: STOP_EXPECT, though it ends alone */
     bool untold; /* it has stopped in a run that another one ended: the next run tells */
     size_t index; /* in the world */

@@ -1,6 +1,7 @@
 /* Plain memory, RAM or ROM, that can be mapped at several addresses. Contents survive every reset; they are `fill` (or
- * Renode's initialValue) until something is loaded.
- * Not modelled: access times (the CPU's cycles per instruction hold them), parity, retention without power. */
+ * Renode's initialValue) until something is loaded, and again when the power has been away, but for read-only memory
+ * (ROM, flash) and what is `retained` (battery, FRAM).
+ * Not modelled: access times (the CPU's cycles per instruction hold them), parity. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 typedef struct MemoryDevice {
     Device dev;
     uint64_t size;
-    bool read_only;
+    bool read_only, retained;
     uint32_t fill, initial_value;
     Memory memory;
 } MemoryDevice;
@@ -66,6 +67,12 @@ static bool memory_map(Device *dev, uint64_t base, uint64_t size, Err *err) {
 
 static Memory *memory_backing(Device *dev) {
     return &memory_of(dev)->memory;
+}
+
+static bool memory_forgets(const Device *dev, uint8_t *fill) {
+    const MemoryDevice *m = (const MemoryDevice *)dev;
+    *fill = (uint8_t)fill_of(m);
+    return !m->read_only && !m->retained;
 }
 
 /* ---- Contents: only pages that are not as they were at first. Most of a memory never is touched ---- */
@@ -171,6 +178,7 @@ static const Prop props[] = {
     {.name = "size", .kind = PROP_KIND_U64, .offset = offsetof(MemoryDevice, size), .required = true,
      .description = "bytes"},
     PROP_BOOL(MemoryDevice, read_only, "readOnly", false, "CPU stores are bus errors"),
+    PROP_BOOL(MemoryDevice, retained, "retained", false, "contents outlast the power, though it is no ROM"),
     PROP_U32(MemoryDevice, fill, "fill", 0, "byte that it holds at first, such as 0xFF for erased flash"),
     PROP_U32(MemoryDevice, initial_value, "initialValue", 0, "the same, as Renode calls it"),
 };
@@ -189,6 +197,7 @@ const DeviceType memory_type = {
     .free = memory_release,
     .map = memory_map,
     .memory = memory_backing,
+    .forgets = memory_forgets,
     .hash = memory_hash,
     .save = memory_save,
     .load = memory_load,
