@@ -55,6 +55,7 @@ struct OrrWorld {
     uint64_t deadline_ns, duration_ns;
     World sim;
     MemPool *pool; /* of the nodes' memories */
+    Stock *stock;
     CodeShares *shares;
     size_t n_prepared; /* of the nodes, those that have their code caches */
     VEC(OrrNode *) nodes; /* in the order of those of `sim` */

@@ -33,6 +33,7 @@ OrrWorld *orr_world_new(const OrrWorldOptions *options) {
     world->log.user = world;
     world->log.sink = world->options.log ? log_to_user : NULL;
     world->pool = pool_new();
+    world->stock = stock_new();
     world->shares = code_shares_new();
     world->duration_ns = ORR_TIME_NEVER;
     world->sim.log = &world->log;
@@ -60,6 +61,7 @@ void orr_world_free(OrrWorld *world) {
     arena_free(&world->arena);
     api_peripherals_free(world);
     code_shares_free(world->shares);
+    stock_free(world->stock);
     pool_free(world->pool);
     mem_free(world);
 }
@@ -207,6 +209,7 @@ static Node *node_made(OrrWorld *world, const OrrNodeOptions *options, const Rep
         .memory = (MemScheme)world->options.memory,
         .code_bytes = world->options.code_bytes,
         .pool = world->pool,
+        .stock = world->stock,
         .strict = options->strict,
         .stub_unknown = options->stub_unknown,
     };
@@ -311,8 +314,8 @@ bool orr_node_symbol(const OrrNode *node, const char *name, uint64_t *addr) {
 }
 
 bool orr_node_symbol_range(const OrrNode *node, const char *name, uint64_t *begin, uint64_t *end) {
-    for (size_t i = 0; i < node->node->n_images; i++) {
-        const ImageSymbol *symbol = image_symbol_named(&node->node->images[i].image, name);
+    for (size_t i = 0; i < node->node->images.len; i++) {
+        const ImageSymbol *symbol = image_symbol_named(&node->node->images.data[i]->image, name);
         if (symbol) {
             *begin = symbol->addr;
             *end = symbol->addr + (symbol->size ? symbol->size : 1);

@@ -42,15 +42,24 @@ void mem_free(void *p) {
     free(p);
 }
 
+static void chunk_add(Arena *arena, size_t size) {
+    ArenaChunk *chunk = check(malloc(sizeof *chunk + size));
+    chunk->next = arena->head;
+    chunk->size = size;
+    arena->head = chunk;
+    arena->used = 0;
+}
+
+void arena_reserve(Arena *arena, size_t size) {
+    if (!arena->head || arena->head->size - arena->used < size) {
+        chunk_add(arena, size);
+    }
+}
+
 void *arena_alloc(Arena *arena, size_t size) {
     size = (size + 15) & ~(size_t)15;
     if (!arena->head || arena->head->size - arena->used < size) {
-        size_t chunk_size = size > ARENA_CHUNK_BYTES ? size : ARENA_CHUNK_BYTES;
-        ArenaChunk *chunk = check(malloc(sizeof *chunk + chunk_size));
-        chunk->next = arena->head;
-        chunk->size = chunk_size;
-        arena->head = chunk;
-        arena->used = 0;
+        chunk_add(arena, size > ARENA_CHUNK_BYTES ? size : ARENA_CHUNK_BYTES);
     }
     void *p = arena->head->bytes + arena->used;
     arena->used += size;

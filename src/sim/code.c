@@ -9,8 +9,8 @@ enum { CACHE_BYTES_MAX = 64 << 20, PAGE_BYTES = 4096, CROWD_MAX = 1 << 14 };
 /* ---- Windows ---- */
 
 static bool holds_code(const Node *node, const MemRegion *r) {
-    for (size_t i = 0; i < node->n_images; i++) {
-        const Image *image = &node->images[i].image;
+    for (size_t i = 0; i < node->images.len; i++) {
+        const Image *image = &node->images.data[i]->image;
         for (size_t s = 0; s < image->n_segments; s++) {
             const ImageSegment *segment = &image->segments[s];
             uint64_t code = segment->addr + segment->code_at;
@@ -93,8 +93,8 @@ typedef struct CodePlan {
 } CodePlan;
 
 static void expect_code(Node *node) {
-    for (size_t i = 0; i < node->n_images; i++) {
-        const Image *image = &node->images[i].image;
+    for (size_t i = 0; i < node->images.len; i++) {
+        const Image *image = &node->images.data[i]->image;
         for (size_t s = 0; s < image->n_segments; s++) {
             const ImageSegment *segment = &image->segments[s];
             mem_code_expect(&node->board.map, segment->addr + segment->code_at, segment->code_size);
@@ -270,8 +270,8 @@ static void visit_ranges(const Node *node, RangeVisit visit, void *user) {
             Range all = {region->memory, r, 0, region->memory->size};
             visit(user, &all);
         }
-        for (size_t k = 0; region->memory && !region->memory->read_only && k < node->n_images; k++) {
-            const Image *image = &node->images[k].image;
+        for (size_t k = 0; region->memory && !region->memory->read_only && k < node->images.len; k++) {
+            const Image *image = &node->images.data[k]->image;
             for (size_t s = 0; s < image->n_segments; s++) {
                 Range range;
                 if (range_of(map, region, &image->segments[s], &range)) {

@@ -223,7 +223,7 @@ static void name_claim(Build *b, const char *name) {
 
 /* Local names of two files may be equal; the names of devices may not. */
 static const char *device_name(Build *b, const Part *part) {
-    Arena *arena = b->board->arena;
+    Arena *arena = &b->scratch;
     const char *name = arena_strdup(arena, part->key);
     for (size_t i = b->parts.len; part->local_to && name_taken(b, name); i++) {
         name = arena_printf(arena, "%s_%zu", part->key, i);
@@ -253,7 +253,7 @@ static bool alias_claim(Build *b, Part *part) {
         return build_fail(b, part->regs->pos, "expected a new alias, '%.100s' is a name already", part->alias);
     }
     name_claim(b, part->alias);
-    part->alias = arena_strdup(b->board->arena, part->alias);
+    part->alias = arena_strdup(&b->scratch, part->alias);
     return true;
 }
 

@@ -86,7 +86,7 @@ bool build_types(Build *b) {
             Err text = {0};
             err_at(&text, part->type_pos.file, part->type_pos.line, part->type_pos.col,
                    "'%.100s' is no known device type: %s becomes a stub", name, part->name);
-            log_line(b->board->log, LOG_WARN, "%s", text.text);
+            log_line(b->log, LOG_WARN, "%s", text.text);
         }
     }
     return check_cpus(b);
@@ -94,19 +94,35 @@ bool build_types(Build *b) {
 
 /* ---- Devices ---------------------------------------------------------------------------------------------------- */
 
-static void lines_name(Build *b, const Device *dev) {
-    Arena *arena = b->board->arena;
+/* In the order of machine_output. */
+static const char **line_names(Build *b, const Part *part, const DeviceType *type) {
+    Arena *arena = &b->arena;
+    const char **names = ARENA_ARRAY(arena, const char *, machine_output_count(type) + 1);
     unsigned number = 0;
-    for (size_t i = 0; i < dev->type->n_outputs; i++) {
-        const Output *output = &dev->type->outputs[i];
-        Line *lines = (Line *)((uintptr_t)dev + output->offset);
+    size_t n = 0;
+    for (size_t i = 0; i < type->n_outputs; i++) {
+        const Output *output = &type->outputs[i];
         if (output->name && output->count <= 1) {
-            lines->name = arena_printf(arena, "%s.%s", dev->name, output->name);
+            names[n++] = arena_printf(arena, "%s.%s", part->name, output->name);
             continue;
         }
-        unsigned in_array = 0, *n = output->name ? &in_array : &number;
-        for (unsigned k = 0; k < (output->count ? output->count : 1); k++) {
-            lines[k].name = arena_printf(arena, "%s.%s%u", dev->name, output->name ? output->name : "", (*n)++);
+        unsigned in_array = 0, *k = output->name ? &in_array : &number;
+        for (unsigned end = *k + (output->count ? output->count : 1); *k < end;) {
+            names[n++] = arena_printf(arena, "%s.%s%u", part->name, output->name ? output->name : "", (*k)++);
+        }
+    }
+    return names;
+}
+
+static void lines_name(Build *b, Part *part) {
+    const DeviceType *type = part->device->type;
+    if (!part->line_names) {
+        part->line_names = line_names(b, part, type);
+    }
+    const char *const *name = part->line_names;
+    for (size_t i = 0; i < type->n_outputs; i++) {
+        for (unsigned k = 0; k < device_output_count(&type->outputs[i]); k++) {
+            device_lines(part->device, &type->outputs[i])[k].name = *name++;
         }
     }
 }
@@ -115,7 +131,7 @@ bool build_create(Build *b) {
     for (size_t i = 0; i < b->parts.len; i++) {
         Part *part = b->parts.data[i];
         part->device = build_device_new(b, part->type ? part->type : &machine_stub_type, part->name);
-        lines_name(b, part->device);
+        lines_name(b, part);
         vec_push(&b->devices, part->device);
     }
     return true;

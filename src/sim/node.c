@@ -35,6 +35,7 @@ static bool node_add_cpu(Board *board, Cpu *cpu, uint64_t hz) {
     if (node->n_cores == NODE_CORES_MAX) {
         return false;
     }
+    node->cores = mem_realloc(node->cores, (node->n_cores + 1) * sizeof *node->cores);
     unsigned at = node->n_cores++;
     for (; at > 0 && node->cores[at - 1].cpu->index > cpu->index; at--) {
         node->cores[at] = node->cores[at - 1];
@@ -45,26 +46,13 @@ static bool node_add_cpu(Board *board, Cpu *cpu, uint64_t hz) {
 
 /* ---- Symbols ---- */
 
-static void describe_line(NodeImage *image, uint64_t pc, char *out, size_t size) {
-    const char *file;
-    unsigned line;
-    if (!image->lines_tried) {
-        image->lines_tried = true;
-        image->lines = image_lines_open(&image->image);
-    }
-    if (image->lines && image_lines_at(image->lines, pc, &file, &line)) {
-        const char *base = strrchr(file, '/');
-        snprintf(out, size, " (%s:%u)", base ? base + 1 : file, line);
-    }
-}
-
 void node_describe(Node *node, uint64_t pc, char *out, size_t size) {
     out[0] = '\0';
-    for (size_t i = 0; i < node->n_images; i++) {
-        const ImageSymbol *symbol = image_symbol_at(&node->images[i].image, pc);
+    for (size_t i = 0; i < node->images.len; i++) {
+        const ImageSymbol *symbol = image_symbol_at(&node->images.data[i]->image, pc);
         if (symbol) {
             snprintf(out, size, "%s+0x%llx", symbol->name, (unsigned long long)(pc - symbol->addr));
-            describe_line(&node->images[i], pc, out + strlen(out), size - strlen(out));
+            stock_image_line(node->images.data[i], pc, out + strlen(out), size - strlen(out));
             return;
         }
     }
@@ -107,6 +95,7 @@ static void init_board(Node *node, const NodeOptions *options) {
     board->map.board = board;
     board->map.pool = options->pool;
     board->map.code_changed = node_code_changed;
+    node->stock = options->stock;
     node->guest_log.strict = options->strict;
     node->guest_log.describe = describe_pc;
     node->guest_log.describe_user = node;
@@ -232,13 +221,19 @@ Node *node_new(const NodeOptions *options, Err *err) {
         err_code(err, ERR_ARGUMENT);
         return NULL;
     }
-    Node *node = mem_alloc(sizeof *node);
-    init_board(node, options);
     MachineSource source = {.file = options->repl, .name = options->machine, .text = options->repl_text,
                             .path = options->repl_path, .dtb_path = options->dtb_path, .dtb = options->dtb,
                             .dtb_size = options->dtb_size, .types = options->types, .n_types = options->n_types,
                             .stub_unknown = options->stub_unknown};
-    node->machine = machine_new(&node->board, &source, err);
+    bool owned;
+    MachinePlan *plan = stock_plan(options->stock, &source, options->log, &owned, err);
+    if (!plan) {
+        return NULL;
+    }
+    Node *node = mem_alloc(sizeof *node);
+    arena_reserve(&node->arena, machine_plan_bytes(plan));
+    init_board(node, options);
+    node->machine = machine_new(&node->board, plan, owned, err);
     if (!node->machine || !init_cores(node, options, err)) {
         node_free(node);
         return NULL;
@@ -250,10 +245,12 @@ Node *node_new(const NodeOptions *options, Err *err) {
 
 void node_free(Node *node) {
     node_inputs_free(node);
-    vec_free(&node->levels);
-    for (size_t i = 0; i < node->n_images; i++) {
-        image_lines_close(node->images[i].lines);
+    for (size_t i = 0; i < node->images.len && !node->stock; i++) {
+        stock_image_free(node->images.data[i]);
     }
+    vec_free(&node->images);
+    vec_free(&node->levels);
+    vec_free(&node->breakpoints);
     mem_map_free(&node->board.map);
     if (node->machine) {
         machine_free(node->machine);
@@ -261,6 +258,7 @@ void node_free(Node *node) {
     event_queue_free(&node->board.events);
     guest_log_free(&node->guest_log);
     node_code_free(node);
+    mem_free(node->cores);
     arena_free(&node->arena);
     mem_free(node);
 }
@@ -277,8 +275,8 @@ static bool check_machine(const Node *node, const Image *image, Err *err) {
 }
 
 static bool check_overlap(const Node *node, const Image *image, Err *err) {
-    for (size_t i = 0; i < node->n_images; i++) {
-        const Image *other = &node->images[i].image;
+    for (size_t i = 0; i < node->images.len; i++) {
+        const Image *other = &node->images.data[i]->image;
         for (size_t a = 0; a < image->n_segments; a++) {
             for (size_t b = 0; b < other->n_segments; b++) {
                 const ImageSegment *x = &image->segments[a], *y = &other->segments[b];
@@ -306,22 +304,26 @@ bool node_place_segment(Node *node, const Image *image, const ImageSegment *s, E
                          (unsigned long long)s->size, (unsigned long long)s->addr, node->machine->name);
 }
 
+static bool place_image(Node *node, const Image *image, Err *err) {
+    bool ok = check_machine(node, image, err) && check_overlap(node, image, err);
+    for (size_t i = 0; i < image->n_segments && ok; i++) {
+        ok = node_place_segment(node, image, &image->segments[i], err);
+    }
+    return ok;
+}
+
 bool node_load(Node *node, const char *path, ImageFormat format, bool has_addr, uint64_t addr, Err *err) {
-    if (node->n_images == NODE_IMAGES_MAX) {
+    if (node->images.len == NODE_IMAGES_MAX) {
         return err_set(err, "%s: more than %d images", path, NODE_IMAGES_MAX);
     }
-    Image image;
-    if (!image_load(&image, &node->arena, path, format, has_addr, addr, err) || !check_machine(node, &image, err) ||
-        !check_overlap(node, &image, err)) {
-        return false;
+    StockImage *image = stock_image(node->stock, path, format, has_addr, addr, err);
+    bool ok = image && place_image(node, &image->image, err);
+    if (ok) {
+        vec_push(&node->images, image);
+    } else if (image && !node->stock) {
+        stock_image_free(image);
     }
-    for (size_t i = 0; i < image.n_segments; i++) {
-        if (!node_place_segment(node, &image, &image.segments[i], err)) {
-            return false;
-        }
-    }
-    node->images[node->n_images++] = (NodeImage){.image = image};
-    return true;
+    return ok;
 }
 
 /* ---- Looking at it ---- */

@@ -13,6 +13,7 @@
 #include "load/image.h"
 #include "sim/clock.h"
 #include "sim/machine.h"
+#include "sim/stock.h"
 
 enum {
     NODE_IMAGES_MAX = 32,
@@ -60,15 +61,10 @@ typedef struct NodeOptions {
     MemScheme memory;
     size_t code_bytes; /* for translated code; 0: 64 MiB; when they are full, all is dropped */
     MemPool *pool; /* where the memories come from, or NULL */
+    Stock *stock; /* what it has in common with others, or NULL */
     bool strict; /* guest mistakes stop the run */
     bool stub_unknown; /* device types without a model become logged stubs */
 } NodeOptions;
-
-typedef struct NodeImage {
-    Image image;
-    ImageLines *lines; /* opened at the first look-up */
-    bool lines_tried;
-} NodeImage;
 
 typedef struct NodeInput NodeInput;
 
@@ -107,39 +103,38 @@ typedef struct NodeCore {
 
 typedef struct Node {
     Board board; /* first: devices reach the node through it */
+    Cpu *cpu; /* the first core */
+    NodeCore *cores;
+    unsigned n_cores, n_clocks; /* n_clocks: different ones */
+    /* What each run looks at stands together. */
+    bool running; /* inside exec_run */
+    bool started; /* the CPUs have taken their first reset */
+    bool reset_requested;
+    bool code_ready; /* the cores' `code` is set, since one has run first */
+    StopReason stop;
+    int stop_code;
+    unsigned last_ran; /* the core that ran instructions last */
+    uint64_t slice, quantum;
+    const volatile bool *interrupted; /* set from a signal handler or another thread: stop soon (STOP_USER); or NULL */
+    VEC(uint64_t) breakpoints; /* for debuggers; no part of the machine */
+    CodeUse code; /* of the first core */
     Arena arena;
     Machine *machine;
-    Cpu *cpu; /* the first core */
-    NodeCore cores[NODE_CORES_MAX];
-    unsigned n_cores, n_clocks; /* n_clocks: different ones */
     Engine engine;
     MemScheme memory;
     size_t code_bytes;
-    CodeUse code; /* of the first core */
-    bool code_ready; /* the cores' `code` is set, since one has run first */
     GuestLog guest_log;
-    NodeImage images[NODE_IMAGES_MAX];
-    size_t n_images;
+    Stock *stock; /* or NULL */
+    VEC(StockImage *) images;
     NodeInput *inputs; /* timed input, newest first; each frees itself */
     VEC(NodeLevel) levels; /* in the order in which they were first driven */
-    uint64_t slice, quantum;
     /* Of nodes with several cores: the round under way. The core in turn is board.current_cpu. */
     bool in_round;
     uint64_t round_tick, round_ns; /* of the meeting that ends it; round_ns is 0 if nobody needs it */
     uint64_t latest_ns; /* the latest time that a shared device has seen */
-    unsigned last_ran; /* the core that ran instructions last */
-    bool running; /* inside exec_run */
-    bool started; /* the CPUs have taken their first reset */
-    bool reset_requested;
-    StopReason stop;
-    int stop_code;
     void (*console)(void *user, const void *bytes, size_t len); /* semihosting output, or NULL */
     void *console_user;
-    /* For debuggers; no part of the machine. */
-    uint64_t breakpoints[NODE_BREAKPOINTS_MAX];
-    size_t n_breakpoints;
-    uint64_t break_ticks; /* of the core that stands at a breakpoint and may go on, + 1 */
-    const volatile bool *interrupted; /* set from a signal handler or another thread: stop soon (STOP_USER); or NULL */
+    uint64_t break_ticks; /* for debuggers: of the core that stands at a breakpoint and may go on, + 1 */
     void *user; /* of the API layer */
 } Node;
 

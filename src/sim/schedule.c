@@ -258,8 +258,8 @@ static bool at_breakpoint(Node *node, Cpu *cpu) {
     }
     bool told = node->break_ticks == cpu_ticks(cpu) + 1;
     node->break_ticks = 0;
-    for (size_t i = 0; i < node->n_breakpoints && !told && !cpu->halted; i++) {
-        if (node->breakpoints[i] == cpu->pc) {
+    for (size_t i = 0; i < node->breakpoints.len && !told && !cpu->halted; i++) {
+        if (node->breakpoints.data[i] == cpu->pc) {
             node->break_ticks = cpu_ticks(cpu) + 1;
             node->board.stop(&node->board, STOP_BREAKPOINT, 0);
             return true;
@@ -270,7 +270,7 @@ static bool at_breakpoint(Node *node, Cpu *cpu) {
 
 static void run_to(Node *node, NodeCore *core, uint64_t tick) {
     uint64_t now = cpu_ticks(core->cpu);
-    if (UNLIKELY(node->n_breakpoints)) {
+    if (UNLIKELY(node->breakpoints.len)) {
         if (at_breakpoint(node, core->cpu)) {
             return;
         }
@@ -388,21 +388,22 @@ StopReason node_step(Node *node) {
 
 bool node_break(Node *node, uint64_t pc, bool set) {
     size_t i = 0;
-    while (i < node->n_breakpoints && node->breakpoints[i] != pc) {
+    while (i < node->breakpoints.len && node->breakpoints.data[i] != pc) {
         i++;
     }
     if (!set) {
-        bool found = i < node->n_breakpoints;
+        bool found = i < node->breakpoints.len;
         if (found) {
-            node->breakpoints[i] = node->breakpoints[--node->n_breakpoints];
+            node->breakpoints.data[i] = node->breakpoints.data[--node->breakpoints.len];
         }
         return found;
     }
     if (i == NODE_BREAKPOINTS_MAX) {
         return false;
     }
-    node->breakpoints[i] = pc;
-    node->n_breakpoints += i == node->n_breakpoints;
+    if (i == node->breakpoints.len) {
+        vec_push(&node->breakpoints, pc);
+    }
     return true;
 }
 
