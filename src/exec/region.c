@@ -31,7 +31,7 @@ static int add(Gather *g, CacheBlock *block) {
         return -1;
     }
     l->n_insns += block->ir.n_insns;
-    l->blocks[l->n] = (LoopBlock){.block = block, .taken = -1, .next = -1};
+    l->blocks[l->n] = (LoopBlock){.block = block, .ir = cache_host_ir(block), .taken = -1, .next = -1};
     return (int)l->n++;
 }
 
@@ -112,6 +112,22 @@ static void find_looping(Loop *l) {
     }
 }
 
+/* The slot of the window pointer if the loop uses windows and does not move them, else IR_NONE. */
+static uint32_t find_window(const Loop *loop) {
+    uint32_t window = IR_NONE;
+    for (unsigned i = 0; i < loop->n && window == IR_NONE; i++) {
+        if (loop->blocks[i].loops && !ir_window_pointer(loop->blocks[i].ir, &window)) {
+            return IR_NONE;
+        }
+    }
+    for (unsigned i = 0; i < loop->n && window != IR_NONE; i++) {
+        if (loop->blocks[i].loops && !ir_keeps_window(loop->blocks[i].ir, window)) {
+            return IR_NONE;
+        }
+    }
+    return window;
+}
+
 unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
     Gather g = {.cache = cache};
     if (head->region || !may_join(&g, head)) {
@@ -124,8 +140,16 @@ unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
     }
     share_landings(&g.loop);
     find_looping(&g.loop);
-    for (unsigned i = 0; i < g.loop.n; i++) {
-        g.loop.blocks[i].needs = (uint8_t)ir_flags_needed(&g.loop.blocks[i].block->ir);
+    if (!g.loop.blocks[0].loops) {
+        return 0;
     }
-    return g.loop.blocks[0].loops ? exec_compile_loop(cpu, cache, &g.loop) : 0;
+    Arena arena = {0};
+    g.loop.window = find_window(&g.loop);
+    exec_join_blocks(cpu, cache, &g.loop, &arena);
+    for (unsigned i = 0; i < g.loop.n; i++) {
+        g.loop.blocks[i].needs = (uint8_t)ir_flags_needed(g.loop.blocks[i].ir);
+    }
+    unsigned n_insns = exec_compile_loop(cpu, cache, &g.loop);
+    arena_free(&arena);
+    return n_insns;
 }

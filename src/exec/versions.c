@@ -21,7 +21,6 @@ typedef struct Version {
 
 typedef struct Versions {
     const Loop *loop;
-    uint32_t window; /* as in X64Region */
     Arena *arena;
     Version *all;
     unsigned n;
@@ -53,8 +52,8 @@ static int find_version(Versions *v, unsigned block, const IrEntry *entry, unsig
     }
     Version *made = &v->all[v->n];
     *made = (Version){.loop_block = block, .entry = *entry, .known = known, .taken = -1, .next = -1};
-    IrBlock ir = *cache_host_ir(v->loop->blocks[block].block);
-    if (v->window != IR_NONE) {
+    IrBlock ir = *v->loop->blocks[block].ir;
+    if (v->loop->window != IR_NONE) {
         ir = ir_with_window_slots(&ir, v->arena);
     }
     made->ir = ir_with_entry(&ir, entry, v->arena);
@@ -118,22 +117,6 @@ static void find_costs(X64RegionBlock *blocks, unsigned n) {
     }
 }
 
-/* The slot of the window pointer if the loop uses windows and does not move them, else IR_NONE. */
-static uint32_t find_window(const Loop *loop) {
-    uint32_t window = IR_NONE;
-    for (unsigned i = 0; i < loop->n && window == IR_NONE; i++) {
-        if (loop->blocks[i].loops && !ir_window_pointer(cache_host_ir(loop->blocks[i].block), &window)) {
-            return IR_NONE;
-        }
-    }
-    for (unsigned i = 0; i < loop->n && window != IR_NONE; i++) {
-        if (loop->blocks[i].loops && !ir_keeps_window(cache_host_ir(loop->blocks[i].block), window)) {
-            return IR_NONE;
-        }
-    }
-    return window;
-}
-
 static void fill_block(const Versions *v, const int *place, const Version *from, X64RegionBlock *to) {
     const LoopBlock *b = &v->loop->blocks[from->loop_block];
     *to = (X64RegionBlock){
@@ -150,7 +133,7 @@ static void fill_block(const Versions *v, const int *place, const Version *from,
 
 unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop) {
     Arena arena = {0};
-    Versions v = {.loop = loop, .window = find_window(loop), .arena = &arena,
+    Versions v = {.loop = loop, .arena = &arena,
                   .all = ARENA_ARRAY(&arena, Version, VERSIONS_MAX)};
     X64RegionBlock *blocks = ARENA_ARRAY(&arena, X64RegionBlock, VERSIONS_MAX);
     CacheBlock *members[EXEC_REGION_BLOCKS_MAX];
@@ -172,7 +155,7 @@ unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop) {
         }
     }
     find_costs(blocks, v.n_ordered);
-    X64Region region = {blocks, v.n_ordered, v.window};
+    X64Region region = {blocks, v.n_ordered, loop->window};
     bool ok = jit_compile_region(cache->jit, members, n_members, &region);
     if (UNLIKELY(ok && cpu->probe)) {
         probe_region(cpu, cache, members[0]);

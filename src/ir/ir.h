@@ -40,6 +40,9 @@ enum {
     IR_MEM_UNPRIV = 1 << 5, /* access with user rights */
 };
 
+/** Most instructions that one REFUND gives back. */
+enum { IR_REFUND_MAX = 4 };
+
 /** In op.n of a flag op, PUT or PUTX: who needs the result. Flag ops have four bits of each kind (N Z C V, bits
  * 0..3). */
 enum {
@@ -150,6 +153,17 @@ bool ir_window_pointer(const IrBlock *block, uint32_t *slot);
 bool ir_keeps_window(const IrBlock *block, uint32_t slot);
 /** A copy of a block with GET and PUT of window slots for its GETX and PUTX. */
 IrBlock ir_with_window_slots(const IrBlock *block, Arena *arena);
+
+/** True if ops that may be skipped are few and have no effects but on slots: the passes turn them into choices. */
+enum { IR_ALWAYS_RUN_OPS = 11 };
+bool ir_may_always_run(const IrOp *ops, uint32_t n);
+/** True if a block ends with a GOTO, and all before it may always run. With `windowed` GETX and PUTX are no more than
+ * GET and PUT. */
+bool ir_may_join(const IrBlock *way, bool windowed);
+/** The block `fork`, which ends with a GOTO_IF and a GOTO, together with what lies on one or both ways from there to
+ * where they join, at address `join`: one block without a fork. `taken` and `next` are blocks that end with a GOTO, or
+ * NULL, not both, for which ir_may_join holds. */
+IrBlock ir_join(const IrBlock *fork, const IrBlock *taken, const IrBlock *next, uint64_t join, Arena *arena);
 
 /** Which values of a block must be in the shadow slots at its end; IR_NONE: none. */
 typedef struct IrShadows {

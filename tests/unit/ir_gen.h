@@ -15,6 +15,7 @@ typedef struct Gen {
     unsigned n[2];
     unsigned depth;
     IrVal root; /* of window indices, or IR_NONE */
+    bool refunded;
     bool plain; /* only what may stand in a region */
     bool windowed; /* window indices are counted from RIG_SLOT_WP, which the block does not write */
 } Gen;
@@ -219,6 +220,16 @@ static inline void gen_trap_if(Gen *g) {
     ir_trap_if(&g->b, gen_below(g, 12) ? rare : x, number, arg);
 }
 
+/* Fewer than have been paid for: a loop must come to an end. */
+static inline void gen_refund(Gen *g) {
+    if (g->b.n_insns > 1 && !(g->plain && g->refunded)) {
+        unsigned most = g->b.n_insns - 1 < IR_REFUND_MAX ? g->b.n_insns - 1 : IR_REFUND_MAX;
+        IrVal truth = gen_truth(g);
+        ir_emit(&g->b, IR_REFUND, IR_VOID, 0, truth, 1 + gen_below(g, most), 0);
+        g->refunded = true;
+    }
+}
+
 static inline void gen_op(Gen *g);
 
 static inline void gen_skipped(Gen *g) {
@@ -253,6 +264,8 @@ static inline void gen_op(Gen *g) {
         gen_trap_if(g);
     } else if (k < 99) {
         gen_skipped(g);
+    } else if (gen_below(g, 2)) {
+        gen_refund(g);
     } else {
         ir_emit(&g->b, IR_NOP, IR_VOID, 0, 0, 0, 0);
     }

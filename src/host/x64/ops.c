@@ -102,6 +102,17 @@ static void set_bool(Lower *l, Cc cc) {
     asm_extend(l->a, 8, false, false, dst, RCX);
 }
 
+/* The value is 0 or 1. */
+void lower_refund_if(Lower *l, const IrOp *op) {
+    l->sum = IR_NONE;
+    Reg reg = lower_use(l, op->a);
+    for (unsigned n = op->b; X64_COUNTS && n > 0;) {
+        unsigned log2 = n >= 4 ? 2 : n >= 2 ? 1 : 0;
+        asm_lea(l->a, true, R14, asm_indexed(R14, reg, log2, 0));
+        n -= 1u << log2;
+    }
+}
+
 /* ---- Two operands ---- */
 
 static bool commutes(IrOpcode op) {
@@ -288,11 +299,13 @@ static void divide(Lower *l, const IrOp *op) {
 
 static void choose(Lower *l, const IrOp *op) {
     /* All operands come into registers before the comparison, so that nothing in between changes the flags. */
-    Reg b = lower_use(l, op->b), c = lower_use(l, op->c);
+    uint64_t constant;
+    Reg b = lower_use(l, op->b);
+    if (!lower_is_const(l, op->c, &constant)) {
+        lower_use(l, op->c);
+    }
     Cc cc = lower_condition(l, op->a);
-    Reg dst = lower_define(l, l->at);
-    asm_mov(l->a, true, dst, c);
-    asm_cmov(l->a, cc, true, dst, b);
+    asm_cmov(l->a, cc, true, lower_define_copy(l, l->at, op->c), b);
 }
 
 /* a + b + c in the host's flags: c is 0 or 1. The sum goes to rcx. */
