@@ -130,7 +130,7 @@ void ir_pass_fold(IrBlock *block, Arena *arena);
 void ir_pass_fold_in_region(IrBlock *block, Arena *arena);
 /** Marks which flags and PUTs are needed (IR_LIVE_*), removes those that nobody needs and values without use. */
 void ir_pass_liveness(IrBlock *block, Arena *arena);
-/** The marks alone: what nobody needs becomes a NOP in its place. `last_use`, zeroed, gets per op the last one that uses
+/** The marks alone: what nobody needs becomes a NOP in its place. `last_use`, zeroed, gets per op the last one using
  * its value, 0 = none. */
 void ir_mark_liveness(IrBlock *block, uint32_t *last_use);
 /** Builds block->faults and numbers the ops that refer to them. */

@@ -34,8 +34,8 @@ static void page_wanted(const Node *node, const Memory *memory, uint64_t offset,
         if (r->memory != memory || offset < r->offset || offset - r->offset >= r->size) {
             continue;
         }
-        for (size_t k = 0; k < node->n_images; k++) {
-            page_load(&node->images[k].image, r->base + (offset - r->offset), len, page);
+        for (size_t k = 0; k < node->images.len; k++) {
+            page_load(&node->images.data[k]->image, r->base + (offset - r->offset), len, page);
         }
     }
 }
