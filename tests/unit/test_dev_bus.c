@@ -409,6 +409,43 @@ static void canoc_pair(void **state) {
     assert_int_equal(oc_rd(rig.a, OC_IR), 2);
 }
 
+/* The FIFO holds 5 messages of 11 bytes; the loss of the sixth is told when these have been read. The interrupt is a
+ * pulse for each time that there is something new; accesses are bytes. */
+static void canoc_overrun(void **state) {
+    Bench *bench = *state;
+    CanRig rig = can_rig(bench, &gaisler_canoc_type);
+    oc_start(rig.a);
+    oc_start(rig.b);
+    oc_wr(rig.b, OC_IER, 9);
+    wait_ns(bench, 11 * BIT_NS);
+    for (unsigned i = 0; i < 6; i++) {
+        for (unsigned k = 0; k < 8; k++) {
+            oc_wr(rig.a, OC_BUF + 3 + k, (uint8_t)(i + 1));
+        }
+        oc_wr(rig.a, OC_BUF, 8);
+        oc_wr(rig.a, OC_BUF + 1, 0x20);
+        oc_wr(rig.a, OC_CMR, 1);
+        wait_ns(bench, 200 * BIT_NS);
+    }
+    assert_int_equal(oc_rd(rig.b, OC_RMC), 5);
+    assert_int_equal(bench->probe->rises[1], 1);
+    assert_false(bench->probe->level[1]);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(oc_rd(rig.b, OC_SR) & 3, 1);
+        assert_int_equal(oc_rd(rig.b, OC_BUF + 3), i + 1);
+        oc_wr(rig.b, OC_CMR, 4);
+    }
+    assert_int_equal(oc_rd(rig.b, OC_SR) & 3, 2);
+    assert_int_equal(oc_rd(rig.b, OC_IR), 8);
+    oc_wr(rig.b, OC_CMR, 8);
+    assert_int_equal(oc_rd(rig.b, OC_SR) & 3, 0);
+    assert_int_equal(rd(rig.b, 4), 0x09090909); /* IER, four times */
+    rig.b->type->write(rig.b, 4, 4, 0);
+    assert_true(rig.b->board->map.fault);
+    rig.b->board->map.fault = false;
+    assert_int_equal(oc_rd(rig.b, OC_IER), 9);
+}
+
 /* Alone: 16 missing ACKs make it error passive, the 12th warns; self reception in self-test mode needs none. */
 static void canoc_errors(void **state) {
     Bench *bench = *state;
@@ -837,9 +874,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(i2c_temperature), TEST(i2c_eeprom),           TEST(spi_flash),     TEST(spi_events),
         TEST(pl022_flash),     TEST(canoc_pair),           TEST(canoc_errors),  TEST(canoc_bus_off),
-        TEST(canoc_basic),     TEST(grcan_rings),          TEST(greth_mdio),    TEST(greth_through_switch),
-        TEST(greth_refuses),
-        TEST(switch_learns),   TEST(lan9118_through_switch),
+        TEST(canoc_overrun),   TEST(canoc_basic),          TEST(grcan_rings),   TEST(greth_mdio),
+        TEST(greth_refuses),   TEST(greth_through_switch), TEST(switch_learns), TEST(lan9118_through_switch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
