@@ -226,6 +226,33 @@ static void assert_scan(Bench *bench, const Expected *expected, size_t n) {
     assert_int_equal(total, scan.n);
 }
 
+/* An area of a slave behind its first one. */
+typedef struct More {
+    uint32_t device, address;
+    uint64_t size;
+} More;
+
+static void assert_more_areas(Bench *bench, const More *more, size_t n) {
+    Scan scan = {.bench = bench};
+    size_t seen = 0;
+    scan_ahb(&scan, 0xFFF00000);
+    for (unsigned k = 0; k < scan.n; k++) {
+        const Found *f = &scan.found[k];
+        for (unsigned i = 1; i < f->n_areas; i++, seen++) {
+            bool known = false;
+            for (size_t m = 0; m < n; m++) {
+                known |= more[m].device == f->device && more[m].address == f->areas[i].address &&
+                         more[m].size == f->areas[i].size;
+            }
+            if (!known) {
+                fail_msg("not expected: area 0x%08x of device 0x%03x, size 0x%llx", f->areas[i].address, f->device,
+                         (unsigned long long)f->areas[i].size);
+            }
+        }
+    }
+    assert_int_equal(seen, n);
+}
+
 enum { MIB = 0x100000 };
 
 /* As QEMU's leon3_generic (hw/sparc/leon3.c); the memory controller and DSU3 as in listings of GRMON. */
@@ -301,9 +328,11 @@ static void gr712rc_plug_and_play(void **state) {
         {APB, 1, 0x029, 0, 26, 0x80100C00, 0x100, 1},
         {APB, 1, 0x029, 0, 27, 0x80100D00, 0x100, 1},
     };
+    static const More more[] = {{0x054, 0x20000000, 0x20000000}, {0x054, 0x40000000, 0x40000000}};
     Bench *bench = *state;
     board_new(bench, "gr712rc");
     assert_scan(bench, expected, ARRAY_LEN(expected));
+    assert_more_areas(bench, more, ARRAY_LEN(more));
     assert_int_equal(load(bench, 0xFFFFFFF0) >> 16, 0x712);
     /* FTMCTRL's three areas; words as the manual draws them: ADDR, prefetchable, cacheable, MASK, TYPE */
     assert_int_equal(load(bench, 0xFFFFF800), 0x01054020);
@@ -363,9 +392,16 @@ static void gr740_plug_and_play(void **state) {
         {APB, 1, 0x097, ANY, 18, 0xFFA0C000, 0x200, 1},
         {APB, 1, 0x047, ANY, 0, 0xFFA0D000, 0x400, 1},
     };
+    /* the cache's registers and the I/O area behind it; registers of SDRAM and PCI; I/O beside the PROM; behind the
+     * bridge: PROM and its I/O, APB bridges */
+    static const More more[] = {{0x04B, 0xF0000000, 0x400000}, {0x04B, 0xFFE00000, MIB},
+                                {0x05D, 0xFFE00000, 0x100},      {0x07C, 0xFF800000, 0x40000},
+                                {0x054, 0xD0000000, 0x10000000},
+                                {0x020, 0xC0000000, 0x20000000}, {0x020, 0xFF800000, 0x400000}};
     Bench *bench = *state;
     board_new(bench, "gr740");
     assert_scan(bench, expected, ARRAY_LEN(expected));
+    assert_more_areas(bench, more, ARRAY_LEN(more));
     assert_int_equal(load(bench, 0xFFFFF814), 0xF000FFC2); /* the cache's registers are its second area */
     assert_int_equal(load(bench, 0xEFFFF800) >> 12, 0x01049);
 }

@@ -3,7 +3,8 @@
  *
  * FTMCTRL and MCTRL: PROM, I/O, SRAM and SDRAM. GRLIB IP Core User's Manual, "FTMCTRL" and "MCTRL"; GR712RC User's
  * Manual; GR740 User's Manual, section on the PROM/IO controller. Its areas on the AHB are properties,
- * since the controller decodes more than there is memory.
+ * since the controller decodes more than there is memory. MCTRL is told apart by its identity and MCFG3.ME only: fields
+ * that it does not have keep what is written.
  * MMCTRL: the SDRAM controller of GR740 (SDCTRL64 with EDAC multiplexer), GR740 User's Manual, section on SDRAM.
  * MEMSCRUB: the memory scrubber of GR740: a run is over when it begins, since no memory has errors; in mode initialise
  * it writes the pattern of INIT to the range. DONE stays until 0 is written to it.

@@ -17,10 +17,15 @@ static volatile unsigned char tx_frame[FRAME] __attribute__((aligned(4)));
 static volatile unsigned char rx_frames[BUFFERS][64] __attribute__((aligned(4)));
 static unsigned next_rx;
 
+/* The core gives descriptors back without WRAP. */
+static void rx_give(unsigned i) {
+    rx_descriptors[i][0] = EN | (i + 1 == BUFFERS ? WRAP : 0);
+}
+
 static void eth_start(void) {
     for (unsigned i = 0; i < BUFFERS; i++) {
         rx_descriptors[i][1] = (u32)rx_frames[i];
-        rx_descriptors[i][0] = EN | (i + 1 == BUFFERS ? WRAP : 0);
+        rx_give(i);
     }
     *at(GRETH + MAC_MSB) = 0x0200;
     *at(GRETH + MAC_LSB) = NODE;
@@ -54,7 +59,7 @@ static int party_receive(Word *word) {
     check("length", status & 0x7ff, FRAME);
     word->from = rx_frames[next_rx][14];
     word->number = rx_frames[next_rx][FRAME - 1];
-    rx_descriptors[next_rx][0] = EN | (status & WRAP);
+    rx_give(next_rx);
     next_rx = (next_rx + 1) % BUFFERS;
     *at(GRETH + CTRL) |= RE;
     return 1;
