@@ -210,6 +210,7 @@ struct Board {
     MemMap map;
     const Log *log;
     struct GuestLog *guest_log;
+    LineGuard lines;
     uint64_t seed;
     unsigned current_cpu; /* index of the core whose turn it is: who makes an access */
     /** Never runs backwards for what all cores share: if another core has been ahead in its slice, that time counts. */
