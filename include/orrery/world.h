@@ -21,6 +21,9 @@ ORR_API OrrNode *orr_world_node(const OrrWorld *world, size_t index);
 ORR_API const char *orr_node_name(const OrrNode *node);
 /** Where the node is that is furthest. */
 ORR_API uint64_t orr_world_time_ns(const OrrWorld *world);
+/** Nothing happens before that time: now or in the past, unless all sleep; ORR_TIME_NEVER if nothing would wake
+ * them. */
+ORR_API uint64_t orr_world_next_ns(const OrrWorld *world);
 /** Receipt of a run: all nodes, all links, and what is on its way. */
 ORR_API uint64_t orr_world_hash(const OrrWorld *world);
 /** The node has no power before that time; before it runs first. Its time and that of the world are the same. */
@@ -76,6 +79,23 @@ typedef struct OrrWorldFileOptions {
 ORR_API bool orr_world_load(OrrWorld *world, const char *path, const OrrWorldFileOptions *options, OrrError *error);
 /** The file's `duration`, ORR_TIME_NEVER if it has none. */
 ORR_API uint64_t orr_world_duration_ns(const OrrWorld *world);
+
+/* ---- Captures ---- */
+
+typedef struct OrrCaptureOptions {
+    /** The file; its suffix tells the kind: `.vcd` lines and serial ports, `.pcapng` frames of CAN and Ethernet links,
+     * `.json` a timeline of nodes and messages, which Perfetto opens. */
+    const char *path;
+    /** VCD: names of lines and serial ports, "node.gpio0.3", with `*`, `?` and `[]` as in a shell; none: all. */
+    const char *const *of;
+    size_t n_of;
+} OrrCaptureOptions;
+
+/** Writes what happens from now on. Nothing of it changes the world, and the file is the same for any number of
+ * threads. Errors: a file that cannot be written, or of no known kind; nothing to capture. */
+ORR_API bool orr_world_capture(OrrWorld *world, const OrrCaptureOptions *options, OrrError *error);
+/** Ends all captures. False and an error if not all could be written; orr_world_free does the same and only logs. */
+ORR_API bool orr_world_capture_end(OrrWorld *world, OrrError *error);
 
 /* ---- Expectations ---- */
 

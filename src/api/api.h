@@ -60,6 +60,7 @@ struct OrrWorld {
     size_t n_prepared; /* of the nodes, those that have their code caches */
     VEC(OrrNode *) nodes; /* in the order of those of `sim` */
     VEC(struct Expect *) expects;
+    VEC(struct Capture *) captures;
     PeripheralType *peripherals; /* device types of the embedder's, newest first */
     VEC(const DeviceType *) types; /* the same, oldest first */
     Arena arena;

@@ -31,6 +31,10 @@ uint64_t orr_world_time_ns(const OrrWorld *world) {
     return world_time_ns(&world->sim);
 }
 
+uint64_t orr_world_next_ns(const OrrWorld *world) {
+    return world_next_ns(&world->sim);
+}
+
 uint64_t orr_world_hash(const OrrWorld *world) {
     return world_hash(&world->sim);
 }
@@ -303,6 +307,16 @@ static bool load_expect(Loader *l, const WorldFileExpect *from) {
            misplaced(l, from->line.text ? &from->line : expect_text_is_bad(from) ? &from->matches : &from->uart);
 }
 
+static bool load_capture(Loader *l, const WorldFileCapture *from) {
+    const char **of = ARENA_ARRAY(&l->arena, const char *, from->of.n + 1);
+    for (size_t i = 0; i < from->of.n; i++) {
+        of[i] = from->of.items[i].text;
+    }
+    OrrCaptureOptions options = {.path = world_file_path(&l->arena, l->file, from->file.text), .of = of,
+                                 .n_of = from->of.n};
+    return orr_world_capture(l->world, &options, (OrrError *)l->err) || misplaced(l, &from->file);
+}
+
 static bool load_all(Loader *l) {
     const WorldFile *file = l->file;
     names_gather(l);
@@ -318,6 +332,11 @@ static bool load_all(Loader *l) {
     }
     for (size_t i = 0; i < file->n_expects; i++) {
         if (!load_expect(l, &file->expects[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < file->n_captures; i++) {
+        if (!load_capture(l, &file->captures[i])) {
             return false;
         }
     }

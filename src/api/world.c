@@ -3,6 +3,7 @@
 
 #include "api/api.h"
 #include "api/build.h"
+#include "api/capture.h"
 #include "api/expect.h"
 #include "orrery/debug.h"
 
@@ -45,6 +46,7 @@ void orr_world_free(OrrWorld *world) {
     if (!world) {
         return;
     }
+    captures_close(world, NULL);
     for (size_t i = 0; i < world->nodes.len; i++) {
         tools_free(world->nodes.data[i]);
     }
@@ -101,13 +103,29 @@ static OrrStop run_once(OrrWorld *world, uint64_t until_ns) {
                       : (OrrStop){.reason = (OrrStopReason)ended.reason};
 }
 
+/* Time is over for an expectation, or captures have been kept in memory long enough. */
+static uint64_t run_limit_ns(const OrrWorld *world) {
+    enum { CAPTURE_NS = 10000000 };
+    uint64_t limit_ns = expect_limit_ns(world);
+    if (world->captures.len) {
+        uint64_t now_ns = world_time_ns(&world->sim), next_ns = world_next_ns(&world->sim);
+        uint64_t from_ns = next_ns > now_ns ? next_ns : now_ns; /* TIME_NEVER if all sleep for ever */
+        uint64_t flush_ns = from_ns < TIME_NEVER - CAPTURE_NS ? from_ns + CAPTURE_NS : TIME_NEVER;
+        limit_ns = flush_ns < limit_ns ? flush_ns : limit_ns;
+    }
+    return limit_ns;
+}
+
 /* To the end of the run, or to where an expectation is decided: by what nodes do, or since its time is over. */
 static OrrStop run_expecting(OrrWorld *world, uint64_t until_ns) {
     for (;;) {
-        uint64_t limit_ns = expect_limit_ns(world);
+        uint64_t limit_ns = run_limit_ns(world);
         uint64_t end_ns = limit_ns < until_ns ? limit_ns : until_ns;
         OrrStop stop = run_once(world, end_ns);
         OrrNode *decided = expect_update(world, stop.reason == ORR_STOP_DURATION ? end_ns : 0);
+        if (stop.reason == ORR_STOP_DURATION) {
+            captures_flush(world, end_ns);
+        }
         if (stop.reason == ORR_STOP_DURATION && decided) {
             stop = api_stop(decided, STOP_EXPECT);
         }

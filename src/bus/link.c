@@ -167,7 +167,14 @@ void link_pass(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_
     arriving.time_ns += o->latency_ns + delay_ns + (o->jitter_ns ? rng_below(&link->rng, o->jitter_ns + 1) : 0);
     if (dropped || link_is_cut(link, message->time_ns) || !end_put(to, &arriving, bytes)) {
         link->lost++;
-    } else if (damaged) {
+        return;
+    }
+    for (const LinkTap *tap = link->taps; tap; tap = tap->next) {
+        if (tap->passed) {
+            tap->passed(tap->user, link, to, message->source, arriving.time_ns);
+        }
+    }
+    if (damaged) {
         uint8_t *record = to->in.data + to->in.head + to->in.len - record_bytes(arriving.len);
         o->type->corrupt(&arriving, record + sizeof arriving, &link->rng);
         memcpy(record, &arriving, sizeof arriving);
@@ -205,6 +212,16 @@ void link_tap_add(Link *link, LinkTap *tap) {
         last = &(*last)->next;
     }
     *last = tap;
+}
+
+void link_tap_remove(Link *link, LinkTap *tap) {
+    LinkTap **at = &link->taps;
+    while (*at && *at != tap) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = tap->next;
+    }
 }
 
 void link_record(Link *link, const LinkRecord *record) {

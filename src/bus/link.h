@@ -58,9 +58,12 @@ typedef struct LinkRecord {
 } LinkRecord;
 
 /** Called between windows, on one thread, in an order that does not depend on threads: by end_ns within one
- * link. Owned by whoever looks; never removed. */
+ * link. Owned by whoever looks. */
 typedef struct LinkTap {
     void (*record)(void *user, const Link *link, const LinkRecord *record);
+    /** A message of end `from` will arrive at `to`: the one that was recorded last. CAN does not tell. NULL: nobody
+     * asks. */
+    void (*passed)(void *user, const Link *link, const LinkEnd *to, uint32_t from, uint64_t time_ns);
     void *user;
     struct LinkTap *next;
 } LinkTap;
@@ -189,6 +192,8 @@ void link_hash(const Link *link, Hash *hash);
 
 /** Adds one who looks, behind those that are there. */
 void link_tap_add(Link *link, LinkTap *tap);
+/** Takes it out again; not from a callback. */
+void link_tap_remove(Link *link, LinkTap *tap);
 /** For media that tell taps themselves, between windows; counts it as sent. */
 void link_record(Link *link, const LinkRecord *record);
 

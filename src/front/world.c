@@ -17,6 +17,7 @@
 
 typedef struct WorldOptions {
     const char *path, *report, *junit;
+    OptionList captures;
     OrrWorldFileOptions load;
     uint64_t seed, threads, for_ns;
     OrrLogLevel log_level;
@@ -66,7 +67,9 @@ static void run_world(WorldRun *run) {
     uint64_t now_ns = 0, end_ns = run->options.for_ns;
     run->stop.reason = decided(run) ? ORR_STOP_EXPECT : ORR_STOP_DURATION;
     while (run->stop.reason == ORR_STOP_DURATION && now_ns < end_ns) {
-        uint64_t next_ns = end_ns - now_ns > CHUNK_NS ? now_ns + CHUNK_NS : end_ns;
+        uint64_t wake_ns = orr_world_next_ns(run->world); /* ORR_TIME_NEVER if all sleep for ever */
+        uint64_t from_ns = wake_ns > now_ns ? wake_ns : now_ns;
+        uint64_t next_ns = from_ns < end_ns && end_ns - from_ns > CHUNK_NS ? from_ns + CHUNK_NS : end_ns;
         run->stop = orr_world_run(run->world, next_ns);
         show_lines(run->show, false);
         if (run->stop.reason == ORR_STOP_DURATION) {
@@ -201,11 +204,13 @@ static int finish(WorldRun *run) {
             complain("expected: within %s s %s", time_text(time, e.within_ns), e.text);
         }
     }
+    OrrError error;
+    bool captured = orr_world_capture_end(run->world, &error); /* has told what is wrong */
     bool written = (!run->options.report || write_report(run)) && (!run->options.junit || write_junit(run));
     fprintf(stderr, "orrery: %s at %s s, %zu nodes, %llu instructions, hash %016llx\n",
             orr_stop_name(run->stop.reason), time_text(time, orr_world_time_ns(run->world)), n,
             (unsigned long long)instructions, (unsigned long long)orr_world_hash(run->world));
-    return written ? exit_code(run) : EXIT_USAGE;
+    return written && captured ? exit_code(run) : EXIT_USAGE;
 }
 
 /* ---- The command line ---- */
@@ -221,6 +226,8 @@ static void help(void) {
           "  --slice N                    run in pieces of N instructions: changes nothing but speed (for tests)\n"
           "  --report FILE.json           write reason, exit_code, time_ns, hash, nodes, expectations\n"
           "  --junit FILE.xml             write expectations as test cases\n"
+          "  --capture FILE               write what happens: *.vcd lines and serial ports, *.pcapng CAN and\n"
+          "                               Ethernet, *.json a timeline for Perfetto; more than once\n"
           "  --quiet                      do not show what the boards send\n"
           "  --control                    answer requests on stdin, as lines of JSON, on stdout (docs/CONTROL.md)\n"
           "  --log error|warn|info|debug  what to tell on stderr (default warn)\n\n"
@@ -260,6 +267,11 @@ static bool set_option(WorldOptions *o, const char *name, const char *value) {
         o->junit = value;
         return true;
     }
+    if (!strcmp(name, "--capture")) {
+        bool fits = o->captures.n < OPTION_LIST_MAX;
+        o->captures.values[fits ? o->captures.n++ : 0] = value;
+        return fits;
+    }
     return log_level_named(value, &o->log_level);
 }
 
@@ -268,8 +280,8 @@ static bool *flag_named(WorldOptions *o, const char *name) {
 }
 
 static bool parse(WorldOptions *o, int argc, char *const *argv, bool *wants_help) {
-    static const char *const names[] = {"--threads", "--for",    "--seed",  "--engine",
-                                        "--slice",   "--report", "--junit", "--log"};
+    static const char *const names[] = {"--threads", "--for",   "--seed",    "--engine", "--slice",
+                                        "--report",  "--junit", "--capture", "--log"};
     *o = (WorldOptions){.for_ns = ORR_TIME_NEVER, .threads = 1, .log_level = ORR_LOG_WARN,
                         .load = {.engine = ENGINE_DEFAULT}};
     for (int i = 0; i < argc; i++) {
@@ -314,6 +326,15 @@ static void tear_down(WorldRun *run) {
     show_close(run->show);
 }
 
+static bool open_captures(WorldRun *run, OrrError *error) {
+    bool ok = true;
+    for (size_t i = 0; i < run->options.captures.n && ok; i++) {
+        OrrCaptureOptions options = {.path = run->options.captures.values[i]};
+        ok = orr_world_capture(run->world, &options, error);
+    }
+    return ok;
+}
+
 static int run_to_end(WorldRun *run) {
     WorldOptions *o = &run->options;
     run->show = show_open(run->world, o->quiet);
@@ -346,7 +367,7 @@ int command_run_world(int argc, char *const *argv) {
     run.world = orr_world_new(&options);
     orr_world_threads(run.world, (unsigned)o->threads);
     int code = EXIT_USAGE;
-    if (orr_world_load(run.world, o->path, &o->load, &error)) {
+    if (orr_world_load(run.world, o->path, &o->load, &error) && open_captures(&run, &error)) {
         interrupted_world = run.world;
         signal(SIGINT, on_signal);
         signal(SIGTERM, on_signal);

@@ -34,6 +34,7 @@ typedef enum ValueKind {
     VALUE_LINKS,
     VALUE_EXPECTS,
     VALUE_POWER, /* of a node */
+    VALUE_CAPTURES,
     VALUE_ERRORS, /* of a link: a mapping of its own */
 } ValueKind;
 
@@ -323,9 +324,14 @@ static const Key expect_keys[] = {
     AT(WorldFileExpect, exits, VALUE_NUMBER), AT(WorldFileExpect, never, VALUE_BOOL),
     AT(WorldFileExpect, matches, VALUE_TEXT),
 };
+static const Key capture_keys[] = {
+    AT(WorldFileCapture, file, VALUE_TEXT),
+    AT(WorldFileCapture, of, VALUE_TEXTS),
+};
 static const Key file_keys[] = {
     AT(WorldFile, seed, VALUE_NUMBER), AT(WorldFile, duration, VALUE_TIME), {"nodes", VALUE_NODES, 0},
     {"links", VALUE_LINKS, 0},         {"expect", VALUE_EXPECTS, 0},
+    {"captures", VALUE_CAPTURES, 0},
 };
 _Static_assert(sizeof node_keys / sizeof *node_keys <= KEYS_MAX, "they fit");
 
@@ -473,6 +479,12 @@ static bool expect_read(Reader *r, const yaml_node_t *value, void *object) {
     return (!e->level.given || e->level.value <= 1) || FAIL(r, value, "level: expected 0 or 1");
 }
 
+static bool capture_read(Reader *r, const yaml_node_t *value, void *object) {
+    WorldFileCapture *capture = object;
+    return map_read(r, value, KEYS(capture_keys, "a capture"), capture, NULL) &&
+           (capture->file.text || FAIL(r, value, "a capture needs `file`"));
+}
+
 /* A list of mappings into an array of objects. */
 static bool list_read(Reader *r, const yaml_node_t *value, const char *what, size_t size, void **items, size_t *n,
                       bool (*read)(Reader *, const yaml_node_t *, void *)) {
@@ -499,6 +511,9 @@ static bool file_list_read(Reader *r, ValueKind kind, const yaml_node_t *value, 
     if (kind == VALUE_LINKS) {
         ok = list_read(r, value, "links", sizeof *file->links, &items, &file->n_links, link_read);
         file->links = items;
+    } else if (kind == VALUE_CAPTURES) {
+        ok = list_read(r, value, "captures", sizeof *file->captures, &items, &file->n_captures, capture_read);
+        file->captures = items;
     } else {
         ok = list_read(r, value, "expect", sizeof *file->expects, &items, &file->n_expects, expect_read);
         file->expects = items;

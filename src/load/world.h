@@ -85,6 +85,11 @@ typedef struct WorldFileExpect {
     bool never; /* it must not happen */
 } WorldFileExpect;
 
+typedef struct WorldFileCapture {
+    WorldText file; /* as seen from where the world file lies */
+    WorldTexts of; /* what is captured: "node.uart0", with wildcards */
+} WorldFileCapture;
+
 typedef struct WorldFile {
     const char *path;
     WorldNumber seed;
@@ -95,6 +100,8 @@ typedef struct WorldFile {
     size_t n_links;
     WorldFileExpect *expects;
     size_t n_expects;
+    WorldFileCapture *captures;
+    size_t n_captures;
 } WorldFile;
 
 /** Parses a world file into the arena. `kinds` are the names of links that there are. NULL and

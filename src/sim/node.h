@@ -135,6 +135,9 @@ typedef struct Node {
     void (*console)(void *user, const void *bytes, size_t len); /* semihosting output, or NULL */
     void *console_user;
     uint64_t break_ticks; /* for debuggers: of the core that stands at a breakpoint and may go on, + 1 */
+    /** A core has slept: for who looks on; or NULL. */
+    void (*slept)(void *user, unsigned core, uint64_t from_ns, uint64_t to_ns);
+    void *slept_user;
     void *user; /* of the API layer */
 } Node;
 

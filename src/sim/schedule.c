@@ -251,6 +251,13 @@ static void skip_to(Cpu *cpu, uint64_t tick) {
     cpu->budget = 0;
 }
 
+static void sleep_to(Node *node, NodeCore *core, uint64_t tick) {
+    if (UNLIKELY(node->slept && core->cpu->halted)) {
+        node->slept(node->slept_user, core->cpu->index, core_ns(core), clock_ns(&core->clock, tick));
+    }
+    skip_to(core->cpu, tick);
+}
+
 /* Whether the core stands before a breakpoint that it has not told of. An interrupt that it would take here comes
  * first, as it does in the engine. */
 static bool at_breakpoint(Node *node, Cpu *cpu) {
@@ -323,7 +330,7 @@ static StopReason slice_run(Node *node, uint64_t until_ns) {
     }
     if (now < tick) {
         if (cpu->halted || cpu->yielded) {
-            skip_to(cpu, tick);
+            sleep_to(node, core, tick);
         } else {
             resume(node, cpu);
             run_to(node, core, tick);
@@ -365,7 +372,7 @@ static StopReason run_alone(Node *node, uint64_t until_ns) {
     } else if (tick == TICK_NEVER) {
         return STOP_ASLEEP;
     } else {
-        skip_to(cpu, tick);
+        sleep_to(node, core, tick);
     }
     return node->stop;
 }

@@ -362,6 +362,20 @@ uint64_t world_time_ns(const World *world) {
     return now_ns;
 }
 
+/* Messages that wait to be exchanged are sent at the end of the window. */
+uint64_t world_next_ns(const World *world) {
+    uint64_t first_ns = world->open && world->links.len ? world->window_end_ns : TIME_NEVER;
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        uint64_t next_ns = slot_next_ns(world->nodes.data[i]);
+        first_ns = next_ns < first_ns ? next_ns : first_ns;
+    }
+    for (size_t i = 0; i < world->links.len; i++) {
+        uint64_t next_ns = link_next_ns(world->links.data[i]);
+        first_ns = next_ns < first_ns ? next_ns : first_ns;
+    }
+    return first_ns;
+}
+
 uint64_t world_hash(const World *world) {
     Hash *hash = hash_new();
     for (size_t i = 0; i < world->nodes.len; i++) {

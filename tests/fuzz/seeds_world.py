@@ -29,6 +29,9 @@ expect:
   - {within: 1s, node: a, exits: 0}
   - {within: 1s, node: a, line: led.0, level: 1}
   - {within: 1s, never: true, node: b, uart: uart0, matches: "^a.*[0-9]+$"}
+captures:
+  - {file: x.vcd, of: [a.uart0, "*.gpio*"]}
+  - {file: x.json}
 """,
     "nodes: &n {a: {machine: x}}\nlinks: *n\n",
     "nodes: {? [a] : b}\n",
