@@ -28,7 +28,7 @@ typedef struct OrrInput {
     size_t len;
 } OrrInput;
 
-/** Calls `given` for each input that this library takes from now on; NULL: nobody. What a world file says is none. */
+/** Calls `given` for each input that is taken from now on; NULL: nobody. What a world file says is none. */
 ORR_API void orr_world_journal(OrrWorld *world, void (*given)(void *user, const OrrInput *input), void *user);
 /** Gives an input; `given_ns` is not looked at. False if there is no such device or input. A run whose inputs are given
  * again where they were given, each after a run to its `given_ns`, is the same run. */

@@ -10,25 +10,20 @@
 #include <orrery/world.h>
 
 #include "front/control.h"
-#include "front/front.h"
+#include "front/host.h"
+#include "front/journal.h"
 #include "front/show.h"
 
 #define CHUNK_NS UINT64_C(10000000) /* between two looks at expectations and output */
-
-typedef struct WorldOptions {
-    const char *path, *report, *junit;
-    OptionList captures;
-    OrrWorldFileOptions load;
-    uint64_t seed, threads, for_ns;
-    OrrLogLevel log_level;
-    bool quiet, control;
-} WorldOptions;
 
 typedef struct WorldRun {
     WorldOptions options;
     OrrWorld *world;
     Show *show;
+    Host host;
+    JournalWriter journal;
     OrrStop stop;
+    uint64_t until_ns; /* of the last run */
 } WorldRun;
 
 /* The world that Ctrl-C ends; only the signal handler reads it. */
@@ -62,22 +57,34 @@ static bool decided(const WorldRun *run) {
     return total > 0 && n == 0 && run->options.for_ns == ORR_TIME_NEVER;
 }
 
+/* Where nothing happens a chunk is as long as that. */
+static uint64_t chunk_end(const WorldRun *run, uint64_t now_ns) {
+    uint64_t end_ns = run->options.for_ns, wake_ns = orr_world_next_ns(run->world); /* ORR_TIME_NEVER: all sleep */
+    uint64_t from_ns = wake_ns > now_ns ? wake_ns : now_ns;
+    return from_ns < end_ns && end_ns - from_ns > CHUNK_NS ? from_ns + CHUNK_NS : end_ns;
+}
+
 /* Ends where the last expectation is decided. */
-static void run_world(WorldRun *run) {
+static bool run_world(WorldRun *run) {
     uint64_t now_ns = 0, end_ns = run->options.for_ns;
+    host_begin(&run->host, run->world, run->options.pace);
     run->stop.reason = decided(run) ? ORR_STOP_EXPECT : ORR_STOP_DURATION;
-    while (run->stop.reason == ORR_STOP_DURATION && now_ns < end_ns) {
-        uint64_t wake_ns = orr_world_next_ns(run->world); /* ORR_TIME_NEVER if all sleep for ever */
-        uint64_t from_ns = wake_ns > now_ns ? wake_ns : now_ns;
-        uint64_t next_ns = from_ns < end_ns && end_ns - from_ns > CHUNK_NS ? from_ns + CHUNK_NS : end_ns;
-        run->stop = orr_world_run(run->world, next_ns);
+    while (run->stop.reason == ORR_STOP_DURATION && !run->host.quit && now_ns < end_ns) {
+        run->until_ns = host_until(&run->host, chunk_end(run, now_ns));
+        run->stop = orr_world_run(run->world, run->until_ns);
         show_lines(run->show, false);
+        host_turn(&run->host);
         if (run->stop.reason == ORR_STOP_DURATION) {
-            now_ns = next_ns;
+            now_ns = run->until_ns;
         } else if (run->stop.reason == ORR_STOP_EXPECT && !decided(run)) {
             run->stop.reason = ORR_STOP_DURATION; /* others are open: on to the end of the chunk */
         }
     }
+    if (run->host.quit) {
+        run->stop.reason = ORR_STOP_USER;
+    }
+    run_settle(run->world, &run->stop, &run->until_ns);
+    return true;
 }
 
 /* ---- The end ---- */
@@ -90,7 +97,7 @@ static int exit_code(const WorldRun *run) {
         return EXIT_OK;
     }
     if (run->stop.reason == ORR_STOP_USER) {
-        return EXIT_INTERRUPTED;
+        return run->host.quit ? EXIT_OK : EXIT_INTERRUPTED;
     }
     if (total > 0) { /* what was expected decides */
         return failed || n > 0 ? EXIT_EXPECTATION : EXIT_OK;
@@ -207,6 +214,7 @@ static int finish(WorldRun *run) {
     OrrError error;
     bool captured = orr_world_capture_end(run->world, &error); /* has told what is wrong */
     bool written = (!run->options.report || write_report(run)) && (!run->options.junit || write_junit(run));
+    written &= journal_end(&run->journal, &run->stop, run->until_ns);
     fprintf(stderr, "orrery: %s at %s s, %zu nodes, %llu instructions, hash %016llx\n",
             orr_stop_name(run->stop.reason), time_text(time, orr_world_time_ns(run->world)), n,
             (unsigned long long)instructions, (unsigned long long)orr_world_hash(run->world));
@@ -223,7 +231,13 @@ static void help(void) {
           "                               one, when all that is expected has happened or failed)\n"
           "  --seed N                     instead of the file's\n"
           "  --engine NAME                interp, t0 or jit (default): changes nothing but speed\n"
+          "  --memory NAME                fastmem (default) or window: changes nothing but speed\n"
           "  --slice N                    run in pieces of N instructions: changes nothing but speed (for tests)\n"
+          "  --input FILE                 timed input, one per line: TIME NODE.PORT \"text\", TIME NODE.BUTTON\n"
+          "                               press|release, TIME NODE.power off|on, TIME NODE.reset\n"
+          "  --uart NODE.NAME=WHERE       serial port to stdio, null, file:PATH, pty or tcp:PORT (on 127.0.0.1)\n"
+          "  --record FILE                write a journal of all input, for orrery replay and orrery compare\n"
+          "  --pace X                     at most X virtual seconds per second (default 1 on a terminal, else none)\n"
           "  --report FILE.json           write reason, exit_code, time_ns, hash, nodes, expectations\n"
           "  --junit FILE.xml             write expectations as test cases\n"
           "  --capture FILE               write what happens: *.vcd lines and serial ports, *.pcapng CAN and\n"
@@ -242,77 +256,113 @@ static bool number(const char *text, uint64_t *value) {
     return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
 }
 
-static bool set_option(WorldOptions *o, const char *name, const char *value) {
-    if (!strcmp(name, "--threads")) {
-        return number(value, &o->threads) && o->threads >= 1 && o->threads <= 256;
-    }
-    if (!strcmp(name, "--for")) {
-        return time_parse(value, &o->for_ns);
-    }
-    if (!strcmp(name, "--seed")) {
-        o->load.seed = &o->seed;
-        return number(value, &o->seed);
-    }
-    if (!strcmp(name, "--engine")) {
-        return engine_named(value, strlen(value), &o->load.engine);
-    }
-    if (!strcmp(name, "--slice")) {
-        return number(value, &o->load.slice);
-    }
-    if (!strcmp(name, "--report")) {
-        o->report = value;
-        return true;
-    }
-    if (!strcmp(name, "--junit")) {
-        o->junit = value;
-        return true;
-    }
-    if (!strcmp(name, "--capture")) {
-        bool fits = o->captures.n < OPTION_LIST_MAX;
-        o->captures.values[fits ? o->captures.n++ : 0] = value;
-        return fits;
-    }
+bool threads_named(const char *text, uint64_t *threads) {
+    return number(text, threads) && *threads >= 1 && *threads <= 256;
+}
+
+static bool set_threads(WorldOptions *o, const char *value) {
+    return threads_named(value, &o->threads);
+}
+
+static bool set_for(WorldOptions *o, const char *value) {
+    return time_parse(value, &o->for_ns);
+}
+
+static bool set_seed(WorldOptions *o, const char *value) {
+    o->load.seed = &o->seed;
+    return number(value, &o->seed);
+}
+
+static bool set_engine(WorldOptions *o, const char *value) {
+    return engine_named(value, strlen(value), &o->load.engine);
+}
+
+static bool set_slice(WorldOptions *o, const char *value) {
+    return number(value, &o->load.slice);
+}
+
+static bool set_uart(WorldOptions *o, const char *value) {
+    return option_list_add(&o->uarts, value);
+}
+
+static bool set_capture(WorldOptions *o, const char *value) {
+    return option_list_add(&o->captures, value);
+}
+
+static bool set_memory(WorldOptions *o, const char *value) {
+    return memory_named(value, &o->load.memory);
+}
+
+static bool set_pace(WorldOptions *o, const char *value) {
+    return pace_parse(value, &o->pace);
+}
+
+static bool set_log(WorldOptions *o, const char *value) {
     return log_level_named(value, &o->log_level);
 }
 
-static bool *flag_named(WorldOptions *o, const char *name) {
-    return !strcmp(name, "--quiet") ? &o->quiet : !strcmp(name, "--control") ? &o->control : NULL;
+typedef struct WorldOption {
+    const char *name;
+    bool (*set)(WorldOptions *o, const char *value); /* NULL: the value is a text */
+    size_t offset; /* of that text */
+} WorldOption;
+
+#define TEXT(name, member) {name, NULL, offsetof(WorldOptions, member)}
+
+static const WorldOption options[] = {
+    {"--threads", set_threads, 0}, {"--for", set_for, 0},         {"--seed", set_seed, 0},
+    {"--engine", set_engine, 0},   {"--memory", set_memory, 0},   {"--slice", set_slice, 0},
+    {"--uart", set_uart, 0},       {"--capture", set_capture, 0}, {"--pace", set_pace, 0},
+    {"--log", set_log, 0},         TEXT("--report", report),      TEXT("--junit", junit),
+    TEXT("--record", record),      TEXT("--input", input),
+};
+
+static const WorldOption *option_named(const char *name) {
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        if (strcmp(options[i].name, name) == 0) {
+            return &options[i];
+        }
+    }
+    return NULL;
 }
 
-static bool parse(WorldOptions *o, int argc, char *const *argv, bool *wants_help) {
-    static const char *const names[] = {"--threads", "--for",   "--seed",    "--engine", "--slice",
-                                        "--report",  "--junit", "--capture", "--log"};
-    *o = (WorldOptions){.for_ns = ORR_TIME_NEVER, .threads = 1, .log_level = ORR_LOG_WARN,
+static bool option_set(WorldOptions *o, const WorldOption *option, const char *value) {
+    if (value && !option->set) {
+        *(const char **)((char *)o + option->offset) = value;
+        return true;
+    }
+    if (value && option->set(o, value)) {
+        return true;
+    }
+    complain("%s '%s': see orrery run world.yml --help", option->name, value ? value : "");
+    return false;
+}
+
+bool world_options_parse(WorldOptions *o, int argc, char *const *argv, bool *wants_help) {
+    *o = (WorldOptions){.for_ns = ORR_TIME_NEVER, .threads = 1, .log_level = ORR_LOG_WARN, .pace = -1,
                         .load = {.engine = ENGINE_DEFAULT}};
     for (int i = 0; i < argc; i++) {
-        size_t k = 0;
+        const WorldOption *option = option_named(argv[i]);
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
             *wants_help = true;
             return true;
         }
         if (argv[i][0] != '-' && !o->path) {
             o->path = argv[i];
-            continue;
-        }
-        bool *flag = flag_named(o, argv[i]);
-        if (flag) {
-            *flag = true;
-            continue;
-        }
-        while (k < sizeof names / sizeof *names && strcmp(argv[i], names[k]) != 0) {
-            k++;
-        }
-        if (k == sizeof names / sizeof *names) {
+        } else if (!strcmp(argv[i], "--quiet")) {
+            o->quiet = true;
+        } else if (!strcmp(argv[i], "--control")) {
+            o->control = true;
+        } else if (!option) {
             complain("a world has no option %s (orrery run world.yml --help)", argv[i]);
             return false;
-        }
-        if (i + 1 == argc || !set_option(o, names[k], argv[i + 1])) {
-            complain("%s '%s': see orrery run world.yml --help", names[k], i + 1 < argc ? argv[i + 1] : "");
+        } else if (!option_set(o, option, i + 1 < argc ? argv[i + 1] : NULL)) {
             return false;
+        } else {
+            i++;
         }
-        i++;
     }
-    return true;
+    return o->path || *wants_help;
 }
 
 bool is_world_file(const char *path) {
@@ -320,10 +370,30 @@ bool is_world_file(const char *path) {
     return path[0] != '-' && dot && (!strcmp(dot, ".yml") || !strcmp(dot, ".yaml"));
 }
 
-static void tear_down(WorldRun *run) {
-    interrupted_world = NULL;
-    orr_world_free(run->world);
-    show_close(run->show);
+bool world_session_new(const WorldOptions *o, OrrWorld **world, OrrError *error) {
+    OrrWorldOptions options = {.log_level = o->log_level, .log = print_log_line};
+    *world = orr_world_new(&options);
+    orr_world_threads(*world, (unsigned)o->threads);
+    return orr_world_load(*world, o->path, &o->load, error);
+}
+
+/* NODE.NAME=WHERE. */
+static bool open_uart(WorldRun *run, const char *spec, OrrError *error) {
+    const char *dot = strchr(spec, '.'), *equals = dot ? strchr(dot, '=') : NULL;
+    char name[64];
+    OrrNode *node;
+    for (size_t i = 0; equals && (node = orr_world_node(run->world, i)) != NULL; i++) {
+        size_t len = (size_t)(dot - spec), name_len = (size_t)(equals - dot - 1);
+        if (strlen(orr_node_name(node)) == len && memcmp(orr_node_name(node), spec, len) == 0 &&
+            name_len < sizeof name) {
+            memcpy(name, dot + 1, name_len);
+            name[name_len] = '\0';
+            return host_open(&run->host, node, name, equals + 1, error);
+        }
+    }
+    snprintf(error->text, sizeof error->text, "--uart %.200s: expected NODE.NAME=stdio|null|file:PATH|pty|tcp:PORT",
+             spec);
+    return false;
 }
 
 static bool open_captures(WorldRun *run, OrrError *error) {
@@ -335,43 +405,61 @@ static bool open_captures(WorldRun *run, OrrError *error) {
     return ok;
 }
 
-static int run_to_end(WorldRun *run) {
+/* Until nobody asks any more. */
+static bool serve(WorldRun *run) {
+    bool answered = control_serve(run->world, stdin, stdout, &run->stop);
+    run->until_ns = orr_world_ran_ns(run->world);
+    return answered;
+}
+
+static bool set_up(WorldRun *run, int argc, char *const *argv, OrrError *error) {
     WorldOptions *o = &run->options;
-    run->show = show_open(run->world, o->quiet);
+    if (!world_session_new(o, &run->world, error)) {
+        return false;
+    }
     if (o->for_ns == ORR_TIME_NEVER) {
         o->for_ns = orr_world_duration_ns(run->world);
     }
-    run_world(run);
-    return finish(run);
+    run->show = o->control ? NULL : show_open(run->world, o->quiet);
+    if (o->record && !journal_create(&run->journal, o->record, run->world, argc, argv, NULL, error)) {
+        return false;
+    }
+    bool ok = !o->input || input_file_load(run->world, NULL, o->input, error);
+    for (size_t i = 0; ok && i < o->uarts.n; i++) {
+        ok = open_uart(run, o->uarts.values[i], error);
+    }
+    return ok && open_captures(run, error);
 }
 
-static int serve(WorldRun *run) {
-    bool answered = control_serve(run->world, stdin, stdout, &run->stop);
-    int code = finish(run);
-    return answered ? code : EXIT_USAGE;
+static void tear_down(WorldRun *run) {
+    interrupted_world = NULL;
+    host_close(&run->host);
+    journal_close(&run->journal);
+    orr_world_free(run->world);
+    show_close(run->show);
 }
 
 int command_run_world(int argc, char *const *argv) {
     WorldRun run = {0};
-    WorldOptions *o = &run.options;
     OrrError error = {0};
     bool wants_help = false;
-    if (!parse(o, argc, argv, &wants_help)) {
+    if (!world_options_parse(&run.options, argc, argv, &wants_help)) {
         return EXIT_USAGE;
     }
     if (wants_help) {
         help();
         return EXIT_OK;
     }
-    OrrWorldOptions options = {.log_level = o->log_level, .log = print_log_line};
-    run.world = orr_world_new(&options);
-    orr_world_threads(run.world, (unsigned)o->threads);
     int code = EXIT_USAGE;
-    if (orr_world_load(run.world, o->path, &o->load, &error) && open_captures(&run, &error)) {
+    if (set_up(&run, argc, argv, &error)) {
         interrupted_world = run.world;
         signal(SIGINT, on_signal);
         signal(SIGTERM, on_signal);
-        code = o->control ? serve(&run) : run_to_end(&run);
+        signal(SIGPIPE, SIG_IGN);
+        bool good = run.options.control ? serve(&run) : run_world(&run);
+        host_flush(&run.host);
+        code = finish(&run);
+        code = good ? code : EXIT_USAGE;
     } else {
         complain("%s", error.text);
     }
