@@ -79,6 +79,8 @@ void memory_free(Memory *memory);
  * size if there is none. What lies outside reads as zero, but reading it there would make it take room. */
 void memory_touched(const Memory *memory, uint64_t at, uint64_t *begin, uint64_t *end);
 
+/** So many regions are going to be there. */
+void mem_map_reserve(MemMap *map, uint32_t n);
 /** Adds a region; false and an error naming both if it overlaps another or wraps around. */
 bool mem_map_add(MemMap *map, const MemRegion *region, Err *err);
 /** Frees the map and the code marks of its memories; call it before the memories go. */

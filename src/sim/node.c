@@ -219,8 +219,12 @@ Node *node_new(const NodeOptions *options, Err *err) {
     if (!plan) {
         return NULL;
     }
-    Node *node = mem_alloc(sizeof *node);
-    arena_reserve(&node->arena, machine_plan_bytes(plan));
+    Arena arena = {0};
+    if (machine_plan_bytes(plan)) {
+        arena_reserve(&arena, machine_plan_bytes(plan) + sizeof(Node));
+    }
+    Node *node = ARENA_NEW(&arena, Node);
+    node->arena = arena;
     init_board(node, options);
     node->machine = machine_new(&node->board, plan, owned, err);
     if (!node->machine || !init_cores(node, options, err)) {
@@ -247,8 +251,8 @@ void node_free(Node *node) {
     guest_log_free(&node->guest_log);
     node_code_free(node);
     mem_free(node->cores);
-    arena_free(&node->arena);
-    mem_free(node);
+    Arena arena = node->arena; /* which the node lives in */
+    arena_free(&arena);
 }
 
 /* ---- Images ---- */
