@@ -392,6 +392,10 @@ bool mem_poke(MemMap *map, uint64_t addr, const void *data, size_t size) {
     }
     for (size_t done = 0, n; done < size; done += n) {
         n = memory_run(map, addr + done, size - done, &memory, &offset);
+        if (memory->rom && memcmp(memory->host + offset, p + done, n) == 0) {
+            continue; /* what all have may stay common */
+        }
+        memory_unshare(map, memory);
         memcpy(memory->host + offset, p + done, n);
         mem_changed(map, memory, offset, n);
     }
