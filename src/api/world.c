@@ -34,7 +34,7 @@ OrrWorld *orr_world_new(const OrrWorldOptions *options) {
     world->log.user = world;
     world->log.sink = world->options.log ? log_to_user : NULL;
     world->pool = pool_new();
-    world->stock = stock_new();
+    world->stock = stock_new(world->pool);
     world->shares = code_shares_new();
     world->duration_ns = ORR_TIME_NEVER;
     world->sim.log = &world->log;

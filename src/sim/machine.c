@@ -130,6 +130,7 @@ static bool make(MachinePlan *b, Machine *machine, Board *board, Err *err) {
     b->board = board;
     b->err = err;
     start_over(b);
+    mem_map_reserve(&board->map, b->n_regions);
     for (size_t i = 0; ok && i < ARRAY_LEN(steps); i++) {
         ok = steps[i].run(b) || err_code(err, steps[i].code);
     }
@@ -196,6 +197,7 @@ Machine *machine_new(Board *board, MachinePlan *plan, bool owned, Err *err) {
         return NULL;
     }
     plan->machine_bytes = board->arena->total - before;
+    plan->n_regions = board->map.n_regions;
     return machine;
 }
 

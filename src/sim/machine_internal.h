@@ -66,6 +66,7 @@ struct MachinePlan {
     const MachineOptions *options;
     const Log *log; /* while the plan is made */
     size_t machine_bytes; /* that a machine has taken of its board's arena */
+    uint32_t n_regions; /* of its map */
     VEC(Part *) declared; /* entries in file order */
     VEC(Part *) parts; /* the same with their inline objects, each before its owner */
     VEC(const ReplFile *) visited;

@@ -6,6 +6,8 @@
 #include "sim/code.h"
 #include "sim/node_internal.h"
 
+enum { ROMS_MAX = 16 /* read-only memories of a node that others may have the contents of */ };
+
 
 /* ---- What the board needs from the node ---- */
 
@@ -95,6 +97,8 @@ static void init_board(Node *node, const NodeOptions *options) {
     board->map.board = board;
     board->map.pool = options->pool;
     board->map.code_changed = node_code_changed;
+    board->map.moved = node_code_moved;
+    board->map.roms = stock_roms(options->stock);
     node->stock = options->stock;
     node->guest_log.strict = options->strict;
     node->guest_log.describe = describe_pc;
@@ -230,8 +234,12 @@ Node *node_new(const NodeOptions *options, Err *err) {
     if (!plan) {
         return NULL;
     }
-    Node *node = mem_alloc(sizeof *node);
-    arena_reserve(&node->arena, machine_plan_bytes(plan));
+    Arena arena = {0};
+    if (machine_plan_bytes(plan)) {
+        arena_reserve(&arena, machine_plan_bytes(plan) + sizeof(Node));
+    }
+    Node *node = ARENA_NEW(&arena, Node);
+    node->arena = arena;
     init_board(node, options);
     node->machine = machine_new(&node->board, plan, owned, err);
     if (!node->machine || !init_cores(node, options, err)) {
@@ -259,8 +267,8 @@ void node_free(Node *node) {
     guest_log_free(&node->guest_log);
     node_code_free(node);
     mem_free(node->cores);
-    arena_free(&node->arena);
-    mem_free(node);
+    Arena arena = node->arena; /* which the node lives in */
+    arena_free(&arena);
 }
 
 /* ---- Images ---- */
@@ -304,12 +312,38 @@ bool node_place_segment(Node *node, const Image *image, const ImageSegment *s, E
                          (unsigned long long)s->size, (unsigned long long)s->addr, node->machine->name);
 }
 
-static bool place_image(Node *node, const Image *image, Err *err) {
-    bool ok = check_machine(node, image, err) && check_overlap(node, image, err);
-    for (size_t i = 0; i < image->n_segments && ok; i++) {
-        ok = node_place_segment(node, image, &image->segments[i], err);
+static bool place_segments(Node *node, const Image *image, Err *err) {
+    for (size_t i = 0; i < image->n_segments; i++) {
+        if (!node_place_segment(node, image, &image->segments[i], err)) {
+            return false;
+        }
     }
-    return ok;
+    return true;
+}
+
+/* Read-only memories that are as other nodes' were before those loaded this image become as they are now; then there is
+ * nothing to write. The first node writes, and others may have what comes of it. */
+static bool place_image(Node *node, const StockImage *image, Err *err) {
+    MemMap *map = &node->board.map;
+    const struct Rom *before[ROMS_MAX];
+    Memory *roms[ROMS_MAX];
+    unsigned n = 0;
+    for (uint32_t i = 0; i < map->n_regions && n < ROMS_MAX; i++) {
+        Memory *memory = map->regions[i].memory;
+        if (memory && memory->rom && !rom_load(map, memory, image)) {
+            before[n] = memory->rom;
+            roms[n++] = memory;
+        }
+    }
+    if (!place_segments(node, &image->image, err)) {
+        return false;
+    }
+    for (unsigned i = 0; i < n && node->stock; i++) {
+        if (!roms[i]->rom) {
+            rom_keep(map, roms[i], before[i], image);
+        }
+    }
+    return true;
 }
 
 bool node_load(Node *node, const char *path, ImageFormat format, bool has_addr, uint64_t addr, Err *err) {
@@ -317,7 +351,8 @@ bool node_load(Node *node, const char *path, ImageFormat format, bool has_addr, 
         return err_set(err, "%s: more than %d images", path, NODE_IMAGES_MAX);
     }
     StockImage *image = stock_image(node->stock, path, format, has_addr, addr, err);
-    bool ok = image && place_image(node, &image->image, err);
+    bool ok = image && check_machine(node, &image->image, err) && check_overlap(node, &image->image, err) &&
+              place_image(node, image, err);
     if (ok) {
         vec_push(&node->images, image);
     } else if (image && !node->stock) {

@@ -26,11 +26,18 @@ typedef struct ImageEntry {
 struct Stock {
     VEC(PlanEntry) plans;
     VEC(ImageEntry) images;
+    RomStore *roms;
     Arena arena;
 };
 
-Stock *stock_new(void) {
-    return mem_alloc(sizeof(Stock));
+Stock *stock_new(MemPool *pool) {
+    Stock *stock = mem_alloc(sizeof *stock);
+    stock->roms = rom_store_new(pool);
+    return stock;
+}
+
+RomStore *stock_roms(Stock *stock) {
+    return stock ? stock->roms : NULL;
 }
 
 void stock_free(Stock *stock) {
@@ -43,6 +50,7 @@ void stock_free(Stock *stock) {
     if (stock) {
         vec_free(&stock->plans);
         vec_free(&stock->images);
+        rom_store_free(stock->roms);
         arena_free(&stock->arena);
         mem_free(stock);
     }

@@ -5,6 +5,7 @@
 #define SIM_STOCK_H
 
 #include "base/mutex.h"
+#include "bus/rom.h"
 #include "load/image.h"
 #include "sim/machine.h"
 
@@ -19,9 +20,12 @@ typedef struct StockImage {
     bool lines_tried;
 } StockImage;
 
-Stock *stock_new(void);
+/** `pool` is for read-only memories. */
+Stock *stock_new(MemPool *pool);
 /** After the nodes. NULL is fine. */
 void stock_free(Stock *stock);
+
+RomStore *stock_roms(Stock *stock);
 
 /** A plan that others may use, too; *owned: that belongs to the caller, since there is no stock (NULL) or since the
  * source is no file and no built-in board. NULL and an error on a mistake. */

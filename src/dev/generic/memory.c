@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bus/device.h"
+#include "bus/rom.h"
 
 typedef struct MemoryDevice {
     Device dev;
@@ -41,6 +42,11 @@ static bool memory_create(MemoryDevice *m, Err *err) {
     }
     m->memory = (Memory){.name = m->dev.name, .size = m->size, .read_only = m->read_only, .owner = &m->dev,
                          .pool = m->dev.board->map.pool};
+    MemMap *map = &m->dev.board->map;
+    if (m->read_only && map->roms) {
+        rom_fill(map, &m->memory, m->size, (uint8_t)fill);
+        return true;
+    }
     memory_alloc(&m->memory, m->size);
     if (fill) {
         memset(m->memory.host, (int)fill, (size_t)m->size);
@@ -131,6 +137,7 @@ static void memory_save(const Device *dev, ByteVec *out) {
 static void page_restore(MemoryDevice *m, uint64_t at, const uint8_t *bytes) {
     uint64_t len = page_bytes(m, at);
     if (memcmp(m->memory.host + at, bytes, (size_t)len) != 0) {
+        memory_unshare(&m->dev.board->map, &m->memory);
         memcpy(m->memory.host + at, bytes, (size_t)len);
         mem_changed(&m->dev.board->map, &m->memory, at, len);
     }
@@ -140,6 +147,7 @@ static void page_restore(MemoryDevice *m, uint64_t at, const uint8_t *bytes) {
 static void pages_clear(MemoryDevice *m, PageWalk *walk, uint64_t end) {
     for (; page_next(m, walk) && walk->at < end; walk->at += PAGE_BYTES) {
         uint64_t len = page_bytes(m, walk->at);
+        memory_unshare(&m->dev.board->map, &m->memory);
         memset(m->memory.host + walk->at, (int)fill_of(m), (size_t)len);
         mem_changed(&m->dev.board->map, &m->memory, walk->at, len);
     }
