@@ -70,7 +70,7 @@ const MemRegion *mem_region_search(MemMap *map, uint64_t addr) {
     if (lo == 0 || addr - map->regions[lo - 1].base >= map->regions[lo - 1].size) {
         return NULL;
     }
-    return map->recent[(addr >> MEM_PAGE_SHIFT) % MEM_RECENT] = &map->regions[lo - 1];
+    return map->recent[mem_recent_slot(addr)] = &map->regions[lo - 1];
 }
 
 /* The region that holds all of [addr, addr + size), or NULL. */

@@ -60,7 +60,7 @@ struct MemErrorListener {
 typedef struct MemMap {
     MemRegion *regions; /* sorted by base, no two overlap */
     uint32_t n_regions, cap;
-    const MemRegion *recent[MEM_RECENT]; /* by the low bits of the page number, or NULL: only a cache */
+    const MemRegion *recent[MEM_RECENT]; /* by mem_recent_slot, or NULL: only a cache */
     struct Board *board;
     MemPool *pool; /* for the memories of the map, or NULL */
     RomStore *roms; /* for those that are read-only, or NULL */
@@ -98,9 +98,13 @@ bool mem_map_add(MemMap *map, const MemRegion *region, Err *err);
 /** Frees the map and the code marks of its memories; call it before the memories go. */
 void mem_map_free(MemMap *map);
 const MemRegion *mem_region_search(MemMap *map, uint64_t addr);
+/** From low and high bits of the page number: vectors, stack and devices often begin at round addresses. */
+static inline unsigned mem_recent_slot(uint64_t addr) {
+    return (unsigned)(addr >> MEM_PAGE_SHIFT ^ addr >> 26) % MEM_RECENT;
+}
 /** The region that holds addr, or NULL. */
 static inline const MemRegion *mem_region_at(MemMap *map, uint64_t addr) {
-    const MemRegion *r = map->recent[(addr >> MEM_PAGE_SHIFT) % MEM_RECENT];
+    const MemRegion *r = map->recent[mem_recent_slot(addr)];
     return LIKELY(r && addr - r->base < r->size) ? r : mem_region_search(map, addr);
 }
 

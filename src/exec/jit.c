@@ -382,6 +382,10 @@ void jit_cover(Jit *jit, unsigned window, uint32_t end) {
     }
 }
 
+bool jit_asks(const JitSeat *seat) {
+    return seat->hot || seat->exit != IR_NONE;
+}
+
 bool jit_take_hot(JitSeat *seat) {
     bool hot = seat->hot;
     seat->hot = false;
@@ -423,15 +427,15 @@ void jit_kill(Jit *jit, CacheBlock *block) {
 
 /* ---- Running ---- */
 
-/* Puts the CPU where the exit says. */
-static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t index) {
+/* Puts the CPU where the exit says; `from` is where it has entered. */
+static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *from, uint32_t index) {
     const X64Site *site = &jit->out.sites.data[index];
     bool linkable = site->kind == X64_SITE_GOTO || site->kind == X64_SITE_HOT || site->kind == X64_SITE_INDIRECT;
     cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : site->pc) & cpu->isa->pc_mask;
     cpu->aux = site->aux;
     cpu->prepaid = 0;
     cpu->budget += site->kind >= X64_SITE_LEAVE && site->kind <= X64_SITE_ACCESS ? site->unused : 0;
-    seat->exit = linkable ? index : IR_NONE;
+    seat->exit = linkable && !from->limit ? index : IR_NONE; /* behind a prefix no budget is left */
     seat->hot = site->kind == X64_SITE_HOT && jit->regions;
     if (site->kind == X64_SITE_TRAP) {
         cpu_trap(cpu, site->number, cpu->trap_arg);
@@ -464,7 +468,7 @@ IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
     seat->exit = IR_NONE;
     void *memory = jit->thunks.memory.by_windows ? (void *)cpu->windows[0] : cpu->map->fast;
     uint32_t site = enter(cpu, memory, start_of(jit, cpu, block));
-    IrExit exit = take_exit(jit, seat, cpu, site);
+    IrExit exit = take_exit(jit, seat, cpu, block, site);
     if (UNLIKELY(cpu->probe != NULL)) {
         count_exit(cpu, jit->out.sites.data[site].kind);
     }

@@ -3,7 +3,7 @@
 #include "exec/probe.h"
 
 /* Rights of a block may change at each 32 bytes (the smallest protection region). */
-enum { RIGHTS_STEP = 32 };
+enum { RIGHTS_STEP = 32, PREFIX_RUNS = 8 };
 
 typedef struct Runner {
     Cpu *cpu;
@@ -137,12 +137,22 @@ static void compile(Runner *r, CacheBlock *block) {
     }
 }
 
+/* Most prefixes run once or twice. A periodic event in a loop comes at few places of it, again and again. */
+static bool runs_often(CacheBlock *block) {
+    uint8_t runs = __atomic_load_n(&block->runs, __ATOMIC_RELAXED);
+    if (!block->limit || runs == PREFIX_RUNS) {
+        return true;
+    }
+    __atomic_store_n(&block->runs, (uint8_t)(runs + 1), __ATOMIC_RELAXED);
+    return false;
+}
+
 /* Host code for a block: false if the interpreter must run it. */
 static bool compiled(Runner *r, CacheBlock *block) {
     if (LIKELY(__atomic_load_n(&block->code, __ATOMIC_ACQUIRE))) {
         return true;
     }
-    if (block->interpret || block->dead || block->limit) {
+    if (block->interpret || block->dead || !runs_often(block)) {
         return false;
     }
     code_lock(r->use);
@@ -164,6 +174,24 @@ static void form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
     }
 }
 
+/* What the last run of host code has asked for. A region begins with a whole block. */
+static RARE void improve(Runner *r, CacheBlock *block) {
+    CodeCache *cache = r->run.cache;
+    CacheBlock *whole = block->limit ? cache_find(cache, block->ir.loc, 0) : block;
+    bool hot = jit_take_hot(r->run.seat) && whole && whole->code, link = jit_can_link(cache->jit, r->run.seat);
+    if (!hot && !link) {
+        return;
+    }
+    code_lock(r->use);
+    if (hot) {
+        form_region(r->cpu, cache, whole);
+    }
+    if (link) {
+        jit_link(cache->jit, r->run.seat, block);
+    }
+    code_unlock(r->use);
+}
+
 static IrExit run_host(Runner *r, CacheBlock *block) {
     Cpu *cpu = r->cpu;
     uint64_t before = cpu_ticks(cpu);
@@ -180,16 +208,8 @@ static IrExit run_block(Runner *r, CacheBlock *block) {
         PROBE_COUNT(r->cpu, interp_turns);
         return ir_interp(r->cpu, &block->ir);
     }
-    bool hot = jit_take_hot(r->run.seat), link = jit_can_link(cache->jit, r->run.seat);
-    if (UNLIKELY(hot || link)) {
-        code_lock(r->use);
-        if (hot) {
-            form_region(r->cpu, cache, block);
-        }
-        if (link) {
-            jit_link(cache->jit, r->run.seat, block);
-        }
-        code_unlock(r->use);
+    if (jit_asks(r->run.seat)) {
+        improve(r, block);
     }
     return run_host(r, block);
 }

@@ -232,20 +232,16 @@ void code_again(CodeUse *use, CodeRun *run, MemMap *map) {
     }
 }
 
-bool code_moved(const CodeUse *use, const CodeRun *run) {
-    return use->share && (use->leave || run->cache != __atomic_load_n(&use->share->current, __ATOMIC_ACQUIRE));
+bool share_moved(const CodeUse *use, const CodeRun *run) {
+    return use->leave || run->cache != __atomic_load_n(&use->share->current, __ATOMIC_ACQUIRE);
 }
 
-void code_lock(CodeUse *use) {
-    if (use->share) {
-        mutex_lock(&use->share->lock);
-    }
+void share_lock(CodeShare *share) {
+    mutex_lock(&share->lock);
 }
 
-void code_unlock(CodeUse *use) {
-    if (use->share) {
-        mutex_unlock(&use->share->lock);
-    }
+void share_unlock(CodeShare *share) {
+    mutex_unlock(&share->lock);
 }
 
 void code_full(CodeUse *use, CodeRun *run) {

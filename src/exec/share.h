@@ -67,10 +67,23 @@ CodeRun code_enter(CodeUse *use);
 void code_again(CodeUse *use, CodeRun *run, MemMap *map);
 void code_exit(CodeUse *use, CodeRun *run);
 /** Around what changes the cache. */
-void code_lock(CodeUse *use);
-void code_unlock(CodeUse *use);
+void share_lock(CodeShare *share);
+void share_unlock(CodeShare *share);
+static inline void code_lock(CodeUse *use) {
+    if (use->share) {
+        share_lock(use->share);
+    }
+}
+static inline void code_unlock(CodeUse *use) {
+    if (use->share) {
+        share_unlock(use->share);
+    }
+}
 /** True if `run` must sit down again: its cache is not the share's any more, or the node leaves. */
-bool code_moved(const CodeUse *use, const CodeRun *run);
+bool share_moved(const CodeUse *use, const CodeRun *run);
+static inline bool code_moved(const CodeUse *use, const CodeRun *run) {
+    return use->share && share_moved(use, run);
+}
 /** Under the lock: the cache is full. A cache of one's own is emptied. */
 void code_full(CodeUse *use, CodeRun *run);
 
