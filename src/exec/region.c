@@ -112,20 +112,33 @@ static void find_looping(Loop *l) {
     }
 }
 
-/* The slot of the window pointer if the loop uses windows and does not move them, else IR_NONE. */
+/* The slot of the window pointer if the loop uses windows, and moves them by what is known, else IR_NONE. */
 static uint32_t find_window(const Loop *loop) {
     uint32_t window = IR_NONE;
+    int32_t move;
     for (unsigned i = 0; i < loop->n && window == IR_NONE; i++) {
         if (loop->blocks[i].loops && !ir_window_pointer(loop->blocks[i].ir, &window)) {
             return IR_NONE;
         }
     }
     for (unsigned i = 0; i < loop->n && window != IR_NONE; i++) {
-        if (loop->blocks[i].loops && !ir_keeps_window(loop->blocks[i].ir, window)) {
+        if (loop->blocks[i].loops && !ir_window_move(loop->blocks[i].ir, window, &move)) {
             return IR_NONE;
         }
     }
     return window;
+}
+
+/* What is known of each block before versions are made. */
+static void describe_blocks(Loop *loop) {
+    for (unsigned i = 0; i < loop->n; i++) {
+        LoopBlock *b = &loop->blocks[i];
+        b->needs = (uint8_t)ir_flags_needed(b->ir);
+        b->move = 0;
+        if (b->loops && loop->window != IR_NONE) {
+            ir_window_move(b->ir, loop->window, &b->move);
+        }
+    }
 }
 
 unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
@@ -146,9 +159,7 @@ unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
     Arena arena = {0};
     g.loop.window = find_window(&g.loop);
     exec_join_blocks(cpu, cache, &g.loop, &arena);
-    for (unsigned i = 0; i < g.loop.n; i++) {
-        g.loop.blocks[i].needs = (uint8_t)ir_flags_needed(g.loop.blocks[i].ir);
-    }
+    describe_blocks(&g.loop);
     unsigned n_insns = exec_compile_loop(cpu, cache, &g.loop);
     arena_free(&arena);
     return n_insns;

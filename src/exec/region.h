@@ -15,6 +15,7 @@ typedef struct LoopBlock {
     int taken, next; /* of its GOTO_IF, of its GOTO */
     int landings[REGION_LANDINGS_MAX]; /* where its GOTO_IND has led */
     unsigned n_landings;
+    int32_t move; /* of the window pointer, in words */
     bool loops; /* reaches the first block again */
     uint8_t needs; /* flags, see ir_flags_needed */
 } LoopBlock;

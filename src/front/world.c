@@ -65,7 +65,7 @@ static uint64_t chunk_end(const WorldRun *run, uint64_t now_ns) {
 }
 
 /* Ends where the last expectation is decided. */
-static bool run_world(WorldRun *run) {
+static void run_world(WorldRun *run) {
     uint64_t now_ns = 0, end_ns = run->options.for_ns;
     host_begin(&run->host, run->world, run->options.pace);
     run->stop.reason = decided(run) ? ORR_STOP_EXPECT : ORR_STOP_DURATION;
@@ -84,7 +84,6 @@ static bool run_world(WorldRun *run) {
         run->stop.reason = ORR_STOP_USER;
     }
     run_settle(run->world, &run->stop, &run->until_ns);
-    return true;
 }
 
 /* ---- The end ---- */
@@ -456,7 +455,12 @@ int command_run_world(int argc, char *const *argv) {
         signal(SIGINT, on_signal);
         signal(SIGTERM, on_signal);
         signal(SIGPIPE, SIG_IGN);
-        bool good = run.options.control ? serve(&run) : run_world(&run);
+        bool good = true;
+        if (run.options.control) {
+            good = serve(&run);
+        } else {
+            run_world(&run);
+        }
         host_flush(&run.host);
         code = finish(&run);
         code = good ? code : EXIT_USAGE;

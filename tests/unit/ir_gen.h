@@ -15,14 +15,14 @@ typedef struct Gen {
     unsigned n[2];
     unsigned depth;
     IrVal root; /* of window indices, or IR_NONE */
-    bool refunded;
+    bool refunded, moved;
     bool plain; /* only what may stand in a region */
-    bool windowed; /* window indices are counted from RIG_SLOT_WP, which the block does not write */
+    bool windowed; /* window indices are counted from RIG_SLOT_WP, which the block moves at most once */
 } Gen;
 
 /** In a seed: ask for a block without calls and traps at the end. */
 #define GEN_PLAIN (UINT64_C(1) << 63)
-/** In a seed: ask for a block that does not move its window. */
+/** In a seed: ask for a block that moves its window by a constant, or not at all. */
 #define GEN_WINDOWED (UINT64_C(1) << 62)
 
 static inline unsigned gen_below(Gen *g, unsigned bound) {
@@ -174,9 +174,20 @@ static inline void gen_flags(Gen *g) {
     }
 }
 
+static inline void gen_move(Gen *g) {
+    static const uint32_t moves[] = {1, 2, -1u, -2u};
+    uint32_t move = moves[gen_below(g, ARRAY_LEN(moves))];
+    ir_put(&g->b, RIG_SLOT_WP, ir_op2i(&g->b, IR_ADD, ir_get(&g->b, IR_I32, RIG_SLOT_WP), move));
+    g->moved = true;
+}
+
 static inline void gen_state(Gen *g) {
     IrType type = gen_type(g);
     unsigned k = gen_below(g, 6);
+    if (g->windowed && g->depth == 0 && !g->moved && gen_below(g, 6) == 0) {
+        gen_move(g);
+        return;
+    }
     switch (k) {
     case 0: case 1: gen_keep(g, ir_get(&g->b, type, gen_slot(g, type))); break;
     case 2: {

@@ -29,7 +29,7 @@ Mem lower_slot(uint32_t slot) {
     if (slot >= IR_SHADOW_SLOT) {
         return lower_cpu(offsetof(Cpu, jit_shadow) + slot - IR_SHADOW_SLOT);
     }
-    return slot >= IR_WINDOW_SLOT ? asm_indexed(RBP, X64_WINDOW_POINTER, 2, (int32_t)(slot - IR_WINDOW_SLOT))
+    return slot >= IR_WINDOW_SLOT ? asm_indexed(RBP, X64_WINDOW_POINTER, 2, (int32_t)slot - IR_WINDOW_ZERO)
                                   : asm_at(RBP, (int32_t)slot);
 }
 

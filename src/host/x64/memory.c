@@ -28,12 +28,16 @@ static uint32_t fault_site(Lower *l, X64Site site, uint32_t entry) {
     return lower_site(l, site);
 }
 
-void lower_exit(Lower *l, uint32_t site) {
+static void exit_by(Lower *l, uint32_t site, uint32_t thunk) {
     if (l->region) {
         lower_store_pinned(l);
     }
     asm_mov_imm(l->a, RAX, site);
-    asm_link(l->a, asm_jmp(l->a), l->thunks->leave);
+    asm_link(l->a, asm_jmp(l->a), thunk);
+}
+
+void lower_exit(Lower *l, uint32_t site) {
+    exit_by(l, site, l->thunks->leave);
 }
 
 /* ---- Exits ---- */
@@ -183,7 +187,7 @@ static void trap_exit(Lower *l, const IrOp *op) {
     store_value(l, offsetof(Cpu, trap_arg), op->b);
     l->pinned = 0;
     lower_flags_at(l, &l->ir->faults[op->c], 0xf);
-    lower_exit(l, fault_site(l, (X64Site){.kind = X64_SITE_TRAP, .number = op->n}, op->c));
+    exit_by(l, fault_site(l, (X64Site){.kind = X64_SITE_TRAP, .number = op->n}, op->c), l->thunks->trap);
 }
 
 void lower_trap(Lower *l, const IrOp *op) {

@@ -6,7 +6,7 @@
  * enough. Every way around a loop takes somewhere, so every loop ends in time. */
 #include "host/x64/lower.h"
 
-enum { SLOTS_SEEN_MAX = 64 };
+enum { SLOTS_SEEN_MAX = 256 };
 
 /* ---- What may be in a region ---- */
 
@@ -68,10 +68,11 @@ static unsigned weight_of(const X64Region *region, uint32_t block) {
     return weight;
 }
 
-static void count_slots(const IrBlock *ir, unsigned weight, SlotUse *seen, unsigned *n) {
+/* The window pointer is not asked for: IR_WINDOW_BASE tells where it is. */
+static void count_slots(const IrBlock *ir, uint32_t window, unsigned weight, SlotUse *seen, unsigned *n) {
     for (uint32_t i = 0; i < ir->n_ops; i++) {
         const IrOp *op = &ir->ops[i];
-        bool slot = (op->op == IR_GET || op->op == IR_PUT) && op->a < IR_SHADOW_SLOT;
+        bool slot = (op->op == IR_GET || op->op == IR_PUT) && op->a < IR_WINDOW_BASE && op->a != window;
         SlotUse *use = slot ? slot_use(seen, n, op->a) : NULL;
         if (!use) {
             continue;
@@ -88,16 +89,20 @@ static void count_slots(const IrBlock *ir, unsigned weight, SlotUse *seen, unsig
     }
 }
 
+static void pin(RegionLower *r, uint32_t slot, Reg reg, bool written) {
+    r->pinned[r->n_pinned++] = (Pinned){slot, reg, written};
+    r->pinned_regs |= 1u << reg;
+}
+
 static void choose_pinned(RegionLower *r, unsigned most) {
     static const Reg registers[X64_PINNED_MAX] = {R8, R9, R10, R11, R12, R13, RDI, X64_WINDOW_POINTER};
     SlotUse seen[SLOTS_SEEN_MAX];
     unsigned n = 0;
     if (r->region->window != IR_NONE) {
         most = most < X64_PINNED_MAX ? most : X64_PINNED_MAX - 1;
-        r->pinned_regs = 1u << X64_WINDOW_POINTER;
     }
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {
-        count_slots(r->region->blocks[b].ir, weight_of(r->region, b), seen, &n);
+        count_slots(r->region->blocks[b].ir, r->region->window, weight_of(r->region, b), seen, &n);
     }
     while (r->n_pinned < most && n < SLOTS_SEEN_MAX) {
         SlotUse *best = NULL;
@@ -107,12 +112,13 @@ static void choose_pinned(RegionLower *r, unsigned most) {
             }
         }
         if (!best) {
-            return;
+            break;
         }
-        Reg reg = registers[r->n_pinned];
-        r->pinned[r->n_pinned++] = (Pinned){best->slot, reg, best->written};
-        r->pinned_regs |= 1u << reg;
+        pin(r, best->slot, registers[r->n_pinned], best->written);
         best->uses = 0;
+    }
+    if (r->region->window != IR_NONE) {
+        pin(r, IR_WINDOW_BASE, X64_WINDOW_POINTER, false);
     }
 }
 
@@ -230,11 +236,13 @@ static void enter_region(RegionLower *r, Lower *first) {
     Asm *a = first->a;
     lower_note(first, X64_NOTE_ENTRY, IR_NONE);
     lower_count_enter(first);
-    if (r->region->window != IR_NONE) {
+    if (r->region->window != IR_NONE) { /* first: it tells where the others stand */
         asm_load(a, 32, false, false, X64_WINDOW_POINTER, asm_at(RBP, (int32_t)r->region->window));
     }
     for (unsigned k = 0; k < r->n_pinned; k++) {
-        asm_load(a, 32, false, false, r->pinned[k].reg, lower_slot(r->pinned[k].slot));
+        if (r->pinned[k].slot != IR_WINDOW_BASE) {
+            asm_load(a, 32, false, false, r->pinned[k].reg, lower_slot(r->pinned[k].slot));
+        }
     }
     if (!X64_COUNTS) {
         return;

@@ -67,6 +67,7 @@ enum { X64_ACCESS_BYTES = 5 /* room that every fast access takes: that of a jump
 typedef struct X64Thunks {
     uint32_t enter; /* uint32_t enter(Cpu *cpu, void *memory, const void *code): returns a site */
     uint32_t leave, load, store, call; /* the last three: called with the site in esi */
+    uint32_t trap; /* jumped to with the site in eax: takes a trap and goes on where that leads */
     X64Memory memory;
     uint32_t crowd; /* how many CPUs run the code and count in its heat */
     bool shared; /* other threads may run code while it is patched: what is patched lies in one aligned word */
@@ -77,7 +78,12 @@ typedef struct X64Calls {
     uint32_t (*load)(Cpu *cpu, uint32_t site); /* address in cpu->jit_addr, result to cpu->jit_value */
     uint32_t (*store)(Cpu *cpu, uint32_t site);
     uint32_t (*call)(Cpu *cpu, uint32_t site);
+    const void *(*trap)(Cpu *cpu, uint32_t site); /* where the code is that runs next; NULL: the engine goes
+                                                        on, with what stands in cpu->jit_value */
 } X64Calls;
+
+/** Instead of a site that the engine comes back with: a trap has been taken. */
+#define X64_TRAP_TAKEN UINT32_MAX
 
 /** What a stretch of code is for, in dumps. It ends where the next one of the same part (hot, cold) begins. */
 typedef enum X64NoteKind {
@@ -136,7 +142,7 @@ typedef struct X64RegionBlock {
 typedef struct X64Region {
     const X64RegionBlock *blocks;
     uint32_t n_blocks;
-    uint32_t window; /* slot of the window pointer, which its blocks leave alone; IR_NONE: they use no window slots */
+    uint32_t window; /* slot of the window pointer; IR_NONE: its blocks use no window slots */
 } X64Region;
 
 /** True if a block may be part of a region. */
