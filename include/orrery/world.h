@@ -70,7 +70,6 @@ ORR_API void orr_link_counts(const OrrLink *link, uint64_t *sent, uint64_t *lost
 
 typedef struct OrrWorldFileOptions {
     OrrEngine engine;
-    OrrMemory memory;
     uint64_t slice;
     const uint64_t *seed; /* instead of the file's, or NULL */
 } OrrWorldFileOptions;

@@ -182,7 +182,6 @@ static bool load_node(Loader *l, size_t index) {
         .cpi_num = n->cpi_num.value,
         .cpi_den = n->cpi_den.value,
         .engine = l->options->engine,
-        .memory = l->options->memory,
         .slice = l->options->slice,
         .quantum = n->quantum.value,
         .strict = n->strict,

@@ -59,6 +59,7 @@ typedef struct WorldOptions {
     OptionList uarts; /* NODE.NAME=BACKEND */
     OptionList captures;
     OrrWorldFileOptions load;
+    OrrMemory memory;
     uint64_t seed, threads, for_ns;
     double pace;
     OrrLogLevel log_level;

@@ -289,7 +289,7 @@ static bool set_capture(WorldOptions *o, const char *value) {
 }
 
 static bool set_memory(WorldOptions *o, const char *value) {
-    return memory_named(value, &o->load.memory);
+    return memory_named(value, &o->memory);
 }
 
 static bool set_pace(WorldOptions *o, const char *value) {
@@ -370,7 +370,7 @@ bool is_world_file(const char *path) {
 }
 
 bool world_session_new(const WorldOptions *o, OrrWorld **world, OrrError *error) {
-    OrrWorldOptions options = {.log_level = o->log_level, .log = print_log_line};
+    OrrWorldOptions options = {.log_level = o->log_level, .log = print_log_line, .memory = o->memory};
     *world = orr_world_new(&options);
     orr_world_threads(*world, (unsigned)o->threads);
     return orr_world_load(*world, o->path, &o->load, error);

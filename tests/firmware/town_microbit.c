@@ -1,4 +1,4 @@
-/* A board of a town (town.h): micro:bit with its serial port, which others share, its motion sensor on I2C, and pins. */
+/* A board of a town (town.h): micro:bit with its serial port, which others share, its motion sensor on I2C, pins. */
 #include "guest.h"
 
 enum { RING_PORTS = 1, MEDIA = 0, TICK_CYCLES = 1600 };

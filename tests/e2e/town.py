@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 """A town of 60 boards of five kinds on all kinds of links, with errors; runs it in many ways that must end equal.
 
-Usage: town.py [--orrery FILE] [--firmware FOLDER] [--repeat N] [--threads 1,2,3,8] [--memory fastmem,window] [--for TIME]
-               [--write FOLDER]
+Usage: town.py [--orrery FILE] [--firmware FOLDER] [--repeat N] [--threads 1,2,3,8] [--memory fastmem,window]
+               [--for TIME] [--write FOLDER]
 
 The boards are those of tests/firmware/town.h: 12 micro:bit (Cortex-M0), 18 MPS2 (Cortex-M3), 10 LEON3, 10 GR712RC, 10
 GR740. A ring of serial lines goes through all that have two ports; the others share lines in groups. There are two CAN
-buses, a switch for all Ethernet ports, wires between pins, and on each big board parts on I2C or SPI. Each link has errors
-of its own. With --write the world is only written. Exit status: 0 all hashes are equal, 1 not, or a run has failed.
+buses, two switches, wires between pins, and on each big board parts on I2C or SPI. Most links have errors. With --write
+the world is only written. Exit status: 0 all hashes are equal, 1 not, or a run has failed.
 """
 
 from __future__ import annotations
@@ -121,7 +121,8 @@ def write_town(folder: Path, firmware: Path) -> Path:
 
 def run_town(orrery: Path, world: Path, length: str, threads: int, memory: str) -> str:
     """The hash of a run."""
-    command = [str(orrery), "run", str(world), "--for", length, "--threads", str(threads), "--memory", memory, "--quiet"]
+    command = [str(orrery), "run", str(world), "--for", length, "--quiet", "--threads", str(threads),
+               "--memory", memory]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     last = result.stderr.strip().splitlines()[-1:] or [""]
     match = re.search(r"duration at .* (\d+) instructions, hash ([0-9a-f]{16})$", last[0])
