@@ -376,16 +376,25 @@ static void test_loose(void **state) {
     (void)state;
     Bench b = {.stub = true};
     bench_build(&b, "t: Timers.Fake { frequenzy: 7; frequency: 5; init: { Mode 1 } }\n"
-                    "sysbus: { init: { ApplySVD @x; Tag <0, 3> \"A\" 9 } }");
+                    "sysbus: { init: { ApplySVD @x; Tag <0, 3> \"A\" 9 } }\n"
+                    "p: IRQControllers.Pic @ {\n"
+                    " sysbus new Bus.BusMultiRegistration { address: 0x9000; size: 16; region: \"r\" };\n"
+                    " sysbus new Bus.BusPointRegistration { address: 0x8000; condition: \"privileged\" };\n"
+                    " sysbus 0x7000 }");
     assert_string_equal(b.logged,
                         "f:1:18: expected a property of t (fake-timer), found 'frequenzy'; the nearest is 'frequency': "
                         "it is left out\n"
+                        "f:4:67: expected no region: the model of p (fake-pic) has one window: it is left out\n"
+                        "f:5:57: expected no 'condition': registrations for some accesses are not modelled: it is left "
+                        "out\n"
                         "f:1:54: expected only Tag <...> lines in init of sysbus: 'Mode 1' is a monitor command of "
                         "Renode, which has no meaning here: it is left out\n"
                         "f:2:19: expected only Tag <...> lines in init of sysbus: 'ApplySVD @x' is a monitor command "
                         "of Renode, which has no meaning here: it is left out\n");
     assert_int_equal(((FakeTimer *)device(&b, "t"))->frequency, 5);
     assert_int_equal(read_word(&b, 0), 9);
+    assert_int_equal(b.board.map.n_regions, 2);
+    assert_int_equal(b.board.map.regions[1].base, 0x7000);
     bench_free(&b);
     Bench bad = {.stub = true};
     assert_false(bench_try(&bad, "t: Timers.Fake { frequency: \"x\" }"));
