@@ -20,6 +20,21 @@ bool build_fail(Build *b, ReplPos pos, const char *fmt, ...) {
     return err_at(b->err, pos.file, pos.line, pos.col, "%s", text);
 }
 
+bool build_leave_out(Build *b, ReplPos pos, const char *fmt, ...) {
+    char text[sizeof b->err->text];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (!b->options->stub_unknown) {
+        return build_fail(b, pos, "%s", text);
+    }
+    Err told = {0};
+    err_at(&told, pos.file, pos.line, pos.col, "%s", text);
+    log_line(b->board->log, LOG_WARN, "%s: it is left out", told.text);
+    return true;
+}
+
 const char *build_nearest(Build *b, const char *name, const char *const *names, size_t n) {
     const char *near = text_nearest(name, names, n);
     return near ? arena_printf(&b->scratch, "; the nearest is '%s'", near) : "";

@@ -80,6 +80,8 @@ struct MachinePlan {
 
 /** Stores `file:line:col: text`. Returns false. */
 bool build_fail(Build *b, ReplPos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/** For what a file says to another model than ours: with stubs it is told and left out, which is true. */
+bool build_leave_out(Build *b, ReplPos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /** "; the nearest is 'x'", or "". */
 const char *build_nearest(Build *b, const char *name, const char *const *names, size_t n);
 /** The entry that a name of the file means; sysbus too. NULL and an error if there is none. */

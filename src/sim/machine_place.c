@@ -15,7 +15,7 @@ typedef struct Place {
     bool has_base, has_size;
     uint64_t base, size, offset;
     const Device *cpu; /* the only one that sees it, or NULL */
-    bool unseen; /* it is for initiators that are stubs */
+    bool unseen; /* it is for initiators that are stubs, or of a kind that is left out */
 } Place;
 
 /* ---- Stubs ------------------------------------------------------------------------------------------------------ */
@@ -182,14 +182,17 @@ static bool place_attribute(Build *b, const Part *part, const ReplAttr *attr, Pl
         return true;
     }
     if (strcmp(name, "region") == 0) {
-        return build_fail(b, attr->pos, "expected no region: the model of %s (%s) has one window", part->name,
-                          part->device->type->name);
+        place->unseen = true;
+        return build_leave_out(b, attr->pos, "expected no region: the model of %s (%s) has one window", part->name,
+                               part->device->type->name);
     }
     if (strcmp(name, "cluster") == 0) {
         return place_cluster(b, part, attr, place);
     }
     if (strcmp(name, "condition") == 0) {
-        return build_fail(b, attr->pos, "expected no 'condition': registrations for some accesses are not modelled");
+        place->unseen = true;
+        return build_leave_out(b, attr->pos,
+                               "expected no 'condition': registrations for some accesses are not modelled");
     }
     return build_fail(b, attr->pos, "expected address, size, offset, range or cpu, found '%.100s'%s", name,
                       build_nearest(b, name, names, ARRAY_LEN(names)));
@@ -459,18 +462,11 @@ static bool tag_statement(Build *b, const ReplStatement *statement) {
     return build_fill(b, dev, base, size, statement->pos);
 }
 
-/* Commands configure models that are not ours; where stubs stand for those, they are told and left out. */
 static bool section_skip(Build *b, const ReplStatement *s) {
-    Err err = {0};
-    Err *to = b->options->stub_unknown ? &err : b->err;
-    err_at(to, s->pos.file, s->pos.line, s->pos.col,
-           "expected only Tag <...> lines in init of sysbus: '%.60s' is a monitor command of Renode, which has no "
-           "meaning here",
-           s->text);
-    if (b->options->stub_unknown) {
-        log_line(b->board->log, LOG_WARN, "%s: it is left out", err.text);
-    }
-    return b->options->stub_unknown;
+    return build_leave_out(b, s->pos,
+                           "expected only Tag <...> lines in init of sysbus: '%.60s' is a monitor command of Renode, "
+                           "which has no meaning here",
+                           s->text);
 }
 
 static bool section_read(Build *b, const Part *part, const ReplAttr *attr) {

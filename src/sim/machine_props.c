@@ -265,16 +265,9 @@ static bool check_known(Build *b, const Part *part, const Setting *setting) {
             return true;
         }
     }
-    Err told = {0};
-    bool loose = b->options->stub_unknown; /* the models that a file was written for know more than ours */
     const ReplAttr *attr = setting->attr;
-    err_at(loose ? &told : b->err, attr->pos.file, attr->pos.line, attr->pos.col,
-           "expected a property of %s (%s), found '%.100s'%s", part->name, type->name, attr->name,
-           build_nearest(b, attr->name, names, type->n_props));
-    if (loose) {
-        log_line(b->board->log, LOG_WARN, "%s: it is left out", told.text);
-    }
-    return loose;
+    return build_leave_out(b, attr->pos, "expected a property of %s (%s), found '%.100s'%s", part->name, type->name,
+                           attr->name, build_nearest(b, attr->name, names, type->n_props));
 }
 
 static bool part_properties(Build *b, const Part *part) {

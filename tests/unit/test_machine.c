@@ -376,16 +376,25 @@ static void test_loose(void **state) {
     (void)state;
     Bench b = {.stub = true};
     bench_build(&b, "t: Timers.Fake { frequenzy: 7; frequency: 5; init: { Mode 1 } }\n"
-                    "sysbus: { init: { ApplySVD @x; Tag <0, 3> \"A\" 9 } }");
+                    "sysbus: { init: { ApplySVD @x; Tag <0, 3> \"A\" 9 } }\n"
+                    "p: IRQControllers.Pic @ {\n"
+                    " sysbus new Bus.BusMultiRegistration { address: 0x9000; size: 16; region: \"r\" };\n"
+                    " sysbus new Bus.BusPointRegistration { address: 0x8000; condition: \"privileged\" };\n"
+                    " sysbus 0x7000 }");
     assert_string_equal(b.logged,
                         "f:1:18: expected a property of t (fake-timer), found 'frequenzy'; the nearest is 'frequency': "
                         "it is left out\n"
+                        "f:4:67: expected no region: the model of p (fake-pic) has one window: it is left out\n"
+                        "f:5:57: expected no 'condition': registrations for some accesses are not modelled: it is left "
+                        "out\n"
                         "f:1:54: expected only Tag <...> lines in init of sysbus: 'Mode 1' is a monitor command of "
                         "Renode, which has no meaning here: it is left out\n"
                         "f:2:19: expected only Tag <...> lines in init of sysbus: 'ApplySVD @x' is a monitor command "
                         "of Renode, which has no meaning here: it is left out\n");
     assert_int_equal(((FakeTimer *)device(&b, "t"))->frequency, 5);
     assert_int_equal(read_word(&b, 0), 9);
+    assert_int_equal(b.board.map.n_regions, 2);
+    assert_int_equal(b.board.map.regions[1].base, 0x7000);
     bench_free(&b);
     Bench bad = {.stub = true};
     assert_false(bench_try(&bad, "t: Timers.Fake { frequency: \"x\" }"));
@@ -609,21 +618,25 @@ static void test_mistakes(void **state) {
 static void test_names(void **state) {
     (void)state;
     Bench b = {0};
-    bench_build(&b, PIC "timer: Timers.Fake\nuart0: UART.Fake");
+    bench_build(&b, PIC "timer: Timers.Fake\nuart0: UART.Fake\ns: Sensors.Fake");
     assert_null(machine_device(&b.machine, "time", &b.err));
     assert_string_equal(b.err.text, "expected the name of a device, found 'time'; the nearest is 'timer'");
     assert_null(machine_line(&b.machine, "timer", &b.err));
     assert_string_equal(b.err.text, "expected the name of a line, such as gpio.3 or uart0.IRQ, found 'timer'");
     assert_null(machine_line(&b.machine, "timer.CC9", &b.err));
     assert_string_equal(b.err.text, "expected the name of a line, found 'timer.CC9'; the nearest is 'timer.CC0'");
+    assert_null(machine_line(&b.machine, "s.0", &b.err));
+    assert_string_equal(b.err.text, "expected a line: this device has none, found 's.0'");
     assert_null(machine_line(&b.machine, "tim.0", &b.err));
     assert_string_equal(b.err.text, "expected the name of a device, found 'tim'; the nearest is 'timer'");
     bench_free(&b);
 }
 
+#define CPU_NUMBERED "c%zu: CPU.Fake @ sysbus { cpuType: \"m\" }\n"
+
 /* Text of n pieces, built by a printer. */
 static void check_limit(size_t n, void (*piece)(char *out, size_t size, size_t i), const char *message) {
-    size_t cap = n * 64;
+    size_t cap = n * 128;
     char *text = mem_alloc(cap);
     size_t len = 0;
     for (size_t i = 0; i < n; i++) {
@@ -677,6 +690,11 @@ static void piece_tag(char *out, size_t size, size_t i) {
     snprintf(out, size, i ? "        Tag <0, 3> \"x\"\n" : "sysbus:\n    init:\n");
 }
 
+static void piece_bank(char *out, size_t size, size_t i) {
+    snprintf(out, size, CPU_NUMBERED "p%zu: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration "
+                        "{ address: 0; cpu: c%zu }\n", i, i, i);
+}
+
 static void piece_section(char *out, size_t size, size_t i) {
     (void)i;
     snprintf(out, size, "sysbus: { init add: {} }\n");
@@ -693,6 +711,7 @@ static void test_limits(void **state) {
     check_limit(66, piece_gate, "expected at most 64 outputs at one input, input 3 of p has 65");
     check_limit(4098, piece_tag, "expected at most 4096 tags");
     check_limit(257, piece_section, "expected at most 256 sections");
+    check_limit(33, piece_bank, "expected at most 32 devices at one address");
 }
 
 int main(void) {
