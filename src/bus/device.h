@@ -213,6 +213,7 @@ struct Board {
     MemMap map;
     const Log *log;
     struct GuestLog *guest_log;
+    LineGuard lines;
     uint64_t seed;
     bool off; /* no power: what arrives is lost */
     bool reset_pin; /* the reset under way comes from outside */

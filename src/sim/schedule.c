@@ -377,7 +377,7 @@ static StopReason run_together(Node *node, uint64_t until_ns) {
 
 StopReason node_step(Node *node) {
     uint64_t slice = node->slice, before = node_instructions(node);
-    StopReason reason = node->stop = STOP_NONE;
+    StopReason reason = node->stop = node->board.lines.stuck ? STOP_ERROR : STOP_NONE;
     node->slice = 1;
     while (reason == STOP_NONE && node_instructions(node) == before) {
         reason = (node->n_cores == 1 ? run_alone : run_together)(node, TIME_NEVER);
@@ -433,7 +433,7 @@ uint64_t node_next_ns(const Node *node) {
 
 StopReason node_run_until(Node *node, uint64_t until_ns) {
     StopReason (*const step)(Node *, uint64_t) = node->n_cores == 1 ? run_alone : run_together;
-    StopReason reason = node->stop = STOP_NONE;
+    StopReason reason = node->stop = node->board.lines.stuck ? STOP_ERROR : STOP_NONE;
     while (reason == STOP_NONE) {
         reason = step(node, until_ns);
     }
