@@ -290,6 +290,7 @@ void link_hash(const Link *link, Hash *hash) {
         link->options.type->hash(link, hash);
     }
     for (unsigned i = 0; i < link->n_ends; i++) {
+        hash_u64(hash, link->ends[i]->busy_ns);
         const LinkQueue *queues[] = {&link->ends[i]->in, &link->ends[i]->out};
         for (size_t k = 0; k < ARRAY_LEN(queues); k++) {
             hash_u64(hash, queues[k]->len);

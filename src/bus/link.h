@@ -42,11 +42,9 @@ typedef enum LinkRecordKind {
 } LinkRecordKind;
 
 enum {
-    LINK_RECORD_FRAMING = 1 << 0, /* uart: stop bit low; parity: */
-    LINK_RECORD_PARITY = 1 << 1,
-    LINK_RECORD_ERROR = 1 << 2, /* can: destroyed by an error frame; others: the medium damaged it for all */
-    LINK_RECORD_NACK = 1 << 3, /* i2c: the last byte was not acknowledged; can: nobody acknowledged */
-    LINK_RECORD_DROPPED = 1 << 4, /* ethernet: a queue was full; lost or cut on the way in */
+    LINK_RECORD_ERROR = 1 << 0, /* can: destroyed by an error frame */
+    LINK_RECORD_NACK = 1 << 1, /* i2c: the last byte was not acknowledged; can: nobody acknowledged */
+    LINK_RECORD_DROPPED = 1 << 2, /* ethernet: sent while the link was cut */
 };
 
 /** What the medium carried, as it was sent: what befalls it on its way to one receiver is not told. */
@@ -140,6 +138,7 @@ struct LinkEnd {
     Device *device;
     unsigned input;
     bool hears; /* messages are delivered here */
+    uint64_t busy_ns; /* uart: the receiver is in a frame until then */
     uint32_t left; /* can: how often the controller has left the bus */
     union {
         UartTap uart;
