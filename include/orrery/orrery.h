@@ -128,7 +128,9 @@ typedef struct OrrNodeOptions {
     /* The board: one of these five. */
     const char *machine; /* a built-in board ("microbit") */
     const char *repl_path; /* a platform file */
-    const char *repl_text; /* a platform file in memory; its name in messages is "platform" */
+    const char *repl_text; /* a platform file in memory */
+    const char *repl_name; /* where it comes from: its name in messages, and where files that it uses are looked for;
+                              NULL: "platform" */
     const OrrPart *parts; /* ends with a part of zeroes */
     const char *dtb_path; /* a flattened device tree: that file, or `dtb`, and then this is its name in messages */
     const void *dtb; /* dtb_size bytes */

@@ -74,7 +74,7 @@ static bool options_known(const OrrLinkOptions *from, const LinkType *type, Err 
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
         uint64_t value = options[i].value;
         if (value && !(type->takes & options[i].bit)) {
-            return err_set(err, "a %s link has no '%s'", type->name, options[i].name);
+            return err_set(err, "%s links have no '%s'", type->name, options[i].name);
         }
         if (value && (value < options[i].least || value > options[i].most)) {
             return err_set(err, "%s: expected %" PRIu64 " to %" PRIu64, options[i].name, options[i].least,
@@ -88,6 +88,9 @@ static bool link_options(const OrrLinkOptions *from, LinkOptions *to, Err *err) 
     to->type = link_type_named(from->kind ? from->kind : "", err);
     if (!to->type || !options_known(from, to->type, err)) {
         return false;
+    }
+    if (from->latency_ns && to->type->ends_max == 1) {
+        return err_set(err, "%s links join no nodes: they have no latency", to->type->name);
     }
     to->rate = from->rate;
     to->queue = from->queue;
@@ -108,7 +111,7 @@ static bool link_options(const OrrLinkOptions *from, LinkOptions *to, Err *err) 
     for (size_t i = 0; i < to->n_cuts; i++) {
         to->cuts[i] = (LinkCut){from->cuts[i].from_ns, from->cuts[i].to_ns};
     }
-    return !to->corrupt || to->type->corrupt || err_set(err, "a %s link cannot corrupt anything", to->type->name);
+    return !to->corrupt || to->type->corrupt || err_set(err, "%s links cannot corrupt anything", to->type->name);
 }
 
 OrrLink *orr_link_new(OrrWorld *world, const OrrLinkOptions *options, OrrError *error) {
@@ -172,6 +175,23 @@ static bool load_kernel(Loader *l, OrrNode *node, const WorldText *spec) {
     return orr_node_load(node, path, ORR_IMAGE_AUTO, has_addr, addr, (OrrError *)l->err) || misplaced(l, spec);
 }
 
+/* A platform file that adds the node's parts to its board. Its lines have the numbers that they have in the world file:
+ * a block of text begins in the line behind its mark. */
+static const char *parts_text(Loader *l, const WorldFileNode *n) {
+    const WorldText *board = n->machine.text ? &n->machine : &n->repl, *parts = &n->parts;
+    unsigned before = board->line <= parts->line ? board->line - 1 : 0;
+    char *blank = ARENA_ARRAY(&l->arena, char, parts->line + 1);
+    memset(blank, '\n', parts->line);
+    return arena_printf(&l->arena, "%.*susing \"%s\"%.*s%s", (int)before, blank, board->text,
+                        (int)(parts->line - before), blank, parts->text);
+}
+
+/* What is wrong has a place in the world file already. */
+static bool is_placed(const Loader *l) {
+    size_t len = strlen(l->file->path);
+    return l->err && strncmp(l->err->text, l->file->path, len) == 0 && l->err->text[len] == ':';
+}
+
 static bool load_node(Loader *l, size_t index) {
     const WorldFileNode *n = &l->file->nodes[index];
     uint64_t seed = n->seed.given ? n->seed.value + n->number : seed_derived(l->world->options.seed, index);
@@ -188,9 +208,17 @@ static bool load_node(Loader *l, size_t index) {
         .stub_unknown = n->stub_unknown,
         .seed = &seed,
     };
+    if (n->parts.text) {
+        options.repl_text = parts_text(l, n);
+        options.repl_name = l->file->path;
+        options.machine = options.repl_path = NULL;
+    }
     OrrNode *node = orr_node_new(l->world, &options, (OrrError *)l->err);
     if (!node) {
-        return misplaced(l, n->machine.text ? &n->machine : &n->repl);
+        if (!is_placed(l)) {
+            misplaced(l, n->machine.text ? &n->machine : &n->repl);
+        }
+        return false;
     }
     orr_node_start_at(node, n->start.ns);
     for (size_t i = 0; i < n->n_power; i++) {
@@ -272,6 +300,10 @@ static bool load_link(Loader *l, size_t index) {
         if (!load_end(l, link, &from->ends.items[i])) {
             return false;
         }
+    }
+    if (from->ends.n < 2 && link_of(link)->options.type->ends_max > 1) {
+        return err_at(l->err, l->file->path, from->kind.line, from->kind.col, "%s: a link has two ends or more",
+                      from->kind.text);
     }
     return true;
 }

@@ -211,6 +211,7 @@ static Node *node_made(OrrWorld *world, const OrrNodeOptions *options, const Rep
         .machine = options->machine,
         .repl_path = options->repl_path,
         .repl_text = options->repl_text,
+        .repl_name = options->repl_name,
         .dtb_path = options->dtb_path,
         .dtb = options->dtb,
         .dtb_size = options->dtb_size,

@@ -134,6 +134,8 @@ struct DeviceType {
     uint32_t uart_offset; /* of a UartPort member; 0 = none */
     uint32_t can_offset; /* of a CanPort member; 0 = none */
     uint32_t eth_offset; /* of an EthPort member; 0 = none */
+    uint32_t i2c_bus_offset; /* controllers: of an I2cBus member; 0 = none */
+    uint32_t spi_bus_offset; /* controllers: of a SpiBus member; 0 = none */
     uint32_t leon_irq_offset; /* of a LeonIrqPort member (bus/leon_irq.h); 0 = none */
 
     uint32_t cpu_offset; /* of a Cpu member; 0 = it is no CPU */
@@ -285,6 +287,12 @@ static inline CanPort *device_can(const Device *dev) {
 }
 static inline EthPort *device_eth(const Device *dev) {
     return dev->type->eth_offset ? (EthPort *)((uintptr_t)dev + dev->type->eth_offset) : NULL;
+}
+static inline I2cBus *device_i2c_bus(const Device *dev) {
+    return dev->type->i2c_bus_offset ? (I2cBus *)((uintptr_t)dev + dev->type->i2c_bus_offset) : NULL;
+}
+static inline SpiBus *device_spi_bus(const Device *dev) {
+    return dev->type->spi_bus_offset ? (SpiBus *)((uintptr_t)dev + dev->type->spi_bus_offset) : NULL;
 }
 static inline struct Cpu *device_cpu(const Device *dev) {
     return dev->type->cpu_offset ? (struct Cpu *)((uintptr_t)dev + dev->type->cpu_offset) : NULL;

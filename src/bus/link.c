@@ -7,7 +7,8 @@
 enum { QUEUE_BYTES = 4096, ARRIVE_PRIORITY = 1 /* behind the node's own events of the same time */ };
 
 /* One line per medium. */
-static const LinkType *const types[] = {&link_uart_type, &link_gpio_type, &link_can_type, &link_ethernet_type};
+static const LinkType *const types[] = {&link_uart_type, &link_gpio_type, &link_can_type,
+                                        &link_ethernet_type, &link_i2c_type, &link_spi_type};
 
 const LinkType *link_type_at(size_t index) {
     return index < ARRAY_LEN(types) ? types[index] : NULL;
@@ -91,7 +92,7 @@ static void end_arrive(Event *event) {
 LinkEnd *link_attach(Link *link, Device *device, const char *port, Err *err) {
     const LinkType *type = link->options.type;
     if (link->n_ends == type->ends_max) {
-        err_set(err, "a %s link has at most %u ends", type->name, type->ends_max);
+        err_set(err, "%s links have at most %u end%s", type->name, type->ends_max, type->ends_max == 1 ? "" : "s");
         return NULL;
     }
     LinkEnd *end = mem_alloc(sizeof *end);
@@ -261,7 +262,9 @@ void link_exchange(Link *link, uint64_t horizon_ns) {
         if (link->options.type->describe) {
             message_record(link, &message, bytes);
         }
-        link->options.type->route(link, &message, bytes);
+        if (link->options.type->route) {
+            link->options.type->route(link, &message, bytes);
+        }
         queue_drop(&first->out, &message);
     }
     if (link->options.type->settle) {

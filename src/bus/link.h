@@ -16,6 +16,7 @@
 typedef struct Link Link;
 typedef struct LinkEnd LinkEnd;
 
+enum { LINK_LOCAL_NS = 1000000 /* latency of what joins no nodes: how often it is told of */ };
 enum { LINK_CHANCE_ONE = 1000000000, LINK_ENDS_MAX = 64, LINK_CUTS_MAX = 16, LINK_BYTES_MAX = 65536 };
 
 typedef struct LinkMessage {
@@ -37,8 +38,8 @@ typedef enum LinkRecordKind {
                         the error delimiter */
     LINK_RECORD_ETHERNET, /* ethernet: the frame without preamble and check sequence; while it occupied the cable of the
                              end that sent it */
-    LINK_RECORD_SPI, /* spi: pairs of bytes, out and in, of one selection */
-    LINK_RECORD_I2C, /* i2c: address byte with R/W, then data bytes, from START to STOP or repeated START */
+    LINK_RECORD_SPI, /* spi: a byte out and the byte in; at the instant of its first bit */
+    LINK_RECORD_I2C, /* i2c: address byte with R/W, then data bytes; from the end of the first to STOP or a new START */
 } LinkRecordKind;
 
 enum {
@@ -87,7 +88,8 @@ typedef struct LinkType {
     bool (*attach)(LinkEnd *end, Device *device, const char *port, Err *err);
     /** Hands a message that has arrived to the device, in the node's own time. */
     void (*deliver)(LinkEnd *end, const LinkMessage *message, const uint8_t *bytes);
-    /** Between windows: decides which ends get a message and when, with link_pass. Messages come in their order. */
+    /** Between windows: decides which ends get a message and when, with link_pass. Messages come in their order. NULL:
+     * nobody gets any; `deliver` is NULL then, too. */
     void (*route)(Link *link, const LinkMessage *message, const uint8_t *bytes);
     /** Media that act by themselves (arbitration, queues of a switch): state of that size, zeroed, in link->state.
      * `settle`, between windows and behind the messages, does what is due before link->horizon_ns, with link_pass at
@@ -201,6 +203,7 @@ void link_record(Link *link, const LinkRecord *record);
 const LinkType *link_type_at(size_t index);
 const LinkType *link_type_named(const char *name, Err *err);
 
-extern const LinkType link_uart_type, link_gpio_type, link_can_type, link_ethernet_type;
+extern const LinkType link_uart_type, link_gpio_type, link_can_type, link_ethernet_type,
+    link_i2c_type, link_spi_type;
 
 #endif

@@ -294,6 +294,7 @@ static bool map_read(Reader *r, const yaml_node_t *node, const Keys *table, void
 static const Key node_keys[] = {
     AT(WorldFileNode, machine, VALUE_TEXT),
     AT(WorldFileNode, repl, VALUE_TEXT),
+    AT(WorldFileNode, parts, VALUE_TEXT),
     {"kernel", VALUE_TEXTS, offsetof(WorldFileNode, kernels)},
     AT(WorldFileNode, seed, VALUE_NUMBER),
     AT(WorldFileNode, quantum, VALUE_NUMBER),
@@ -439,7 +440,7 @@ static bool link_kind_read(Reader *r, const WorldText *key, const yaml_node_t *v
     }
     link->kind = *key;
     return texts_read(r, value, key->text, &link->ends) &&
-           (link->ends.n >= 2 || FAIL(r, value, "%s: a link has two ends or more", key->text));
+           (link->ends.n >= 1 || FAIL(r, value, "%s: a link has ends: NODE.PORT", key->text));
 }
 
 static bool link_read(Reader *r, const yaml_node_t *value, void *object) {

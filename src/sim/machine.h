@@ -55,6 +55,7 @@ typedef struct MachineSource {
     const ReplFile *file; /* a syntax tree */
     const char *name; /* of a built-in board */
     const char *text; /* of a platform file */
+    const char *text_name; /* where that comes from; NULL: "platform" */
     const char *dtb_path; /* of a device tree; if `dtb` is given, only its name in messages */
     const char *path; /* of a platform file */
     const void *dtb; /* dtb_size bytes */

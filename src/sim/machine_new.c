@@ -30,7 +30,8 @@ static const ReplFile *file_of(Arena *files, const MachineSource *source, Err *e
     return source->file    ? source->file
            : source->name  ? repl_load_board(files, source->name, &search, err)
            : !source->text ? repl_load(files, source->path, &search, err)
-                           : repl_load_text(files, "platform", source->text, strlen(source->text), &search, err);
+                           : repl_load_text(files, source->text_name ? source->text_name : "platform", source->text,
+                                            strlen(source->text), &search, err);
 }
 
 MachinePlan *machine_plan_new(const MachineSource *source, const Log *log, Err *err) {

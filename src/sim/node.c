@@ -226,8 +226,9 @@ Node *node_new(const NodeOptions *options, Err *err) {
         return NULL;
     }
     MachineSource source = {.file = options->repl, .name = options->machine, .text = options->repl_text,
-                            .path = options->repl_path, .dtb_path = options->dtb_path, .dtb = options->dtb,
-                            .dtb_size = options->dtb_size, .types = options->types, .n_types = options->n_types,
+                            .text_name = options->repl_name, .path = options->repl_path,
+                            .dtb_path = options->dtb_path, .dtb = options->dtb, .dtb_size = options->dtb_size,
+                            .types = options->types, .n_types = options->n_types,
                             .stub_unknown = options->stub_unknown};
     bool owned;
     MachinePlan *plan = stock_plan(options->stock, &source, options->log, &owned, err);

@@ -44,6 +44,7 @@ typedef struct NodeOptions {
     const ReplFile *repl; /* a platform file as a syntax tree */
     const char *machine; /* name of a built-in board */
     const char *repl_text; /* a platform file in memory */
+    const char *repl_name; /* its name; NULL: "platform" */
     const char *dtb_path; /* of a device tree, which is in `dtb` or else in that file */
     const char *repl_path; /* path of a platform file */
     const void *dtb;

@@ -13,6 +13,9 @@ nodes:
     repl: board.repl
     kernel: [b.elf, "data.bin@0x1000"]
     stub_unknown: false
+    parts: |
+      thermo: Sensors.LM75 @ i2cmst 0x48
+          temperature: 21500
 links:
   - uart: [a.uart0, b.uart0]
     latency: 10us
@@ -24,6 +27,9 @@ links:
     rate: 100M
     queue: 20k
     age: 5s
+  - i2c: b.i2cmst
+    errors: {loss: 0.1, jitter: 10us}
+  - spi: [b.spictrl]
 expect:
   - {within: 2s, node: b, uart: uart0, prints: "pong\\n"}
   - {within: 1s, node: a, exits: 0}

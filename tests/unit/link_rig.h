@@ -93,7 +93,7 @@ static void rig_fire(Event *event) {
     action->act(action->place, action->number);
 }
 
-static void rig_at(RigPlace *place, uint64_t time_ns, void (*act)(RigPlace *, unsigned), unsigned number) {
+static inline void rig_at(RigPlace *place, uint64_t time_ns, void (*act)(RigPlace *, unsigned), unsigned number) {
     assert(*place->n_actions < RIG_ACTIONS_MAX);
     RigAction *action = &place->actions[(*place->n_actions)++];
     *action = (RigAction){.event = {.fire = rig_fire}, .place = place, .act = act, .number = number};
@@ -101,7 +101,7 @@ static void rig_at(RigPlace *place, uint64_t time_ns, void (*act)(RigPlace *, un
 }
 
 /* In windows, to a time that is the end of one. */
-static void rig_run(LinkRig *rig, uint64_t until_ns) {
+static inline void rig_run(LinkRig *rig, uint64_t until_ns) {
     for (uint64_t horizon_ns = 0; horizon_ns < until_ns;) {
         uint64_t first_ns = link_next_ns(rig->link);
         for (unsigned i = 0; i < rig->n; i++) {
@@ -122,7 +122,7 @@ static void rig_run(LinkRig *rig, uint64_t until_ns) {
     }
 }
 
-static uint64_t rig_hash(const LinkRig *rig) {
+static inline uint64_t rig_hash(const LinkRig *rig) {
     Hash *hash = hash_new();
     link_hash(rig->link, hash);
     uint64_t value = hash_value(hash);
