@@ -1,7 +1,7 @@
 /* A timeline that Perfetto (ui.perfetto.dev) and chrome://tracing open: JSON, "Trace Event Format" (Google, 2016).
  *
- * A node is a process, a core a thread in it with a slice for each time that it ran or slept; a serial port is a thread
- * with the lines that it sent. Links are a process with a thread for each end: a slice is a message from when it began
+ * A node is a process, a core a thread in it with a slice for each time that it ran, slept or was off; a serial port is
+ * a thread with the lines that it sent. Links are a process with a thread for each end: a slice is a message from when it began
  * to when it had been sent, an arrow comes from the sender and goes to each receiver that got it (CAN: to the bus
  * only). Times are virtual, in microseconds with three decimals.
  * Not there: interrupts, functions, what happens inside of devices. */
@@ -22,8 +22,8 @@ typedef struct CoreRow {
     unsigned core;
     uint32_t pid;
     CaptureTrack *track;
-    bool sleeping; /* the end of the sleep is not on the track yet: */
-    uint64_t slept_to_ns;
+    const char *rest; /* "sleep" or "off", of which the end is not on the track yet; NULL: it runs */
+    uint64_t rested_to_ns;
 } CoreRow;
 
 typedef struct PortRow {
@@ -98,30 +98,32 @@ static void row_put(CoreRow *row, uint64_t time_ns, char phase, const char *name
 }
 
 static void row_wake(CoreRow *row) {
-    row_put(row, row->slept_to_ns, 'E', "sleep");
-    row_put(row, row->slept_to_ns, 'B', "run");
-    row->sleeping = false;
+    row_put(row, row->rested_to_ns, 'E', row->rest);
+    row_put(row, row->rested_to_ns, 'B', "run");
+    row->rest = NULL;
 }
 
 /* Where a sleep was cut cannot be seen: it goes on if nothing ran in between. */
 static void on_slept(void *user, unsigned core, uint64_t from_ns, uint64_t to_ns) {
     CoreRow *row = ((CoreRow **)user)[core];
-    if (!row->sleeping || row->slept_to_ns != from_ns) {
-        if (row->sleeping) {
-            row_wake(row);
-        }
-        row_put(row, from_ns, 'E', "run");
-        row_put(row, from_ns, 'B', "sleep");
+    const char *rest = row->node->node->board.off ? "off" : "sleep";
+    if (row->rest && row->rested_to_ns != from_ns) {
+        row_wake(row);
     }
-    row->sleeping = true;
-    row->slept_to_ns = to_ns;
+    if (row->rest != rest) {
+        row_put(row, from_ns, 'E', row->rest ? row->rest : "run");
+        row_put(row, from_ns, 'B', rest);
+    }
+    row->rest = rest;
+    row->rested_to_ns = to_ns;
 }
 
 static void trace_settle(Capture *c, uint64_t node_ns) {
     const Trace *trace = c->state;
     for (size_t i = 0; i < trace->n_rows; i++) {
         CoreRow *row = trace->rows[i];
-        if (row->sleeping && row->slept_to_ns < node_ns && row->slept_to_ns < orr_core_time_ns(row->node, row->core)) {
+        if (row->rest && row->rested_to_ns < node_ns &&
+            row->rested_to_ns < orr_core_time_ns(row->node, row->core)) {
             row_wake(row);
         }
     }

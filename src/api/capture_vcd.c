@@ -4,7 +4,8 @@
  * `tx`, the line bit by bit, drawn as eight data bits without parity and one stop bit over the frame time (decoders
  * read it), and `tx_byte`, the byte from its start bit to its stop bit (show it as ASCII). A byte is known when it has
  * been sent; frames that began earlier wait for it.
- * Not there: what ports receive, levels of inputs, internal state of devices. */
+ * Not there: what ports receive, levels of inputs, internal state of devices; outputs that a reset lowers (it tells
+ * nobody: the wire follows with the next change). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

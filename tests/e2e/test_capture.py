@@ -159,6 +159,13 @@ def test_timeline_of_cores(tmp_path: Path) -> None:
     assert lines[0].startswith("MicroPython v1.9.2") and lines[1].startswith("Type ")
 
 
+def test_timeline_of_power(tmp_path: Path) -> None:
+    """Off is off, from and to the nanosecond."""
+    world = MICROBIT.replace("hex", "hex, power: [{off: 500ms}, {on: 600ms}]")
+    events = json.loads(capture(tmp_path, world, "x.json", "--for", "700ms"))["traceEvents"]
+    assert [row for row in slices(events, 1, 1) if row[0] == "off"] == [("off", 500_000, 600_000)]
+
+
 def test_timeline_of_messages(tmp_path: Path) -> None:
     """Each byte is a slice on the link; arrows lead from the sender to it, and on to the receiver a latency later."""
     events = json.loads(capture(tmp_path, GAME, "x.json"))["traceEvents"]
