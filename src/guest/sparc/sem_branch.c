@@ -46,7 +46,8 @@ void sparc_sem_fbfcc(SparcTranslator *t, const SparcArgs_fbfcc *a) {
 }
 
 static void check_target(SparcTranslator *t, IrVal target) {
-    ir_trap_if(t->b, ir_op2i(t->b, IR_AND, target, 3), SPARC_TT_NOT_ALIGNED, target);
+    IrVal misaligned = ir_op2i(t->b, IR_NE, ir_op2i(t->b, IR_AND, target, 3), 0);
+    ir_trap_if(t->b, misaligned, SPARC_TT_NOT_ALIGNED, target);
 }
 
 void sparc_sem_jmpl(SparcTranslator *t, const SparcArgs_jmpl *a) {

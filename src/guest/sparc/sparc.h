@@ -93,6 +93,7 @@ typedef struct SparcState {
     uint32_t g[8]; /* g[0] stays 0 */
     uint32_t f[32]; /* register r is f[r ^ 1]: a pair is a double of the host */
     uint8_t n, z, c, v; /* 0 or 1, in this order: isa->flags_slot; C is the borrow of subtractions */
+    uint32_t y_low; /* no state: products are stored as one, and their high half is Y */
     uint32_t y, wim, tbr;
     uint32_t fsr, fcc; /* fcc apart; ftt and cexc: see fp_last */
     uint32_t s, ps, et, ef, ec, pil; /* of PSR, 0 or 1, and the interrupt level */
@@ -124,6 +125,8 @@ static inline SparcState *sparc_state(const Cpu *cpu) {
 
 #define SPARC_SLOT_F(r) ((uint32_t)offsetof(SparcState, f) + 4 * ((r) ^ 1))
 #define SPARC_SLOT_D(r) ((uint32_t)offsetof(SparcState, f) + 4 * ((r) & 30)) /* i64 */
+#define SPARC_SLOT_Y_WIDE ((uint32_t)offsetof(SparcState, y_low)) /* i64 */
+_Static_assert(offsetof(SparcState, y) == offsetof(SparcState, y_low) + 4, "Y is the high half");
 #define SPARC_SLOT(member) ((uint32_t)offsetof(SparcState, member))
 
 /* operands.c */

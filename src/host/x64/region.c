@@ -259,9 +259,23 @@ static void enter_region(RegionLower *r, Lower *first) {
     lower_hot(first);
 }
 
+/* True if a block behind jumps back to this one. */
+static bool begins_loop(const X64Region *region, uint32_t block) {
+    for (uint32_t b = block; b < region->n_blocks; b++) {
+        if (region->blocks[b].taken == (int)block || region->blocks[b].next == (int)block) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void lower_blocks(RegionLower *r, Lower *blocks) {
+    enum { LOOP_ALIGNMENT = 32 /* what the host fetches at once: loops run at the same speed wherever they stand */ };
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {
         Lower *l = &blocks[b];
+        if (begins_loop(r->region, b)) {
+            asm_align(l->a, LOOP_ALIGNMENT, 0);
+        }
         r->entry[b] = asm_offset(l->a);
         for (uint32_t i = 0; i < l->ir->n_ops; i++) {
             lower_op(l, i);
