@@ -8,6 +8,10 @@
 
 enum { SLOTS_SEEN_MAX = 64 };
 
+/* Of loops: a host fetches 64 bytes of decoded code at a time. A loop of matmul that lay across two such stretches took
+ * a third longer. */
+enum { LOOP_ALIGNMENT = 64 };
+
 /* ---- What may be in a region ---- */
 
 bool x64_region_allows(const IrBlock *ir) {
@@ -89,7 +93,8 @@ static void count_slots(const IrBlock *ir, unsigned weight, SlotUse *seen, unsig
 }
 
 static void choose_pinned(RegionLower *r, unsigned most) {
-    static const Reg registers[X64_PINNED_MAX] = {R8, R9, R10, R11, R12, R13, RDI, X64_WINDOW_POINTER};
+    /* First those that survive calls of the engine. */
+    static const Reg registers[X64_PINNED_MAX] = {R12, R13, R8, R9, R10, R11, RDI, X64_WINDOW_POINTER};
     SlotUse seen[SLOTS_SEEN_MAX];
     unsigned n = 0;
     if (r->region->window != IR_NONE) {
@@ -251,9 +256,21 @@ static void enter_region(RegionLower *r, Lower *first) {
     lower_hot(first);
 }
 
+/* True if a later block, or itself, jumps back to it. */
+static bool begins_loop(const X64Region *region, uint32_t block) {
+    bool begins = false;
+    for (uint32_t b = block; b < region->n_blocks; b++) {
+        begins |= region->blocks[b].taken == (int)block || region->blocks[b].next == (int)block;
+    }
+    return begins;
+}
+
 static void lower_blocks(RegionLower *r, Lower *blocks) {
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {
         Lower *l = &blocks[b];
+        if (begins_loop(r->region, b)) {
+            asm_align(l->a, LOOP_ALIGNMENT, 0);
+        }
         r->entry[b] = asm_offset(l->a);
         for (uint32_t i = 0; i < l->ir->n_ops; i++) {
             lower_op(l, i);
