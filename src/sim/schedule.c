@@ -51,15 +51,19 @@ uint64_t node_seen_ns(const Node *node) {
     return node->board.events.firing ? node->board.events.firing_ns : core_ns(&node->cores[node->board.current_cpu]);
 }
 
-uint64_t node_now_ns(Board *board) {
-    Node *node = node_of(board);
-    if (LIKELY(node->n_cores == 1)) {
-        const Clock *clock = &node->cores[0].clock; /* counts from time 0 */
-        return board->events.firing ? board->events.firing_ns : clock_span_ns(clock, cpu_ticks(node->cpu));
-    }
+static RARE uint64_t latest_ns(Node *node) {
     uint64_t now_ns = node_seen_ns(node);
     node->latest_ns = now_ns > node->latest_ns ? now_ns : node->latest_ns;
     return node->latest_ns;
+}
+
+uint64_t node_now_ns(Board *board) {
+    Node *node = node_of(board);
+    if (UNLIKELY(node->n_cores != 1)) {
+        return latest_ns(node);
+    }
+    const Clock *clock = &node->cores[0].clock; /* counts from time 0 */
+    return board->events.firing ? board->events.firing_ns : clock_span_ns(clock, cpu_ticks(node->cpu));
 }
 
 uint64_t node_core_now_ns(Board *board, const Cpu *cpu) {

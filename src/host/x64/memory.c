@@ -254,7 +254,7 @@ static void emit_call(Lower *l, const IrOp *op, uint32_t site) {
     }
     asm_store(l->a, 64, lower_cpu(offsetof(Cpu, budget)), R14);
     asm_lea(l->a, true, RDI, lower_cpu(0));
-    asm_link(l->a, asm_call(l->a), op->op == IR_LOAD ? l->thunks->load : l->thunks->store);
+    asm_link(l->a, asm_call_by(l->a), op->op == IR_LOAD ? l->thunks->load : l->thunks->store);
     asm_mov(l->a, false, RCX, RAX);
     asm_load(l->a, 64, false, true, R14, lower_cpu(offsetof(Cpu, budget)));
 }

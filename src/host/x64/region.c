@@ -8,6 +8,10 @@
 
 enum { SLOTS_SEEN_MAX = 256 };
 
+/* Of loops: a host fetches 64 bytes of decoded code at a time. A loop of matmul that lay across two such stretches took
+ * a third longer. */
+enum { LOOP_ALIGNMENT = 64 };
+
 /* ---- What may be in a region ---- */
 
 bool x64_region_allows(const IrBlock *ir) {
@@ -95,7 +99,8 @@ static void pin(RegionLower *r, uint32_t slot, Reg reg, bool written) {
 }
 
 static void choose_pinned(RegionLower *r, unsigned most) {
-    static const Reg registers[X64_PINNED_MAX] = {R8, R9, R10, R11, R12, R13, RDI, X64_WINDOW_POINTER};
+    /* First those that survive calls of the engine. */
+    static const Reg registers[X64_PINNED_MAX] = {R12, R13, R8, R9, R10, R11, RDI, X64_WINDOW_POINTER};
     SlotUse seen[SLOTS_SEEN_MAX];
     unsigned n = 0;
     if (r->region->window != IR_NONE) {
@@ -270,7 +275,6 @@ static bool begins_loop(const X64Region *region, uint32_t block) {
 }
 
 static void lower_blocks(RegionLower *r, Lower *blocks) {
-    enum { LOOP_ALIGNMENT = 32 /* what the host fetches at once: loops run at the same speed wherever they stand */ };
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {
         Lower *l = &blocks[b];
         if (begins_loop(r->region, b)) {

@@ -31,10 +31,11 @@ static void emit_leave(Asm *a, uint32_t flags_slot) {
     asm_ret(a);
 }
 
-/* Where a slow path's call goes to: the call itself has no reach beyond the code buffer. */
-static void emit_jump_out(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t site)) {
-    asm_mov_imm(a, RAX, (uint64_t)(uintptr_t)function);
-    asm_jmp_reg(a, RAX);
+/* What a slow path calls: a displacement has no reach beyond the code buffer. */
+static uint32_t emit_address(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t site)) {
+    uint32_t at = asm_offset(a);
+    asm_quad(a, (uint64_t)(uintptr_t)function);
+    return at;
 }
 
 /* Called from translated code, which keeps its registers itself, with the site in esi; gives the answer in eax. The
@@ -77,14 +78,13 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
     emit_enter(a, flags_slot);
     thunks->leave = asm_offset(a);
     emit_leave(a, flags_slot);
-    thunks->load = asm_offset(a);
-    emit_jump_out(a, calls->load);
-    thunks->store = asm_offset(a);
-    emit_jump_out(a, calls->store);
     thunks->call = asm_offset(a);
     emit_call_helper(a, calls->call, flags_slot);
     thunks->trap = asm_offset(a);
     emit_trap(a, calls->trap, flags_slot);
+    asm_align(a, sizeof(uint64_t), 0);
+    thunks->load = emit_address(a, calls->load);
+    thunks->store = emit_address(a, calls->store);
 }
 
 void x64_patch_jump(Asm *a, uint32_t at, uint32_t target) {

@@ -66,8 +66,9 @@ enum { X64_ACCESS_BYTES = 5 /* room that every fast access takes: that of a jump
 /** Code offsets of the fixed pieces, and what all code is made for. */
 typedef struct X64Thunks {
     uint32_t enter; /* uint32_t enter(Cpu *cpu, void *memory, const void *code): returns a site */
-    uint32_t leave, load, store, call; /* the last three: called with the site in esi */
+    uint32_t leave, call; /* call: with the site in esi */
     uint32_t trap; /* jumped to with the site in eax: takes a trap and goes on where that leads */
+    uint32_t load, store; /* no code, but the addresses of the engine's functions */
     X64Memory memory;
     uint32_t crowd; /* how many CPUs run the code and count in its heat */
     bool shared; /* other threads may run code while it is patched: what is patched lies in one aligned word */
