@@ -1,9 +1,9 @@
 /* A timeline that Perfetto (ui.perfetto.dev) and chrome://tracing open: JSON, "Trace Event Format" (Google, 2016).
  *
  * A node is a process, a core a thread in it with a slice for each time that it ran, slept or was off; a serial port is
- * a thread with the lines that it sent. Links are a process with a thread for each end: a slice is a message from when it began
- * to when it had been sent, an arrow comes from the sender and goes to each receiver that got it (CAN: to the bus
- * only). Times are virtual, in microseconds with three decimals.
+ * a thread with the lines that it sent. Links are a process with a thread for each end: a slice is a message from when
+ * it began to when it had been sent, an arrow comes from the sender and goes to each receiver that got it (CAN: to the
+ * bus only). Times are virtual, in microseconds with three decimals.
  * Not there: interrupts, functions, what happens inside of devices. */
 #include <inttypes.h>
 #include <stdarg.h>

@@ -44,7 +44,7 @@ static void town_ring(unsigned id, unsigned tick) {
         }
     }
     if (tick % RING_EVERY == id % RING_EVERY) {
-        ring_put(RING_PORTS - 1, (id << 3 | 5) & 0xff);
+        ring_put(tick / RING_EVERY % RING_PORTS, (id << 3 | 5) & 0xff);
     }
 }
 
