@@ -31,7 +31,7 @@ typedef struct X64Site {
     uint32_t block; /* index of the block, given by the engine */
     uint32_t patch; /* GOTO, HOT: offset of the displacement to link; HOT: that of the jump itself, to count no more;
                        INDIRECT: that of the jump over the table, to link with what follows it, or 0 */
-    uint32_t unused; /* LEAVE, TRAP, ACCESS: prepaid instructions that have not begun; INDIRECT: the engine's counter */
+    uint32_t unused; /* prepaid instructions that have not begun; INDIRECT: the engine's counter */
     int32_t pc_offset; /* from the beginning of the block */
     uint32_t aux;
     uint64_t pc; /* the same, absolute; not yet masked to the guest's address bits */
