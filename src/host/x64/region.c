@@ -208,6 +208,17 @@ static void emit_edge(Lower *l, int to, int32_t offset, uint32_t aux) {
     }
 }
 
+/* True if there is nothing to do on the way to a block: what is prepaid is what it wants, and its flags are stored. */
+static bool edge_is_free(const Lower *l, const X64RegionBlock *to) {
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t recipe = l->end.flags[i];
+        if (to->needs & 1u << i && recipe != IR_NONE && !(l->eager[recipe] & 1u << i)) {
+            return false;
+        }
+    }
+    return l->cost - l->ir->n_insns == to->cost;
+}
+
 void lower_region_goto(Lower *l, const IrOp *op) {
     const X64RegionBlock *block = &l->region->region->blocks[l->region_index];
     if (op->op == IR_GOTO) {
@@ -226,7 +237,11 @@ void lower_region_goto(Lower *l, const IrOp *op) {
         return;
     }
     uint32_t jump = asm_jcc(l->a, cc);
-    lower_add_slow(l, SLOW_EDGE)->site = jump;
+    if (block->taken >= 0 && edge_is_free(l, &l->region->region->blocks[block->taken])) {
+        jump_to_block(l, jump, (uint32_t)block->taken);
+    } else {
+        lower_add_slow(l, SLOW_EDGE)->site = jump;
+    }
 }
 
 void lower_region_edge(Lower *l, const Slow *slow) {
