@@ -7,9 +7,9 @@
  * status are 0 when it comes back. A frame takes its time on the link (10, 100, 1000 Mbit/s by SP and GB) before its
  * descriptor is given back. Short frames are padded. Received ones with a wrong check sequence are stored, with CE and
  * RE. Address filter: own, broadcast, multicast by hash (ME), all (PM); control frames are dropped. MDIO reaches one
- * PHY (bus/mdio.h); an operation takes 64 periods of 2.5 MHz. The output IRQ is pulsed, for descriptors only. GBIT: frames
- * gathered from several descriptors (MO). Not modelled: checksum offload, the debug link (EDCL), half duplex, PHY
- * interrupts, the transmitter's FIFO. */
+ * PHY (bus/mdio.h); an operation takes 64 periods of 2.5 MHz. The output IRQ is pulsed, for descriptors only. GBIT:
+ * frames gathered from several descriptors (MO). Not modelled: checksum offload, the debug link (EDCL), half duplex,
+ * PHY interrupts, the transmitter's FIFO. */
 #include <string.h>
 
 #include "bus/mdio.h"
