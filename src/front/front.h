@@ -63,7 +63,9 @@ typedef struct WorldOptions {
     uint64_t seed, threads, for_ns;
     double pace;
     OrrLogLevel log_level;
-    bool quiet, control;
+    void (*log)(void *user, OrrLogLevel level, const char *line);
+    void *log_user;
+    bool quiet, control, top;
 } WorldOptions;
 
 /** Commands that take these options; each option says which. */
@@ -103,6 +105,8 @@ int command_run_world(int argc, char *const *argv);
 bool is_world_file(const char *path);
 /** A run that the user has ended goes on to a time where all nodes stand, so that it can be had again. */
 void run_settle(OrrWorld *world, OrrStop *stop, uint64_t *until_ns);
+/** `run` with --top. */
+int command_top(int argc, char **argv);
 /** Exit code of a run that ended so. */
 int stop_exit_code(const OrrStop *stop);
 int command_list(int argc, char **argv);
