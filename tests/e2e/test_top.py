@@ -1,5 +1,5 @@
-"""`orrery top`: on a terminal it draws, and leaves it as it was, whatever ends it; elsewhere it prints lines. The run is
-the same."""
+"""`orrery top`: on a terminal it draws, and leaves it as it was, whatever ends it; elsewhere it prints lines. The run
+is the same."""
 
 from __future__ import annotations
 
