@@ -186,6 +186,10 @@ class Node:
         """Drives an input of a device: a button's input 0, True is pressed."""
         self._request("drive", device=device, level=level, input=input, at=at)
 
+    def power(self, what: str, at: Optional[Time] = None) -> None:
+        """Power "off" or "on", or a "reset" of the board."""
+        self._request("power", power=what, at=at)
+
     def run_to(self, place: Place, within: Time) -> Stop:
         """Runs until a core stands before the instruction there."""
         stop = stop_of(self._request("run", **{"for": within}, **place_of(place)))

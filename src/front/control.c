@@ -410,6 +410,30 @@ static bool do_drive(Control *c) {
     return true;
 }
 
+static bool do_power(Control *c) {
+    static const char *const names[] = {"off", "on", "reset"};
+    OrrNode *node;
+    const char *what;
+    uint64_t at_ns;
+    unsigned i = 0;
+    if (!node_of(c, &node) || !text_of(c, "power", &what) || !at_of(c, node, &at_ns)) {
+        return false;
+    }
+    while (i < 3 && strcmp(names[i], what) != 0) {
+        i++;
+    }
+    if (i == 3) {
+        return fail(c, "power: expected off, on or reset");
+    }
+    if (i == 2) {
+        orr_node_reset(node, at_ns);
+    } else {
+        orr_node_power(node, at_ns, i == 1);
+    }
+    fprintf(c->answer, ", \"time_ns\": %llu", (ull)at_ns);
+    return true;
+}
+
 static bool do_symbol(Control *c) {
     OrrNode *node;
     uint64_t address, size;
@@ -541,6 +565,7 @@ static const struct {
     {"output", " node uart ", do_output},
     {"level", " node line ", do_level},
     {"drive", " node device input level at ", do_drive},
+    {"power", " node power at ", do_power},
     {"read", " node core symbol address size ", do_read},
     {"write", " node core symbol address hex ", do_write},
     {"symbol", " node symbol ", do_symbol},

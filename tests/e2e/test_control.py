@@ -106,6 +106,22 @@ def test_lines(python: World) -> None:
         one.drive("button_a", True, input=7)
 
 
+def test_power(python: World) -> None:
+    """A board that was off begins anew; nothing comes from it before."""
+    one, banner = python["one"], "MicroPython v1.9.2"
+    one.uart().expect(banner)
+    one.power("off")
+    one.power("on", at="1500ms")
+    with pytest.raises(ExpectationFailed):
+        one.uart().expect(banner, within=1_499_999_999 - python.time_ns)
+    first_ns = one._expect("", "1s", uart="uart0", prints=banner)["met_ns"]
+    assert first_ns > 1_500_000_000
+    one.power("reset")
+    one.uart().expect(banner)
+    with pytest.raises(OrreryError, match="power: expected off, on or reset"):
+        one.power("out")
+
+
 def test_memory_and_breakpoints(game: World) -> None:
     """By symbol and by address."""
     b = game["b"]
