@@ -37,6 +37,7 @@ typedef struct RunOptions {
     OptionList uarts; /* NAME=BACKEND */
     OptionList traces; /* KIND=FILE */
     OptionList watches;
+    OptionList captures;
     const char *input, *report, *coverage, *save, *load, *record;
     const char *dump; /* STAGES[:WHERE][=FILE] */
     const char *hash_log;
@@ -123,6 +124,8 @@ bool dts_compile(const char *path, uint8_t **bytes, size_t *len, OrrError *error
 bool session_new(const RunOptions *options, OrrWorld **world, OrrNode **node, OrrError *error);
 /** The world of a world file, the same way (world.c). */
 bool world_session_new(const WorldOptions *options, OrrWorld **world, OrrError *error);
+/** Opens the files of --capture. */
+bool captures_open(OrrWorld *world, const OptionList *paths, OrrError *error);
 /** Writes a line of the log on stderr. */
 void print_log_line(void *user, OrrLogLevel level, const char *line);
 /** Splits FILE[@ADDR]; false if the path does not fit. */

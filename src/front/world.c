@@ -417,15 +417,6 @@ static bool open_uart(WorldRun *run, const char *spec, OrrError *error) {
     return false;
 }
 
-static bool open_captures(WorldRun *run, OrrError *error) {
-    bool ok = true;
-    for (size_t i = 0; i < run->options.captures.n && ok; i++) {
-        OrrCaptureOptions options = {.path = run->options.captures.values[i]};
-        ok = orr_world_capture(run->world, &options, error);
-    }
-    return ok;
-}
-
 /* Until nobody asks any more. */
 static bool serve(WorldRun *run) {
     bool answered = control_serve(run->world, stdin, stdout, &run->stop);
@@ -461,7 +452,7 @@ static bool set_up(WorldRun *run, int argc, char *const *argv, OrrError *error) 
     for (size_t i = 0; ok && i < o->uarts.n; i++) {
         ok = open_uart(run, o->uarts.values[i], error);
     }
-    return ok && open_captures(run, error);
+    return ok && captures_open(run->world, &o->captures, error);
 }
 
 static void tear_down(WorldRun *run) {

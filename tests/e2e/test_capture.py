@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 import pytest
-from harness import ENGINES, Result, orrery, program
+from harness import ENGINES, MICROPYTHON, Result, orrery, program
 from orrery_pytest import World
 
 GAME = f"""
@@ -23,7 +23,7 @@ links:
     latency: 20us
     errors: {{jitter: 3us}}
 """
-MICROBIT = "nodes: {one: {machine: microbit, kernel: /usr/share/firmware-microbit-micropython/firmware.hex}}\n"
+MICROBIT = f"nodes: {{one: {{machine: microbit, kernel: {MICROPYTHON}}}}}\n"
 EXIT_USAGE = 64
 FRAME_NS = 86_800  # of mps2-an385's boot rate: 10 bits of 217 cycles of 40 ns
 
@@ -113,6 +113,18 @@ def test_vcd_of_lines(tmp_path: Path, start_world: Callable[..., World]) -> None
     world = start_world(tmp_path / "world.yml")
     for time_ns, level in pin[1:]:
         assert world["one"].expect_level("gpio.13", level == "1", "1s") == time_ns
+
+
+def test_single_board(tmp_path: Path) -> None:
+    """`orrery run --machine` writes the same; errors are as in a world."""
+    wanted = capture(tmp_path, MICROBIT.replace("one:", "node:").replace("hex", "hex, seed: 0"), "x.vcd", "--for", "100ms")
+    board = ["run", "--machine", "microbit", "--kernel", MICROPYTHON, "--for", "100ms", "--uart", "uart0=null"]
+    assert orrery(*board, "--capture", str(tmp_path / "y.vcd"), "--capture", str(tmp_path / "y.json")).code == 0
+    assert (tmp_path / "y.vcd").read_bytes() == wanted and json.loads((tmp_path / "y.json").read_text())
+    (tmp_path / "full.vcd").symlink_to("/dev/full")
+    full = orrery(*board, "--capture", str(tmp_path / "full.vcd"))
+    assert full.code == EXIT_USAGE and "full.vcd: No space left on device" in full.err
+    assert orrery(*board, "--capture", "x.txt").code == EXIT_USAGE
 
 
 def test_vcd_choice(tmp_path: Path) -> None:
