@@ -117,7 +117,8 @@ def test_vcd_of_lines(tmp_path: Path, start_world: Callable[..., World]) -> None
 
 def test_single_board(tmp_path: Path) -> None:
     """`orrery run --machine` writes the same; errors are as in a world."""
-    wanted = capture(tmp_path, MICROBIT.replace("one:", "node:").replace("hex", "hex, seed: 0"), "x.vcd", "--for", "100ms")
+    world = MICROBIT.replace("one:", "node:").replace("hex", "hex, seed: 0")
+    wanted = capture(tmp_path, world, "x.vcd", "--for", "100ms")
     board = ["run", "--machine", "microbit", "--kernel", MICROPYTHON, "--for", "100ms", "--uart", "uart0=null"]
     assert orrery(*board, "--capture", str(tmp_path / "y.vcd"), "--capture", str(tmp_path / "y.json")).code == 0
     assert (tmp_path / "y.vcd").read_bytes() == wanted and json.loads((tmp_path / "y.json").read_text())
