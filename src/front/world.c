@@ -146,6 +146,15 @@ static FILE *open_output(const char *option, const char *path) {
     return f;
 }
 
+static bool close_output(FILE *f, const char *option, const char *path) {
+    bool whole = !ferror(f); /* or what follows may be written all the same */
+    whole &= fclose(f) == 0;
+    if (!whole) {
+        complain("%s %s: not all could be written", option, path);
+    }
+    return whole;
+}
+
 static bool write_junit(const WorldRun *run) {
     FILE *f = open_output("--junit", run->options.junit);
     OrrExpect e;
@@ -170,11 +179,13 @@ static bool write_junit(const WorldRun *run) {
         if (e.state == ORR_EXPECT_MET) {
             fputs("/>\n", f);
         } else {
-            fprintf(f, ">\n    <failure message=\"not within %s s\"/>\n  </testcase>\n", time_text(time, e.within_ns));
+            fprintf(f, ">\n    <failure message=\"%s (within %s s)\"/>\n  </testcase>\n",
+                    e.state == ORR_EXPECT_FAILED ? "failed" : "open when the run ended",
+                    time_text(time, e.within_ns));
         }
     }
     fputs("</testsuite>\n", f);
-    return fclose(f) == 0;
+    return close_output(f, "--junit", run->options.junit);
 }
 
 static bool write_report(const WorldRun *run) {
@@ -205,7 +216,7 @@ static bool write_report(const WorldRun *run) {
         fputs("}", f);
     }
     fputs("]}\n", f);
-    return fclose(f) == 0;
+    return close_output(f, "--report", run->options.report);
 }
 
 static int finish(WorldRun *run) {
