@@ -254,6 +254,10 @@ class Uart:
         return self._took(self.node._expect(f".{self.name} did not match {regex!r}", within, uart=self.name,
                                             matches=regex))
 
+    def expect_never(self, prints: str, within: Time) -> None:
+        """Runs for that time; the port must not send that text, and must not have sent it unread. Nothing is read."""
+        self.node._expect(f".{self.name} printed {prints!r}", within, uart=self.name, prints=prints, never=True)
+
     def read(self) -> str:
         """What the port has sent and nobody has read; no time passes."""
         return self._took(self.node._request("output", uart=self.name))

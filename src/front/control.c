@@ -291,7 +291,8 @@ static bool expect_uart(Control *c, OrrExpectOptions *o, ControlPort **port) {
 static bool expect_options(Control *c, OrrNode **node, OrrExpectOptions *o, ControlPort **port) {
     uint64_t code = 0;
     *port = NULL;
-    if (!node_of(c, node) || !time_of(c, "within", &o->within_ns)) {
+    if (!node_of(c, node) || !time_of(c, "within", &o->within_ns) ||
+        (json_member(c->request, "never") && !flag_of(c, "never", &o->never))) {
         return false;
     }
     o->within_ns = later(orr_world_time_ns(c->world), o->within_ns);
@@ -332,7 +333,7 @@ static bool do_expect(Control *c) {
         fprintf(c->answer, ", \"met_ns\": %llu", (ull)expect.decided_ns);
     }
     put_stop(c);
-    if (port && met) {
+    if (port && met && !options.never) {
         size_t all = port->len - port->taken;
         put_taken(c, port, expect.bytes < all ? (size_t)expect.bytes : all);
     } else if (port) {
@@ -560,7 +561,7 @@ static const struct {
 } commands[] = {
     {"nodes", " ", do_nodes},
     {"run", " for until node symbol address ", do_run},
-    {"expect", " node within uart prints matches line level exits ", do_expect},
+    {"expect", " node within never uart prints matches line level exits ", do_expect},
     {"send", " node uart text at ", do_send},
     {"output", " node uart ", do_output},
     {"level", " node line ", do_level},

@@ -162,6 +162,18 @@ def test_not_met(game: World) -> None:
         game.uart("a.uart7")
 
 
+def test_never(game: World) -> None:
+    """Time passes to the end if it does not happen, and to where it happens if it does."""
+    b = game["b"].uart()
+    b.expect_never("panic", within="3ms")
+    assert game.time_ns in range(3_000_000, 3_010_001) and b.read().startswith("ball 2\nball 4\n")
+    with pytest.raises(ExpectationFailed, match=r"b\.uart0 printed 'ball 6' within 9ms: expect at 3\d+ ns"):
+        b.expect_never("ball 6", within="9ms")
+    with pytest.raises(ExpectationFailed):
+        b.expect_never("ball 6", within="1ms")  # it has been sent, and nobody has read it
+    assert "ball 6" in b.read()
+
+
 def test_bad_world(tmp_path: Path, start_world: Callable[..., World]) -> None:
     """The program's own words."""
     (tmp_path / "world.yml").write_text("nodes: 3")
