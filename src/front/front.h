@@ -106,7 +106,7 @@ int command_run_world(int argc, char *const *argv);
 bool is_world_file(const char *path);
 /** A run that the user has ended goes on to a time where all nodes stand, so that it can be had again. */
 void run_settle(OrrWorld *world, OrrStop *stop, uint64_t *until_ns);
-/** `run` with --top. */
+/** `run` of a world file with --top. */
 int command_top(int argc, char **argv);
 /** Exit code of a run that ended so. */
 int stop_exit_code(const OrrStop *stop);

@@ -394,7 +394,10 @@ bool world_options_parse(WorldOptions *o, int argc, char *const *argv, bool *wan
             i++;
         }
     }
-    return o->path || *wants_help;
+    if (!o->path) {
+        complain("a world file is missing: orrery run world.yml");
+    }
+    return o->path;
 }
 
 bool is_world_file(const char *path) {

@@ -67,6 +67,12 @@ def test_lines(tmp_path: Path) -> None:
     assert orrery("run", str(tmp_path / "world.yml"), "--top").last == plain.last
 
 
+def test_no_world() -> None:
+    """A mistake on the command line."""
+    result = orrery("top")
+    assert result.code == 64 and "a world file is missing" in result.err
+
+
 def test_draws_and_leaves(tmp_path: Path) -> None:
     """The screen is entered once and left once; then come the last line and the receipt."""
     code, got = on_terminal(tmp_path, GAME)
