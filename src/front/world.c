@@ -372,8 +372,8 @@ static bool option_set(WorldOptions *o, const WorldOption *option, const char *v
 }
 
 bool world_options_parse(WorldOptions *o, int argc, char *const *argv, bool *wants_help) {
-    *o = (WorldOptions){.for_ns = ORR_TIME_NEVER, .threads = 1, .log_level = ORR_LOG_WARN, .pace = -1, .log = print_log_line,
-                        .load = {.engine = ENGINE_DEFAULT}};
+    *o = (WorldOptions){.for_ns = ORR_TIME_NEVER, .threads = 1, .log_level = ORR_LOG_WARN, .pace = -1,
+                        .log = print_log_line, .load = {.engine = ENGINE_DEFAULT}};
     for (int i = 0; i < argc; i++) {
         const WorldOption *option = option_named(argv[i]);
         bool *flag = flag_named(o, argv[i]);
@@ -406,7 +406,8 @@ bool is_world_file(const char *path) {
 }
 
 bool world_session_new(const WorldOptions *o, OrrWorld **world, OrrError *error) {
-    OrrWorldOptions options = {.log_level = o->log_level, .log = o->log, .log_user = o->log_user, .memory = o->memory};
+    OrrWorldOptions options = {.log_level = o->log_level, .log = o->log, .log_user = o->log_user,
+                               .memory = o->memory};
     *world = orr_world_new(&options);
     orr_world_threads(*world, (unsigned)o->threads);
     return orr_world_load(*world, o->path, &o->load, error);
