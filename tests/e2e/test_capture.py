@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from bisect import bisect_right
 from collections import defaultdict
 from pathlib import Path
@@ -103,6 +104,35 @@ def test_vcd_of_serial_ports(tmp_path: Path) -> None:
     assert sent["a"] == "".join(f"ball {n}\n" for n in range(1, 20, 2))
     assert sent["b"] == "".join(f"ball {n}\n" for n in range(2, 21, 2))
     assert [value for _, value in changes["b.uart1.tx"]] == ["1"]
+
+
+# An nRF51 UART with parity (CONFIG = 0xe) sends a C at 250 kbit/s, its rate after reset.
+PARITY = """
+.syntax unified
+.thumb
+.word 0x20001000, start + 1
+start:
+    ldr r0, =0x40002000
+    ldr r2, =0x500; movs r1, #4; str r1, [r0, r2]
+    ldr r2, =0x50c; movs r1, #24; str r1, [r0, r2]
+    ldr r2, =0x56c; movs r1, #14; str r1, [r0, r2]
+    movs r1, #1; str r1, [r0, #8]
+    ldr r2, =0x51c; movs r1, #0x43; str r1, [r0, r2]
+    b .
+.pool
+"""
+
+
+def test_vcd_of_parity(tmp_path: Path) -> None:
+    """The parity bit is there."""
+    (tmp_path / "parity.s").write_text(PARITY)
+    subprocess.run(["arm-none-eabi-as", "-mcpu=cortex-m0", "parity.s", "-o", "parity.o"], cwd=tmp_path, check=True)
+    subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", "parity.o", "parity.bin"], cwd=tmp_path, check=True)
+    world = "nodes: {one: {machine: microbit, kernel: parity.bin@0}}\n"
+    changes = read_vcd(capture(tmp_path, world, "x.vcd", "--for", "1ms").decode())
+    line, (_, begin, end) = changes["one.uart0.tx"], changes["one.uart0.tx_byte"]
+    assert begin[1] == "b01000011" and end == (begin[0] + 44_000, "bz")
+    assert "".join(at(line, begin[0] + 4000 * i + 2000) for i in range(12)) == "0" + "11000010" + "1" + "1" + "1"
 
 
 def test_vcd_of_lines(tmp_path: Path, start_world: Callable[..., World]) -> None:
