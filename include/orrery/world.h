@@ -66,6 +66,20 @@ ORR_API bool orr_link_join(OrrLink *link, OrrNode *node, const char *port, OrrEr
 /** Messages sent, lost and damaged so far. */
 ORR_API void orr_link_counts(const OrrLink *link, uint64_t *sent, uint64_t *lost, uint64_t *corrupted);
 
+typedef struct OrrLinkInfo {
+    const char *kind;
+    size_t n_ends;
+    uint64_t sent, lost, corrupted; /* messages, as of orr_link_counts */
+    uint64_t busy_ns; /* virtual time that messages took on it since orr_world_meter_start; both directions count */
+} OrrLinkInfo;
+
+/** Measures how busy links are from now on. */
+ORR_API void orr_world_meter_start(OrrWorld *world);
+/** Links in the order in which they were made; false behind the last. */
+ORR_API bool orr_world_link(const OrrWorld *world, size_t index, OrrLinkInfo *info);
+/** The node at an end of a link, and the device there; NULL behind the last. */
+ORR_API const char *orr_world_link_end(const OrrWorld *world, size_t index, size_t end, const char **port);
+
 /* ---- World files ---- */
 
 typedef struct OrrWorldFileOptions {

@@ -61,6 +61,7 @@ struct OrrWorld {
     VEC(OrrNode *) nodes; /* in the order of those of `sim` */
     VEC(struct Expect *) expects;
     VEC(struct Capture *) captures;
+    VEC(struct LinkMeter *) meters; /* of the first links */
     PeripheralType *peripherals; /* device types of the embedder's, newest first */
     VEC(const DeviceType *) types; /* the same, oldest first */
     Arena arena;
@@ -71,6 +72,7 @@ struct OrrWorld {
 };
 
 void api_peripherals_free(OrrWorld *world);
+void api_meters_free(OrrWorld *world);
 /** Nodes that have come since the last run get their code caches; before any of them runs. */
 void api_prepare_code(OrrWorld *world);
 /** Remembers that a file was read. */

@@ -47,6 +47,7 @@ void orr_world_free(OrrWorld *world) {
         return;
     }
     captures_close(world, NULL);
+    api_meters_free(world);
     for (size_t i = 0; i < world->nodes.len; i++) {
         tools_free(world->nodes.data[i]);
     }

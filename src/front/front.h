@@ -37,6 +37,7 @@ typedef struct RunOptions {
     OptionList uarts; /* NAME=BACKEND */
     OptionList traces; /* KIND=FILE */
     OptionList watches;
+    OptionList captures;
     const char *input, *report, *coverage, *save, *load, *record;
     const char *dump; /* STAGES[:WHERE][=FILE] */
     const char *hash_log;
@@ -63,7 +64,9 @@ typedef struct WorldOptions {
     uint64_t seed, threads, for_ns;
     double pace;
     OrrLogLevel log_level;
-    bool quiet, control;
+    void (*log)(void *user, OrrLogLevel level, const char *line);
+    void *log_user;
+    bool quiet, control, top;
 } WorldOptions;
 
 /** Commands that take these options; each option says which. */
@@ -103,6 +106,8 @@ int command_run_world(int argc, char *const *argv);
 bool is_world_file(const char *path);
 /** A run that the user has ended goes on to a time where all nodes stand, so that it can be had again. */
 void run_settle(OrrWorld *world, OrrStop *stop, uint64_t *until_ns);
+/** `run` of a world file with --top. */
+int command_top(int argc, char **argv);
 /** Exit code of a run that ended so. */
 int stop_exit_code(const OrrStop *stop);
 int command_list(int argc, char **argv);
@@ -119,6 +124,8 @@ bool dts_compile(const char *path, uint8_t **bytes, size_t *len, OrrError *error
 bool session_new(const RunOptions *options, OrrWorld **world, OrrNode **node, OrrError *error);
 /** The world of a world file, the same way (world.c). */
 bool world_session_new(const WorldOptions *options, OrrWorld **world, OrrError *error);
+/** Opens the files of --capture. */
+bool captures_open(OrrWorld *world, const OptionList *paths, OrrError *error);
 /** Writes a line of the log on stderr. */
 void print_log_line(void *user, OrrLogLevel level, const char *line);
 /** Splits FILE[@ADDR]; false if the path does not fit. */

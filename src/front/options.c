@@ -32,6 +32,8 @@ void options_help(void) {
         "  --input FILE                 timed input, one per line: TIME PORT \"text\", TIME BUTTON press|release,\n"
         "                               TIME power off|on or TIME reset\n"
         "  --watch SIGNAL               print changes of a line (gpio.3; * for all) on stderr\n"
+        "  --capture FILE               write what happens: *.vcd lines and serial ports, *.json a timeline for\n"
+        "                               Perfetto; more than once\n"
         "  --trace KIND=FILE            write insn, irq or mmio events to FILE\n"
         "  --coverage FILE              write how often each instruction encoding was executed\n"
         "  --stats                      tell what the translator did, on stderr and in --report: MIPS, virtual per\n"
@@ -302,6 +304,7 @@ static const Option options[] = {
     LIST("uart", OPTION_RUN, uarts),
     LIST("trace", OPTION_RUN, traces),
     LIST("watch", OPTION_RUN, watches),
+    LIST("capture", OPTION_RUN, captures),
     TEXT("input", BOTH, input),
     TEXT("report", OPTION_RUN, report),
     TEXT("save", OPTION_RUN, save),

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <orrery/debug.h>
+#include <orrery/world.h>
 
 #include "front/front.h"
 #include "front/hashlog.h"
@@ -167,6 +168,7 @@ static bool set_up(Run *run, OrrError *error) {
     }
     return (!o->input || input_file_load(run->world, run->node, o->input, error)) && open_traces(run, error) &&
            watch_signals(run, error) && open_uarts(run, error) && tools_open(&run->tools, o, run->node, error) &&
+           captures_open(run->world, &o->captures, error) &&
            (!o->hash_log || hash_log_create(&run->hash_log, o, run->argc, run->argv, error));
 }
 
@@ -280,6 +282,7 @@ static int finish(Run *run) {
                    (!o->save || write_state(run));
     written &= journal_end(&run->journal, &run->stop, run->until_ns);
     written &= !o->hash_log || hash_log_end(&run->hash_log, run->node, orr_stop_name(run->stop.reason));
+    written &= orr_world_capture_end(run->world, NULL); /* has told what is wrong */
     orr_node_log_summary(run->node);
     if (o->stats) {
         stats_print(stderr, run->node);

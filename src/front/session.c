@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <orrery/world.h>
+
 #include "front/front.h"
 
 void print_log_line(void *user, OrrLogLevel level, const char *line) {
@@ -113,6 +115,15 @@ static bool add_node(const RunOptions *o, OrrWorld *world, OrrNode **node, OrrEr
         }
     }
     return *node && (!o->load || load_state(*node, o->load, error));
+}
+
+bool captures_open(OrrWorld *world, const OptionList *paths, OrrError *error) {
+    bool ok = true;
+    for (size_t i = 0; i < paths->n && ok; i++) {
+        OrrCaptureOptions options = {.path = paths->values[i]};
+        ok = orr_world_capture(world, &options, error);
+    }
+    return ok;
 }
 
 bool session_new(const RunOptions *o, OrrWorld **world, OrrNode **node, OrrError *error) {
