@@ -236,8 +236,8 @@ static void greth_receive(Device *dev, const EthFrame *frame) {
         return;
     }
     bool by_hash = in_hash(g, frame->bytes) && !eth_is_broadcast(frame->bytes);
-    word_write(g, g->rx_bd, len | (too_long ? BD_RX_TOO_LONG : 0) |
-                             (frame->damaged ? BD_RX_CRC : 0) | (by_hash ? BD_RX_MC : 0));
+    uint32_t status = (too_long ? BD_RX_TOO_LONG : 0) | (frame->damaged ? BD_RX_CRC : 0) | (by_hash ? BD_RX_MC : 0);
+    word_write(g, g->rx_bd, len | status);
     bd_advance(&g->rx_bd, word);
     tell(g, too_long || frame->damaged ? STATUS_RE : STATUS_RI, CTRL_RI, word);
     receive_arm(g, &word, &addr);
