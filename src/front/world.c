@@ -73,9 +73,9 @@ static void run_world(WorldRun *run) {
         run->until_ns = host_until(&run->host, chunk_end(run, now_ns));
         run->stop = orr_world_run(run->world, run->until_ns);
         show_lines(run->show, false);
-        host_turn(&run->host);
         if (run->stop.reason == ORR_STOP_DURATION) {
             now_ns = run->until_ns;
+            host_turn(&run->host);
         } else if (run->stop.reason == ORR_STOP_EXPECT && !decided(run)) {
             run->stop.reason = ORR_STOP_DURATION; /* others are open: on to the end of the chunk */
         }
