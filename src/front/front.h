@@ -109,6 +109,7 @@ int command_list(int argc, char **argv);
 int command_lockstep(int argc, char **argv);
 int command_tracediff(int argc, char **argv);
 int command_replay(int argc, char **argv);
+int command_compare(int argc, char **argv);
 
 /* ---- session.c: from options to a node ---- */
 

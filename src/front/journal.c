@@ -5,15 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void on_given(void *user, const OrrInput *in) {
+void journal_put_input(FILE *f, const OrrInput *in, const char *node) {
     static const char *const keywords[] = {[ORR_INPUT_UART] = "uart", [ORR_INPUT_SIGNAL] = "signal",
                                            [ORR_INPUT_POWER] = "power", [ORR_INPUT_RESET] = "reset",
                                            [ORR_INPUT_MEET] = "meet"};
-    FILE *f = ((JournalWriter *)user)->f;
     fprintf(f, "%s %llu %llu", keywords[in->kind], (unsigned long long)in->given_ns,
             (unsigned long long)in->time_ns);
-    if (in->node) {
-        textlog_put_name(f, orr_node_name(in->node));
+    if (node) {
+        textlog_put_name(f, node);
     }
     if (in->device) {
         textlog_put_name(f, in->device);
@@ -26,6 +25,11 @@ static void on_given(void *user, const OrrInput *in) {
         fputs(in->level ? " on" : " off", f);
     }
     putc('\n', f);
+}
+
+static void on_given(void *user, const OrrInput *in) {
+    FILE *f = ((JournalWriter *)user)->f;
+    journal_put_input(f, in, in->node ? orr_node_name(in->node) : NULL);
     fflush(f); /* what a run that was killed has seen is there */
 }
 

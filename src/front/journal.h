@@ -61,6 +61,8 @@ typedef struct JournalWriter {
  * `run`; `state` is one more file that was read, or NULL. */
 bool journal_create(JournalWriter *writer, const char *path, OrrWorld *world, int argc, char *const *argv,
                     const char *state, OrrError *error);
+/** A line with an input of a node of that name, NULL: none. */
+void journal_put_input(FILE *f, const OrrInput *input, const char *node);
 /** Writes the end of a run that was to go to until_ns; false, and a complaint, if the journal could not be written. */
 bool journal_end(JournalWriter *writer, const OrrStop *stop, uint64_t until_ns);
 void journal_close(JournalWriter *writer);

@@ -19,6 +19,7 @@ static void usage(void) {
           "  run       boot firmware on a board: orrery run --help\n"
           "  list      what there is: orrery list machines|devices|device NAME|cpus|engines|memory\n"
           "  replay    the run of a journal once more: orrery replay --help\n"
+          "  compare   the runs of two journals, the first difference: orrery compare --help\n"
           "  lockstep  two engines side by side, the first difference: orrery lockstep --help\n"
           "  tracediff the first difference of two hash logs: orrery tracediff --help\n\n"
           "  --help, --version\n\n"
@@ -34,7 +35,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", command_run}, {"list", command_list}, {"lockstep", command_lockstep}, {"tracediff", command_tracediff},
-    {"replay", command_replay},
+    {"replay", command_replay}, {"compare", command_compare},
 };
 
 int main(int argc, char **argv) {
@@ -53,9 +54,9 @@ int main(int argc, char **argv) {
         return EXIT_OK;
     }
     if (argc > 1) {
-        complain("no command '%s': run, list, replay, lockstep or tracediff (orrery --help)", command);
+        complain("no command '%s': run, list, replay, compare, lockstep or tracediff (orrery --help)", command);
     } else {
-        complain("a command is missing: run, list, replay, lockstep or tracediff (orrery --help)");
+        complain("a command is missing: run, list, replay, compare, lockstep or tracediff (orrery --help)");
     }
     return EXIT_USAGE;
 }
