@@ -77,6 +77,9 @@ typedef struct OrrWorldFileOptions {
 /** Adds what a world file (docs/WORLDS.md) describes to an empty world; options may be NULL. If it fails, the world is
  * to be freed. */
 ORR_API bool orr_world_load(OrrWorld *world, const char *path, const OrrWorldFileOptions *options, OrrError *error);
+/** Port `index` that a world file leads to the host, and where: "pty", "tcp:5000", ...; NULL behind the last. It is the
+ * caller who does so. */
+ORR_API const char *orr_node_uart_host(const OrrNode *node, size_t index, const char **where);
 /** The file's `duration`, ORR_TIME_NEVER if it has none. */
 ORR_API uint64_t orr_world_duration_ns(const OrrWorld *world);
 

@@ -26,6 +26,10 @@ typedef struct Observer {
     void *user;
 } Observer;
 
+typedef struct HostUart {
+    const char *name, *where; /* in the arena of the world */
+} HostUart;
+
 struct OrrNode {
     Node *node;
     WorldNode *slot;
@@ -36,6 +40,7 @@ struct OrrNode {
     /* What does the accesses while they are watched; all cores have the same. */
     bool (*load)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value);
     bool (*store)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value);
+    VEC(HostUart) uarts; /* that a world file leads to the host */
     struct NodeTools *tools; /* tools.c: statistics and dumps, or NULL */
 };
 

@@ -192,6 +192,28 @@ static bool is_placed(const Loader *l) {
     return l->err && strncmp(l->err->text, l->file->path, len) == 0 && l->err->text[len] == ':';
 }
 
+/* Files are where the world file is. */
+static const char *uart_where(Loader *l, const char *where) {
+    static const char file[] = "file:";
+    size_t len = sizeof file - 1;
+    return strncmp(where, file, len) == 0
+               ? arena_printf(&l->world->arena, "%s%s", file, world_file_path(&l->arena, l->file, where + len))
+               : arena_strdup(&l->world->arena, where);
+}
+
+static bool load_uarts(Loader *l, OrrNode *node, const WorldFileNode *n) {
+    for (size_t i = 0; i < n->n_uarts; i++) {
+        const WorldText *name = &n->uarts[i].name;
+        const Device *device = machine_device(node->node->machine, name->text, l->err);
+        if (!device || !device_uart(device)) {
+            return (device && err_set(l->err, "%s is no serial port", name->text)) || misplaced(l, name);
+        }
+        HostUart uart = {device->name, uart_where(l, n->uarts[i].where.text)};
+        vec_push(&node->uarts, uart);
+    }
+    return true;
+}
+
 static bool load_node(Loader *l, size_t index) {
     const WorldFileNode *n = &l->file->nodes[index];
     uint64_t seed = n->seed.given ? n->seed.value + n->number : seed_derived(l->world->options.seed, index);
@@ -227,6 +249,9 @@ static bool load_node(Loader *l, size_t index) {
         node_input_power(node->node, kinds[n->power[i].what], n->power[i].time_ns);
     }
     orr_node_ends_alone(node, n->ends.text && strcmp(n->ends.text, "node") == 0);
+    if (!load_uarts(l, node, n)) {
+        return false;
+    }
     for (size_t i = 0; i < n->kernels.n; i++) {
         if (!load_kernel(l, node, &n->kernels.items[i])) {
             return false;
@@ -393,6 +418,14 @@ bool orr_world_load(OrrWorld *world, const char *path, const OrrWorldFileOptions
     map_free(&l.by_name);
     arena_free(&l.arena);
     return ok;
+}
+
+const char *orr_node_uart_host(const OrrNode *node, size_t index, const char **where) {
+    if (index >= node->uarts.len) {
+        return NULL;
+    }
+    *where = node->uarts.data[index].where;
+    return node->uarts.data[index].name;
 }
 
 uint64_t orr_world_duration_ns(const OrrWorld *world) {

@@ -49,6 +49,7 @@ void orr_world_free(OrrWorld *world) {
     captures_close(world, NULL);
     for (size_t i = 0; i < world->nodes.len; i++) {
         tools_free(world->nodes.data[i]);
+        vec_free(&world->nodes.data[i]->uarts);
     }
     world_free(&world->sim);
     for (size_t i = 0; i < world->nodes.len; i++) {

@@ -1,11 +1,18 @@
 #include "front/host.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <orrery/journal.h>
 
 bool host_open(Host *host, OrrNode *node, const char *uart, const char *spec, OrrError *error) {
+    bool is_stdio = strcmp(spec, "stdio") == 0;
+    if (is_stdio && host->has_stdio) {
+        snprintf(error->text, sizeof error->text, "--uart %s=stdio: another port is on stdio already", uart);
+        return false;
+    }
+    host->has_stdio |= is_stdio;
     if (host->n_backends == host->cap) {
         host->cap = host->cap ? host->cap * 2 : 8;
         host->backends = realloc(host->backends, host->cap * sizeof *host->backends);

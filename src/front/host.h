@@ -11,6 +11,7 @@ typedef struct Host {
     OrrWorld *world;
     Backend **backends;
     size_t n_backends, cap;
+    bool has_stdio;
     double pace; /* virtual seconds per second at most; 0: none */
     uint64_t start_ns, start_virtual_ns;
     bool quit; /* the user asks for the end (Ctrl-A x) */

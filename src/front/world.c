@@ -404,6 +404,34 @@ static bool open_captures(WorldRun *run, OrrError *error) {
     return ok;
 }
 
+/* Whether the command line leads that port somewhere. */
+static bool is_said(const WorldRun *run, const OrrNode *node, const char *uart) {
+    char port[256];
+    int len = snprintf(port, sizeof port, "%s.%s=", orr_node_name(node), uart);
+    for (size_t i = 0; len < (int)sizeof port && i < run->options.uarts.n; i++) {
+        if (strncmp(run->options.uarts.values[i], port, (size_t)len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those of the world file, then those of the command line, which may say otherwise. */
+static bool open_uarts(WorldRun *run, OrrError *error) {
+    OrrNode *node;
+    const char *uart, *where;
+    bool ok = true;
+    for (size_t i = 0; ok && (node = orr_world_node(run->world, i)) != NULL; i++) {
+        for (size_t k = 0; ok && (uart = orr_node_uart_host(node, k, &where)) != NULL; k++) {
+            ok = is_said(run, node, uart) || host_open(&run->host, node, uart, where, error);
+        }
+    }
+    for (size_t i = 0; ok && i < run->options.uarts.n; i++) {
+        ok = open_uart(run, run->options.uarts.values[i], error);
+    }
+    return ok;
+}
+
 /* Until nobody asks any more. */
 static bool serve(WorldRun *run) {
     bool answered = control_serve(run->world, stdin, stdout, &run->stop);
@@ -423,11 +451,8 @@ static bool set_up(WorldRun *run, int argc, char *const *argv, OrrError *error) 
     if (o->record && !journal_create(&run->journal, o->record, run->world, argc, argv, NULL, error)) {
         return false;
     }
-    bool ok = !o->input || input_file_load(run->world, NULL, o->input, error);
-    for (size_t i = 0; ok && i < o->uarts.n; i++) {
-        ok = open_uart(run, o->uarts.values[i], error);
-    }
-    return ok && open_captures(run, error);
+    return (!o->input || input_file_load(run->world, NULL, o->input, error)) && open_uarts(run, error) &&
+           open_captures(run, error);
 }
 
 static void tear_down(WorldRun *run) {
