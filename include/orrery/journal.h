@@ -2,7 +2,7 @@
 #ifndef ORRERY_JOURNAL_H
 #define ORRERY_JOURNAL_H
 
-#include "orrery/orrery.h"
+#include "orrery/world.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -14,17 +14,19 @@ typedef enum OrrInputKind {
     ORR_INPUT_POWER, /* orr_node_power */
     ORR_INPUT_RESET, /* orr_node_reset */
     ORR_INPUT_MEET, /* orr_world_meet_at */
+    ORR_INPUT_FRAME, /* orr_world_frame */
 } OrrInputKind;
 
 typedef struct OrrInput {
     OrrInputKind kind;
-    OrrNode *node; /* ORR_INPUT_MEET: NULL */
+    OrrNode *node; /* MEET, FRAME: NULL */
+    size_t link; /* FRAME: index of the link */
     uint64_t given_ns; /* orr_world_ran_ns when it was given */
     uint64_t time_ns; /* when it takes effect */
     const char *device; /* UART, SIGNAL */
     unsigned input; /* SIGNAL */
     bool level; /* SIGNAL; POWER: on */
-    const void *bytes; /* UART */
+    const void *bytes; /* UART, FRAME */
     size_t len;
 } OrrInput;
 
@@ -33,6 +35,10 @@ ORR_API void orr_world_journal(OrrWorld *world, void (*given)(void *user, const 
 /** Gives an input; `given_ns` is not looked at. False if there is no such device or input. A run whose inputs are given
  * again where they were given, each after a run to its `given_ns`, is the same run. */
 ORR_API bool orr_world_input(OrrWorld *world, const OrrInput *input);
+/** The host sends an Ethernet frame, without its check sequence, on link `link` of the world, at a time that is not
+ * before orr_world_ran_ns, nor before that of a frame before. Short ones are padded. False if the host is no end of
+ * that link (orr_link_join_host), or the length is impossible. */
+ORR_API bool orr_world_frame(OrrWorld *world, size_t link, uint64_t time_ns, const void *bytes, size_t len);
 /** How far the world has run: as far as the last run was to go, or where it ended sooner. Input from outside belongs
  * there or later. */
 ORR_API uint64_t orr_world_ran_ns(const OrrWorld *world);

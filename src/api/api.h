@@ -53,6 +53,11 @@ void trace_hook_mmio(OrrNode *node);
 
 typedef struct PeripheralType PeripheralType;
 
+typedef struct HostLink {
+    const Link *link;
+    const char *where; /* in the arena of the world */
+} HostLink;
+
 struct OrrWorld {
     OrrWorldOptions options;
     Log log;
@@ -70,6 +75,7 @@ struct OrrWorld {
     VEC(const DeviceType *) types; /* the same, oldest first */
     Arena arena;
     VEC(const char *) files; /* that were read */
+    VEC(HostLink) host_links; /* that a world file leads to the host */
     uint64_t ran_ns; /* where the last run ended */
     void (*given)(void *user, const OrrInput *input); /* the journal, or NULL */
     void *given_user;

@@ -128,6 +128,32 @@ bool orr_link_join(OrrLink *link, OrrNode *node, const char *port, OrrError *err
            api_failed(error, ORR_ERROR_CONNECTION);
 }
 
+bool orr_link_join_host(OrrLink *link, OrrError *error) {
+    return link_host_attach(link_of(link), (Err *)error) || api_failed(error, ORR_ERROR_CONNECTION);
+}
+
+void orr_link_host_output(OrrLink *link, void (*frame)(void *user, uint64_t time_ns, const void *bytes, size_t len),
+                          void *user) {
+    LinkEnd *end = link_host_end(link_of(link));
+    if (end) {
+        end->host = frame;
+        end->host_user = user;
+    }
+}
+
+OrrLink *orr_world_link(const OrrWorld *world, size_t index) {
+    return index < world->sim.links.len ? (OrrLink *)world->sim.links.data[index] : NULL;
+}
+
+const char *orr_link_host_where(const OrrWorld *world, const OrrLink *link) {
+    for (size_t i = 0; i < world->host_links.len; i++) {
+        if (world->host_links.data[i].link == (const Link *)link) {
+            return world->host_links.data[i].where;
+        }
+    }
+    return NULL;
+}
+
 void orr_link_counts(const OrrLink *link, uint64_t *sent, uint64_t *lost, uint64_t *corrupted) {
     const Link *l = (const Link *)link;
     *sent = l->sent;
@@ -298,6 +324,18 @@ static bool load_end(Loader *l, OrrLink *link, const WorldText *end) {
     return node && (orr_link_join(link, node, dot + 1, (OrrError *)l->err) || misplaced(l, end));
 }
 
+static bool load_host(Loader *l, OrrLink *link, const WorldText *where) {
+    if (!where->text) {
+        return true;
+    }
+    if (!orr_link_join_host(link, (OrrError *)l->err)) {
+        return misplaced(l, where);
+    }
+    HostLink host = {link_of(link), arena_strdup(&l->world->arena, where->text)};
+    vec_push(&l->world->host_links, host);
+    return true;
+}
+
 static bool load_link(Loader *l, size_t index) {
     const WorldFileLink *from = &l->file->links[index];
     OrrLinkCut *cuts = ARENA_ARRAY(&l->arena, OrrLinkCut, from->cuts.n + 1);
@@ -326,11 +364,11 @@ static bool load_link(Loader *l, size_t index) {
             return false;
         }
     }
-    if (from->ends.n < 2 && link_of(link)->options.type->ends_max > 1) {
+    if (from->ends.n < 2 && !from->host.text && link_of(link)->options.type->ends_max > 1) {
         return err_at(l->err, l->file->path, from->kind.line, from->kind.col, "%s: a link has two ends or more",
                       from->kind.text);
     }
-    return true;
+    return load_host(l, link, &from->host);
 }
 
 static bool expect_text_is_bad(const WorldFileExpect *from) {

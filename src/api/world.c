@@ -61,6 +61,7 @@ void orr_world_free(OrrWorld *world) {
     vec_free(&world->nodes);
     vec_free(&world->expects);
     vec_free(&world->files);
+    vec_free(&world->host_links);
     arena_free(&world->arena);
     api_peripherals_free(world);
     code_shares_free(world->shares);

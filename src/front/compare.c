@@ -122,7 +122,7 @@ static bool same_text(const char *a, const char *b) {
 static bool same_input(const JournalInput *a, const JournalInput *b) {
     const OrrInput *x = &a->input, *y = &b->input;
     return x->kind == y->kind && x->given_ns == y->given_ns && x->time_ns == y->time_ns && x->input == y->input &&
-           x->level == y->level && x->len == y->len && same_text(a->node, b->node) &&
+           x->link == y->link && x->level == y->level && x->len == y->len && same_text(a->node, b->node) &&
            same_text(x->device, y->device) && (x->len == 0 || memcmp(x->bytes, y->bytes, x->len) == 0);
 }
 

@@ -35,6 +35,7 @@ typedef struct RunOptions {
     const char *machine, *repl, *dtb;
     OptionList kernels; /* FILE[@ADDR] */
     OptionList uarts; /* NAME=BACKEND */
+    OptionList nets; /* NAME=user|tap:INTERFACE */
     OptionList traces; /* KIND=FILE */
     OptionList watches;
     const char *input, *report, *coverage, *save, *load, *record;

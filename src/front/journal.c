@@ -8,16 +8,19 @@
 void journal_put_input(FILE *f, const OrrInput *in, const char *node) {
     static const char *const keywords[] = {[ORR_INPUT_UART] = "uart", [ORR_INPUT_SIGNAL] = "signal",
                                            [ORR_INPUT_POWER] = "power", [ORR_INPUT_RESET] = "reset",
-                                           [ORR_INPUT_MEET] = "meet"};
+                                           [ORR_INPUT_MEET] = "meet", [ORR_INPUT_FRAME] = "frame"};
     fprintf(f, "%s %llu %llu", keywords[in->kind], (unsigned long long)in->given_ns,
             (unsigned long long)in->time_ns);
+    if (in->kind == ORR_INPUT_FRAME) {
+        fprintf(f, " %zu", in->link);
+    }
     if (node) {
         textlog_put_name(f, node);
     }
     if (in->device) {
         textlog_put_name(f, in->device);
     }
-    if (in->kind == ORR_INPUT_UART) {
+    if (in->kind == ORR_INPUT_UART || in->kind == ORR_INPUT_FRAME) {
         textlog_put_bytes(f, in->bytes, in->len);
     } else if (in->kind == ORR_INPUT_SIGNAL) {
         fprintf(f, " %u %d", in->input, in->level);

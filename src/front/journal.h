@@ -7,6 +7,7 @@
  *     power 10000000 12000000 b off            or on
  *     reset 10000000 12000000 b
  *     meet 10000000 12000000                   all cores stand at that time
+ *     frame 10000000 10000000 0 \xff...        from the host on an Ethernet link: its number, bytes
  *     node a 123456 20000000 5f1d...           at the end, of each node: instructions, time, state hash
  *     end exit 3 30000000 20000000 88a0...     reason, exit code; how far the last run was to go; time, world's hash
  *

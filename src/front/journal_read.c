@@ -103,6 +103,28 @@ static bool take_meet(LogReader *r, JournalInput *in) {
     return textlog_end(r);
 }
 
+static bool take_frame(LogReader *r, JournalInput *in) {
+    uint64_t number;
+    char *bytes;
+    if (!textlog_space(r)) {
+        return false;
+    }
+    char *begin = r->at;
+    if (!textlog_decimal(r, &number)) {
+        return false;
+    }
+    if (number > UINT16_MAX) {
+        r->at = begin;
+        return textlog_fail(r, "the number of a link");
+    }
+    if (!textlog_space(r) || !textlog_bytes(r, &bytes, &in->input.len)) {
+        return false;
+    }
+    in->input.link = (size_t)number;
+    in->input.bytes = bytes;
+    return true;
+}
+
 static const struct {
     const char *keyword;
     OrrInputKind kind;
@@ -110,7 +132,7 @@ static const struct {
 } kinds[] = {
     {"uart", ORR_INPUT_UART, take_uart},    {"signal", ORR_INPUT_SIGNAL, take_signal},
     {"power", ORR_INPUT_POWER, take_power}, {"reset", ORR_INPUT_RESET, take_reset},
-    {"meet", ORR_INPUT_MEET, take_meet},
+    {"meet", ORR_INPUT_MEET, take_meet},    {"frame", ORR_INPUT_FRAME, take_frame},
 };
 
 static bool read_input(JournalReader *r, size_t kind) {
@@ -171,10 +193,11 @@ static bool read_body_line(JournalReader *r) {
     if (textlog_word(&r->in, "node")) {
         return read_node(r);
     }
-    return textlog_word(&r->in, "end") ? read_end(r)
-                                       : textlog_fail(&r->in, r->journal->n_nodes
-                                                                  ? "node or end"
-                                                                  : "uart, signal, power, reset, meet, node or end");
+    if (textlog_word(&r->in, "end")) {
+        return read_end(r);
+    }
+    return textlog_fail(&r->in, r->journal->n_nodes ? "node or end"
+                                                    : "uart, signal, power, reset, meet, frame, node or end");
 }
 
 static bool read_line(JournalReader *r) {

@@ -29,6 +29,8 @@ void options_help(void) {
         "  --timeout TIME               the same, but the guest should have ended before: exit code 80\n"
         "  --uart NAME=WHERE            serial port to stdio, null, file:PATH, pty or tcp:PORT (on 127.0.0.1);\n"
         "                               the first port is on stdio if nothing else is said\n"
+        "  --net NAME=WHERE             Ethernet controller to `user` (a network of the program's own, where 10.0.2.2\n"
+        "                               is the host) or to tap:INTERFACE\n"
         "  --input FILE                 timed input, one per line: TIME PORT \"text\", TIME BUTTON press|release,\n"
         "                               TIME power off|on or TIME reset\n"
         "  --watch SIGNAL               print changes of a line (gpio.3; * for all) on stderr\n"
@@ -300,6 +302,7 @@ static const Option options[] = {
     TEXT("dtb", BOTH, dtb),
     LIST("kernel", BOTH, kernels),
     LIST("uart", OPTION_RUN, uarts),
+    LIST("net", OPTION_RUN, nets),
     LIST("trace", OPTION_RUN, traces),
     LIST("watch", OPTION_RUN, watches),
     TEXT("input", BOTH, input),

@@ -91,6 +91,16 @@ static bool open_uarts(Run *run, OrrError *error) {
     return !first || first_said || host_open(&run->host, run->node, first, "stdio", error);
 }
 
+static bool open_nets(Run *run, OrrError *error) {
+    for (size_t i = 0; i < run->options.nets.n; i++) {
+        const char *where = strchr(run->options.nets.values[i], '=') + 1; /* session_new has looked */
+        if (!host_open_net(&run->host, run->world, i, where, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void on_trace(void *user, const OrrTrace *event) {
     const Run *run = user;
     FILE *f = run->traces[event->kind == ORR_TRACE_INSN ? 0 : event->kind == ORR_TRACE_IRQ ? 1 : 2];
@@ -166,7 +176,8 @@ static bool set_up(Run *run, OrrError *error) {
         return false;
     }
     return (!o->input || input_file_load(run->world, run->node, o->input, error)) && open_traces(run, error) &&
-           watch_signals(run, error) && open_uarts(run, error) && tools_open(&run->tools, o, run->node, error) &&
+           watch_signals(run, error) && open_uarts(run, error) && open_nets(run, error) &&
+           tools_open(&run->tools, o, run->node, error) &&
            (!o->hash_log || hash_log_create(&run->hash_log, o, run->argc, run->argv, error));
 }
 

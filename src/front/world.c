@@ -439,6 +439,17 @@ static bool serve(WorldRun *run) {
     return answered;
 }
 
+static bool open_nets(WorldRun *run, OrrError *error) {
+    const OrrLink *link;
+    for (size_t i = 0; (link = orr_world_link(run->world, i)) != NULL; i++) {
+        const char *where = orr_link_host_where(run->world, link);
+        if (where && !host_open_net(&run->host, run->world, i, where, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool set_up(WorldRun *run, int argc, char *const *argv, OrrError *error) {
     WorldOptions *o = &run->options;
     if (!world_session_new(o, &run->world, error)) {
@@ -452,7 +463,7 @@ static bool set_up(WorldRun *run, int argc, char *const *argv, OrrError *error) 
         return false;
     }
     return (!o->input || input_file_load(run->world, NULL, o->input, error)) && open_uarts(run, error) &&
-           open_captures(run, error);
+           open_nets(run, error) && open_captures(run, error);
 }
 
 static void tear_down(WorldRun *run) {

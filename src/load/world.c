@@ -331,6 +331,7 @@ static const Key node_keys[] = {
     {"stub_unknown", VALUE_BOOL, offsetof(WorldFileNode, stub_unknown)},
 };
 static const Key link_keys[] = {
+    AT(WorldFileLink, host, VALUE_TEXT),
     AT(WorldFileLink, latency, VALUE_TIME), AT(WorldFileLink, rate, VALUE_SCALED),
     AT(WorldFileLink, queue, VALUE_SCALED), AT(WorldFileLink, age, VALUE_TIME),
     {"errors", VALUE_ERRORS, 0},

@@ -75,6 +75,7 @@ typedef struct WorldFileNode {
 typedef struct WorldFileLink {
     WorldText kind; /* the key that names it */
     WorldTexts ends; /* "node.port" */
+    WorldText host; /* "user", "tap:NAME": the host is one more end */
     WorldTime latency, jitter;
     uint32_t loss, corrupt; /* parts of 10^9 */
     WorldSpans cuts;
