@@ -72,9 +72,13 @@ def test_user_network_of_a_world(tmp_path: Path) -> None:
     """One more port of a switch."""
     path, journal = tmp_path / "world.yml", tmp_path / "journal"
     path.write_text(WORLD.replace("WHERE", "user"))
-    run = orrery("run", str(path), "--threads", "2", "--record", str(journal))
+    captures = [tmp_path / "frames.pcapng", tmp_path / "times.json"]
+    run = orrery("run", str(path), "--threads", "2", "--record", str(journal),
+                 *(word for capture in captures for word in ("--capture", str(capture))))
     assert run.code == 0 and run.last.startswith("orrery: exit at "), run
     assert re.search(r"^frame \d+ \d+ 1 ", journal.read_text(), re.MULTILINE)
+    assert b"from host.net since 0.000" in captures[0].read_bytes()
+    assert "ethernet from host.net" in captures[1].read_text()
     for threads in ("1", "3"):
         same(run.last, journal, "--threads", threads)
 
