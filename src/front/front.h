@@ -42,6 +42,7 @@ typedef struct RunOptions {
     const char *dump; /* STAGES[:WHERE][=FILE] */
     const char *hash_log;
     uint64_t hash_every; /* 0: no log */
+    uint64_t record_every_ns; /* 0: no hashes in the journal */
     uint64_t for_ns; /* ORR_TIME_NEVER: no end */
     bool is_deadline; /* the end came from --timeout */
     uint64_t slice, quantum, seed, cpi_num, cpi_den;
@@ -61,7 +62,7 @@ typedef struct WorldOptions {
     OptionList captures;
     OrrWorldFileOptions load;
     OrrMemory memory;
-    uint64_t seed, threads, for_ns;
+    uint64_t seed, threads, for_ns, record_every_ns;
     double pace;
     OrrLogLevel log_level;
     bool quiet, control;
@@ -85,6 +86,8 @@ bool world_options_parse(WorldOptions *options, int argc, char *const *argv, boo
 bool threads_named(const char *text, uint64_t *threads);
 /** A value of --pace; false, and a complaint, if it is none. */
 bool pace_parse(const char *text, double *pace);
+/** A value of --record-every; the same. */
+bool record_every_parse(const char *text, uint64_t *every_ns);
 /** Adds a value; false, and a complaint, if there are too many. */
 bool option_list_add(OptionList *list, const char *value);
 

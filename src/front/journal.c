@@ -36,6 +36,29 @@ static void on_given(void *user, const OrrInput *in) {
     fflush(f); /* what a run that was killed has seen is there */
 }
 
+void journal_points(JournalWriter *writer, uint64_t every_ns) {
+    writer->every_ns = every_ns;
+    writer->next_ns = (orr_world_time_ns(writer->world) / every_ns + 1) * every_ns;
+}
+
+uint64_t journal_until(const JournalWriter *writer, uint64_t until_ns) {
+    return writer->next_ns && writer->next_ns < until_ns ? writer->next_ns : until_ns;
+}
+
+void journal_point(JournalWriter *writer) {
+    const OrrNode *node;
+    if (!writer->f || !writer->next_ns || orr_world_ran_ns(writer->world) < writer->next_ns) {
+        return;
+    }
+    fprintf(writer->f, "point %llu %016llx", (unsigned long long)writer->next_ns,
+            (unsigned long long)orr_world_hash(writer->world));
+    for (size_t i = 0; (node = orr_world_node(writer->world, i)) != NULL; i++) {
+        fprintf(writer->f, " %016llx", (unsigned long long)orr_node_hash(node));
+    }
+    putc('\n', writer->f);
+    writer->next_ns += writer->every_ns;
+}
+
 static bool put_files(FILE *f, const OrrWorld *world, const char *state, OrrError *error) {
     const char *path;
     for (size_t i = 0; (path = orr_world_file(world, i)) != NULL; i++) {

@@ -175,6 +175,9 @@ static bool set_up(Run *run, OrrError *error) {
     if (o->record && !journal_create(&run->journal, o->record, run->world, run->argc, run->argv, o->load, error)) {
         return false;
     }
+    if (o->record_every_ns) {
+        journal_points(&run->journal, o->record_every_ns);
+    }
     return (!o->input || input_file_load(run->world, run->node, o->input, error)) && open_traces(run, error) &&
            watch_signals(run, error) && open_uarts(run, error) && open_nets(run, error) &&
            tools_open(&run->tools, o, run->node, error) &&
@@ -187,10 +190,13 @@ static void run_world(Run *run) {
     const RunOptions *o = &run->options;
     host_begin(&run->host, run->world, o->pace);
     do {
-        run->until_ns = host_until(&run->host, o->for_ns);
+        run->until_ns = host_until(&run->host, journal_until(&run->journal, o->for_ns));
         run->stop = o->hash_log ? orr_node_run_instructions(run->node, run->hash_log.next, run->until_ns)
                                 : orr_world_run(run->world, run->until_ns);
         hash_log_point(&run->hash_log, run->node);
+        if (run->stop.reason == ORR_STOP_DURATION) {
+            journal_point(&run->journal);
+        }
         host_turn(&run->host);
     } while (run->stop.reason == ORR_STOP_DURATION && !run->host.quit && orr_node_time_ns(run->node) < o->for_ns);
     if (run->host.quit) {

@@ -70,11 +70,12 @@ static void run_world(WorldRun *run) {
     host_begin(&run->host, run->world, run->options.pace);
     run->stop.reason = decided(run) ? ORR_STOP_EXPECT : ORR_STOP_DURATION;
     while (run->stop.reason == ORR_STOP_DURATION && !run->host.quit && now_ns < end_ns) {
-        run->until_ns = host_until(&run->host, chunk_end(run, now_ns));
+        run->until_ns = host_until(&run->host, journal_until(&run->journal, chunk_end(run, now_ns)));
         run->stop = orr_world_run(run->world, run->until_ns);
         show_lines(run->show, false);
         if (run->stop.reason == ORR_STOP_DURATION) {
             now_ns = run->until_ns;
+            journal_point(&run->journal);
             host_turn(&run->host);
         } else if (run->stop.reason == ORR_STOP_EXPECT && !decided(run)) {
             run->stop.reason = ORR_STOP_DURATION; /* others are open: on to the end of the chunk */
@@ -236,6 +237,7 @@ static void help(void) {
           "                               press|release, TIME NODE.power off|on, TIME NODE.reset\n"
           "  --uart NODE.NAME=WHERE       serial port to stdio, null, file:PATH, pty or tcp:PORT (on 127.0.0.1)\n"
           "  --record FILE                write a journal of all input, for orrery replay and orrery compare\n"
+          "  --record-every TIME          and hashes of all boards every so long: a replay tells where it parts\n"
           "  --pace X                     at most X virtual seconds per second (default 1 on a terminal, else none)\n"
           "  --report FILE.json           write reason, exit_code, time_ns, hash, nodes, expectations\n"
           "  --junit FILE.xml             write expectations as test cases\n"
@@ -296,6 +298,10 @@ static bool set_pace(WorldOptions *o, const char *value) {
     return pace_parse(value, &o->pace);
 }
 
+static bool set_record_every(WorldOptions *o, const char *value) {
+    return record_every_parse(value, &o->record_every_ns);
+}
+
 static bool set_log(WorldOptions *o, const char *value) {
     return log_level_named(value, &o->log_level);
 }
@@ -313,7 +319,7 @@ static const WorldOption options[] = {
     {"--engine", set_engine, 0},   {"--memory", set_memory, 0},   {"--slice", set_slice, 0},
     {"--uart", set_uart, 0},       {"--capture", set_capture, 0}, {"--pace", set_pace, 0},
     {"--log", set_log, 0},         TEXT("--report", report),      TEXT("--junit", junit),
-    TEXT("--record", record),      TEXT("--input", input),
+    TEXT("--record", record),      TEXT("--input", input),        {"--record-every", set_record_every, 0},
 };
 
 static const WorldOption *option_named(const char *name) {
@@ -360,6 +366,10 @@ bool world_options_parse(WorldOptions *o, int argc, char *const *argv, bool *wan
         } else {
             i++;
         }
+    }
+    if (o->record_every_ns && !o->record) {
+        complain("--record-every TIME goes with --record FILE");
+        return false;
     }
     return o->path || *wants_help;
 }
@@ -461,6 +471,9 @@ static bool set_up(WorldRun *run, int argc, char *const *argv, OrrError *error) 
     run->show = o->control ? NULL : show_open(run->world, o->quiet);
     if (o->record && !journal_create(&run->journal, o->record, run->world, argc, argv, NULL, error)) {
         return false;
+    }
+    if (o->record_every_ns) {
+        journal_points(&run->journal, o->record_every_ns);
     }
     return (!o->input || input_file_load(run->world, NULL, o->input, error)) && open_uarts(run, error) &&
            open_nets(run, error) && open_captures(run, error);

@@ -35,6 +35,10 @@ static void check(const Journal *j, size_t size) {
     for (size_t i = 0; i < j->n_inputs; i++) {
         len += check_input(&j->inputs[i], i ? j->inputs[i - 1].input.given_ns : 0);
     }
+    for (size_t i = 0; i < j->n_points; i++) {
+        const JournalPoint *p = &j->points[i];
+        require(p->n > 0 && p->first + p->n <= j->n_hashes && (!i || p->time_ns > p[-1].time_ns));
+    }
     for (size_t i = 0; i < j->n_nodes; i++) {
         require(j->nodes[i].name[0]);
         len += strlen(j->nodes[i].name);
