@@ -26,6 +26,10 @@ typedef struct Observer {
     void *user;
 } Observer;
 
+typedef struct HostUart {
+    const char *name, *where; /* in the arena of the world */
+} HostUart;
+
 struct OrrNode {
     Node *node;
     WorldNode *slot;
@@ -36,6 +40,7 @@ struct OrrNode {
     /* What does the accesses while they are watched; all cores have the same. */
     bool (*load)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value);
     bool (*store)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value);
+    VEC(HostUart) uarts; /* that a world file leads to the host */
     struct NodeTools *tools; /* tools.c: statistics and dumps, or NULL */
 };
 
@@ -47,6 +52,11 @@ void tools_free(OrrNode *node);
 void trace_hook_mmio(OrrNode *node);
 
 typedef struct PeripheralType PeripheralType;
+
+typedef struct HostLink {
+    const Link *link;
+    const char *where; /* in the arena of the world */
+} HostLink;
 
 struct OrrWorld {
     OrrWorldOptions options;
@@ -66,6 +76,7 @@ struct OrrWorld {
     VEC(const DeviceType *) types; /* the same, oldest first */
     Arena arena;
     VEC(const char *) files; /* that were read */
+    VEC(HostLink) host_links; /* that a world file leads to the host */
     uint64_t ran_ns; /* where the last run ended */
     void (*given)(void *user, const OrrInput *input); /* the journal, or NULL */
     void *given_user;

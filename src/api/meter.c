@@ -30,7 +30,7 @@ void api_meters_free(OrrWorld *world) {
     vec_free(&world->meters);
 }
 
-bool orr_world_link(const OrrWorld *world, size_t index, OrrLinkInfo *info) {
+bool orr_world_link_info(const OrrWorld *world, size_t index, OrrLinkInfo *info) {
     if (index >= world->sim.links.len) {
         return false;
     }

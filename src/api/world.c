@@ -50,6 +50,7 @@ void orr_world_free(OrrWorld *world) {
     api_meters_free(world);
     for (size_t i = 0; i < world->nodes.len; i++) {
         tools_free(world->nodes.data[i]);
+        vec_free(&world->nodes.data[i]->uarts);
     }
     world_free(&world->sim);
     for (size_t i = 0; i < world->nodes.len; i++) {
@@ -61,6 +62,7 @@ void orr_world_free(OrrWorld *world) {
     vec_free(&world->nodes);
     vec_free(&world->expects);
     vec_free(&world->files);
+    vec_free(&world->host_links);
     arena_free(&world->arena);
     api_peripherals_free(world);
     code_shares_free(world->shares);

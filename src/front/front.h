@@ -35,6 +35,7 @@ typedef struct RunOptions {
     const char *machine, *repl, *dtb;
     OptionList kernels; /* FILE[@ADDR] */
     OptionList uarts; /* NAME=BACKEND */
+    OptionList nets; /* NAME=user|tap:INTERFACE */
     OptionList traces; /* KIND=FILE */
     OptionList watches;
     OptionList captures;
@@ -42,6 +43,7 @@ typedef struct RunOptions {
     const char *dump; /* STAGES[:WHERE][=FILE] */
     const char *hash_log;
     uint64_t hash_every; /* 0: no log */
+    uint64_t record_every_ns; /* 0: no hashes in the journal */
     uint64_t for_ns; /* ORR_TIME_NEVER: no end */
     bool is_deadline; /* the end came from --timeout */
     uint64_t slice, quantum, seed, cpi_num, cpi_den;
@@ -61,7 +63,7 @@ typedef struct WorldOptions {
     OptionList captures;
     OrrWorldFileOptions load;
     OrrMemory memory;
-    uint64_t seed, threads, for_ns;
+    uint64_t seed, threads, for_ns, record_every_ns;
     double pace;
     OrrLogLevel log_level;
     void (*log)(void *user, OrrLogLevel level, const char *line);
@@ -87,6 +89,8 @@ bool world_options_parse(WorldOptions *options, int argc, char *const *argv, boo
 bool threads_named(const char *text, uint64_t *threads);
 /** A value of --pace; false, and a complaint, if it is none. */
 bool pace_parse(const char *text, double *pace);
+/** A value of --record-every; the same. */
+bool record_every_parse(const char *text, uint64_t *every_ns);
 /** Adds a value; false, and a complaint, if there are too many. */
 bool option_list_add(OptionList *list, const char *value);
 
@@ -114,6 +118,7 @@ int command_list(int argc, char **argv);
 int command_lockstep(int argc, char **argv);
 int command_tracediff(int argc, char **argv);
 int command_replay(int argc, char **argv);
+int command_compare(int argc, char **argv);
 
 /* ---- session.c: from options to a node ---- */
 

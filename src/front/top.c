@@ -71,7 +71,7 @@ Top *top_open(OrrWorld *world, const char *title, uint64_t end_ns) {
     while (orr_world_node(world, top->n_nodes)) {
         top->n_nodes++;
     }
-    while (orr_world_link(world, top->n_links, &info)) {
+    while (orr_world_link_info(world, top->n_links, &info)) {
         top->n_links++;
     }
     top->nodes = zeroed(top->n_nodes, sizeof *top->nodes);
@@ -138,7 +138,7 @@ static uint64_t messages_now(const Top *top, uint64_t *lost) {
     uint64_t sum = 0;
     OrrLinkInfo info;
     *lost = 0;
-    for (size_t i = 0; orr_world_link(top->world, i, &info); i++) {
+    for (size_t i = 0; orr_world_link_info(top->world, i, &info); i++) {
         sum += info.sent;
         *lost += info.lost + info.corrupted;
     }
@@ -196,7 +196,7 @@ static void draw_link(const Top *top, size_t i, const Span *span) {
     OrrLinkInfo info;
     char rate[16], total[16], ends[128] = "";
     const char *node, *port;
-    orr_world_link(top->world, i, &info);
+    orr_world_link_info(top->world, i, &info);
     for (size_t k = 0, n = 0; k < info.n_ends && k < ENDS_SHOWN && n < sizeof ends; k++) {
         node = orr_world_link_end(top->world, i, k, &port);
         n += (size_t)snprintf(ends + n, sizeof ends - n, "%s%s.%s", k ? " " : "", node, port);
@@ -257,7 +257,7 @@ static void remember(Top *top, uint64_t host) {
     for (size_t i = 0; i < top->n_nodes; i++) {
         top->nodes[i].count = orr_node_instructions(orr_world_node(top->world, i));
     }
-    for (size_t i = 0; i < top->n_links && orr_world_link(top->world, i, &info); i++) {
+    for (size_t i = 0; i < top->n_links && orr_world_link_info(top->world, i, &info); i++) {
         top->links[i] = (Seen){info.sent, info.busy_ns};
     }
     top->instructions = instructions_now(top);

@@ -83,15 +83,16 @@ static void run_world(WorldRun *run) {
     host_begin(&run->host, run->world, run->options.pace);
     run->stop.reason = decided(run) ? ORR_STOP_EXPECT : ORR_STOP_DURATION;
     while (run->stop.reason == ORR_STOP_DURATION && !run->host.quit && now_ns < end_ns) {
-        run->until_ns = host_until(&run->host, chunk_end(run, now_ns));
+        run->until_ns = host_until(&run->host, journal_until(&run->journal, chunk_end(run, now_ns)));
         run->stop = orr_world_run(run->world, run->until_ns);
         show_lines(run->show, false);
-        host_turn(&run->host);
         if (run->top) {
             top_look(run->top);
         }
         if (run->stop.reason == ORR_STOP_DURATION) {
             now_ns = run->until_ns;
+            journal_point(&run->journal);
+            host_turn(&run->host);
         } else if (run->stop.reason == ORR_STOP_EXPECT && !decided(run)) {
             run->stop.reason = ORR_STOP_DURATION; /* others are open: on to the end of the chunk */
         }
@@ -263,6 +264,7 @@ static void help(void) {
           "                               press|release, TIME NODE.power off|on, TIME NODE.reset\n"
           "  --uart NODE.NAME=WHERE       serial port to stdio, null, file:PATH, pty or tcp:PORT (on 127.0.0.1)\n"
           "  --record FILE                write a journal of all input, for orrery replay and orrery compare\n"
+          "  --record-every TIME          and hashes of all boards every so long: a replay tells where it parts\n"
           "  --pace X                     at most X virtual seconds per second (default 1 on a terminal, else none)\n"
           "  --report FILE.json           write reason, exit_code, time_ns, hash, nodes, expectations\n"
           "  --junit FILE.xml             write expectations as test cases\n"
@@ -324,6 +326,10 @@ static bool set_pace(WorldOptions *o, const char *value) {
     return pace_parse(value, &o->pace);
 }
 
+static bool set_record_every(WorldOptions *o, const char *value) {
+    return record_every_parse(value, &o->record_every_ns);
+}
+
 static bool set_log(WorldOptions *o, const char *value) {
     return log_level_named(value, &o->log_level);
 }
@@ -341,7 +347,7 @@ static const WorldOption options[] = {
     {"--engine", set_engine, 0},   {"--memory", set_memory, 0},   {"--slice", set_slice, 0},
     {"--uart", set_uart, 0},       {"--capture", set_capture, 0}, {"--pace", set_pace, 0},
     {"--log", set_log, 0},         TEXT("--report", report),      TEXT("--junit", junit),
-    TEXT("--record", record),      TEXT("--input", input),
+    TEXT("--record", record),      TEXT("--input", input),        {"--record-every", set_record_every, 0},
 };
 
 static const WorldOption *option_named(const char *name) {
@@ -394,6 +400,10 @@ bool world_options_parse(WorldOptions *o, int argc, char *const *argv, bool *wan
             i++;
         }
     }
+    if (o->record_every_ns && !o->record) {
+        complain("--record-every TIME goes with --record FILE");
+        return false;
+    }
     if (!o->path) {
         complain("a world file is missing: orrery run world.yml");
     }
@@ -432,6 +442,34 @@ static bool open_uart(WorldRun *run, const char *spec, OrrError *error) {
     return false;
 }
 
+/* Whether the command line leads that port somewhere. */
+static bool is_said(const WorldRun *run, const OrrNode *node, const char *uart) {
+    char port[256];
+    int len = snprintf(port, sizeof port, "%s.%s=", orr_node_name(node), uart);
+    for (size_t i = 0; len < (int)sizeof port && i < run->options.uarts.n; i++) {
+        if (strncmp(run->options.uarts.values[i], port, (size_t)len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those of the world file, then those of the command line, which may say otherwise. */
+static bool open_uarts(WorldRun *run, OrrError *error) {
+    OrrNode *node;
+    const char *uart, *where;
+    bool ok = true;
+    for (size_t i = 0; ok && (node = orr_world_node(run->world, i)) != NULL; i++) {
+        for (size_t k = 0; ok && (uart = orr_node_uart_host(node, k, &where)) != NULL; k++) {
+            ok = is_said(run, node, uart) || host_open(&run->host, node, uart, where, error);
+        }
+    }
+    for (size_t i = 0; ok && i < run->options.uarts.n; i++) {
+        ok = open_uart(run, run->options.uarts.values[i], error);
+    }
+    return ok;
+}
+
 /* Until nobody asks any more. */
 static bool serve(WorldRun *run) {
     bool answered = control_serve(run->world, stdin, stdout, &run->stop);
@@ -449,6 +487,17 @@ static void run_watched(WorldRun *run) {
     run->top = NULL;
 }
 
+static bool open_nets(WorldRun *run, OrrError *error) {
+    const OrrLink *link;
+    for (size_t i = 0; (link = orr_world_link(run->world, i)) != NULL; i++) {
+        const char *where = orr_link_host_where(run->world, link);
+        if (where && !host_open_net(&run->host, run->world, i, where, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool set_up(WorldRun *run, int argc, char *const *argv, OrrError *error) {
     WorldOptions *o = &run->options;
     o->log = on_log;
@@ -463,11 +512,11 @@ static bool set_up(WorldRun *run, int argc, char *const *argv, OrrError *error) 
     if (o->record && !journal_create(&run->journal, o->record, run->world, argc, argv, NULL, error)) {
         return false;
     }
-    bool ok = !o->input || input_file_load(run->world, NULL, o->input, error);
-    for (size_t i = 0; ok && i < o->uarts.n; i++) {
-        ok = open_uart(run, o->uarts.values[i], error);
+    if (o->record_every_ns) {
+        journal_points(&run->journal, o->record_every_ns);
     }
-    return ok && captures_open(run->world, &o->captures, error);
+    return (!o->input || input_file_load(run->world, NULL, o->input, error)) && open_uarts(run, error) &&
+           open_nets(run, error) && captures_open(run->world, &run->options.captures, error);
 }
 
 static void tear_down(WorldRun *run) {

@@ -128,6 +128,7 @@ typedef struct Node {
     Stock *stock; /* or NULL */
     VEC(StockImage *) images;
     NodeInput *inputs; /* timed input, newest first; each frees itself */
+    uint64_t taken; /* sum of hashes of all input that has taken effect: of the run, not of the state */
     VEC(NodeLevel) levels; /* in the order in which they were first driven */
     /* Of nodes with several cores: the round under way. The core in turn is board.current_cpu. */
     bool in_round;

@@ -199,6 +199,11 @@ static void slot_run(World *world, WorldNode *slot) {
         return; /* it stands where it has stopped */
     }
     slot_power(slot);
+    if (slot->ended && node_power_on_ns(slot->node) >= world->target_ns) { /* something has come for it */
+        slot->reason = STOP_DURATION;
+        world->wakes.at[slot->index] = slot_next_ns(slot);
+        return;
+    }
     if (slot->ended) { /* its power comes back in this window */
         node_retire(slot->node);
         slot->ended = false;

@@ -222,7 +222,7 @@ static void test_links(void **state) {
     const char *port;
     orr_world_meter_start(world);
     orr_world_run(world, 2000000);
-    assert_true(orr_world_link(world, 0, &info));
+    assert_true(orr_world_link_info(world, 0, &info));
     assert_string_equal(info.kind, "uart");
     assert_int_equal(info.n_ends, 2);
     assert_int_equal(info.busy_ns, info.sent * 86800);
@@ -230,7 +230,7 @@ static void test_links(void **state) {
     assert_string_equal(orr_world_link_end(world, 0, 1, &port), "b");
     assert_string_equal(port, "uart0");
     assert_null(orr_world_link_end(world, 0, 2, &port));
-    assert_false(orr_world_link(world, 1, &info));
+    assert_false(orr_world_link_info(world, 1, &info));
     orr_world_free(world);
 }
 

@@ -109,7 +109,7 @@ def test_documents_name_what_exists(path: Path) -> None:
     """Options are those of `orrery run --help`, paths lead somewhere."""
     text = path.read_text()
     helps = "".join(orrery(*name, "--help").stdout
-                    for name in (["run"], ["run", "world.yml"], ["lockstep"], ["tracediff"], ["replay"]))
+                    for name in (["run"], ["run", "world.yml"], ["lockstep"], ["tracediff"], ["replay"], ["compare"]))
     known = set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--help", "--orrery"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known
     for name in PATHS.findall(text):
