@@ -123,6 +123,7 @@ unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
         gather(&g, head);
     }
     share_landings(&g.loop);
+    exec_find_depths(&g.loop);
     find_looping(&g.loop);
     for (unsigned i = 0; i < g.loop.n; i++) {
         g.loop.blocks[i].needs = (uint8_t)ir_flags_needed(&g.loop.blocks[i].block->ir);

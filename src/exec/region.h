@@ -1,5 +1,5 @@
-/* Between the two steps that make a region: region.c finds the blocks of a hot loop, versions.c what each of them is
- * specialised for. */
+/* Between the steps that make a region: region.c finds the blocks of a hot loop, nest.c the loops inside, versions.c
+ * what each block is specialised for. */
 #ifndef EXEC_REGION_H
 #define EXEC_REGION_H
 
@@ -16,6 +16,7 @@ typedef struct LoopBlock {
     unsigned n_landings;
     bool loops; /* reaches the first block again */
     uint8_t needs; /* flags, see ir_flags_needed */
+    uint8_t depth; /* loops that it is in, that around the head not counted */
 } LoopBlock;
 
 typedef struct Loop {
@@ -24,6 +25,8 @@ typedef struct Loop {
     bool cut; /* not everything found room */
 } Loop;
 
+/** Finds out about `depth`. */
+void exec_find_depths(Loop *loop);
 /** Makes code for the loop: its guest instructions, 0 if that is not possible. */
 unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop);
 
