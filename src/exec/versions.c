@@ -131,6 +131,7 @@ static void fill_block(const Versions *v, const int *place, const Version *from,
         .next = from->next < 0 ? -1 : place[from->next],
         .needs = (uint8_t)(b->needs & ~from->known),
         .n_landings = from->n_landings,
+        .depth = b->depth,
     };
     for (unsigned k = 0; k < from->n_landings; k++) {
         to->landings[k] = (unsigned)place[from->landings[k]];

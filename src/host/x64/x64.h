@@ -142,6 +142,7 @@ typedef struct X64RegionBlock {
     unsigned landings[X64_LANDINGS_MAX], n_landings; /* where its GOTO_IND may lead inside the region */
     uint32_t cost; /* what is prepaid when it begins: at least its instructions */
     uint8_t needs; /* flags that it finds in the packed word when it begins */
+    uint8_t depth; /* in loops: what is deeper runs more often */
 } X64RegionBlock;
 
 /** A loop nest with the functions that it calls. Its first block is where it is entered, with all flags packed. */
