@@ -5,6 +5,7 @@
 #ifndef BUS_MEM_H
 #define BUS_MEM_H
 
+#include "base/alloc.h"
 #include "base/err.h"
 #include "bus/pool.h"
 
@@ -61,6 +62,7 @@ typedef struct MemMap {
     MemRegion *regions; /* sorted by base, no two overlap */
     uint32_t n_regions, cap;
     const MemRegion *recent[MEM_RECENT]; /* by mem_recent_slot, or NULL: only a cache */
+    Arena *arena; /* where `regions` stands; NULL: the heap */
     struct Board *board;
     MemPool *pool; /* for the memories of the map, or NULL */
     RomStore *roms; /* for those that are read-only, or NULL */

@@ -8,6 +8,8 @@
  * has no rounds.
  *
  * All comparisons are between ticks; conversions from nanoseconds are kept until they change. */
+#include <string.h>
+
 #include "sim/code.h"
 #include "sim/node_internal.h"
 
@@ -347,6 +349,43 @@ static StopReason slice_run(Node *node, uint64_t until_ns) {
         event_run(&node->board.events, core_ns(core));
     }
     return node->stop;
+}
+
+/* ---- What a run is going to need ---- */
+
+enum { CACHE_LINE = 64, STATE_BYTES = 128 /* general registers and the like */ };
+
+static void prefetch(const void *at, size_t bytes) {
+    for (size_t i = 0; i < bytes; i += CACHE_LINE) {
+        __builtin_prefetch((const uint8_t *)at + i, 1);
+    }
+}
+
+void node_prefetch(const Node *node, unsigned step, const uint8_t *stack) {
+    if (step == 0) {
+        prefetch(&node->board.events, sizeof node->board.events);
+        prefetch(&node->cpu, offsetof(Node, code) + offsetof(CodeUse, options) - offsetof(Node, cpu));
+        if (stack) {
+            prefetch(stack - CACHE_LINE, (size_t)2 * CACHE_LINE);
+        }
+    } else if (step == 1) {
+        prefetch(node->cpu, sizeof *node->cpu + STATE_BYTES);
+        prefetch(node->cores, offsetof(NodeCore, meeting));
+        prefetch(node->board.events.heap, sizeof *node->board.events.heap);
+    } else if (node->board.events.len) {
+        prefetch(node->board.events.heap[0], sizeof *node->board.events.heap[0]);
+    }
+}
+
+const uint8_t *node_stack(const Node *node) {
+    const Cpu *cpu = node->cpu;
+    const uint8_t *memory = node->board.map.fast ? node->board.map.fast : (const uint8_t *)cpu->windows[0];
+    uint32_t at;
+    if (!cpu->isa->stack_slot || !memory) {
+        return NULL;
+    }
+    memcpy(&at, (const uint8_t *)cpu->state + cpu->isa->stack_slot, sizeof at);
+    return memory + at;
 }
 
 /* ---- Runs ---- */
