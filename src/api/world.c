@@ -33,7 +33,7 @@ OrrWorld *orr_world_new(const OrrWorldOptions *options) {
     world->log.level = (LogLevel)world->options.log_level;
     world->log.user = world;
     world->log.sink = world->options.log ? log_to_user : NULL;
-    world->pool = pool_new();
+    world->pool = pool_new(world->options.memory == ORR_MEMORY_FASTMEM);
     world->stock = stock_new(world->pool);
     world->shares = code_shares_new();
     world->duration_ns = ORR_TIME_NEVER;

@@ -174,12 +174,12 @@ void node_power_on_at(Node *node, uint64_t time_ns);
 uint64_t node_next_ns(const Node *node);
 
 /** Several nodes run one after the other, each for a short time: what a node needs is brought near while others before
- * it run. The steps in this order, each with a run of another node in between. `stack` is what node_stack gave after its
- * last run. None of it changes anything. */
+ * it run. The steps in this order, each with a run of another node in between. `stack` is what node_stack gave after
+ * its last run. None of it changes anything. */
 enum { NODE_PREFETCH_STEPS = 3 };
 void node_prefetch(const Node *node, unsigned step, const uint8_t *stack);
-/** Where the stack of the first core ends in the host's memory, as far as can be guessed; else NULL. Only for the above:
- * anything may stand there. */
+/** Where the stack of the first core ends in the host's memory, as far as can be guessed; else NULL. Only for the
+ * above: anything may stand there. */
 const uint8_t *node_stack(const Node *node);
 
 /** Virtual time now: when the next instruction of the first core starts; no other core is ahead of it. */

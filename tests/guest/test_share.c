@@ -35,7 +35,7 @@ static Node *new_node(size_t engine, const char *machine, const char *program, u
 }
 
 static Group group_new(size_t engine, const char *machine, const char *program) {
-    Group g = {.shares = code_shares_new(), .pool = pool_new()};
+    Group g = {.shares = code_shares_new(), .pool = pool_new(true)};
     for (size_t i = 0; i < NODES; i++) {
         g.nodes[i] = new_node(engine, machine, program, modes[i], g.pool);
     }
