@@ -199,8 +199,8 @@ static void init_memory(Node *node, const NodeOptions *options) {
     node->code_bytes = options->code_bytes;
     if (node->engine != ENGINE_INTERP && node->memory == MEM_FASTMEM && !mem_fast_enable(&node->board.map)) {
         node->memory = MEM_WINDOW;
-        log_line(options->log, LOG_INFO, "%s: the host has no 4 GiB of address space for fastmem: range checks instead",
-                 node->board.name);
+        log_line(options->log, LOG_INFO, "%s: the host gives no 4 GiB of addresses, or no mapping more "
+                 "(vm.max_map_count), for fastmem: range checks instead", node->board.name);
     }
 }
 

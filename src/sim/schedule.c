@@ -353,7 +353,7 @@ static StopReason slice_run(Node *node, uint64_t until_ns) {
 
 /* ---- What a run is going to need ---- */
 
-enum { CACHE_LINE = 64, STATE_BYTES = 128 /* general registers and the like */ };
+enum { CACHE_LINE = 64, STATE_BYTES = 256 /* registers, and what is pending */ };
 
 static void prefetch(const void *at, size_t bytes) {
     for (size_t i = 0; i < bytes; i += CACHE_LINE) {
@@ -361,31 +361,45 @@ static void prefetch(const void *at, size_t bytes) {
     }
 }
 
-void node_prefetch(const Node *node, unsigned step, const uint8_t *stack) {
+void node_prefetch(const Node *node, unsigned step, const NodeNear *near) {
     if (step == 0) {
         prefetch(&node->board.events, sizeof node->board.events);
-        prefetch(&node->cpu, offsetof(Node, code) + offsetof(CodeUse, options) - offsetof(Node, cpu));
-        if (stack) {
-            prefetch(stack - CACHE_LINE, (size_t)2 * CACHE_LINE);
+        prefetch(&node->board.map.fast,
+                 offsetof(Node, code) + offsetof(CodeUse, options) - offsetof(Node, board.map.fast));
+        if (near->stack) {
+            prefetch(near->stack - CACHE_LINE, (size_t)2 * CACHE_LINE);
+        }
+        for (size_t i = 0; i < ARRAY_LEN(near->regions) && near->regions[i]; i++) {
+            prefetch(near->regions[i], sizeof *near->regions[i]);
         }
     } else if (step == 1) {
         prefetch(node->cpu, sizeof *node->cpu + STATE_BYTES);
         prefetch(node->cores, offsetof(NodeCore, meeting));
         prefetch(node->board.events.heap, sizeof *node->board.events.heap);
+        for (size_t i = 0; i < ARRAY_LEN(near->regions) && near->regions[i]; i++) {
+            prefetch(near->regions[i]->memory, sizeof *near->regions[i]->memory);
+        }
     } else if (node->board.events.len) {
-        prefetch(node->board.events.heap[0], sizeof *node->board.events.heap[0]);
+        /* With it, what stands around it in its device. */
+        prefetch((const uint8_t *)node->board.events.heap[0] - CACHE_LINE, (size_t)4 * CACHE_LINE);
     }
 }
 
-const uint8_t *node_stack(const Node *node) {
+static const MemRegion *known_region(const MemMap *map, uint64_t addr) {
+    const MemRegion *r = map->recent[(addr >> MEM_PAGE_SHIFT) % MEM_RECENT];
+    return r && r->memory ? r : NULL;
+}
+
+NodeNear node_near(const Node *node) {
     const Cpu *cpu = node->cpu;
-    const uint8_t *memory = node->board.map.fast ? node->board.map.fast : (const uint8_t *)cpu->windows[0];
+    const MemMap *map = &node->board.map;
+    const uint8_t *memory = map->fast ? map->fast : (const uint8_t *)cpu->windows[0];
     uint32_t at;
     if (!cpu->isa->stack_slot || !memory) {
-        return NULL;
+        return (NodeNear){0};
     }
     memcpy(&at, (const uint8_t *)cpu->state + cpu->isa->stack_slot, sizeof at);
-    return memory + at;
+    return (NodeNear){memory + at, {known_region(map, at - 1), known_region(map, cpu->pc)}};
 }
 
 /* ---- Runs ---- */

@@ -205,7 +205,7 @@ static void slot_run(World *world, WorldNode *slot) {
     }
     slot->reason = (world->run_node ? world->run_node : node_run_until)(slot->node, world->target_ns);
     world->wakes.at[slot->index] = slot_next_ns(slot); /* as long as it is at hand */
-    slot->stack = node_stack(slot->node);
+    slot->near = node_near(slot->node);
     if (UNLIKELY(slot->reason != STOP_DURATION)) {
         tell(&world->any_stop);
     }
@@ -222,7 +222,7 @@ static void slots_run(void *user, size_t from, size_t to) {
         for (unsigned step = 0; step < NODE_PREFETCH_STEPS; step++) {
             size_t ahead = i + NODE_PREFETCH_STEPS - step;
             if (ahead < to) {
-                node_prefetch(slot_at(world, ahead)->node, step, slot_at(world, ahead)->stack);
+                node_prefetch(slot_at(world, ahead)->node, step, &slot_at(world, ahead)->near);
             }
         }
         if (i + NODE_PREFETCH_STEPS + 1 < to) {
