@@ -386,7 +386,7 @@ void node_prefetch(const Node *node, unsigned step, const NodeNear *near) {
 }
 
 static const MemRegion *known_region(const MemMap *map, uint64_t addr) {
-    const MemRegion *r = map->recent[(addr >> MEM_PAGE_SHIFT) % MEM_RECENT];
+    const MemRegion *r = map->recent[mem_recent_slot(addr)];
     return r && r->memory ? r : NULL;
 }
 
