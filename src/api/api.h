@@ -84,6 +84,8 @@ struct OrrWorld {
 
 void api_peripherals_free(OrrWorld *world);
 void api_meters_free(OrrWorld *world);
+/** The nodes of a world that has none yet will reach their memory by range checks. */
+void api_use_windows(OrrWorld *world);
 /** Nodes that have come since the last run get their code caches; before any of them runs. */
 void api_prepare_code(OrrWorld *world);
 /** Remembers that a file was read. */

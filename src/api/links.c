@@ -13,6 +13,9 @@
 _Static_assert((int)ORR_CHANCE_ONE == (int)LINK_CHANCE_ONE && (int)ORR_LINK_CUTS_MAX == (int)LINK_CUTS_MAX,
                "chances and cuts are the same");
 
+/* With that many nodes range checks are cheaper than mappings and page table entries. */
+enum { WINDOW_NODES = 256 };
+
 /* ---- The world ---- */
 
 void orr_world_threads(OrrWorld *world, unsigned threads) {
@@ -454,6 +457,9 @@ bool orr_world_load(OrrWorld *world, const char *path, const OrrWorldFileOptions
         api_file_read(world, path);
         world->options.seed = l.options->seed ? *l.options->seed : l.file->seed.value;
         world->duration_ns = l.file->duration.given ? l.file->duration.ns : ORR_TIME_NEVER;
+    }
+    if (l.file && l.file->n_nodes >= WINDOW_NODES && world->nodes.len == 0) {
+        api_use_windows(world);
     }
     bool ok = l.file && load_all(&l);
     map_free(&l.by_name);

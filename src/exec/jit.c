@@ -55,17 +55,29 @@ struct Jit {
     VEC(JitRegion) formed;
     VEC(JitLanding) landings;
     uint64_t serial; /* of what is in the buffer: another one after each flush */
+    uint64_t published; /* how often code was added or linked */
     JitSeat *own; /* if it is not shared */
     uint8_t *tables; /* the room of the tables above, if it is shared: they must not move */
     size_t tables_bytes;
 };
+
+/* Code may be reached by a jump that another thread has just linked: it has published before what stands in the
+ * tables for that code. */
+static void publish(Jit *jit) {
+    __atomic_store_n(&jit->published, jit->published + 1, __ATOMIC_RELEASE);
+}
+
+static X64Site *site_of(Jit *jit, uint32_t index) {
+    (void)__atomic_load_n(&jit->published, __ATOMIC_ACQUIRE);
+    return &jit->out.sites.data[index];
+}
 
 /* ---- Called from translated code ---- */
 
 /* Puts the CPU at the instruction of a fault entry, begun and not complete. Devices may ask for the PC and the time;
  * nobody but helpers asks for aux. */
 static const X64Site *stand_at(Cpu *cpu, uint32_t site_index) {
-    const X64Site *site = &cpu->jit->out.sites.data[site_index];
+    const X64Site *site = site_of(cpu->jit, site_index);
     cpu->pc = site->pc & cpu->isa->pc_mask;
     cpu->prepaid = site->unused + 1;
     return site;
@@ -400,6 +412,7 @@ bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
     if (ok) {
         block->index = (uint32_t)jit->blocks.len;
         vec_push(&jit->blocks, block);
+        publish(jit);
         __atomic_store_n(&block->code, entry, __ATOMIC_RELEASE);
     }
     return ok;
@@ -417,6 +430,7 @@ bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members
         memcpy(formed.blocks, members, n_members * sizeof *members);
         vec_push(&jit->formed, formed);
         members[0]->region_cost = region->blocks[0].cost;
+        publish(jit);
         __atomic_store_n(&members[0]->region, entry, __ATOMIC_RELEASE);
         x64_patch_jump(&jit->code.hot, members[0]->code, entry);
     }
@@ -479,7 +493,7 @@ void jit_kill(Jit *jit, CacheBlock *block) {
 
 /* Puts the CPU where the exit says; `from` is where it has entered. */
 static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *from, uint32_t index) {
-    const X64Site *site = &jit->out.sites.data[index];
+    const X64Site *site = site_of(jit, index);
     bool linkable = site->kind == X64_SITE_GOTO || site->kind == X64_SITE_HOT || site->kind == X64_SITE_INDIRECT;
     cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : site->pc) & cpu->isa->pc_mask;
     cpu->aux = site->aux;
