@@ -245,7 +245,7 @@ void lower_region_goto(Lower *l, const IrOp *op) {
     }
     uint32_t jump = asm_jcc(l->a, cc);
     if (block->taken >= 0 && edge_is_free(l, &l->region->region->blocks[block->taken])) {
-        jump_to_block(l, jump, (uint32_t)block->taken);
+        link_block(l, jump, (uint32_t)block->taken);
     } else {
         lower_add_slow(l, SLOW_EDGE)->site = jump;
     }
