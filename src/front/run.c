@@ -197,8 +197,8 @@ static void run_world(Run *run) {
         hash_log_point(&run->hash_log, run->node);
         if (run->stop.reason == ORR_STOP_DURATION) {
             journal_point(&run->journal);
+            host_turn(&run->host); /* what would come in behind the end is no part of the run */
         }
-        host_turn(&run->host);
     } while (run->stop.reason == ORR_STOP_DURATION && !run->host.quit && orr_node_time_ns(run->node) < o->for_ns);
     if (run->host.quit) {
         run->stop.reason = ORR_STOP_USER;
