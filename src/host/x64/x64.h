@@ -132,7 +132,7 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
 bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out,
                Arena *scratch);
 
-enum { X64_REGION_BLOCKS_MAX = 96, X64_LANDINGS_MAX = 32 };
+enum { X64_REGION_BLOCKS_MAX = 192, X64_LANDINGS_MAX = 32 };
 
 /** A block inside a region (made by ir_with_entry), and where it leads: index in the region, or -1 for out of it. */
 typedef struct X64RegionBlock {
