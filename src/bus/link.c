@@ -121,7 +121,17 @@ LinkEnd *link_attach(Link *link, Device *device, const char *port, Err *err) {
         mem_free(end);
         return NULL;
     }
+    end->next_of_board = device->board->link_ends;
+    device->board->link_ends = end;
     return end_add(end);
+}
+
+void link_board_off(Board *board) {
+    for (LinkEnd *end = board->link_ends; end; end = end->next_of_board) {
+        if (end->link->options.type->power_off) {
+            end->link->options.type->power_off(end);
+        }
+    }
 }
 
 /* ---- The host as an end: its messages come between windows, so nothing of it needs a node's time ---- */
