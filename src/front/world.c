@@ -473,7 +473,10 @@ static bool open_uarts(WorldRun *run, OrrError *error) {
 /* Until nobody asks any more. */
 static bool serve(WorldRun *run) {
     bool answered = control_serve(run->world, stdin, stdout, &run->stop);
-    run->until_ns = orr_world_ran_ns(run->world);
+    run->until_ns = orr_world_time_ns(run->world);
+    while (run->journal.f && run->stop.reason == ORR_STOP_EXPECT) { /* a replay knows nothing of what was asked */
+        run->stop = orr_world_run(run->world, run->until_ns);
+    }
     return answered;
 }
 
