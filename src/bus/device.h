@@ -216,6 +216,7 @@ struct Board {
     const Log *log;
     struct GuestLog *guest_log;
     LineGuard lines;
+    struct LinkEnd *link_ends; /* ports of this board that links join, the last one first */
     uint64_t seed;
     bool off; /* no power: what arrives is lost */
     bool reset_pin; /* the reset under way comes from outside */

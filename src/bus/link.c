@@ -107,7 +107,17 @@ LinkEnd *link_attach(Link *link, Device *device, const char *port, Err *err) {
     end->in.data = mem_alloc(end->in.cap = QUEUE_BYTES);
     end->out.data = mem_alloc(end->out.cap = QUEUE_BYTES);
     link->ends[link->n_ends++] = end;
+    end->next_of_board = device->board->link_ends;
+    device->board->link_ends = end;
     return end;
+}
+
+void link_board_off(Board *board) {
+    for (LinkEnd *end = board->link_ends; end; end = end->next_of_board) {
+        if (end->link->options.type->power_off) {
+            end->link->options.type->power_off(end);
+        }
+    }
 }
 
 void link_send(LinkEnd *end, uint64_t value, uint64_t extra, const void *bytes, uint32_t len) {

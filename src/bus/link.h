@@ -88,6 +88,8 @@ typedef struct LinkType {
     bool (*attach)(LinkEnd *end, Device *device, const char *port, Err *err);
     /** Hands a message that has arrived to the device, in the node's own time. */
     void (*deliver)(LinkEnd *end, const LinkMessage *message, const uint8_t *bytes);
+    /** The node's power goes off now, or it has ended for good; NULL: nobody else notices. */
+    void (*power_off)(LinkEnd *end);
     /** Between windows: decides which ends get a message and when, with link_pass. Messages come in their order. NULL:
      * nobody gets any; `deliver` is NULL then, too. */
     void (*route)(Link *link, const LinkMessage *message, const uint8_t *bytes);
@@ -142,6 +144,7 @@ struct LinkEnd {
     /* The medium's: */
     Device *device;
     unsigned input;
+    LinkEnd *next_of_board;
     bool hears; /* messages are delivered here */
     uint64_t busy_ns; /* uart: the receiver is in a frame until then */
     uint32_t left; /* can: how often the controller has left the bus */
@@ -169,6 +172,9 @@ Link *link_new(const LinkOptions *options);
 void link_free(Link *link);
 /** Joins a port to the link; NULL and an error if there is no room or no such port. */
 LinkEnd *link_attach(Link *link, Device *device, const char *port, Err *err);
+
+/** The board has no power any more: all its ends are told. In the node's time. */
+void link_board_off(Board *board);
 
 /** For media: the device has sent something just now. */
 void link_send(LinkEnd *end, uint64_t value, uint64_t extra, const void *bytes, uint32_t len);

@@ -256,6 +256,11 @@ static void deliver(LinkEnd *end, const LinkMessage *message, const uint8_t *byt
     }
 }
 
+/* It neither sends nor acknowledges any more. */
+static void power_off(LinkEnd *end) {
+    on_request(end, &(CanRequest){.kind = CAN_CONFIGURE});
+}
+
 /* `corrupt` is the bus's own business; this says that it can be asked for. */
 static void corrupt(LinkMessage *message, uint8_t *bytes, Rng *rng) {
     (void)message, (void)bytes, (void)rng;
@@ -268,6 +273,7 @@ const LinkType link_can_type = {
     .latency_ns = 10000,
     .attach = attach,
     .deliver = deliver,
+    .power_off = power_off,
     .route = route,
     .state_size = sizeof(CanLink),
     .settle = settle,

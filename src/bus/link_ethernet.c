@@ -139,6 +139,9 @@ static void deliver(LinkEnd *end, const LinkMessage *message, const uint8_t *byt
         eth->pulled = message->value == CABLE_OUT;
         return;
     }
+    if (end->board->off) {
+        return;
+    }
     EthFrame frame = {.len = (uint16_t)message->len, .damaged = message->value == FRAME_DAMAGED};
     memcpy(frame.bytes, bytes, message->len);
     eth->receive(eth->device, &frame);
@@ -167,6 +170,7 @@ const LinkType link_ethernet_type = {
     .takes = LINK_TAKES_RATE | LINK_TAKES_QUEUE | LINK_TAKES_AGE,
     .attach = attach,
     .deliver = deliver,
+    .is_level = true, /* the cable is in or out, with power or without; `deliver` knows frames */
     .route = route,
     .state_size = sizeof(EthLink),
     .settle = settle,

@@ -8,6 +8,7 @@
  * Not modelled: how supplies rise and fall, brown-out, RAM that remembers for a while. */
 #include <string.h>
 
+#include "bus/link.h"
 #include "sim/node_internal.h"
 
 enum { PAGE_BYTES = 4096 };
@@ -91,6 +92,7 @@ static void restart(Node *node) {
 
 void node_power_off(Node *node) {
     if (!node->board.off) {
+        link_board_off(&node->board);
         machine_outputs_release(node->machine);
         node_clear_all(node);
         stand_still(node);

@@ -259,6 +259,7 @@ static bool slot_ends_alone(WorldNode *slot) {
     bool final = slot->reason == STOP_EXIT || slot->reason == STOP_HALTED || slot->reason == STOP_LOCKUP;
     if (final && slot->ends_alone) {
         slot->ended = true;
+        link_board_off(&slot->node->board);
         slot->reason = slot->tells_end ? STOP_EXPECT : STOP_DURATION;
         return true;
     }

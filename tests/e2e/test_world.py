@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -275,6 +276,42 @@ expect:
     assert result.code == 0, result.err
     heard = [line.split()[1] for line in result.out.decode().splitlines() if line.endswith("party: heard all")]
     assert sorted(heard) == ["can0.uart0:", "can1.uart0:", "can2.uart0:", "eth0.uart0:", "eth1.uart0:"]
+
+
+def sampled(byte: int, ratio: Fraction) -> list[int]:
+    """What a receiver makes of an 8N1 frame if its bits last `ratio` bits of the sender: each bit is looked at in its
+    middle, from a falling edge on; 8N1, the stop bit must be high."""
+    levels = [0] + [byte >> i & 1 for i in range(8)] + [1]
+    line = "".join(map(str, levels)) + "1" * 40
+    heard, idle_from = [], 0
+    for edge in range(len(levels)):
+        falls = line[edge] == "0" and (edge == 0 or line[edge - 1] == "1")
+        bits = [int(line[edge + int((i + Fraction(1, 2)) * ratio)]) for i in range(10)]
+        if edge >= idle_from and falls and bits[0] == 0:
+            assert bits[9] == 1
+            heard.append(sum(bit << i for i, bit in enumerate(bits[1:9])))
+            idle_from = edge + int(Fraction(19, 2) * ratio) + 1
+    return heard
+
+
+def test_uart_formats(tmp_path: Path) -> None:
+    """256 bytes, 8N1 at 115200 baud, to receivers of the same format, with parity, and of half the speed."""
+    def counts(name: str) -> list[int]:
+        text = f"""
+nodes:
+  s: {{machine: mps2-an385, kernel: {program("uart_count")}, ends: node}}
+  r: {{machine: gr712rc, kernel: {program("gr712rc_uart_" + name)}, ends: node}}
+links:
+  - uart: [s.uart0, r.uart1]
+"""
+        out = world(tmp_path, text, "--for", "1s").out.decode("latin-1")
+        return [int(value, 16) for value in re.findall(r"r.uart0: \w+ ([0-9a-f]{8})", out)]
+
+    odd = [byte for byte in range(256) if bin(byte).count("1") % 2]  # their even parity bit is as high as a stop bit
+    slow = [heard for byte in range(256) for heard in sampled(byte, Fraction(8 * 174 * 25, 217 * 80))]
+    assert counts("8n1") == [256, sum(range(256)), 0, 0, 0]
+    assert counts("8e1") == [len(odd), sum(odd), 256 - len(odd), 0, 0]
+    assert counts("slow") == [len(slow), sum(slow), 0, 0, 0]
 
 
 PARTS = f"""

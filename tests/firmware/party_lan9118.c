@@ -10,7 +10,8 @@ enum { NODE = 2, MHZ = 25 };
 #define LAN(offset) REG32(0x40200000 + (offset))
 enum { RX_DATA = 0, TX_DATA = 0x20, RX_STATUS = 0x40, TX_STATUS = 0x48, TX_CFG = 0x70, RX_FIFO_INF = 0x7c,
        TX_FIFO_INF = 0x80, MAC_CMD = 0xa4, MAC_DATA = 0xa8 };
-enum { FRAME = 60, ON = 2, FIRST_AND_LAST = 3 << 12, MAC_CR = 1, RXEN = 4, TXEN = 8 };
+enum { FRAME = 60, ON = 2, FIRST_AND_LAST = 3 << 12, MAC_CR = 1, RXEN = 4, TXEN = 8,
+       ERROR_STATUS = 1 << 15 };
 
 static void mac_write(uint32_t reg, uint32_t value) {
     LAN(MAC_DATA) = value;
@@ -37,13 +38,14 @@ static int party_receive(Word *word) {
     if (!(LAN(RX_FIFO_INF) >> 16)) {
         return 0;
     }
-    CHECK_EQ(LAN(RX_STATUS) >> 16 & 0x3fff, FRAME + 4); /* with the check sequence */
+    uint32_t status = LAN(RX_STATUS);
+    CHECK_EQ(status >> 16 & 0x3fff, FRAME + 4); /* with the check sequence */
     for (uint32_t i = 0; i < FRAME / 4 + 1; i++) {
         uint32_t data = LAN(RX_DATA);
         word->from = i == 3 ? data >> 16 & 0xff : word->from;
         word->number = i == FRAME / 4 - 1 ? data >> 24 : word->number;
     }
-    return 1;
+    return !(status & ERROR_STATUS);
 }
 
 int main(void) {

@@ -730,6 +730,32 @@ static void greth_refuses(void **state) {
     assert_int_equal(bench->probe->rises[1], 1);
 }
 
+/* A frame whose check sequence is wrong: stored all the same, and marked. */
+static void frames_with_errors(void **state) {
+    Bench *bench = *state;
+    Device *sw = device(bench, &eth_switch_type, "switch"), *eth = greth_new(bench, sw, 0, RAM);
+    Device *lan = device(bench, &lan9118_type, "lan");
+    start(lan);
+    EthFrame frame = {.len = 60, .damaged = true, .bytes = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2}};
+    poke(bench, RAM + 0x400, EN | WRAP | IE);
+    poke(bench, RAM + 0x404, RAM + 0x2000);
+    wr(eth, E_CTRL, E_RE | E_RI | E_SP);
+    device_eth(eth)->receive(eth, &frame);
+    assert_int_equal(peek(bench, RAM + 0x400), 60 | 1 << 16);
+    assert_int_equal(rd(eth, E_STATUS), 1);
+    assert_int_equal(peek(bench, RAM + 0x2004), 0xFFFF0200);
+    wr(lan, 0xA8, 4);
+    wr(lan, 0xA4, 0x80000001u);
+    device_eth(lan)->receive(lan, &frame);
+    assert_int_equal(rd(lan, 0x40), 64 << 16 | 1 << 15 | 1 << 13 | 1 << 1);
+    /* the cable is pulled: no link in BMSR */
+    device_eth(lan)->pulled = true;
+    wr(lan, 0xA8, 1 << 11 | 1 << 6 | 1);
+    wr(lan, 0xA4, 0x80000006u);
+    wr(lan, 0xA4, 0xC0000007u);
+    assert_int_equal(rd(lan, 0xA8) & 4, 0);
+}
+
 static void greth_mdio(void **state) {
     Bench *bench = *state;
     Device *sw = device(bench, &eth_switch_type, "switch"), *eth = greth_new(bench, sw, 0, RAM);
@@ -876,6 +902,7 @@ int main(void) {
         TEST(pl022_flash),     TEST(canoc_pair),           TEST(canoc_errors),  TEST(canoc_bus_off),
         TEST(canoc_overrun),   TEST(canoc_basic),          TEST(grcan_rings),   TEST(greth_mdio),
         TEST(greth_refuses),   TEST(greth_through_switch), TEST(switch_learns), TEST(lan9118_through_switch),
+        TEST(frames_with_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -275,6 +275,26 @@ static void leaving(void **state) {
     rig_free(rig);
 }
 
+static void power_off(RigPlace *place, unsigned number) {
+    (void)number;
+    link_board_off(&place->board);
+}
+
+/* Without power nobody acknowledges: the first attempt at 0x123 is 45 bits, the second, at 100, ends like those of
+ * `retransmission`. */
+static void power(void **state) {
+    (void)state;
+    LinkRig *rig = bus(2, (LinkOptions){0});
+    ask_at(rig, 0, T_NS, offers, 2);
+    ask_at(rig, 0, T_NS + 100 * BIT_NS, offers, 2);
+    rig_at(&rig->places[1], T_NS + 90 * BIT_NS, power_off, 0);
+    rig_run(rig, T_NS + 152 * BIT_NS);
+    assert_int_equal(rig->n_records, 2);
+    assert_record(rig, 0, 0x123, 0, T_NS, T_NS + 45 * BIT_NS, 0);
+    assert_record(rig, 1, 0x123, 0, T_NS + 100 * BIT_NS, T_NS + 151 * BIT_NS, LINK_RECORD_ERROR | LINK_RECORD_NACK);
+    rig_free(rig);
+}
+
 /* 500 kbit/s and 2 Mbit/s in the data phase: 170,500 ns for 20 bytes (test_can.c, fd_on_the_bus). */
 static void fd(void **state) {
     (void)state;
@@ -343,7 +363,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arbitration), cmocka_unit_test(long_latency), cmocka_unit_test(retransmission),
         cmocka_unit_test(bus_off),     cmocka_unit_test(leaving),      cmocka_unit_test(fd),
-        cmocka_unit_test(errors),      cmocka_unit_test(mistakes),
+        cmocka_unit_test(errors),      cmocka_unit_test(mistakes),      cmocka_unit_test(power),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,10 +5,11 @@
  * Descriptors of two words stand in areas of 1 KiB; the core takes them in turn until it finds one without EN, and
  * then clears TE or RE; the receiver looks at the next one before a frame comes. All bits of a descriptor but its
  * status are 0 when it comes back. A frame takes its time on the link (10, 100, 1000 Mbit/s by SP and GB) before its
- * descriptor is given back. Short frames are padded. Address filter: own, broadcast, multicast by hash (ME), all (PM);
- * control frames are dropped. MDIO reaches one PHY (bus/mdio.h); an operation takes 64 periods of 2.5 MHz. The output
- * IRQ is pulsed, for descriptors only. GBIT: frames gathered from several descriptors (MO). Not modelled: checksum
- * offload, the debug link (EDCL), half duplex, PHY interrupts, the transmitter's FIFO. */
+ * descriptor is given back. Short frames are padded. Received ones with a wrong check sequence are stored, with CE and
+ * RE. Address filter: own, broadcast, multicast by hash (ME), all (PM); control frames are dropped. MDIO reaches one
+ * PHY (bus/mdio.h); an operation takes 64 periods of 2.5 MHz. The output IRQ is pulsed, for descriptors only. GBIT: frames
+ * gathered from several descriptors (MO). Not modelled: checksum offload, the debug link (EDCL), half duplex, PHY
+ * interrupts, the transmitter's FIFO. */
 #include <string.h>
 
 #include "bus/mdio.h"
@@ -21,7 +22,7 @@ enum { CTRL_TE = 1, CTRL_RE = 2, CTRL_TI = 4, CTRL_RI = 8, CTRL_PM = 0x20, CTRL_
 enum { STATUS_RE = 1, STATUS_TE = 2, STATUS_RI = 4, STATUS_TI = 8, STATUS_RA = 0x10, STATUS_TA = 0x20,
        STATUS_TS = 0x40, STATUS_IA = 0x80, STATUS_BITS = 0x1FF };
 enum { BD_LEN = 0x7FF, BD_EN = 0x800, BD_WR = 0x1000, BD_IE = 0x2000, BD_TX_MO = 0x20000,
-       BD_TX_CHECKSUMS = 0x1C0000, BD_RX_TOO_LONG = 0x8000 };
+       BD_TX_CHECKSUMS = 0x1C0000, BD_RX_TOO_LONG = 0x8000, BD_RX_CRC = 0x10000 };
 #define BD_RX_MC (UINT32_C(1) << 26)
 enum { BD_BYTES = 8, BD_AREA = 0x400, RX_BUFFER = 1518, TX_MAX = 1514, TYPE_AT = 12, TYPE_CONTROL = 0x8808 };
 enum { MDIO_WR = 1, MDIO_RD = 2, MDIO_LF = 4, MDIO_BUSY = 8, MDIO_NV = 0x10, MDIO_ABSENT = MDIO_LF | MDIO_NV,
@@ -235,9 +236,10 @@ static void greth_receive(Device *dev, const EthFrame *frame) {
         return;
     }
     bool by_hash = in_hash(g, frame->bytes) && !eth_is_broadcast(frame->bytes);
-    word_write(g, g->rx_bd, len | (too_long ? BD_RX_TOO_LONG : 0) | (by_hash ? BD_RX_MC : 0));
+    word_write(g, g->rx_bd, len | (too_long ? BD_RX_TOO_LONG : 0) |
+                             (frame->damaged ? BD_RX_CRC : 0) | (by_hash ? BD_RX_MC : 0));
     bd_advance(&g->rx_bd, word);
-    tell(g, too_long ? STATUS_RE : STATUS_RI, CTRL_RI, word);
+    tell(g, too_long || frame->damaged ? STATUS_RE : STATUS_RI, CTRL_RI, word);
     receive_arm(g, &word, &addr);
 }
 

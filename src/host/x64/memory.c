@@ -76,7 +76,7 @@ static uint32_t jump_to_target(Lower *l, Reg pc) {
     asm_load(l->a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_targets)));
     asm_mov(l->a, false, index, pc);
     asm_alu_imm(l->a, ALU_AND, false, index, 2 * (X64_TARGETS - 1));
-    asm_alu_load(l->a, ALU_CMP, true, pc, asm_indexed(RCX, index, 3, offsetof(X64Target, pc)));
+    asm_alu_load(l->a, ALU_CMP, true, pc, asm_indexed(RCX, index, 3, offsetof(X64Target, key)));
     uint32_t miss = asm_jcc(l->a, CC_NE);
     asm_jmp_mem(l->a, asm_indexed(RCX, index, 3, offsetof(X64Target, code)));
     return miss;

@@ -154,18 +154,17 @@ static void jump_to_block(Lower *l, uint32_t site, uint32_t to) {
 }
 
 /* Out of the region: everything into the state. */
-static void leave_region(Lower *l, X64SiteKind kind, int32_t offset, uint32_t aux) {
+static void leave_region(Lower *l, X64Site site) {
     l->pinned = 0;
     lower_flags_at(l, &l->end, 0xf);
-    uint32_t jump = 0;
-    if (kind == X64_SITE_GOTO) {
+    if (site.kind == X64_SITE_GOTO) {
         lower_refund(l);
         lower_store_pinned(l);
         lower_count_leave(l);
-        jump = lower_jmp(l);
-        asm_link(l->a, jump, asm_offset(l->a));
+        site.patch = lower_jmp(l);
+        asm_link(l->a, site.patch, asm_offset(l->a));
     }
-    lower_exit(l, lower_site(l, (X64Site){.kind = (uint8_t)kind, .pc_offset = offset, .aux = aux, .patch = jump}));
+    lower_exit(l, lower_site(l, site));
 }
 
 void lower_region_take(Lower *l, uint32_t to, int32_t takes) {
@@ -176,21 +175,22 @@ void lower_region_take(Lower *l, uint32_t to, int32_t takes) {
         return;
     }
     asm_alu_imm(a, ALU_SUB, true, R14, takes);
-    jump_to_block(l, asm_jcc(a, CC_NS), to);
+    jump_to_block(l, asm_jcc(a, CC_AE), to);
     uint32_t over = a == &l->code->hot ? asm_jmp(a) : 0;
     lower_cold(l);
     if (over) {
         asm_link(a, over, asm_offset(l->a));
     }
-    lower_budget(l->a, ALU_ADD, target->cost);
-    leave_region(l, X64_SITE_STOP, (int32_t)(target->ir->loc.pc - l->ir->loc.pc), target->ir->loc.aux);
+    leave_region(l, (X64Site){.kind = X64_SITE_STOP, .unused = target->cost,
+                              .pc_offset = (int32_t)(target->ir->loc.pc - l->ir->loc.pc),
+                              .aux = target->ir->loc.aux});
     l->a = a;
 }
 
 /* The way from the end of this block to block `to` of the region, or out of it; nothing follows it. */
 static void emit_edge(Lower *l, int to, int32_t offset, uint32_t aux) {
     if (to < 0) {
-        leave_region(l, X64_SITE_GOTO, offset, aux);
+        leave_region(l, (X64Site){.kind = X64_SITE_GOTO, .pc_offset = offset, .aux = aux});
         return;
     }
     const X64RegionBlock *target = &l->region->region->blocks[to];
@@ -206,6 +206,17 @@ static void emit_edge(Lower *l, int to, int32_t offset, uint32_t aux) {
     if (!falls_through) {
         jump_to_block(l, asm_jmp(l->a), (uint32_t)to);
     }
+}
+
+/* True if there is nothing to do on the way to a block: what is prepaid is what it wants, and its flags are stored. */
+static bool edge_is_free(const Lower *l, const X64RegionBlock *to) {
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t recipe = l->end.flags[i];
+        if (to->needs & 1u << i && recipe != IR_NONE && !(l->eager[recipe] & 1u << i)) {
+            return false;
+        }
+    }
+    return l->cost - l->ir->n_insns == to->cost;
 }
 
 void lower_region_goto(Lower *l, const IrOp *op) {
@@ -226,7 +237,11 @@ void lower_region_goto(Lower *l, const IrOp *op) {
         return;
     }
     uint32_t jump = asm_jcc(l->a, cc);
-    lower_add_slow(l, SLOW_EDGE)->site = jump;
+    if (block->taken >= 0 && edge_is_free(l, &l->region->region->blocks[block->taken])) {
+        jump_to_block(l, jump, (uint32_t)block->taken);
+    } else {
+        lower_add_slow(l, SLOW_EDGE)->site = jump;
+    }
 }
 
 void lower_region_edge(Lower *l, const Slow *slow) {
@@ -253,13 +268,12 @@ static void enter_region(RegionLower *r, Lower *first) {
         return;
     }
     lower_budget(a, ALU_SUB, first->cost);
-    uint32_t over = asm_jcc(a, CC_S);
+    uint32_t over = asm_jcc(a, CC_B);
     lower_cold(first);
     lower_note(first, X64_NOTE_BUDGET, IR_NONE);
     a = first->a;
     asm_link(a, over, asm_offset(a));
-    lower_budget(a, ALU_ADD, first->cost);
-    asm_mov_imm(a, RAX, lower_site(first, (X64Site){.kind = X64_SITE_BUDGET}));
+    asm_mov_imm(a, RAX, lower_site(first, (X64Site){.kind = X64_SITE_BUDGET, .unused = first->cost}));
     asm_link(a, asm_jmp(a), first->thunks->leave);
     lower_hot(first);
 }

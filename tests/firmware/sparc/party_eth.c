@@ -9,7 +9,8 @@ enum { GRETH = 0xff940000 };
 enum { GRETH = 0x80000e00 };
 #endif
 enum { CTRL = 0, MAC_MSB = 8, MAC_LSB = 12, TX = 20, RX = 24 };
-enum { TE = 1, RE = 2, FULL = 0x10, SP = 0x80, EN = 0x800, WRAP = 0x1000, FRAME = 60, BUFFERS = 64 };
+enum { TE = 1, RE = 2, FULL = 0x10, SP = 0x80, EN = 0x800, WRAP = 0x1000, FRAME = 60, BUFFERS = 64,
+       CRC_ERROR = 1 << 16 };
 
 static volatile u32 tx_descriptor[2] __attribute__((aligned(1024)));
 static volatile u32 rx_descriptors[BUFFERS][2] __attribute__((aligned(1024)));
@@ -62,7 +63,7 @@ static int party_receive(Word *word) {
     rx_give(next_rx);
     next_rx = (next_rx + 1) % BUFFERS;
     *at(GRETH + CTRL) |= RE;
-    return 1;
+    return !(status & CRC_ERROR);
 }
 
 int main(void) {
