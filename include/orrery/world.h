@@ -97,6 +97,7 @@ typedef struct OrrWorldFileOptions {
     OrrEngine engine;
     uint64_t slice;
     const uint64_t *seed; /* instead of the file's, or NULL */
+    bool without_captures; /* those of the file are left out */
 } OrrWorldFileOptions;
 
 /** Adds what a world file (docs/WORLDS.md) describes to an empty world; options may be NULL. If it fails, the world is
@@ -111,8 +112,8 @@ ORR_API uint64_t orr_world_duration_ns(const OrrWorld *world);
 /* ---- Captures ---- */
 
 typedef struct OrrCaptureOptions {
-    /** The file; its suffix tells the kind: `.vcd` lines and serial ports, `.pcapng` frames of CAN and Ethernet links,
-     * `.json` a timeline of nodes and messages, which Perfetto opens. */
+    /** The file; its suffix tells the kind: `.vcd` lines and serial ports, `.pcapng` frames of CAN, Ethernet and I2C
+     * links, `.json` a timeline of nodes and messages, which Perfetto opens. */
     const char *path;
     /** VCD: names of lines and serial ports, "node.gpio0.3", with `*`, `?` and `[]` as in a shell; none: all. */
     const char *const *of;

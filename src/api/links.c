@@ -436,7 +436,7 @@ static bool load_all(Loader *l) {
             return false;
         }
     }
-    for (size_t i = 0; i < file->n_captures; i++) {
+    for (size_t i = 0; i < file->n_captures && !l->options->without_captures; i++) {
         if (!load_capture(l, &file->captures[i])) {
             return false;
         }

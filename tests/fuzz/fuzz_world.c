@@ -42,8 +42,16 @@ static void check_file(const WorldFile *file) {
     for (size_t i = 0; i < file->n_expects; i++) {
         const WorldFileExpect *e = &file->expects[i];
         require(e->node.text && (e->uart.text != NULL) + (e->line.text != NULL) + e->exits.given == 1);
-        require(!e->uart.text || !e->prints.text != !e->matches.text);
-        require(!e->prints.text || e->prints.text[0]);
+        const char *text = e->prints.text ? e->prints.text : e->matches.text;
+        require((e->uart.text != NULL) == (text != NULL) && (!e->prints.text || !e->matches.text));
+        require(!text || (text[0] && strlen(text) <= WORLD_TEXT_MAX));
+    }
+    for (size_t i = 0; i < file->n_captures; i++) {
+        const WorldFileCapture *c = &file->captures[i];
+        require(c->file.text && c->file.line > 0 && c->of.n <= WORLD_LIST_MAX);
+        for (size_t k = 0; k < c->of.n; k++) {
+            require(c->of.items[k].text != NULL);
+        }
     }
 }
 
