@@ -55,17 +55,29 @@ struct Jit {
     VEC(JitRegion) formed;
     VEC(JitLanding) landings;
     uint64_t serial; /* of what is in the buffer: another one after each flush */
+    uint64_t published; /* how often code was added or linked */
     JitSeat *own; /* if it is not shared */
     uint8_t *tables; /* the room of the tables above, if it is shared: they must not move */
     size_t tables_bytes;
 };
+
+/* Code may be reached by a jump that another thread has just linked: it has published before what stands in the
+ * tables for that code. */
+static void publish(Jit *jit) {
+    __atomic_store_n(&jit->published, jit->published + 1, __ATOMIC_RELEASE);
+}
+
+static X64Site *site_of(Jit *jit, uint32_t index) {
+    (void)__atomic_load_n(&jit->published, __ATOMIC_ACQUIRE);
+    return &jit->out.sites.data[index];
+}
 
 /* ---- Called from translated code ---- */
 
 /* Puts the CPU at the instruction of a fault entry, begun and not complete. Devices may ask for the PC and the time;
  * nobody but helpers asks for aux. */
 static const X64Site *stand_at(Cpu *cpu, uint32_t site_index) {
-    const X64Site *site = &cpu->jit->out.sites.data[site_index];
+    const X64Site *site = site_of(cpu->jit, site_index);
     cpu->pc = site->pc & cpu->isa->pc_mask;
     cpu->prepaid = site->unused + 1;
     return site;
@@ -151,15 +163,25 @@ static void count_region(Cpu *cpu) {
     cpu->jit_in_region = 0;
 }
 
+static bool has_target(IrLoc loc) {
+    return loc.aux == 0 || loc.pc <= UINT32_MAX;
+}
+
+/* Read as they have been written just now, byte by byte: one wider load would wait for the stores. */
+static bool looks_elsewhere(const Cpu *cpu) {
+    return __atomic_load_n(&cpu->leave, __ATOMIC_RELAXED) || __atomic_load_n(&cpu->irq_request, __ATOMIC_RELAXED) ||
+           __atomic_load_n(&cpu->halted, __ATOMIC_RELAXED) || __atomic_load_n(&cpu->check_access, __ATOMIC_RELAXED) ||
+           __atomic_load_n(&cpu->check_fetch, __ATOMIC_RELAXED);
+}
+
 /* Where the code stands that the CPU runs next, as an indirect branch would find it; NULL if there is none, or if
  * anything but to go on may be due. */
 static const void *code_at(const Cpu *cpu) {
     const JitSeat *seat = CONTAINER_OF((X64Target(*)[X64_TARGETS])cpu->jit_targets, JitSeat, targets);
-    const X64Target *target = &seat->targets[x64_target_index(cpu->pc)];
-    bool due = cpu->leave || cpu->irq_request || cpu->halted || cpu->budget <= 0 || cpu->check_access ||
-               cpu->check_fetch || cpu->aux;
-    bool known = target->pc == cpu->pc && seat->serial == cpu->jit->serial;
-    return due || !known ? NULL : (const void *)(uintptr_t)target->code;
+    const IrLoc loc = {cpu->pc, cpu->aux};
+    const X64Target *target = &seat->targets[x64_target_index(loc)];
+    bool known = has_target(loc) && target->key == x64_target_key(loc) && seat->serial == cpu->jit->serial;
+    return looks_elsewhere(cpu) || cpu->budget <= 0 || !known ? NULL : (const void *)(uintptr_t)target->code;
 }
 
 /* A trap is an exit that most often leads to other code. Without a hook that takes it, it is one like any other. */
@@ -203,7 +225,7 @@ static void sit_down(const Jit *jit, JitSeat *seat) {
     seat->exit = IR_NONE;
     seat->trapped = seat->hot = false;
     for (size_t i = 0; i < X64_TARGETS; i++) {
-        seat->targets[i] = (X64Target){.pc = x64_no_target((uint32_t)i)};
+        seat->targets[i] = (X64Target){.key = x64_no_target((uint32_t)i)};
     }
 }
 
@@ -390,6 +412,7 @@ bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
     if (ok) {
         block->index = (uint32_t)jit->blocks.len;
         vec_push(&jit->blocks, block);
+        publish(jit);
         __atomic_store_n(&block->code, entry, __ATOMIC_RELEASE);
     }
     return ok;
@@ -407,6 +430,7 @@ bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members
         memcpy(formed.blocks, members, n_members * sizeof *members);
         vec_push(&jit->formed, formed);
         members[0]->region_cost = region->blocks[0].cost;
+        publish(jit);
         __atomic_store_n(&members[0]->region, entry, __ATOMIC_RELEASE);
         x64_patch_jump(&jit->code.hot, members[0]->code, entry);
     }
@@ -454,9 +478,10 @@ void jit_kill(Jit *jit, CacheBlock *block) {
         return;
     }
     dissolve_regions(jit, block);
-    X64Target *target = &jit->own->targets[x64_target_index(block->ir.loc.pc)];
-    if (target->pc == block->ir.loc.pc) {
-        target->pc = x64_no_target(x64_target_index(target->pc));
+    uint32_t index = x64_target_index(block->ir.loc);
+    X64Target *target = &jit->own->targets[index];
+    if (has_target(block->ir.loc) && target->key == x64_target_key(block->ir.loc)) {
+        target->key = x64_no_target(index);
     }
     uint32_t site = (uint32_t)jit->out.sites.len;
     X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->ir.loc.aux, .pc = block->ir.loc.pc};
@@ -468,12 +493,12 @@ void jit_kill(Jit *jit, CacheBlock *block) {
 
 /* Puts the CPU where the exit says; `from` is where it has entered. */
 static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *from, uint32_t index) {
-    const X64Site *site = &jit->out.sites.data[index];
+    const X64Site *site = site_of(jit, index);
     bool linkable = site->kind == X64_SITE_GOTO || site->kind == X64_SITE_HOT || site->kind == X64_SITE_INDIRECT;
     cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : site->pc) & cpu->isa->pc_mask;
     cpu->aux = site->aux;
     cpu->prepaid = 0;
-    cpu->budget += site->kind >= X64_SITE_LEAVE && site->kind <= X64_SITE_ACCESS ? site->unused : 0;
+    cpu->budget += site->kind == X64_SITE_INDIRECT ? 0 : site->unused;
     seat->exit = linkable && !from->limit ? index : IR_NONE; /* behind a prefix no budget is left */
     seat->hot = site->kind == X64_SITE_HOT && jit->regions;
     if (site->kind == X64_SITE_TRAP) {
@@ -547,8 +572,10 @@ bool jit_can_link(const Jit *jit, const JitSeat *seat) {
 }
 
 static void note_target(const Jit *jit, JitSeat *seat, const CacheBlock *block) {
-    seat->targets[x64_target_index(block->ir.loc.pc)] =
-        (X64Target){block->ir.loc.pc, (uint64_t)(uintptr_t)(jit->executable + block->code)};
+    if (has_target(block->ir.loc)) {
+        seat->targets[x64_target_index(block->ir.loc)] = (X64Target){
+            x64_target_key(block->ir.loc), (uint64_t)(uintptr_t)(jit->executable + block->code)};
+    }
 }
 
 void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
@@ -559,7 +586,7 @@ void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
     if (!block->code || block->limit) {
         return;
     }
-    if (trapped && block->ir.loc.aux == 0) {
+    if (trapped) {
         note_target(jit, seat, block);
     }
     if (exit == IR_NONE) {

@@ -24,6 +24,7 @@ typedef enum ValueKind {
     VALUE_TEXT, /* WorldText */
     VALUE_TEXTS, /* WorldTexts: a list, or one alone */
     VALUE_TIME, /* WorldTime */
+    VALUE_TIMES, /* WorldTimes */
     VALUE_NUMBER, /* WorldNumber */
     VALUE_SCALED, /* WorldNumber, with k, M or G behind it */
     VALUE_CHANCE, /* uint32_t, parts of 10^9 */
@@ -35,6 +36,7 @@ typedef enum ValueKind {
     VALUE_EXPECTS,
     VALUE_POWER, /* of a node */
     VALUE_CAPTURES,
+    VALUE_UARTS, /* of a node: ports and where they lead */
     VALUE_ERRORS, /* of a link: a mapping of its own */
 } ValueKind;
 
@@ -101,6 +103,23 @@ static bool time_read(Reader *r, const yaml_node_t *node, const char *what, uint
     return text_read(r, node, what, &text) &&
            (text_parse_time(text.text, ns) ||
             FAIL(r, node, "%s: '%s': expected a time such as 2s, 1.5ms, 10us, 7ns", what, text.text));
+}
+
+static bool times_read(Reader *r, const yaml_node_t *node, const char *what, WorldTimes *out) {
+    size_t n = node->type == YAML_SEQUENCE_NODE
+                   ? (size_t)(node->data.sequence.items.top - node->data.sequence.items.start)
+                   : 0;
+    if (n == 0 || n > WORLD_LIST_MAX) {
+        return FAIL(r, node, "%s: expected a list of up to %d times: [5us, 0us]", what, WORLD_LIST_MAX);
+    }
+    out->items = ARENA_ARRAY(r->arena, uint64_t, n);
+    for (out->n = 0; out->n < n; out->n++) {
+        const yaml_node_t *item = node_at(r, node->data.sequence.items.start[out->n]);
+        if (!time_read(r, item, what, &out->items[out->n])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool number_read(Reader *r, const yaml_node_t *node, const char *what, WorldNumber *out) {
@@ -233,6 +252,28 @@ static bool powers_read(Reader *r, const yaml_node_t *value, WorldFileNode *node
     return true;
 }
 
+static bool uarts_read(Reader *r, const yaml_node_t *value, WorldFileNode *node) {
+    const yaml_node_pair_t *first = value->type == YAML_MAPPING_NODE ? value->data.mapping.pairs.start : NULL;
+    size_t n = first ? (size_t)(value->data.mapping.pairs.top - first) : 0;
+    if (n == 0 || n > WORLD_LIST_MAX) {
+        return FAIL(r, value, "uarts: expected up to %d ports and where they lead: {uart0: pty}", WORLD_LIST_MAX);
+    }
+    node->uarts = ARENA_ARRAY(r->arena, WorldFileUart, n);
+    for (size_t i = 0; i < n; i++) {
+        WorldFileUart *uart = &node->uarts[node->n_uarts++];
+        if (!text_read(r, node_at(r, first[i].key), "a serial port", &uart->name) ||
+            !text_read(r, node_at(r, first[i].value), uart->name.text, &uart->where)) {
+            return false;
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(node->uarts[k].name.text, uart->name.text) == 0) {
+                return FAIL(r, node_at(r, first[i].key), "'%s' stands here twice", uart->name.text);
+            }
+        }
+    }
+    return true;
+}
+
 /* ---- Mappings ---- */
 
 static const Key *key_named(const Keys *table, const char *name) {
@@ -302,13 +343,16 @@ static const Key node_keys[] = {
     {"cpi", VALUE_CPI, offsetof(WorldFileNode, cpi_num)},
     AT(WorldFileNode, start, VALUE_TIME),
     {"power", VALUE_POWER, 0},
+    {"uarts", VALUE_UARTS, 0},
     AT(WorldFileNode, ends, VALUE_TEXT),
     AT(WorldFileNode, strict, VALUE_BOOL),
     {"stub_unknown", VALUE_BOOL, offsetof(WorldFileNode, stub_unknown)},
 };
 static const Key link_keys[] = {
+    AT(WorldFileLink, host, VALUE_TEXT),
     AT(WorldFileLink, latency, VALUE_TIME), AT(WorldFileLink, rate, VALUE_SCALED),
     AT(WorldFileLink, queue, VALUE_SCALED), AT(WorldFileLink, age, VALUE_TIME),
+    AT(WorldFileLink, delays, VALUE_TIMES),
     {"errors", VALUE_ERRORS, 0},
 };
 static const Key error_keys[] = {
@@ -356,6 +400,9 @@ static bool node_read(Reader *r, const yaml_node_t *key, const yaml_node_t *valu
     }
     if (node->count.given && (node->count.value < 1 || node->count.value > WORLD_NODES_MAX)) {
         return FAIL(r, value, "count: expected 1 to %d nodes", WORLD_NODES_MAX);
+    }
+    if (node->n_uarts && node->count.given) {
+        return FAIL(r, value, "uarts: lead somewhere for one node, not for `count` of them");
     }
     if (node->n_power && node->power[0].time_ns <= node->start.ns) {
         return FAIL(r, value, "power: not later than the node's start");
@@ -452,6 +499,9 @@ static bool link_read(Reader *r, const yaml_node_t *value, void *object) {
     if (link->latency.given && link->latency.ns == 0) {
         return FAIL(r, value, "latency: must be more than 0: nodes run that far ahead of each other");
     }
+    if (link->delays.n && link->kind.text && link->delays.n != link->ends.n) {
+        return FAIL(r, value, "delays: expected one for each of the %zu ends, not %zu", link->ends.n, link->delays.n);
+    }
     if (link->age.given && link->age.ns == 0) {
         return FAIL(r, value, "age: must be more than 0");
     }
@@ -532,6 +582,8 @@ static bool value_read(Reader *r, const Key *key, const yaml_node_t *value, void
     case VALUE_TIME:
         ((WorldTime *)at)->given = true;
         return time_read(r, value, key->name, &((WorldTime *)at)->ns);
+    case VALUE_TIMES:
+        return times_read(r, value, key->name, at);
     case VALUE_NUMBER:
         return number_read(r, value, key->name, at);
     case VALUE_SCALED:
@@ -546,6 +598,8 @@ static bool value_read(Reader *r, const Key *key, const yaml_node_t *value, void
         return cpi_read(r, value, key->name, at);
     case VALUE_NODES:
         return nodes_read(r, value, object);
+    case VALUE_UARTS:
+        return uarts_read(r, value, object);
     case VALUE_POWER:
         return powers_read(r, value, object);
     case VALUE_ERRORS:

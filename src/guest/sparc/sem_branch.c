@@ -55,6 +55,9 @@ void sparc_sem_jmpl(SparcTranslator *t, const SparcArgs_jmpl *a) {
     check_target(t, t->target_value);
     sparc_put_reg(t, a->rd, ir_i32(t->b, t->pc));
     t->transfer = SPARC_FLOW_DYNAMIC;
+    if (a->rd != a->rs1 && sparc_is_immediate(a->src2)) { /* the register tells where to, still in the delay slot */
+        t->aux_jmpl = SPARC_AUX_JMPL | a->rs1 << 2 | (a->src2 & 0x1fff) << 7;
+    }
 }
 
 /* Rights, alignment and windows are checked where it is done (sys_trap.c). */
@@ -103,7 +106,7 @@ void sparc_sem_restore(SparcTranslator *t, const SparcArgs_restore *a) {
     IrBuilder *b = t->b;
     IrVal sum = sparc_sum(t, a->rs1, a->src2), wp = ir_get(b, IR_I32, SPARC_SLOT(wp));
     IrVal bound = ir_get(b, IR_I32, SPARC_SLOT(restore_bound));
-    IrVal out_of_line = ir_op2(b, IR_LEU, bound, ir_op2i(b, IR_ADD, wp, (uint64_t)-SPARC_WINDOW_WORDS));
+    IrVal out_of_line = ir_op2(b, IR_LEU, bound, wp);
     ir_trap_if(b, out_of_line, SPARC_TRAP_RESTORE | a->rd << 8, sum);
     put_window_pointer(t, wp, SPARC_WINDOW_WORDS);
     sparc_put_reg(t, a->rd, sum);

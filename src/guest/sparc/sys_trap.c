@@ -16,13 +16,14 @@ enum { L1 = 17, L2 = 18, O0 = 8, I0 = 24, DATA_STORE_ERROR = 0x2b, NO_LEVEL_CHEC
 /* ---- PC and nPC ---- */
 
 static uint32_t next_pc(const Cpu *cpu) {
-    const SparcState *s = sparc_state(cpu);
+    SparcState *s = sparc_state(cpu);
     uint32_t pc = (uint32_t)cpu->pc, cond = bits(cpu->aux, 2, 4);
     /* In the delay slot of a conditional branch at pc - 4. */
     uint32_t target = pc - 4 + ((uint32_t)((int32_t)(bits(cpu->aux, 6, 22) << 10) >> 10) << 2);
+    uint32_t offset = (uint32_t)((int32_t)(bits(cpu->aux, 7, 13) << 19) >> 19); /* of JMPL */
     switch (cpu->aux & SPARC_AUX_KIND) {
     case SPARC_AUX_DYNAMIC:
-        return s->npc;
+        return cpu->aux == SPARC_AUX_DYNAMIC ? s->npc : *sparc_reg(s, bits(cpu->aux, 2, 5)) + offset;
     case SPARC_AUX_ICC:
         return sparc_icc_holds(s, cond) ? target : pc + 4;
     case SPARC_AUX_FCC:
@@ -126,7 +127,7 @@ static void enter(Cpu *cpu, unsigned tt) {
     s->et = 0;
     s->ps = s->s;
     s->s = 1;
-    sparc_window_down(s);
+    sparc_window_enter(s);
     *sparc_reg(s, L1) = pc;
     *sparc_reg(s, L2) = npc;
     cpu->pc = s->asr17 & SPARC_ASR17_SV ? s->tbr & UINT32_C(0xfffff000) : s->tbr;
@@ -167,14 +168,14 @@ static void return_from_trap(Cpu *cpu, uint32_t target) {
     } else {
         s->et = 1;
         s->s = s->ps;
-        sparc_window_up(s);
+        sparc_window_return(s);
         go_on(cpu, next_pc(cpu), target);
         sparc_update(cpu);
         sparc_mmu_mode(cpu);
     }
 }
 
-/* ---- SAVE and RESTORE that go to position 0, from it, or past a mark ---- */
+/* ---- SAVE and RESTORE that are out of line ---- */
 
 static void move_window(Cpu *cpu, bool below, uint32_t rd, uint32_t sum) {
     SparcState *s = sparc_state(cpu);
@@ -182,6 +183,7 @@ static void move_window(Cpu *cpu, bool below, uint32_t rd, uint32_t sum) {
         enter(cpu, below ? SPARC_TT_WINDOW_OVERFLOW : SPARC_TT_WINDOW_UNDERFLOW);
         return;
     }
+    uint32_t npc = next_pc(cpu); /* before registers change */
     if (below) {
         sparc_window_down(s);
     } else {
@@ -190,7 +192,7 @@ static void move_window(Cpu *cpu, bool below, uint32_t rd, uint32_t sum) {
     if (rd) {
         *sparc_reg(s, rd) = sum;
     }
-    step_over(cpu);
+    go_on(cpu, npc, npc + 4);
 }
 
 void sparc_trap(Cpu *cpu, unsigned number, uint64_t arg) {
@@ -260,7 +262,6 @@ void sparc_reset(Cpu *cpu) {
     cpu->halted = s->held;
     s->fsr = s->config.fsr_version;
     s->fp_last = 0;
-    s->cut = 0;
     sparc_windows_place(s);
     sparc_fp_update(s);
     sparc_mmu_mode(cpu);

@@ -130,7 +130,7 @@ bool lower_fitted(X64Code *code, X64Output *out, const Mark *mark) {
     code->hot.at = mark->hot;
     code->cold.at = mark->cold;
     out->sites.len = mark->n_sites;
-    out->accesses.len = mark->n_accesses;
+    __atomic_store_n(&out->accesses.len, mark->n_accesses, __ATOMIC_RELEASE);
     out->heat.len = mark->n_heat;
     return false;
 }
@@ -139,7 +139,7 @@ static void lower_block(Lower *l) {
     lower_note(l, X64_NOTE_ENTRY, IR_NONE);
     asm_nop(l->a, X64_ENTRY_BYTES);
     lower_budget(l->a, ALU_SUB, l->ir->n_insns);
-    uint32_t over = X64_COUNTS ? asm_jcc(l->a, CC_S) : 0;
+    uint32_t over = X64_COUNTS ? asm_jcc(l->a, CC_B) : 0;
     for (uint32_t i = 0; i < l->ir->n_ops; i++) {
         lower_op(l, i);
     }
@@ -149,8 +149,7 @@ static void lower_block(Lower *l) {
     if (over) {
         asm_link(l->a, over, asm_offset(l->a));
     }
-    lower_budget(l->a, ALU_ADD, l->ir->n_insns);
-    lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_BUDGET}));
+    lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_BUDGET, .unused = l->ir->n_insns}));
 }
 
 bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out,

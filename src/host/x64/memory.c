@@ -76,7 +76,7 @@ static uint32_t jump_to_target(Lower *l, Reg pc) {
     asm_load(l->a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_targets)));
     asm_mov(l->a, false, index, pc);
     asm_alu_imm(l->a, ALU_AND, false, index, 2 * (X64_TARGETS - 1));
-    asm_alu_load(l->a, ALU_CMP, true, pc, asm_indexed(RCX, index, 3, offsetof(X64Target, pc)));
+    asm_alu_load(l->a, ALU_CMP, true, pc, asm_indexed(RCX, index, 3, offsetof(X64Target, key)));
     uint32_t miss = asm_jcc(l->a, CC_NE);
     asm_jmp_mem(l->a, asm_indexed(RCX, index, 3, offsetof(X64Target, code)));
     return miss;
@@ -414,7 +414,8 @@ static void access_fast(Lower *l, const IrOp *op) {
     }
     slow->access = (uint32_t)l->out->accesses.len;
     X64Access access = {.at = asm_offset(l->a)};
-    vec_push(&l->out->accesses, access);
+    vec_reserve(&l->out->accesses, l->out->accesses.len + 1);
+    vec_publish(&l->out->accesses, access); /* the fault handler of another thread may be looking */
     lower_emit_access(l, op, at, data);
     uint32_t length = asm_offset(l->a) - access.at;
     asm_nop(l->a, length < X64_ACCESS_BYTES ? X64_ACCESS_BYTES - length : 0);

@@ -59,17 +59,10 @@ static SlotUse *slot_use(SlotUse *seen, unsigned *n, uint32_t slot) {
     return &seen[(*n)++];
 }
 
-/* Uses count eight times as much in each loop inside. A jump back spans the blocks of its loop: they are in order. */
-static unsigned weight_of(const X64Region *region, uint32_t block) {
-    unsigned weight = 1;
-    for (uint32_t b = 0; b < region->n_blocks; b++) {
-        const int to[2] = {region->blocks[b].taken, region->blocks[b].next};
-        for (unsigned k = 0; k < 2; k++) {
-            bool inside = to[k] > 0 && (uint32_t)to[k] <= b && (uint32_t)to[k] <= block && block <= b;
-            weight *= inside && weight < 512 ? 8 : 1;
-        }
-    }
-    return weight;
+/* Uses count eight times as much in each loop inside. */
+static unsigned weight_of(const X64RegionBlock *block) {
+    enum { DEPTH_MAX = 6 };
+    return 1u << 3 * (block->depth < DEPTH_MAX ? block->depth : DEPTH_MAX);
 }
 
 /* The window pointer is not asked for: IR_WINDOW_BASE tells where it is. */
@@ -107,7 +100,7 @@ static void choose_pinned(RegionLower *r, unsigned most) {
         most = most < X64_PINNED_MAX ? most : X64_PINNED_MAX - 1;
     }
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {
-        count_slots(r->region->blocks[b].ir, r->region->window, weight_of(r->region, b), seen, &n);
+        count_slots(r->region->blocks[b].ir, r->region->window, weight_of(&r->region->blocks[b]), seen, &n);
     }
     while (r->n_pinned < most && n < SLOTS_SEEN_MAX) {
         SlotUse *best = NULL;
@@ -142,8 +135,8 @@ void lower_refund(Lower *l) {
     lower_budget(l->a, ALU_ADD, l->cost - l->ir->n_insns);
 }
 
-/* A jump, whose displacement is given, to a block of the region: now, or when its code is there. */
-static void jump_to_block(Lower *l, uint32_t site, uint32_t to) {
+/* The jump whose displacement is given leads to a block of the region: now, or when its code is there. */
+static void link_block(Lower *l, uint32_t site, uint32_t to) {
     RegionLower *r = l->region;
     if (r->entry[to]) {
         asm_link(l->a, site, r->entry[to]);
@@ -153,44 +146,58 @@ static void jump_to_block(Lower *l, uint32_t site, uint32_t to) {
     }
 }
 
+static void jmp_block(Lower *l, uint32_t to) {
+    uint32_t entry = l->region->entry[to];
+    if (!entry || !asm_jmp_back(l->a, entry)) {
+        link_block(l, asm_jmp(l->a), to);
+    }
+}
+
+static void jcc_block(Lower *l, Cc cc, uint32_t to) {
+    uint32_t entry = l->region->entry[to];
+    if (!entry || !asm_jcc_back(l->a, cc, entry)) {
+        link_block(l, asm_jcc(l->a, cc), to);
+    }
+}
+
 /* Out of the region: everything into the state. */
-static void leave_region(Lower *l, X64SiteKind kind, int32_t offset, uint32_t aux) {
+static void leave_region(Lower *l, X64Site site) {
     l->pinned = 0;
     lower_flags_at(l, &l->end, 0xf);
-    uint32_t jump = 0;
-    if (kind == X64_SITE_GOTO) {
+    if (site.kind == X64_SITE_GOTO) {
         lower_refund(l);
         lower_store_pinned(l);
         lower_count_leave(l);
-        jump = lower_jmp(l);
-        asm_link(l->a, jump, asm_offset(l->a));
+        site.patch = lower_jmp(l);
+        asm_link(l->a, site.patch, asm_offset(l->a));
     }
-    lower_exit(l, lower_site(l, (X64Site){.kind = (uint8_t)kind, .pc_offset = offset, .aux = aux, .patch = jump}));
+    lower_exit(l, lower_site(l, site));
 }
 
 void lower_region_take(Lower *l, uint32_t to, int32_t takes) {
     const X64RegionBlock *target = &l->region->region->blocks[to];
     Asm *a = l->a;
     if (!X64_COUNTS) {
-        jump_to_block(l, asm_jmp(a), to);
+        jmp_block(l, to);
         return;
     }
     asm_alu_imm(a, ALU_SUB, true, R14, takes);
-    jump_to_block(l, asm_jcc(a, CC_NS), to);
+    jcc_block(l, CC_AE, to);
     uint32_t over = a == &l->code->hot ? asm_jmp(a) : 0;
     lower_cold(l);
     if (over) {
         asm_link(a, over, asm_offset(l->a));
     }
-    lower_budget(l->a, ALU_ADD, target->cost);
-    leave_region(l, X64_SITE_STOP, (int32_t)(target->ir->loc.pc - l->ir->loc.pc), target->ir->loc.aux);
+    leave_region(l, (X64Site){.kind = X64_SITE_STOP, .unused = target->cost,
+                              .pc_offset = (int32_t)(target->ir->loc.pc - l->ir->loc.pc),
+                              .aux = target->ir->loc.aux});
     l->a = a;
 }
 
 /* The way from the end of this block to block `to` of the region, or out of it; nothing follows it. */
 static void emit_edge(Lower *l, int to, int32_t offset, uint32_t aux) {
     if (to < 0) {
-        leave_region(l, X64_SITE_GOTO, offset, aux);
+        leave_region(l, (X64Site){.kind = X64_SITE_GOTO, .pc_offset = offset, .aux = aux});
         return;
     }
     const X64RegionBlock *target = &l->region->region->blocks[to];
@@ -204,8 +211,19 @@ static void emit_edge(Lower *l, int to, int32_t offset, uint32_t aux) {
     lower_budget(l->a, ALU_ADD, (uint32_t)back);
     bool falls_through = !l->path && (uint32_t)to == l->region_index + 1;
     if (!falls_through) {
-        jump_to_block(l, asm_jmp(l->a), (uint32_t)to);
+        jmp_block(l, (uint32_t)to);
     }
+}
+
+/* True if there is nothing to do on the way to a block: what is prepaid is what it wants, and its flags are stored. */
+static bool edge_is_free(const Lower *l, const X64RegionBlock *to) {
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t recipe = l->end.flags[i];
+        if (to->needs & 1u << i && recipe != IR_NONE && !(l->eager[recipe] & 1u << i)) {
+            return false;
+        }
+    }
+    return l->cost - l->ir->n_insns == to->cost;
 }
 
 void lower_region_goto(Lower *l, const IrOp *op) {
@@ -226,7 +244,11 @@ void lower_region_goto(Lower *l, const IrOp *op) {
         return;
     }
     uint32_t jump = asm_jcc(l->a, cc);
-    lower_add_slow(l, SLOW_EDGE)->site = jump;
+    if (block->taken >= 0 && edge_is_free(l, &l->region->region->blocks[block->taken])) {
+        link_block(l, jump, (uint32_t)block->taken);
+    } else {
+        lower_add_slow(l, SLOW_EDGE)->site = jump;
+    }
 }
 
 void lower_region_edge(Lower *l, const Slow *slow) {
@@ -253,13 +275,12 @@ static void enter_region(RegionLower *r, Lower *first) {
         return;
     }
     lower_budget(a, ALU_SUB, first->cost);
-    uint32_t over = asm_jcc(a, CC_S);
+    uint32_t over = asm_jcc(a, CC_B);
     lower_cold(first);
     lower_note(first, X64_NOTE_BUDGET, IR_NONE);
     a = first->a;
     asm_link(a, over, asm_offset(a));
-    lower_budget(a, ALU_ADD, first->cost);
-    asm_mov_imm(a, RAX, lower_site(first, (X64Site){.kind = X64_SITE_BUDGET}));
+    asm_mov_imm(a, RAX, lower_site(first, (X64Site){.kind = X64_SITE_BUDGET, .unused = first->cost}));
     asm_link(a, asm_jmp(a), first->thunks->leave);
     lower_hot(first);
 }

@@ -31,7 +31,7 @@ typedef struct X64Site {
     uint32_t block; /* index of the block, given by the engine */
     uint32_t patch; /* GOTO, HOT: offset of the displacement to link; HOT: that of the jump itself, to count no more;
                        INDIRECT: that of the jump over the table, to link with what follows it, or 0 */
-    uint32_t unused; /* LEAVE, TRAP, ACCESS: prepaid instructions that have not begun; INDIRECT: the engine's counter */
+    uint32_t unused; /* prepaid instructions that have not begun; INDIRECT: the engine's counter */
     int32_t pc_offset; /* from the beginning of the block */
     uint32_t aux;
     uint64_t pc; /* the same, absolute; not yet masked to the guest's address bits */
@@ -42,21 +42,26 @@ typedef struct X64Access {
     uint32_t at, slow; /* code offsets */
 } X64Access;
 
-/** Where indirect branches go whose target has code: indexed by bits of the address. cpu->jit_targets points to the
- * table; only targets with aux 0 are in it. */
+/** Where indirect branches and traps go whose target has code: indexed by bits of the address. cpu->jit_targets points
+ * to the table. Branches find only what has aux 0, the key of which is its address. */
 typedef struct X64Target {
-    uint64_t pc; /* of an empty place: x64_no_target */
+    uint64_t key; /* x64_target_key; of an empty place: x64_no_target */
     uint64_t code; /* host address */
 } X64Target;
 enum { X64_TARGETS = 4096 };
 
-static inline uint32_t x64_target_index(uint64_t pc) {
-    return (uint32_t)(pc >> 1) & (X64_TARGETS - 1);
+static inline uint32_t x64_target_index(IrLoc loc) {
+    return (uint32_t)((loc.pc ^ loc.aux) >> 1) & (X64_TARGETS - 1);
+}
+
+/** Only for locations with aux 0, or an address of 32 bits. */
+static inline uint64_t x64_target_key(IrLoc loc) {
+    return loc.pc | (uint64_t)loc.aux << 32;
 }
 
 /** An address that does not belong to that place of the table. */
 static inline uint64_t x64_no_target(uint32_t index) {
-    return ~((uint64_t)index << 1);
+    return (uint64_t)(index ^ 1) << 1;
 }
 
 enum { X64_ENTRY_BYTES = 5 /* at the entry of a block: room for a jump to the region that begins there */ };
@@ -127,7 +132,7 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
 bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out,
                Arena *scratch);
 
-enum { X64_REGION_BLOCKS_MAX = 96, X64_LANDINGS_MAX = 32 };
+enum { X64_REGION_BLOCKS_MAX = 192, X64_LANDINGS_MAX = 32 };
 
 /** A block inside a region (made by ir_with_entry), and where it leads: index in the region, or -1 for out of it. */
 typedef struct X64RegionBlock {
@@ -137,6 +142,7 @@ typedef struct X64RegionBlock {
     unsigned landings[X64_LANDINGS_MAX], n_landings; /* where its GOTO_IND may lead inside the region */
     uint32_t cost; /* what is prepaid when it begins: at least its instructions */
     uint8_t needs; /* flags that it finds in the packed word when it begins */
+    uint8_t depth; /* in loops: what is deeper runs more often */
 } X64RegionBlock;
 
 /** A loop nest with the functions that it calls. Its first block is where it is entered, with all flags packed. */
