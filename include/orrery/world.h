@@ -74,6 +74,9 @@ ORR_API void orr_link_host_output(OrrLink *link,
 ORR_API OrrLink *orr_world_link(const OrrWorld *world, size_t index);
 /** Where a world file leads a link on the host: "user", "tap:NAME"; NULL: nowhere. It is the caller who does so. */
 ORR_API const char *orr_link_host_where(const OrrWorld *world, const OrrLink *link);
+/** The way to end number `end`, in the order of joining, is longer: what it gets takes that much more than the latency.
+ * Before the world runs. Errors: no such end; a kind without (CAN, I2C, SPI). */
+ORR_API bool orr_link_delay(OrrLink *link, size_t end, uint64_t delay_ns, OrrError *error);
 /** Messages sent, lost and damaged so far. */
 ORR_API void orr_link_counts(const OrrLink *link, uint64_t *sent, uint64_t *lost, uint64_t *corrupted);
 

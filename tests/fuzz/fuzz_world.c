@@ -29,6 +29,7 @@ static void check_file(const WorldFile *file) {
     for (size_t i = 0; i < file->n_links; i++) {
         const WorldFileLink *l = &file->links[i];
         require(l->kind.text && l->ends.n >= 1 && l->loss <= 1000000000 && l->corrupt <= 1000000000);
+        require(l->delays.n == 0 || l->delays.n == l->ends.n);
         require(!l->rate.given || (l->rate.value > 0 && l->rate.value <= UINT64_C(1000000000000)));
         require(!l->queue.given || l->queue.value > 0);
         require(!l->age.given || l->age.ns > 0);
