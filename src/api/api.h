@@ -15,6 +15,7 @@ static inline bool api_failed(OrrError *error, OrrErrorCode code) {
 #include "base/vec.h"
 #include "bus/device_types.h"
 #include "load/boards.h"
+#include "orrery/journal.h"
 #include "orrery/world.h"
 #include "sim/code.h"
 #include "sim/world.h"
@@ -54,17 +55,26 @@ struct OrrWorld {
     uint64_t deadline_ns, duration_ns;
     World sim;
     MemPool *pool; /* of the nodes' memories */
+    Stock *stock;
     CodeShares *shares;
     size_t n_prepared; /* of the nodes, those that have their code caches */
     VEC(OrrNode *) nodes; /* in the order of those of `sim` */
     VEC(struct Expect *) expects;
+    VEC(struct Capture *) captures;
     PeripheralType *peripherals; /* device types of the embedder's, newest first */
     VEC(const DeviceType *) types; /* the same, oldest first */
+    Arena arena;
+    VEC(const char *) files; /* that were read */
+    uint64_t ran_ns; /* where the last run ended */
+    void (*given)(void *user, const OrrInput *input); /* the journal, or NULL */
+    void *given_user;
 };
 
 void api_peripherals_free(OrrWorld *world);
 /** Nodes that have come since the last run get their code caches; before any of them runs. */
 void api_prepare_code(OrrWorld *world);
+/** Remembers that a file was read. */
+void api_file_read(OrrWorld *world, const char *path);
 /** How a run of that node ended. */
 OrrStop api_stop(OrrNode *node, StopReason reason);
 

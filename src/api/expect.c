@@ -16,6 +16,7 @@ struct Expect {
     UartPort *port; /* NULL: not listening */
     UartTap uart;
     Match match;
+    uint64_t bytes; /* seen before it was decided */
     /* A line. */
     Line *line; /* NULL: not listening */
     LineTap tap;
@@ -49,8 +50,11 @@ static void seen(Expect *e) {
 
 static void on_byte(void *user, uint8_t byte) {
     Expect *e = user;
-    if (match_byte(&e->match, byte)) {
-        seen(e);
+    if (e->state == ORR_EXPECT_PENDING) {
+        e->bytes++;
+        if (match_byte(&e->match, byte)) {
+            seen(e);
+        }
     }
 }
 
@@ -80,7 +84,8 @@ static bool listen_uart(Expect *e, const OrrExpectOptions *o, Err *err) {
     uart_tap_add(e->port, &e->uart);
     e->text = arena_printf(&e->arena, "%s.%s %s%s \"%s\"", orr_node_name(e->node), o->uart, e->never ? "never " : "",
                            o->matches ? "matches" : "prints", o->matches ? o->matches : o->prints);
-    for (size_t i = 0; i < o->before_len; i++) {
+    for (size_t i = 0; i < o->before_len && e->state == ORR_EXPECT_PENDING; i++) {
+        e->bytes++;
         if (match_byte(&e->match, ((const uint8_t *)o->before)[i])) {
             happened(e, begin_ns(e));
         }
@@ -104,12 +109,25 @@ static bool listen_line(Expect *e, const OrrExpectOptions *o, Err *err) {
     return true;
 }
 
+/* It may have ended already. */
+static void look_at_end(Expect *e) {
+    const Node *node = e->node->node;
+    if (e->exits && (node->stop == STOP_EXIT || node->stop == STOP_HALTED)) {
+        if (node->stop_code == e->code) {
+            happened(e, node_time_ns(node));
+        } else {
+            decide(e, e->never, node_time_ns(node));
+        }
+    }
+}
+
 static void wait_exit(Expect *e, const OrrExpectOptions *o) {
     e->exits = true;
     e->code = o->exit_code;
     e->node->slot->tells_end = true;
     e->text = arena_printf(&e->arena, "%s %s with %d", orr_node_name(e->node), e->never ? "never exits" : "exits",
                            e->code);
+    look_at_end(e);
 }
 
 static void stop_listening(Expect *e) {
@@ -170,17 +188,6 @@ uint64_t expect_limit_ns(const OrrWorld *world) {
     return limit_ns;
 }
 
-static void look_at_end(Expect *e) {
-    const Node *node = e->node->node;
-    if (e->exits && (node->stop == STOP_EXIT || node->stop == STOP_HALTED)) {
-        if (node->stop_code == e->code) {
-            happened(e, node_time_ns(node));
-        } else {
-            decide(e, e->never, node_time_ns(node));
-        }
-    }
-}
-
 OrrNode *expect_update(OrrWorld *world, uint64_t reached_ns) {
     OrrNode *decided = NULL;
     for (size_t i = 0; i < world->expects.len; i++) {
@@ -228,6 +235,6 @@ bool orr_world_expect(const OrrWorld *world, size_t index, OrrExpect *expect) {
     }
     const Expect *e = world->expects.data[index];
     *expect = (OrrExpect){.node = e->node, .state = e->state, .within_ns = e->within_ns,
-                          .decided_ns = e->decided_ns, .text = e->text};
+                          .decided_ns = e->decided_ns, .bytes = e->bytes, .text = e->text};
     return true;
 }

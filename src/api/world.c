@@ -3,6 +3,7 @@
 
 #include "api/api.h"
 #include "api/build.h"
+#include "api/capture.h"
 #include "api/expect.h"
 #include "orrery/debug.h"
 
@@ -33,6 +34,7 @@ OrrWorld *orr_world_new(const OrrWorldOptions *options) {
     world->log.user = world;
     world->log.sink = world->options.log ? log_to_user : NULL;
     world->pool = pool_new();
+    world->stock = stock_new(world->pool);
     world->shares = code_shares_new();
     world->duration_ns = ORR_TIME_NEVER;
     world->sim.log = &world->log;
@@ -44,6 +46,7 @@ void orr_world_free(OrrWorld *world) {
     if (!world) {
         return;
     }
+    captures_close(world, NULL);
     for (size_t i = 0; i < world->nodes.len; i++) {
         tools_free(world->nodes.data[i]);
     }
@@ -56,8 +59,11 @@ void orr_world_free(OrrWorld *world) {
     }
     vec_free(&world->nodes);
     vec_free(&world->expects);
+    vec_free(&world->files);
+    arena_free(&world->arena);
     api_peripherals_free(world);
     code_shares_free(world->shares);
+    stock_free(world->stock);
     pool_free(world->pool);
     mem_free(world);
 }
@@ -97,13 +103,29 @@ static OrrStop run_once(OrrWorld *world, uint64_t until_ns) {
                       : (OrrStop){.reason = (OrrStopReason)ended.reason};
 }
 
+/* Time is over for an expectation, or captures have been kept in memory long enough. */
+static uint64_t run_limit_ns(const OrrWorld *world) {
+    enum { CAPTURE_NS = 10000000 };
+    uint64_t limit_ns = expect_limit_ns(world);
+    if (world->captures.len) {
+        uint64_t now_ns = world_time_ns(&world->sim), next_ns = world_next_ns(&world->sim);
+        uint64_t from_ns = next_ns > now_ns ? next_ns : now_ns; /* TIME_NEVER if all sleep for ever */
+        uint64_t flush_ns = from_ns < TIME_NEVER - CAPTURE_NS ? from_ns + CAPTURE_NS : TIME_NEVER;
+        limit_ns = flush_ns < limit_ns ? flush_ns : limit_ns;
+    }
+    return limit_ns;
+}
+
 /* To the end of the run, or to where an expectation is decided: by what nodes do, or since its time is over. */
 static OrrStop run_expecting(OrrWorld *world, uint64_t until_ns) {
     for (;;) {
-        uint64_t limit_ns = expect_limit_ns(world);
+        uint64_t limit_ns = run_limit_ns(world);
         uint64_t end_ns = limit_ns < until_ns ? limit_ns : until_ns;
         OrrStop stop = run_once(world, end_ns);
         OrrNode *decided = expect_update(world, stop.reason == ORR_STOP_DURATION ? end_ns : 0);
+        if (stop.reason == ORR_STOP_DURATION) {
+            captures_flush(world, end_ns);
+        }
         if (stop.reason == ORR_STOP_DURATION && decided) {
             stop = api_stop(decided, STOP_EXPECT);
         }
@@ -117,6 +139,8 @@ OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
     uint64_t end_ns = until_ns < world->deadline_ns ? until_ns : world->deadline_ns;
     api_prepare_code(world);
     OrrStop stop = run_expecting(world, end_ns);
+    uint64_t ran_ns = stop.reason == ORR_STOP_DURATION ? end_ns : world_time_ns(&world->sim);
+    world->ran_ns = ran_ns > world->ran_ns ? ran_ns : world->ran_ns;
     if (stop.reason == ORR_STOP_DURATION && world->deadline_ns <= until_ns && world->deadline_ns != ORR_TIME_NEVER) {
         stop.reason = ORR_STOP_DEADLINE;
     }
@@ -133,12 +157,6 @@ OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
 OrrStop orr_world_run_for(OrrWorld *world, uint64_t duration_ns) {
     uint64_t now_ns = world_time_ns(&world->sim);
     return orr_world_run(world, duration_ns < ORR_TIME_NEVER - now_ns ? now_ns + duration_ns : ORR_TIME_NEVER);
-}
-
-void orr_world_meet_at(OrrWorld *world, uint64_t time_ns) {
-    for (size_t i = 0; i < world->nodes.len; i++) {
-        node_meet_at(world->nodes.data[i]->node, time_ns);
-    }
 }
 
 void orr_world_deadline(OrrWorld *world, uint64_t time_ns) {
@@ -193,6 +211,7 @@ static Node *node_made(OrrWorld *world, const OrrNodeOptions *options, const Rep
         .machine = options->machine,
         .repl_path = options->repl_path,
         .repl_text = options->repl_text,
+        .repl_name = options->repl_name,
         .dtb_path = options->dtb_path,
         .dtb = options->dtb,
         .dtb_size = options->dtb_size,
@@ -209,6 +228,7 @@ static Node *node_made(OrrWorld *world, const OrrNodeOptions *options, const Rep
         .memory = (MemScheme)world->options.memory,
         .code_bytes = world->options.code_bytes,
         .pool = world->pool,
+        .stock = world->stock,
         .strict = options->strict,
         .stub_unknown = options->stub_unknown,
     };
@@ -244,13 +264,19 @@ OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *
     node->user = handle;
     node->interrupted = &world->interrupted;
     vec_push(&world->nodes, handle);
+    if (options->repl_path || options->dtb_path) {
+        api_file_read(world, options->repl_path ? options->repl_path : options->dtb_path);
+    }
     return handle;
 }
 
 bool orr_node_load(OrrNode *node, const char *path, OrrImageFormat format, bool has_addr, uint64_t addr,
                    OrrError *error) {
-    return node_load(node->node, path, (ImageFormat)format, has_addr, addr, (Err *)error) ||
-           api_failed(error, ORR_ERROR_IMAGE);
+    if (!node_load(node->node, path, (ImageFormat)format, has_addr, addr, (Err *)error)) {
+        return api_failed(error, ORR_ERROR_IMAGE);
+    }
+    api_file_read(node->world, path);
+    return true;
 }
 
 bool orr_node_save(const OrrNode *node, uint8_t **bytes, size_t *len) {
@@ -307,8 +333,8 @@ bool orr_node_symbol(const OrrNode *node, const char *name, uint64_t *addr) {
 }
 
 bool orr_node_symbol_range(const OrrNode *node, const char *name, uint64_t *begin, uint64_t *end) {
-    for (size_t i = 0; i < node->node->n_images; i++) {
-        const ImageSymbol *symbol = image_symbol_named(&node->node->images[i].image, name);
+    for (size_t i = 0; i < node->node->images.len; i++) {
+        const ImageSymbol *symbol = image_symbol_named(&node->node->images.data[i]->image, name);
         if (symbol) {
             *begin = symbol->addr;
             *end = symbol->addr + (symbol->size ? symbol->size : 1);

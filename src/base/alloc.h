@@ -24,6 +24,8 @@ typedef struct Arena {
 
 /** Zeroed memory, aligned to 16 bytes, valid until arena_free or arena_reset. A zeroed Arena is ready to use. */
 void *arena_alloc(Arena *arena, size_t size);
+/** Room for `size` bytes (with their alignment), whole pages of the host that take room when they are touched. */
+void arena_reserve(Arena *arena, size_t size);
 /** Copy of a string, or of its first len bytes, NUL-terminated. */
 char *arena_strdup(Arena *arena, const char *s);
 char *arena_strndup(Arena *arena, const char *s, size_t len);

@@ -265,23 +265,27 @@ static void regs_reset(Device *dev) {
     }
 }
 
+void device_events_cancel(Device *dev) {
+    const DeviceType *type = dev->type;
+    for (size_t i = 0; i < type->n_events; i++) {
+        device_event_cancel(dev, device_event(dev, &type->events[i]));
+    }
+    if (device_uart(dev)) {
+        device_event_cancel(dev, &device_uart(dev)->arrive);
+    }
+}
+
 void device_reset_tables(Device *dev, bool cold) {
     const DeviceType *type = dev->type;
     if (type->n_fields) {
         field_reset(type->fields, type->n_fields, dev, cold);
     }
     regs_reset(dev);
-    for (size_t i = 0; i < type->n_events; i++) {
-        device_event_cancel(dev, device_event(dev, &type->events[i]));
-    }
+    device_events_cancel(dev);
     for (size_t i = 0; i < type->n_outputs; i++) {
         for (unsigned k = 0; k < device_output_count(&type->outputs[i]); k++) {
             device_lines(dev, &type->outputs[i])[k].level = false;
         }
-    }
-    UartPort *port = device_uart(dev);
-    if (port) {
-        device_event_cancel(dev, &port->arrive);
     }
 }
 

@@ -28,8 +28,22 @@ typedef struct Line {
     LineTap *taps; /* newest first */
 } Line;
 
+/* Of a board: outputs that drive each other in a ring whose levels never settle are a mistake of the platform file.
+ * When lines change each other too deep, nobody hears of changes any more, and the board stops with STOP_ERROR. */
+enum { LINE_DEPTH_MAX = 200, LINE_RING_MAX = 8 };
+
+typedef struct LineGuard {
+    unsigned depth; /* changes under way, one inside the other */
+    bool stuck; /* for good */
+    const Line *ring[LINE_RING_MAX]; /* the last one first, in the order in which they return */
+    unsigned n_ring;
+    bool told;
+} LineGuard;
+
 /** Drives the line; sinks hear of changes only. */
 void line_set(Line *line, bool level);
+/** Nobody drives it any more: low. Watch and taps hear of it; the sinks are reset with the device. */
+void line_release(Line *line);
 /** Adds a listener. */
 void line_tap_add(Line *line, LineTap *tap);
 /** Takes it out again; not from a callback. */

@@ -34,12 +34,13 @@ void share_stats(CodeShare *share, CodeStats *stats);
 /** A node's translated code: its own cache, or a share. */
 typedef struct CodeUse CodeUse;
 struct CodeUse {
-    CacheOptions options; /* of an own cache */
-    ExecWindows windows; /* of an own cache */
     CodeShare *share; /* NULL: `own` */
     CodeCache *own;
     bool leave; /* the share, before anything else runs */
+    uint8_t seat; /* where it sat last: it is free as a rule if the same thread runs it again */
     CodeUse *next; /* in the ring of those that leave together */
+    CacheOptions options; /* of an own cache */
+    ExecWindows windows; /* of an own cache */
 };
 
 /** What a CPU runs in, between code_enter and code_exit. */

@@ -3,10 +3,42 @@
 
 #include <string.h>
 
+/* ---- What slots hold ---- */
+
+static void forget_all(IrBuilder *b) {
+    memset(b->known, 0xff, sizeof b->known);
+    b->learnt = UINT64_MAX;
+}
+
+/* True if the slot is one that `known` can tell of. */
+static bool is_known_slot(uint32_t slot, IrType type) {
+    return slot % 4 == 0 && slot / 4 + (type == IR_I64) < IR_KNOWN_WORDS;
+}
+
+/* What the bytes of a slot were is not there any more; an i64 may begin in the word before. */
+static void forget_slot(IrBuilder *b, uint32_t slot, IrType type) {
+    uint32_t first = slot / 4, last = (slot + (type == IR_I64 ? 7 : 3)) / 4;
+    for (uint32_t w = first ? first - 1 : 0; w <= last && w < IR_KNOWN_WORDS; w++) {
+        bool before = w < first && (b->known[w] == IR_NONE || b->ops[b->known[w]].type != IR_I64);
+        if (!before) {
+            b->known[w] = IR_NONE;
+            b->learnt |= UINT64_C(1) << w;
+        }
+    }
+}
+
+static void learn(IrBuilder *b, uint32_t slot, IrVal value, IrType type) {
+    forget_slot(b, slot, type);
+    if (is_known_slot(slot, type)) {
+        b->known[slot / 4] = value;
+    }
+}
+
 void ir_begin(IrBuilder *b, Arena *arena, IrLoc loc) {
     enum { FIRST_CAP = 256 };
     *b = (IrBuilder){.arena = arena, .loc = loc, .aux = loc.aux, .cap = FIRST_CAP};
     b->ops = ARENA_ARRAY(arena, IrOp, FIRST_CAP);
+    forget_all(b);
 }
 
 IrBlock ir_end(IrBuilder *b) {
@@ -57,11 +89,22 @@ IrVal ir_i64(IrBuilder *b, uint64_t value) {
 }
 
 IrVal ir_get(IrBuilder *b, IrType type, uint32_t slot) {
-    return ir_emit(b, IR_GET, type, 0, slot, 0, 0);
+    IrVal value = is_known_slot(slot, type) ? b->known[slot / 4] : IR_NONE;
+    if (value != IR_NONE && type_of(b, value) == type) {
+        return value;
+    }
+    value = ir_emit(b, IR_GET, type, 0, slot, 0, 0);
+    if (is_known_slot(slot, type) && b->known[slot / 4] == IR_NONE) {
+        b->known[slot / 4] = value;
+        b->learnt |= UINT64_C(1) << slot / 4;
+    }
+    return value;
 }
 
 void ir_put(IrBuilder *b, uint32_t slot, IrVal value) {
-    ir_emit(b, IR_PUT, type_of(b, value), 0, slot, value, 0);
+    IrType type = type_of(b, value);
+    ir_emit(b, IR_PUT, type, 0, slot, value, 0);
+    learn(b, slot, value, type);
 }
 
 IrVal ir_op2(IrBuilder *b, IrOpcode op, IrVal x, IrVal y) {
@@ -113,6 +156,7 @@ void ir_store(IrBuilder *b, unsigned mem, IrVal addr, IrVal value) {
 
 IrVal ir_call(IrBuilder *b, unsigned helper, IrVal x, IrVal y) {
     b->may_leave = true;
+    forget_all(b);
     return ir_emit(b, IR_CALL, IR_I64, helper, x, y, IR_NONE);
 }
 
@@ -121,12 +165,17 @@ void ir_trap_if(IrBuilder *b, IrVal cond, unsigned number, IrVal arg) {
 }
 
 IrVal ir_skip_unless(IrBuilder *b, IrVal cond) {
+    b->learnt = b->skip_depth++ ? b->learnt : 0;
     return ir_emit(b, IR_SKIP, IR_VOID, 0, cond, IR_NONE, 0);
 }
 
 void ir_label(IrBuilder *b, IrVal skip) {
     uint32_t label = ir_emit(b, IR_LABEL, IR_VOID, 0, 0, 0, 0); /* first: it may move the array */
     b->ops[skip].b = label;
+    b->skip_depth--;
+    for (uint64_t words = b->learnt; words; words &= words - 1) {
+        b->known[__builtin_ctzll(words)] = IR_NONE;
+    }
 }
 
 /* Modulo 2^32: a 32-bit guest may branch around the end of its address space (Isa.pc_mask). */

@@ -4,6 +4,9 @@
 
 #include "ir/ir.h"
 
+/** State that the builder remembers: words of 4 bytes, from slot 0 on. */
+enum { IR_KNOWN_WORDS = 64 };
+
 typedef struct IrBuilder {
     Arena *arena;
     IrOp *ops;
@@ -14,6 +17,10 @@ typedef struct IrBuilder {
     uint32_t limit; /* instructions that the block may hold */
     bool ended; /* an END op was appended */
     bool may_leave; /* the current instruction accessed memory or called out: needs a POLL after it */
+    /* A slot that has been read or written before is that value; a GET of it again is none. */
+    IrVal known[IR_KNOWN_WORDS]; /* by word, or IR_NONE */
+    uint64_t learnt; /* words that have changed since the outermost SKIP */
+    unsigned skip_depth;
 } IrBuilder;
 
 void ir_begin(IrBuilder *b, Arena *arena, IrLoc loc);
@@ -31,7 +38,7 @@ void ir_insn_done(IrBuilder *b, uint32_t aux_next);
 
 IrVal ir_i32(IrBuilder *b, uint32_t value);
 IrVal ir_i64(IrBuilder *b, uint64_t value);
-/** State slot (byte offset) of `type`; i32 slots are 4 bytes, i64 slots 8. */
+/** State slot (byte offset) of `type`; i32 slots are 4 bytes, i64 slots 8. What is known to be there needs no op. */
 IrVal ir_get(IrBuilder *b, IrType type, uint32_t slot);
 void ir_put(IrBuilder *b, uint32_t slot, IrVal value);
 

@@ -217,6 +217,9 @@ SPECIALISED bool run_effect(Cpu *cpu, const IrBlock *block, IrOpcode opcode, uin
     case IR_SKIP:
         *at = v[op->a] ? index : op->b;
         return true;
+    case IR_REFUND:
+        cpu->budget += v[op->a] ? op->b : 0;
+        return true;
     case IR_LOAD: case IR_STORE: case IR_CALL:
         if (LIKELY(run_access(cpu, block, index, opcode, v))) {
             return true;

@@ -21,7 +21,7 @@ typedef struct DeadSlot {
 
 typedef struct Liveness {
     IrBlock *block;
-    bool *used; /* per op: its value is used by a kept op */
+    uint32_t *last_use; /* per op: the last kept op that uses its value, 0 = none */
     uint64_t hidden; /* words that a later PUT overwrites: they are needed only as the next two say */
     uint64_t hot, cold;
     DeadSlot window[WINDOW_SLOTS_MAX]; /* of GETX and PUTX, which never share bytes with others: see ops.def */
@@ -124,7 +124,7 @@ static bool visit(Liveness *l, IrOp *op, uint32_t index) {
     unsigned mask;
     const IrOpInfo *info = &ir_op_info[op->op];
     if (info->traits & IR_TRAIT_PURE || op->op == IR_COND || op->op == IR_GET || op->op == IR_GETX) {
-        if (!l->used[index]) {
+        if (!l->last_use[index]) {
             return false;
         }
     }
@@ -175,12 +175,9 @@ static bool visit(Liveness *l, IrOp *op, uint32_t index) {
     return true;
 }
 
-static void mark_operands(Liveness *l, const IrOp *op) {
-    const uint32_t operand[3] = {op->a, op->b, op->c};
-    for (unsigned i = 0; i < 3; i++) {
-        if (ir_op_info[op->op].operand[i] == IR_OPERAND_VALUE && operand[i] != IR_NONE) {
-            l->used[operand[i]] = true;
-        }
+static void mark_use(Liveness *l, uint8_t kind, IrVal value, uint32_t index) {
+    if (kind == IR_OPERAND_VALUE && value != IR_NONE && !l->last_use[value]) {
+        l->last_use[value] = index;
     }
 }
 
@@ -209,16 +206,23 @@ static void squeeze(IrBlock *block, Arena *arena) {
     block->n_faults = 0; /* they named ops by their old index */
 }
 
-void ir_pass_liveness(IrBlock *block, Arena *arena) {
-    Liveness l = {.block = block, .used = ARENA_ARRAY(arena, bool, block->n_ops)};
+void ir_mark_liveness(IrBlock *block, uint32_t *last_use) {
+    Liveness l = {.block = block, .last_use = last_use};
     need_all_hot(&l);
     for (uint32_t i = block->n_ops; i-- > 0;) {
         IrOp *op = &block->ops[i];
-        if (visit(&l, op, i)) {
-            mark_operands(&l, op);
-        } else {
+        if (!visit(&l, op, i)) {
             *op = (IrOp){.op = IR_NOP};
+            continue;
         }
+        const uint8_t *kind = ir_op_info[op->op].operand;
+        mark_use(&l, kind[0], op->a, i);
+        mark_use(&l, kind[1], op->b, i);
+        mark_use(&l, kind[2], op->c, i);
     }
+}
+
+void ir_pass_liveness(IrBlock *block, Arena *arena) {
+    ir_mark_liveness(block, ARENA_ARRAY(arena, uint32_t, block->n_ops));
     squeeze(block, arena);
 }

@@ -9,6 +9,7 @@
 #include "base/text.h"
 
 enum { KEYS_MAX = 16, CHANCE_ONE = 1000000000, CPI_MAX = 1000 };
+#define SCALED_MAX UINT64_C(1000000000000)
 
 typedef struct Reader {
     Arena *arena;
@@ -24,6 +25,7 @@ typedef enum ValueKind {
     VALUE_TEXTS, /* WorldTexts: a list, or one alone */
     VALUE_TIME, /* WorldTime */
     VALUE_NUMBER, /* WorldNumber */
+    VALUE_SCALED, /* WorldNumber, with k, M or G behind it */
     VALUE_CHANCE, /* uint32_t, parts of 10^9 */
     VALUE_BOOL, /* bool */
     VALUE_SPANS, /* WorldSpans: pairs of times */
@@ -31,6 +33,8 @@ typedef enum ValueKind {
     VALUE_NODES, /* of the file */
     VALUE_LINKS,
     VALUE_EXPECTS,
+    VALUE_POWER, /* of a node */
+    VALUE_CAPTURES,
     VALUE_ERRORS, /* of a link: a mapping of its own */
 } ValueKind;
 
@@ -109,6 +113,26 @@ static bool number_read(Reader *r, const yaml_node_t *node, const char *what, Wo
            FAIL(r, node, "%s: '%s': expected a number below 2^64", what, text.text);
 }
 
+static bool scaled_read(Reader *r, const yaml_node_t *node, const char *what, WorldNumber *out) {
+    static const char units[] = "kMG";
+    WorldText text;
+    if (!text_read(r, node, what, &text)) {
+        return false;
+    }
+    size_t len = strlen(text.text);
+    const char *unit = len ? strchr(units, text.text[len - 1]) : NULL;
+    uint64_t scale = 1;
+    for (const char *u = units; unit && u <= unit; u++) {
+        scale *= 1000;
+    }
+    const char *digits = unit ? arena_strndup(r->arena, text.text, len - 1) : text.text;
+    bool ok = text_parse_u64(digits, &out->value) && out->value > 0 && out->value <= SCALED_MAX / scale;
+    out->given = true;
+    out->value *= ok ? scale : 0;
+    return ok || FAIL(r, node, "%s: '%s': expected a number such as 9600, 100k, 100M or 1G, up to 1000G", what,
+                      text.text);
+}
+
 static bool chance_read(Reader *r, const yaml_node_t *node, const char *what, uint32_t *out) {
     WorldText text;
     return text_read(r, node, what, &text) &&
@@ -164,6 +188,47 @@ static bool spans_read(Reader *r, const yaml_node_t *node, const char *what, Wor
         if (span->from_ns >= span->to_ns) {
             return FAIL(r, pair, "%s: the second time is not later than the first", what);
         }
+    }
+    return true;
+}
+
+/* `off: 1s`, `on: 2s` or `reset: 3s`. */
+static bool power_read(Reader *r, const yaml_node_t *node, WorldFilePower *out) {
+    static const char *const names[] = {[WORLD_POWER_OFF] = "off", [WORLD_POWER_ON] = "on", [WORLD_RESET] = "reset"};
+    const yaml_node_pair_t *pair = node->type == YAML_MAPPING_NODE ? node->data.mapping.pairs.start : NULL;
+    WorldText what;
+    if (!pair || node->data.mapping.pairs.top - pair != 1) {
+        return FAIL(r, node, "power: expected {off: TIME}, {on: TIME} or {reset: TIME}");
+    }
+    if (!text_read(r, node_at(r, pair->key), "power", &what)) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(what.text, names[i]) == 0) {
+            out->what = (WorldPower)i;
+            return time_read(r, node_at(r, pair->value), what.text, &out->time_ns);
+        }
+    }
+    return FAIL(r, node_at(r, pair->key), "power: '%s': expected off, on or reset", what.text);
+}
+
+static bool powers_read(Reader *r, const yaml_node_t *value, WorldFileNode *node) {
+    size_t n = value->type == YAML_SEQUENCE_NODE
+                   ? (size_t)(value->data.sequence.items.top - value->data.sequence.items.start)
+                   : 0;
+    if (n == 0 || n > WORLD_LIST_MAX) {
+        return FAIL(r, value, "power: expected a list of up to %d times: [{off: 1s}, {on: 2s}]", WORLD_LIST_MAX);
+    }
+    node->power = ARENA_ARRAY(r->arena, WorldFilePower, n);
+    for (size_t i = 0; i < n; i++) {
+        const yaml_node_t *item = node_at(r, value->data.sequence.items.start[i]);
+        if (!power_read(r, item, &node->power[i])) {
+            return false;
+        }
+        if (i && node->power[i].time_ns <= node->power[i - 1].time_ns) {
+            return FAIL(r, item, "power: not later than the one before");
+        }
+        node->n_power++;
     }
     return true;
 }
@@ -229,18 +294,21 @@ static bool map_read(Reader *r, const yaml_node_t *node, const Keys *table, void
 static const Key node_keys[] = {
     AT(WorldFileNode, machine, VALUE_TEXT),
     AT(WorldFileNode, repl, VALUE_TEXT),
+    AT(WorldFileNode, parts, VALUE_TEXT),
     {"kernel", VALUE_TEXTS, offsetof(WorldFileNode, kernels)},
     AT(WorldFileNode, seed, VALUE_NUMBER),
     AT(WorldFileNode, quantum, VALUE_NUMBER),
     AT(WorldFileNode, count, VALUE_NUMBER),
     {"cpi", VALUE_CPI, offsetof(WorldFileNode, cpi_num)},
     AT(WorldFileNode, start, VALUE_TIME),
+    {"power", VALUE_POWER, 0},
     AT(WorldFileNode, ends, VALUE_TEXT),
     AT(WorldFileNode, strict, VALUE_BOOL),
     {"stub_unknown", VALUE_BOOL, offsetof(WorldFileNode, stub_unknown)},
 };
 static const Key link_keys[] = {
-    AT(WorldFileLink, latency, VALUE_TIME),
+    AT(WorldFileLink, latency, VALUE_TIME), AT(WorldFileLink, rate, VALUE_SCALED),
+    AT(WorldFileLink, queue, VALUE_SCALED), AT(WorldFileLink, age, VALUE_TIME),
     {"errors", VALUE_ERRORS, 0},
 };
 static const Key error_keys[] = {
@@ -257,9 +325,14 @@ static const Key expect_keys[] = {
     AT(WorldFileExpect, exits, VALUE_NUMBER), AT(WorldFileExpect, never, VALUE_BOOL),
     AT(WorldFileExpect, matches, VALUE_TEXT),
 };
+static const Key capture_keys[] = {
+    AT(WorldFileCapture, file, VALUE_TEXT),
+    AT(WorldFileCapture, of, VALUE_TEXTS),
+};
 static const Key file_keys[] = {
     AT(WorldFile, seed, VALUE_NUMBER), AT(WorldFile, duration, VALUE_TIME), {"nodes", VALUE_NODES, 0},
     {"links", VALUE_LINKS, 0},         {"expect", VALUE_EXPECTS, 0},
+    {"captures", VALUE_CAPTURES, 0},
 };
 _Static_assert(sizeof node_keys / sizeof *node_keys <= KEYS_MAX, "they fit");
 
@@ -283,6 +356,9 @@ static bool node_read(Reader *r, const yaml_node_t *key, const yaml_node_t *valu
     }
     if (node->count.given && (node->count.value < 1 || node->count.value > WORLD_NODES_MAX)) {
         return FAIL(r, value, "count: expected 1 to %d nodes", WORLD_NODES_MAX);
+    }
+    if (node->n_power && node->power[0].time_ns <= node->start.ns) {
+        return FAIL(r, value, "power: not later than the node's start");
     }
     const char *ends = node->ends.text;
     return !ends || strcmp(ends, "world") == 0 || strcmp(ends, "node") == 0 ||
@@ -364,16 +440,20 @@ static bool link_kind_read(Reader *r, const WorldText *key, const yaml_node_t *v
     }
     link->kind = *key;
     return texts_read(r, value, key->text, &link->ends) &&
-           (link->ends.n >= 2 || FAIL(r, value, "%s: a link has two ends or more", key->text));
+           (link->ends.n >= 1 || FAIL(r, value, "%s: a link has ends: NODE.PORT", key->text));
 }
 
 static bool link_read(Reader *r, const yaml_node_t *value, void *object) {
     WorldFileLink *link = object;
+    link->place = (WorldText){"", (unsigned)value->start_mark.line + 1, (unsigned)value->start_mark.column + 1};
     if (!map_read(r, value, KEYS(link_keys, "a link"), link, link_kind_read)) {
         return false;
     }
     if (link->latency.given && link->latency.ns == 0) {
         return FAIL(r, value, "latency: must be more than 0: nodes run that far ahead of each other");
+    }
+    if (link->age.given && link->age.ns == 0) {
+        return FAIL(r, value, "age: must be more than 0");
     }
     return link->kind.text || FAIL(r, value, "a link needs its kind: `uart: [a.uart0, b.uart0]`");
 }
@@ -398,6 +478,12 @@ static bool expect_read(Reader *r, const yaml_node_t *value, void *object) {
                     WORLD_TEXT_MAX);
     }
     return (!e->level.given || e->level.value <= 1) || FAIL(r, value, "level: expected 0 or 1");
+}
+
+static bool capture_read(Reader *r, const yaml_node_t *value, void *object) {
+    WorldFileCapture *capture = object;
+    return map_read(r, value, KEYS(capture_keys, "a capture"), capture, NULL) &&
+           (capture->file.text || FAIL(r, value, "a capture needs `file`"));
 }
 
 /* A list of mappings into an array of objects. */
@@ -426,6 +512,9 @@ static bool file_list_read(Reader *r, ValueKind kind, const yaml_node_t *value, 
     if (kind == VALUE_LINKS) {
         ok = list_read(r, value, "links", sizeof *file->links, &items, &file->n_links, link_read);
         file->links = items;
+    } else if (kind == VALUE_CAPTURES) {
+        ok = list_read(r, value, "captures", sizeof *file->captures, &items, &file->n_captures, capture_read);
+        file->captures = items;
     } else {
         ok = list_read(r, value, "expect", sizeof *file->expects, &items, &file->n_expects, expect_read);
         file->expects = items;
@@ -445,6 +534,8 @@ static bool value_read(Reader *r, const Key *key, const yaml_node_t *value, void
         return time_read(r, value, key->name, &((WorldTime *)at)->ns);
     case VALUE_NUMBER:
         return number_read(r, value, key->name, at);
+    case VALUE_SCALED:
+        return scaled_read(r, value, key->name, at);
     case VALUE_CHANCE:
         return chance_read(r, value, key->name, at);
     case VALUE_BOOL:
@@ -455,6 +546,8 @@ static bool value_read(Reader *r, const Key *key, const yaml_node_t *value, void
         return cpi_read(r, value, key->name, at);
     case VALUE_NODES:
         return nodes_read(r, value, object);
+    case VALUE_POWER:
+        return powers_read(r, value, object);
     case VALUE_ERRORS:
         return map_read(r, value, KEYS(error_keys, "errors"), object, NULL);
     default:

@@ -136,7 +136,7 @@ void world_free(World *world) {
 static uint64_t slot_next_ns(const WorldNode *slot) {
     const Node *node = slot->node;
     if (slot->ended) {
-        return TIME_NEVER;
+        return node_power_on_ns(node);
     }
     uint64_t now_ns = node_time_ns(node);
     if (slot->start_ns > now_ns) {
@@ -199,6 +199,10 @@ static void slot_run(World *world, WorldNode *slot) {
         return; /* it stands where it has stopped */
     }
     slot_power(slot);
+    if (slot->ended) { /* its power comes back in this window */
+        node_retire(slot->node);
+        slot->ended = false;
+    }
     slot->reason = (world->run_node ? world->run_node : node_run_until)(slot->node, world->target_ns);
     world->wakes.at[slot->index] = slot_next_ns(slot); /* as long as it is at hand */
     if (UNLIKELY(slot->reason != STOP_DURATION)) {
@@ -250,11 +254,12 @@ static void window_run(World *world) {
     }
 }
 
-/* A node that has ended may go on to the end of the world, as switched off. */
+/* A node that has ended may wait for the end of the world, or for its power to be switched on again. */
 static bool slot_ends_alone(WorldNode *slot) {
     bool final = slot->reason == STOP_EXIT || slot->reason == STOP_HALTED || slot->reason == STOP_LOCKUP;
     if (final && slot->ends_alone) {
         slot->ended = true;
+        link_board_off(&slot->node->board);
         slot->reason = slot->tells_end ? STOP_EXPECT : STOP_DURATION;
         return true;
     }
@@ -268,7 +273,7 @@ static WorldStop window_stop(World *world) {
         WorldNode *slot = world->nodes.data[world->turn[i]];
         if (slot_ends_alone(slot)) {
             ended = true;
-            world->wakes.at[slot->index] = TIME_NEVER;
+            world->wakes.at[slot->index] = slot_next_ns(slot);
             wakes_settle(&world->wakes, slot->index);
         }
         if (slot->reason != STOP_DURATION &&
@@ -277,7 +282,7 @@ static WorldStop window_stop(World *world) {
         }
     }
     for (size_t i = 0; i < world->nodes.len && ended; i++) {
-        ended = world->nodes.data[i]->ended;
+        ended = world->nodes.data[i]->ended && node_power_on_ns(world->nodes.data[i]->node) == TIME_NEVER;
     }
     if (ended && (!stop.node || stop.reason == STOP_EXPECT)) { /* the last one */
         WorldNode *last = world->nodes.data[world->turn[0]];
@@ -356,6 +361,20 @@ uint64_t world_time_ns(const World *world) {
         now_ns = node_ns > now_ns ? node_ns : now_ns;
     }
     return now_ns;
+}
+
+/* Messages that wait to be exchanged are sent at the end of the window. */
+uint64_t world_next_ns(const World *world) {
+    uint64_t first_ns = world->open && world->links.len ? world->window_end_ns : TIME_NEVER;
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        uint64_t next_ns = slot_next_ns(world->nodes.data[i]);
+        first_ns = next_ns < first_ns ? next_ns : first_ns;
+    }
+    for (size_t i = 0; i < world->links.len; i++) {
+        uint64_t next_ns = link_next_ns(world->links.data[i]);
+        first_ns = next_ns < first_ns ? next_ns : first_ns;
+    }
+    return first_ns;
 }
 
 uint64_t world_hash(const World *world) {

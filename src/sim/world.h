@@ -26,7 +26,7 @@ typedef struct WorldNode {
     uint64_t start_ns; /* power on */
     StopReason reason; /* of the last run */
     bool ends_alone; /* its stop does not end the world */
-    bool ended; /* it has stopped, and does not run again */
+    bool ended; /* it has stopped, and does not run before its power is switched on again */
     bool tells_end; /* somebody waits for its end: STOP_EXPECT, though it ends alone */
     bool untold; /* it has stopped in a run that another one ended: the next run tells */
     size_t index; /* in the world */
@@ -80,6 +80,8 @@ bool world_link_attach(Link *link, WorldNode *slot, const char *port, Err *err);
 WorldStop world_run(World *world, uint64_t until_ns);
 /** Where the node is that is furthest. */
 uint64_t world_time_ns(const World *world);
+/** No node does anything before that time; TIME_NEVER: none ever will. */
+uint64_t world_next_ns(const World *world);
 /** Hash of all nodes and all that is on its way. */
 uint64_t world_hash(const World *world);
 /** Frees nodes, links and threads, not the world itself. */

@@ -58,7 +58,7 @@ static Holdings holdings(void) {
     bool guest = false;
     FILE *f = fopen("/proc/self/smaps", "r");
     while (f && fgets(line, sizeof line, f)) {
-        if (sscanf(line, "%*x-%*x %*s %*x %*s %*u %*s") == 0 && strchr(line, '-') && !strstr(line, "kB\n")) {
+        if (strspn(line, "0123456789abcdef") == strcspn(line, "-")) { /* the head of a mapping */
             guest = strstr(line, "memfd:orrery-pool") || strstr(line, "memfd:orrery-memory");
             held.mappings++;
         } else if (sscanf(line, "Pss: %llu", &kib) == 1) {

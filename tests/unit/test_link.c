@@ -51,7 +51,8 @@ static void corrupt(LinkMessage *message, uint8_t *bytes, Rng *rng) {
 }
 
 /* Each message takes as long as its `extra` tells. */
-static void describe(const LinkMessage *message, LinkRecord *record) {
+static void describe(const Link *link, const LinkMessage *message, LinkRecord *record) {
+    (void)link;
     record->kind = LINK_RECORD_BYTE;
     record->start_ns = message->time_ns - message->extra;
 }
@@ -307,7 +308,7 @@ static void test_mistakes(void **state) {
     Err err;
     Bench *b = bench_new((LinkOptions){.type = &wire});
     assert_null(link_attach(b->link, &b->devices[0], "", &err));
-    assert_string_equal(err.text, "a test link has at most 3 ends");
+    assert_string_equal(err.text, "test links have at most 3 ends");
     b->link->n_ends--;
     LinkEnd *last = b->link->ends[2];
     assert_null(link_attach(b->link, &b->devices[0], "x", &err));

@@ -29,7 +29,7 @@ Mem lower_slot(uint32_t slot) {
     if (slot >= IR_SHADOW_SLOT) {
         return lower_cpu(offsetof(Cpu, jit_shadow) + slot - IR_SHADOW_SLOT);
     }
-    return slot >= IR_WINDOW_SLOT ? asm_indexed(RBP, X64_WINDOW_POINTER, 2, (int32_t)(slot - IR_WINDOW_SLOT))
+    return slot >= IR_WINDOW_SLOT ? asm_indexed(RBP, X64_WINDOW_POINTER, 2, (int32_t)slot - IR_WINDOW_ZERO)
                                   : asm_at(RBP, (int32_t)slot);
 }
 
@@ -95,6 +95,7 @@ void lower_op(Lower *l, uint32_t index) {
     case IR_POLL: lower_poll(l, op); break;
     case IR_TRAP_IF: lower_trap_if(l, op); break;
     case IR_TRAP: lower_trap(l, op); break;
+    case IR_REFUND: lower_refund_if(l, op); break;
     case IR_GOTO: case IR_GOTO_IF: case IR_GOTO_IND: lower_goto(l, op); break;
     case IR_GETX: case IR_PUTX: lower_indexed(l, op); break;
     default:

@@ -194,6 +194,7 @@ void lower_put_pinned(Lower *l, unsigned index, IrVal value);
 
 /* ops.c */
 void lower_pure(Lower *l, const IrOp *op);
+void lower_refund_if(Lower *l, const IrOp *op);
 /** Emits a comparison for a branch on value `cond`; returns the condition that holds if it is not 0. */
 Cc lower_condition(Lower *l, IrVal cond);
 

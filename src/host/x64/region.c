@@ -6,7 +6,7 @@
  * enough. Every way around a loop takes somewhere, so every loop ends in time. */
 #include "host/x64/lower.h"
 
-enum { SLOTS_SEEN_MAX = 64 };
+enum { SLOTS_SEEN_MAX = 256 };
 
 /* Of loops: a host fetches 64 bytes of decoded code at a time. A loop of matmul that lay across two such stretches took
  * a third longer. */
@@ -65,10 +65,11 @@ static unsigned weight_of(const X64RegionBlock *block) {
     return 1u << 3 * (block->depth < DEPTH_MAX ? block->depth : DEPTH_MAX);
 }
 
-static void count_slots(const IrBlock *ir, unsigned weight, SlotUse *seen, unsigned *n) {
+/* The window pointer is not asked for: IR_WINDOW_BASE tells where it is. */
+static void count_slots(const IrBlock *ir, uint32_t window, unsigned weight, SlotUse *seen, unsigned *n) {
     for (uint32_t i = 0; i < ir->n_ops; i++) {
         const IrOp *op = &ir->ops[i];
-        bool slot = (op->op == IR_GET || op->op == IR_PUT) && op->a < IR_SHADOW_SLOT;
+        bool slot = (op->op == IR_GET || op->op == IR_PUT) && op->a < IR_WINDOW_BASE && op->a != window;
         SlotUse *use = slot ? slot_use(seen, n, op->a) : NULL;
         if (!use) {
             continue;
@@ -85,6 +86,11 @@ static void count_slots(const IrBlock *ir, unsigned weight, SlotUse *seen, unsig
     }
 }
 
+static void pin(RegionLower *r, uint32_t slot, Reg reg, bool written) {
+    r->pinned[r->n_pinned++] = (Pinned){slot, reg, written};
+    r->pinned_regs |= 1u << reg;
+}
+
 static void choose_pinned(RegionLower *r, unsigned most) {
     /* First those that survive calls of the engine. */
     static const Reg registers[X64_PINNED_MAX] = {R12, R13, R8, R9, R10, R11, RDI, X64_WINDOW_POINTER};
@@ -92,10 +98,9 @@ static void choose_pinned(RegionLower *r, unsigned most) {
     unsigned n = 0;
     if (r->region->window != IR_NONE) {
         most = most < X64_PINNED_MAX ? most : X64_PINNED_MAX - 1;
-        r->pinned_regs = 1u << X64_WINDOW_POINTER;
     }
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {
-        count_slots(r->region->blocks[b].ir, weight_of(&r->region->blocks[b]), seen, &n);
+        count_slots(r->region->blocks[b].ir, r->region->window, weight_of(&r->region->blocks[b]), seen, &n);
     }
     while (r->n_pinned < most && n < SLOTS_SEEN_MAX) {
         SlotUse *best = NULL;
@@ -105,12 +110,13 @@ static void choose_pinned(RegionLower *r, unsigned most) {
             }
         }
         if (!best) {
-            return;
+            break;
         }
-        Reg reg = registers[r->n_pinned];
-        r->pinned[r->n_pinned++] = (Pinned){best->slot, reg, best->written};
-        r->pinned_regs |= 1u << reg;
+        pin(r, best->slot, registers[r->n_pinned], best->written);
         best->uses = 0;
+    }
+    if (r->region->window != IR_NONE) {
+        pin(r, IR_WINDOW_BASE, X64_WINDOW_POINTER, false);
     }
 }
 
@@ -209,6 +215,17 @@ static void emit_edge(Lower *l, int to, int32_t offset, uint32_t aux) {
     }
 }
 
+/* True if there is nothing to do on the way to a block: what is prepaid is what it wants, and its flags are stored. */
+static bool edge_is_free(const Lower *l, const X64RegionBlock *to) {
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t recipe = l->end.flags[i];
+        if (to->needs & 1u << i && recipe != IR_NONE && !(l->eager[recipe] & 1u << i)) {
+            return false;
+        }
+    }
+    return l->cost - l->ir->n_insns == to->cost;
+}
+
 void lower_region_goto(Lower *l, const IrOp *op) {
     const X64RegionBlock *block = &l->region->region->blocks[l->region_index];
     if (op->op == IR_GOTO) {
@@ -227,7 +244,11 @@ void lower_region_goto(Lower *l, const IrOp *op) {
         return;
     }
     uint32_t jump = asm_jcc(l->a, cc);
-    lower_add_slow(l, SLOW_EDGE)->site = jump;
+    if (block->taken >= 0 && edge_is_free(l, &l->region->region->blocks[block->taken])) {
+        link_block(l, jump, (uint32_t)block->taken);
+    } else {
+        lower_add_slow(l, SLOW_EDGE)->site = jump;
+    }
 }
 
 void lower_region_edge(Lower *l, const Slow *slow) {
@@ -242,11 +263,13 @@ static void enter_region(RegionLower *r, Lower *first) {
     Asm *a = first->a;
     lower_note(first, X64_NOTE_ENTRY, IR_NONE);
     lower_count_enter(first);
-    if (r->region->window != IR_NONE) {
+    if (r->region->window != IR_NONE) { /* first: it tells where the others stand */
         asm_load(a, 32, false, false, X64_WINDOW_POINTER, asm_at(RBP, (int32_t)r->region->window));
     }
     for (unsigned k = 0; k < r->n_pinned; k++) {
-        asm_load(a, 32, false, false, r->pinned[k].reg, lower_slot(r->pinned[k].slot));
+        if (r->pinned[k].slot != IR_WINDOW_BASE) {
+            asm_load(a, 32, false, false, r->pinned[k].reg, lower_slot(r->pinned[k].slot));
+        }
     }
     if (!X64_COUNTS) {
         return;
@@ -262,13 +285,14 @@ static void enter_region(RegionLower *r, Lower *first) {
     lower_hot(first);
 }
 
-/* True if a later block, or itself, jumps back to it. */
+/* True if a block behind jumps back to this one. */
 static bool begins_loop(const X64Region *region, uint32_t block) {
-    bool begins = false;
     for (uint32_t b = block; b < region->n_blocks; b++) {
-        begins |= region->blocks[b].taken == (int)block || region->blocks[b].next == (int)block;
+        if (region->blocks[b].taken == (int)block || region->blocks[b].next == (int)block) {
+            return true;
+        }
     }
-    return begins;
+    return false;
 }
 
 static void lower_blocks(RegionLower *r, Lower *blocks) {

@@ -53,6 +53,26 @@ static void emit_call_helper(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t sit
     asm_ret(a);
 }
 
+/* The same at an exit, where nothing is to be kept: what follows the trap is jumped to if it has code. The stack is
+ * aligned. */
+static void emit_trap(Asm *a, const void *(*function)(Cpu *cpu, uint32_t site), uint32_t flags_slot) {
+    asm_store(a, 64, lower_cpu(offsetof(Cpu, budget)), R14);
+    asm_lea(a, true, RDI, lower_cpu(0));
+    asm_mov(a, false, RSI, RAX);
+    x64_flags_unpack(a, flags_slot, RCX);
+    asm_mov_imm(a, RAX, (uint64_t)(uintptr_t)function);
+    asm_call_reg(a, RAX);
+    asm_mov(a, true, RSI, RAX);
+    asm_load(a, 64, false, true, R14, lower_cpu(offsetof(Cpu, budget)));
+    x64_flags_pack(a, flags_slot, RCX, RDX);
+    asm_test(a, true, RSI, RSI);
+    uint32_t none = asm_jcc(a, CC_E);
+    asm_jmp_reg(a, RSI);
+    asm_link(a, none, asm_offset(a));
+    asm_load(a, 32, false, false, RAX, lower_cpu(offsetof(Cpu, jit_value)));
+    emit_leave(a, flags_slot);
+}
+
 void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thunks *thunks) {
     thunks->enter = asm_offset(a);
     emit_enter(a, flags_slot);
@@ -60,6 +80,8 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
     emit_leave(a, flags_slot);
     thunks->call = asm_offset(a);
     emit_call_helper(a, calls->call, flags_slot);
+    thunks->trap = asm_offset(a);
+    emit_trap(a, calls->trap, flags_slot);
     asm_align(a, sizeof(uint64_t), 0);
     thunks->load = emit_address(a, calls->load);
     thunks->store = emit_address(a, calls->store);

@@ -42,21 +42,26 @@ typedef struct X64Access {
     uint32_t at, slow; /* code offsets */
 } X64Access;
 
-/** Where indirect branches go whose target has code: indexed by bits of the address. cpu->jit_targets points to the
- * table; only targets with aux 0 are in it. */
+/** Where indirect branches and traps go whose target has code: indexed by bits of the address. cpu->jit_targets points
+ * to the table. Branches find only what has aux 0, the key of which is its address. */
 typedef struct X64Target {
-    uint64_t pc; /* of an empty place: x64_no_target */
+    uint64_t key; /* x64_target_key; of an empty place: x64_no_target */
     uint64_t code; /* host address */
 } X64Target;
 enum { X64_TARGETS = 4096 };
 
-static inline uint32_t x64_target_index(uint64_t pc) {
-    return (uint32_t)(pc >> 1) & (X64_TARGETS - 1);
+static inline uint32_t x64_target_index(IrLoc loc) {
+    return (uint32_t)((loc.pc ^ loc.aux) >> 1) & (X64_TARGETS - 1);
+}
+
+/** Only for locations with aux 0, or an address of 32 bits. */
+static inline uint64_t x64_target_key(IrLoc loc) {
+    return loc.pc | (uint64_t)loc.aux << 32;
 }
 
 /** An address that does not belong to that place of the table. */
 static inline uint64_t x64_no_target(uint32_t index) {
-    return ~((uint64_t)index << 1);
+    return (uint64_t)(index ^ 1) << 1;
 }
 
 enum { X64_ENTRY_BYTES = 5 /* at the entry of a block: room for a jump to the region that begins there */ };
@@ -67,6 +72,7 @@ enum { X64_ACCESS_BYTES = 5 /* room that every fast access takes: that of a jump
 typedef struct X64Thunks {
     uint32_t enter; /* uint32_t enter(Cpu *cpu, void *memory, const void *code): returns a site */
     uint32_t leave, call; /* call: with the site in esi */
+    uint32_t trap; /* jumped to with the site in eax: takes a trap and goes on where that leads */
     uint32_t load, store; /* no code, but the addresses of the engine's functions */
     X64Memory memory;
     uint32_t crowd; /* how many CPUs run the code and count in its heat */
@@ -78,7 +84,12 @@ typedef struct X64Calls {
     uint32_t (*load)(Cpu *cpu, uint32_t site); /* address in cpu->jit_addr, result to cpu->jit_value */
     uint32_t (*store)(Cpu *cpu, uint32_t site);
     uint32_t (*call)(Cpu *cpu, uint32_t site);
+    const void *(*trap)(Cpu *cpu, uint32_t site); /* where the code is that runs next; NULL: the engine goes
+                                                        on, with what stands in cpu->jit_value */
 } X64Calls;
+
+/** Instead of a site that the engine comes back with: a trap has been taken. */
+#define X64_TRAP_TAKEN UINT32_MAX
 
 /** What a stretch of code is for, in dumps. It ends where the next one of the same part (hot, cold) begins. */
 typedef enum X64NoteKind {
@@ -138,7 +149,7 @@ typedef struct X64RegionBlock {
 typedef struct X64Region {
     const X64RegionBlock *blocks;
     uint32_t n_blocks;
-    uint32_t window; /* slot of the window pointer, which its blocks leave alone; IR_NONE: they use no window slots */
+    uint32_t window; /* slot of the window pointer; IR_NONE: its blocks use no window slots */
 } X64Region;
 
 /** True if a block may be part of a region. */
