@@ -184,9 +184,10 @@ static bool do_output(Control *c) {
     return true;
 }
 
-/* Input belongs where the world is, though a node that has stopped may be behind: so a journal can be replayed. */
+/* Input belongs where the foremost node is, though one that has stopped may be behind: so a journal can be replayed. */
 static bool at_of(Control *c, uint64_t *at_ns) {
-    uint64_t now_ns = orr_world_ran_ns(c->world);
+    uint64_t now_ns = orr_world_time_ns(c->world), ran_ns = orr_world_ran_ns(c->world);
+    now_ns = ran_ns > now_ns ? ran_ns : now_ns; /* nodes that have not started yet have no time */
     *at_ns = now_ns;
     if (json_member(c->request, "at") && !time_of(c, "at", at_ns)) {
         return false;
