@@ -203,7 +203,7 @@ static uint64_t byte_swapped(uint64_t value, unsigned size) {
     return __builtin_bswap64(value) >> (64 - 8 * size);
 }
 
-/* Shared marks may change meanwhile, but none becomes plain that matters to this node, and none that is plain changes. */
+/* Shared marks may change meanwhile, but none that matters to this node becomes plain, and no plain one changes. */
 static inline bool is_marked(const Memory *memory, uint64_t offset) {
     return __atomic_load_n(&memory->code[offset >> MEM_GRANULE_SHIFT], __ATOMIC_RELAXED) != MEM_PLAIN;
 }
