@@ -446,7 +446,7 @@ void jit_cover(Jit *jit, unsigned window, uint32_t end) {
 }
 
 bool jit_asks(const JitSeat *seat) {
-    return seat->hot || seat->exit != IR_NONE;
+    return seat->hot || seat->trapped || seat->exit != IR_NONE;
 }
 
 bool jit_take_hot(JitSeat *seat) {

@@ -96,7 +96,7 @@ typedef struct SparcConfig {
 
 enum { SPARC_FP_EXECUTE, SPARC_FP_PENDING, SPARC_FP_EXCEPTION }; /* SparcState.fp_mode */
 
-/* What translated code reaches most comes first, where an offset takes one byte; and as many bytes before `file` as a
+/* What translated code reaches most comes first, where an offset takes one byte; and as many bytes before `file` as
  * a SAVE goes back. The members marked with * are forms that others take while code runs: they follow from those, and
  * are no state. */
 typedef struct SparcState {
