@@ -13,7 +13,7 @@
 #include "ir/ir.h"
 
 struct CacheBlock {
-    IrBlock ir;
+    IrBlock ir; /* without ops while nobody has needed them: exec_complete */
     const IrBlock *literal; /* the same for host code, with literals from ROM known, or NULL. (The interpreter loads
                                them: it runs where rights are checked.) */
     unsigned limit; /* translated with at most this many instructions; 0 = whole block */
@@ -22,6 +22,7 @@ struct CacheBlock {
     uint32_t index; /* of the block in the engine's code, if it has code */
     uint32_t region, region_cost; /* offset of the region that begins here, 0 = none; what it takes from the budget */
     bool interpret; /* it cannot be lowered */
+    bool quick; /* its code was made by jit_compile_quick */
 };
 
 typedef struct GranuleEntry {
@@ -75,6 +76,8 @@ CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *litera
 static inline const IrBlock *cache_host_ir(const CacheBlock *block) {
     return block->literal ? block->literal : &block->ir;
 }
+/** Gives a block that was added without ops what it lacks; but for these, `ir` may be another block's. */
+void cache_complete(CodeCache *cache, CacheBlock *block, const IrBlock *ir, const IrBlock *literal);
 /** Drops the blocks that were translated from any byte of [addr, addr + size). */
 void cache_invalidate(CodeCache *cache, uint64_t addr, uint64_t size);
 /** Drops everything. `serial`: see jit_flush. */

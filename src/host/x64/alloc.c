@@ -15,13 +15,13 @@ static bool branches_on_a(IrOpcode op) {
     return op == IR_GOTO_IF || op == IR_SKIP || op == IR_TRAP_IF || op == IR_SELECT;
 }
 
-static void use_until(Lower *l, IrVal value, uint32_t at) {
+void lower_use_until(Lower *l, IrVal value, uint32_t at) {
     l->last_use[value] = at > l->last_use[value] ? at : l->last_use[value];
 }
 
 static void note_use(Lower *l, uint8_t *uses, IrVal value, uint32_t at) {
     if (value != IR_NONE) {
-        use_until(l, value, at);
+        lower_use_until(l, value, at);
         uses[value] += uses[value] < 255;
     }
 }
@@ -72,8 +72,8 @@ static void fuse_test(Lower *l, const uint8_t *uses, IrVal comparison, uint32_t 
     if (compare->op <= IR_NE && lower_is_const(l, compare->b, &zero) && zero == 0 && both->op == IR_AND &&
         uses[compare->a] == 1 && !lower_is_const(l, both->a, &constant)) {
         l->fused[compare->a] = true;
-        use_until(l, both->a, at);
-        use_until(l, both->b, at);
+        lower_use_until(l, both->a, at);
+        lower_use_until(l, both->b, at);
     }
 }
 
@@ -93,13 +93,12 @@ static void fuse(Lower *l, const uint8_t *uses, uint32_t i) {
     if (!follows_sum(l, op->a, i)) {
         fuse_test(l, uses, op->a, i);
         const IrOp *compare = &l->ir->ops[op->a];
-        use_until(l, compare->a, i);
-        use_until(l, compare->b, i);
+        lower_use_until(l, compare->a, i);
+        lower_use_until(l, compare->b, i);
     }
 }
 
-/* True if the op is base +- small constant, which an access can compute. */
-static bool is_displaced(const Lower *l, IrVal sum, int32_t *displacement) {
+bool lower_is_displaced(const Lower *l, IrVal sum, int32_t *displacement) {
     const IrOp *op = &l->ir->ops[sum];
     uint64_t constant, base;
     if ((op->op != IR_ADD && op->op != IR_SUB) || op->type != IR_I32 || !lower_is_const(l, op->b, &constant) ||
@@ -119,9 +118,9 @@ static void fuse_address(Lower *l, const uint8_t *uses, uint32_t i) {
     const IrOp *op = &l->ir->ops[i];
     int32_t displacement;
     if ((op->op == IR_LOAD || op->op == IR_STORE) && is_access_to(op, op->a) && uses[op->a] == 1 &&
-        is_displaced(l, op->a, &displacement)) {
+        lower_is_displaced(l, op->a, &displacement)) {
         l->fused[op->a] = true;
-        use_until(l, l->ir->ops[op->a].a, i);
+        lower_use_until(l, l->ir->ops[op->a].a, i);
     }
 }
 
@@ -141,7 +140,7 @@ static void find_late_sum(Lower *l, uint32_t put) {
     const IrOp *op = &l->ir->ops[put];
     int32_t displacement;
     if (op->op != IR_PUT || lower_pinned(l, op->a, op->type) < 0 || l->fused[op->b] || l->cold[op->b] ||
-        !is_displaced(l, op->b, &displacement)) {
+        !lower_is_displaced(l, op->b, &displacement)) {
         return;
     }
     IrVal base = l->ir->ops[op->b].a;
@@ -165,7 +164,7 @@ static void find_late_sum(Lower *l, uint32_t put) {
     if (accessed) {
         l->fused[op->b] = true;
         l->late[op->b] = put;
-        use_until(l, base, put);
+        lower_use_until(l, base, put);
     }
 }
 
@@ -179,7 +178,7 @@ static void fuse_shift(Lower *l, const uint8_t *uses, uint32_t i) {
         return;
     }
     l->fused[op->b] = true;
-    use_until(l, shift->a, i);
+    lower_use_until(l, shift->a, i);
 }
 
 bool lower_fused_shift(const Lower *l, IrVal value) {
@@ -191,7 +190,7 @@ IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement) {
         *displacement = 0;
         return address;
     }
-    is_displaced(l, address, displacement);
+    lower_is_displaced(l, address, displacement);
     return l->ir->ops[address].a;
 }
 
@@ -422,7 +421,7 @@ static bool is_spilled(const Lower *l, IrVal value) {
 
 static void store_spill(Lower *l, IrVal value) {
     uint64_t constant;
-    if (is_spilled(l, value) || lower_is_const(l, value, &constant)) {
+    if (is_spilled(l, value) || lower_is_const(l, value, &constant) || l->late[value] == X64_ALWAYS_LATE) {
         return;
     }
     if (!l->spill[value]) {
@@ -463,7 +462,7 @@ static Reg take(Lower *l) {
     Reg best = NO_REG;
     for (size_t i = 0; i < ARRAY_LEN(pool); i++) {
         Reg reg = pool[i];
-        if (l->pinned & 1u << reg || (l->region && l->region->pinned_regs & 1u << reg)) {
+        if ((l->pinned | l->reserved) & 1u << reg) {
             continue;
         }
         if (!lower_holds(l, reg)) {
@@ -486,7 +485,7 @@ static Reg take(Lower *l) {
 /* Makes a late sum; the host's flags stay. */
 static Reg make_late(Lower *l, IrVal value) {
     int32_t displacement;
-    is_displaced(l, value, &displacement);
+    lower_is_displaced(l, value, &displacement);
     Reg base = lower_use(l, l->ir->ops[value].a), reg = lower_borrow(l);
     asm_lea(l->a, false, reg, asm_at(base, displacement));
     hold(l, reg, value);
@@ -626,7 +625,7 @@ static bool put_late_sum(Lower *l, unsigned index, IrVal value) {
     if (!l->late[value] || l->alias[index] != base || l->last_use[base] > l->at || l->slow_mode) {
         return false;
     }
-    is_displaced(l, value, &displacement);
+    lower_is_displaced(l, value, &displacement);
     asm_lea(l->a, false, reg, asm_at(reg, displacement));
     l->reg[base] = NO_REG;
     l->alias[index] = value;

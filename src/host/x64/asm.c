@@ -191,6 +191,15 @@ void asm_lahf(Asm *a) {
     byte(a, 0x9f);
 }
 
+void asm_sahf(Asm *a) {
+    byte(a, 0x9e);
+}
+
+void asm_add_al(Asm *a, uint8_t imm) {
+    byte(a, 0x04);
+    byte(a, imm);
+}
+
 void asm_bsr(Asm *a, bool w, Reg dst, Reg src) {
     op_rr(a, 0x0fbd, w, dst, src, false);
 }

@@ -76,6 +76,8 @@ void asm_bt_imm(Asm *a, Reg x, uint8_t n);
 void asm_cmc(Asm *a);
 /** AH = SF ZF 0 AF 0 PF 1 CF. */
 void asm_lahf(Asm *a);
+void asm_sahf(Asm *a);
+void asm_add_al(Asm *a, uint8_t imm);
 /** Highest set bit; ZF = 1 and dst unchanged for 0. */
 void asm_bsr(Asm *a, bool w, Reg dst, Reg src);
 void asm_bswap(Asm *a, bool w, Reg reg);

@@ -213,6 +213,14 @@ void lower_flags_at(Lower *l, const IrFault *fault, unsigned flags) {
 
 /* ---- Conditions on flags in the state ---- */
 
+/* V + 7F overflows as a byte if V is 1. */
+void lower_load_flags(Lower *l) {
+    asm_load(l->a, 16, false, false, RAX, packed());
+    asm_add_al(l->a, 0x7f);
+    asm_sahf(l->a);
+    l->guest_flags = GUEST_FLAGS_CARRY;
+}
+
 static void load_flag(Lower *l, Reg to, unsigned index) {
     asm_load(l->a, 16, false, false, to, packed());
     asm_shift_imm(l->a, SHIFT_SHR, false, to, packed_shift[index]);

@@ -275,6 +275,7 @@ static void start_block(RegionLower *r, Lower *l, uint32_t b, const Lower *commo
     l->cost = block->cost;
     l->region = r;
     l->region_index = b;
+    l->reserved = r->pinned_regs;
     for (unsigned reg = 0; reg < REG_COUNT; reg++) {
         l->held[reg] = IR_NONE;
     }
@@ -305,7 +306,8 @@ static bool try_region(X64Code *code, const X64Region *region, Lower *common, un
 
 bool x64_lower_region(X64Code *code, const X64Region *region, const X64Thunks *thunks, X64Output *out,
                       Arena *scratch) {
-    Lower common = {.code = code, .a = &code->hot, .thunks = thunks, .out = out, .arena = scratch};
+    Lower common = {.code = code, .a = &code->hot, .thunks = thunks, .out = out, .arena = scratch,
+                    .ready = IR_NONE};
     /* With many slots pinned an op may find too few registers: then with fewer. */
     return try_region(code, region, &common, X64_PINNED_MAX) || try_region(code, region, &common, X64_PINNED_FEWER);
 }

@@ -1,0 +1,542 @@
+/* Lowering of a block that runs for the first time: one pass back over the IR as the guest's rows made it (what is
+ * needed, and how long), one pass forward. Nothing is looked at twice, so the code is worse than what lower.c makes of
+ * a block that has become warm, but it is there in a fraction of the time.
+ *
+ * All state is stored when it changes, flags too: where the block is left in its middle nothing has to be made up for.
+ * So an access has no slow path of its own. Where the host's memory protection stops one, the engine puts a call over
+ * it; the call finds what it is about by its own address (X64Point) and keeps all registers. A POLL is a NOP until the
+ * CPU has something to leave for after an access of its instruction.
+ *
+ * Registers: rax is scratch, too. Not done here: window memory scheme, notes for it. */
+#include "host/x64/lower.h"
+
+#include <string.h>
+
+enum { STUBS_MAX = 64, FREE_IN_PART = 5, POOL_REGS = 10, SAHF_CARRY_SHIFT = 0x7f };
+
+typedef enum StubKind { STUB_GOTO, STUB_TRAP, STUB_ACCESS } StubKind;
+
+/* Code behind the block. */
+typedef struct Stub {
+    StubKind kind;
+    uint32_t op, site; /* displacement of the jump to here */
+    uint32_t resume; /* ACCESS */
+    Reg arg; /* TRAP: or NO_REG */
+    X64Point point; /* TRAP, ACCESS */
+} Stub;
+
+/* A part that may be skipped: its SKIP. */
+typedef struct Part {
+    uint32_t site, reserved;
+    IrVal held[REG_COUNT];
+} Part;
+
+typedef struct Quick {
+    Lower l;
+    const IrOp *insn; /* the INSN that has begun last */
+    uint32_t n_begun;
+    bool may_leave; /* it has accessed memory or called out, and no POLL has come */
+    bool must_poll; /* and something may have asked to leave without a patch */
+    unsigned n_parts, n_stubs;
+    Part parts[X64_SKIPS_MAX];
+    Stub stubs[STUBS_MAX];
+} Quick;
+
+/* ---- Places ---- */
+
+/* At the instruction that has begun. */
+static X64Point point_here(const Quick *q, const IrOp *op) {
+    const Lower *l = &q->l;
+    return (X64Point){
+        .at = asm_offset(l->a), .block = l->block, .kind = op->op, .type = op->type, .number = op->n,
+        .pc = l->ir->loc.pc + (uint64_t)(int64_t)(int32_t)q->insn->a, .aux = q->insn->c,
+        .unused = (uint16_t)(l->ir->n_insns - q->n_begun), .base = NO_REG, .data = NO_REG,
+    };
+}
+
+static void add_point(Quick *q, X64Point point) {
+    vec_push(&q->l.out->points, point);
+}
+
+static Stub *add_stub(Quick *q, StubKind kind, uint32_t site) {
+    if (q->n_stubs == STUBS_MAX) {
+        q->l.a->full = true;
+        q->n_stubs--;
+    }
+    Stub *stub = &q->stubs[q->n_stubs++];
+    stub->kind = kind;
+    stub->op = q->l.at;
+    stub->site = site;
+    return stub;
+}
+
+/* Five bytes that may be patched come; for other threads they lie in one word. */
+static void begin_patchable(const Lower *l) {
+    uint32_t room = 8 - asm_offset(l->a) % 8;
+    asm_nop(l->a, l->thunks->shared && room < X64_ACCESS_BYTES ? room : 0);
+}
+
+static void call_thunk(Lower *l, uint32_t thunk) {
+    asm_link(l->a, asm_call(l->a), thunk);
+}
+
+/* ---- Accesses ---- */
+
+static void add_access_stub(Quick *q, const X64Point *point, uint32_t site, uint32_t resume) {
+    Stub *stub = add_stub(q, STUB_ACCESS, site);
+    stub->point = *point;
+    stub->resume = resume;
+}
+
+static bool is_aligned(Lower *l, const IrOp *op, unsigned bytes) {
+    uint64_t constant;
+    if (lower_is_const(l, op->a, &constant)) {
+        return constant % bytes == 0;
+    }
+    return !(op->n & IR_MEM_ALIGNED) || bytes == 1 || lower_known_aligned(l, op, bytes);
+}
+
+static void access_fast(Quick *q, const IrOp *op) {
+    Lower *l = &q->l;
+    X64Point point = point_here(q, op);
+    unsigned bytes = lower_access_bits(op) / 8;
+    uint64_t constant;
+    bool aligned = is_aligned(l, op, bytes), folded = lower_is_const(l, op->a, &constant) && constant <= INT32_MAX;
+    if (folded) {
+        point.disp = (int32_t)constant;
+    } else {
+        point.base = (uint8_t)lower_use(l, lower_address_base(l, op->a, &point.disp));
+    }
+    Reg data = op->op == IR_STORE ? lower_use(l, op->b) : lower_define(l, l->at);
+    uint32_t misaligned = 0;
+    point.data = point.result = (uint8_t)data;
+    if (!aligned && folded) {
+        misaligned = asm_jmp(l->a); /* it traps for sure */
+    } else if (!aligned) {
+        misaligned = lower_test_alignment(l, point.base, point.disp, bytes);
+    }
+    if (op->op == IR_STORE && lower_swaps(op)) {
+        lower_swap_data(l, op, RCX, data);
+        data = RCX;
+    }
+    begin_patchable(l);
+    Mem at = folded ? asm_at(R15, point.disp) : asm_indexed(R15, point.base, 0, point.disp);
+    at.wide = l->thunks->shared; /* one instruction of at least 5 bytes */
+    point.at = asm_offset(l->a);
+    lower_emit_access(l, op, at, data);
+    uint32_t length = asm_offset(l->a) - point.at;
+    asm_nop(l->a, length < X64_ACCESS_BYTES ? X64_ACCESS_BYTES - length : 0);
+    point.rest = (uint8_t)(length > X64_ACCESS_BYTES ? length - X64_ACCESS_BYTES : 0);
+    add_point(q, point);
+    if (misaligned) {
+        add_access_stub(q, &point, misaligned, asm_offset(l->a));
+    }
+}
+
+static Reg use_or_none(Lower *l, IrVal value) {
+    return value == IR_NONE ? NO_REG : lower_use(l, value);
+}
+
+/* What always is the engine's. */
+static void access_call(Quick *q, const IrOp *op) {
+    Lower *l = &q->l;
+    X64Point point = point_here(q, op);
+    point.wide = op->op == IR_CALL || ir_result_type(&l->ir->ops[op->a]) == IR_I64;
+    point.base = (uint8_t)use_or_none(l, op->a);
+    if (op->op != IR_LOAD) {
+        point.data = (uint8_t)use_or_none(l, op->b);
+    }
+    if (op->op != IR_STORE) {
+        point.result = (uint8_t)lower_define(l, l->at);
+    }
+    point.at = asm_offset(l->a);
+    add_point(q, point);
+    call_thunk(l, op->op == IR_CALL ? l->thunks->point_call : l->thunks->point);
+    q->must_poll = true;
+}
+
+static void access(Quick *q, const IrOp *op) {
+    bool is_call = op->op == IR_CALL || op->n & IR_MEM_UNPRIV || ir_result_type(&q->l.ir->ops[op->a]) == IR_I64;
+    (is_call ? access_call : access_fast)(q, op);
+    q->may_leave = true;
+}
+
+static void poll(Quick *q, const IrOp *op) {
+    Lower *l = &q->l;
+    X64Point point = point_here(q, op);
+    begin_patchable(l);
+    point.at = asm_offset(l->a);
+    point.pc = l->ir->loc.pc + (uint64_t)(int64_t)(int32_t)op->a;
+    point.aux = op->b;
+    add_point(q, point);
+    if (q->must_poll) {
+        call_thunk(l, l->thunks->point);
+    } else {
+        asm_nop(l->a, X64_ACCESS_BYTES);
+    }
+    q->may_leave = q->must_poll = false;
+}
+
+/* ---- Flags and conditions ---- */
+
+static Cc signed_condition(IrCond cond) {
+    static const Cc conditions[IR_COND_COUNT] = {
+        [IR_COND_EQ] = CC_E, [IR_COND_NE] = CC_NE, [IR_COND_CS] = CC_B, [IR_COND_CC] = CC_AE, [IR_COND_MI] = CC_S,
+        [IR_COND_PL] = CC_NS, [IR_COND_VS] = CC_O, [IR_COND_VC] = CC_NO, [IR_COND_HI] = CC_A, [IR_COND_LS] = CC_BE,
+        [IR_COND_GE] = CC_GE, [IR_COND_LT] = CC_L, [IR_COND_GT] = CC_G, [IR_COND_LE] = CC_LE,
+    };
+    return conditions[cond];
+}
+
+/* The host's condition for one over the guest's flags. "Higher" is a condition of the host's only for a borrow, "carry
+ * set" means the inverse then. */
+static Cc host_condition(Lower *l, IrCond cond) {
+    if (l->guest_flags == GUEST_FLAGS_STORED) {
+        lower_load_flags(l);
+    }
+    if ((cond == IR_COND_HI || cond == IR_COND_LS) && l->guest_flags == GUEST_FLAGS_CARRY) {
+        asm_cmc(l->a);
+        l->guest_flags = GUEST_FLAGS_BORROW;
+    }
+    bool inverted = l->guest_flags == GUEST_FLAGS_BORROW && (cond == IR_COND_CS || cond == IR_COND_CC);
+    return signed_condition(cond) ^ inverted;
+}
+
+/* True if the next op branches on the value of this one, and nobody else uses it. */
+static bool next_branches(const Lower *l) {
+    const IrOp *next = &l->ir->ops[l->at + 1];
+    bool branches = next->op == IR_GOTO_IF || next->op == IR_SKIP || next->op == IR_TRAP_IF || next->op == IR_SELECT;
+    return branches && next->a == l->at && l->last_use[l->at] == l->at + 1 &&
+           !(next->op == IR_SELECT && (next->b == l->at || next->c == l->at));
+}
+
+static void cond(Lower *l, const IrOp *op) {
+    Cc cc = host_condition(l, op->a);
+    if (next_branches(l)) {
+        l->ready = l->at;
+        l->ready_cc = cc;
+    } else {
+        lower_set_bool(l, cc);
+    }
+}
+
+/* Comparisons are done by the branch that follows them. */
+static void comparison(Lower *l, const IrOp *op) {
+    if (!next_branches(l)) {
+        lower_pure(l, op);
+        return;
+    }
+    l->fused[l->at] = true;
+    lower_use_until(l, op->a, l->at + 1);
+    lower_use_until(l, op->b, l->at + 1);
+}
+
+static void flags(Lower *l, const IrOp *op) {
+    unsigned live = (op->n | op->n >> 4) & 0xfu;
+    bool sum = op->op == IR_FLAGS_ADD || op->op == IR_FLAGS_SUB || op->op == IR_FLAGS_SBB;
+    l->eager[l->at] = (uint8_t)live;
+    lower_flags(l, op);
+    l->guest_flags = sum && live == 0xf ? GUEST_FLAGS_CARRY : GUEST_FLAGS_STORED;
+}
+
+/* ---- Sums that can wait ---- */
+
+/* True if the flags of this sum come soon: then it is computed for them, too. */
+static bool flags_follow(const Lower *l, const IrOp *op) {
+    enum { NEAR = 4 };
+    for (uint32_t i = l->at + 1; i <= l->at + NEAR && i < l->ir->n_ops; i++) {
+        const IrOp *next = &l->ir->ops[i];
+        if (next->op == IR_FLAGS_ADD || next->op == IR_FLAGS_SUB || next->op == IR_FLAGS_SBB) {
+            return next->a == op->a && next->b == op->b;
+        }
+        if (next->op == IR_FLAGS_NZ) {
+            return next->a == l->at;
+        }
+    }
+    return false;
+}
+
+/* base +- constant is computed by the accesses that use it, or when something else does. */
+static void sum(Lower *l, const IrOp *op) {
+    int32_t displacement;
+    if (!lower_is_displaced(l, l->at, &displacement) || l->late[op->a] || flags_follow(l, op)) {
+        lower_pure(l, op);
+        return;
+    }
+    l->fused[l->at] = true;
+    l->late[l->at] = X64_ALWAYS_LATE;
+    lower_use_until(l, op->a, l->last_use[l->at]);
+}
+
+/* ---- Parts that may be skipped ---- */
+
+static void skip(Quick *q, const IrOp *op) {
+    Lower *l = &q->l;
+    unsigned live = 0;
+    if (q->n_parts == X64_SKIPS_MAX) {
+        l->a->full = true;
+        return;
+    }
+    Cc cc = lower_condition(l, op->a); /* what follows changes no flags */
+    Part *part = &q->parts[q->n_parts++];
+    part->reserved = l->reserved;
+    for (unsigned reg = 0; reg < REG_COUNT; reg++) {
+        bool lives = lower_holds(l, (Reg)reg) && l->last_use[l->held[reg]] > l->at;
+        part->held[reg] = lives ? l->held[reg] : IR_NONE;
+        live += lives;
+    }
+    if (live > POOL_REGS - FREE_IN_PART) {
+        l->a->full |= q->n_parts > 1; /* what is spilled inside of a part is not spilled behind it */
+        lower_spill_all(l);
+        memset(part->held, 0xff, sizeof part->held);
+    }
+    part->site = asm_jcc(l->a, cc ^ 1);
+    if (live > POOL_REGS - FREE_IN_PART) {
+        lower_forget(l);
+    }
+    for (unsigned reg = 0; reg < REG_COUNT; reg++) {
+        l->reserved |= part->held[reg] != IR_NONE ? 1u << reg : 0;
+    }
+}
+
+static void label(Quick *q) {
+    static const IrVal no_alias[X64_PINNED_MAX] = {IR_NONE, IR_NONE, IR_NONE, IR_NONE,
+                                                   IR_NONE, IR_NONE, IR_NONE, IR_NONE};
+    Lower *l = &q->l;
+    if (q->n_parts == 0) { /* its SKIP did not fit */
+        return;
+    }
+    Part *part = &q->parts[--q->n_parts];
+    l->reserved = part->reserved;
+    lower_restore(l, part->held, no_alias);
+    asm_link(l->a, part->site, asm_offset(l->a));
+    memset(l->aligned, 0, l->ir->n_ops); /* the tests may have been skipped */
+}
+
+/* ---- Ends ---- */
+
+/* Out of a block whose last instruction has accessed memory: not to the next one if there is something to leave for. */
+static void look_before_leaving(Quick *q, uint32_t *leave) {
+    Lower *l = &q->l;
+    *leave = 0;
+    if (q->may_leave) {
+        asm_cmp_mem8_imm(l->a, lower_cpu(offsetof(Cpu, leave)), 0);
+        *leave = asm_jcc(l->a, CC_NE);
+    }
+}
+
+static void emit_goto(Quick *q, const IrOp *op) {
+    Lower *l = &q->l;
+    uint32_t leave;
+    look_before_leaving(q, &leave);
+    lower_goto_exit(l, op, lower_jmp(l), leave);
+}
+
+static void emit_goto_if(Quick *q, const IrOp *op) {
+    Lower *l = &q->l;
+    Cc cc = lower_condition(l, op->a);
+    add_stub(q, STUB_GOTO, q->may_leave ? asm_jcc(l->a, cc) : lower_jcc(l, cc));
+}
+
+static void emit_goto_ind(Quick *q, const IrOp *op) {
+    Lower *l = &q->l;
+    uint32_t leave, noting = 0, site = (uint32_t)l->out->sites.len;
+    asm_mov(l->a, true, RAX, lower_use(l, op->a));
+    asm_mov_imm(l->a, RDX, site);
+    look_before_leaving(q, &leave);
+    if (op->c == 0) { /* in the table; the first ones are noted by the engine, as in lower_goto */
+        noting = lower_jmp(l);
+        asm_link(l->a, asm_jmp(l->a), l->thunks->indirect);
+        asm_link(l->a, noting, asm_offset(l->a));
+    }
+    if (leave) {
+        asm_link(l->a, leave, asm_offset(l->a));
+    }
+    lower_site(l, (X64Site){.kind = X64_SITE_INDIRECT, .aux = op->c, .patch = noting});
+    asm_link(l->a, asm_jmp(l->a), l->thunks->indirect_miss);
+}
+
+/* The trap's argument is where it belongs. */
+static void trap_exit(Quick *q, const X64Point *point) {
+    Lower *l = &q->l;
+    X64Site site = {.kind = X64_SITE_TRAP, .number = point->number, .unused = point->unused,
+                    .pc_offset = (int32_t)(point->pc - l->ir->loc.pc), .aux = point->aux};
+    lower_exit(l, lower_site(l, site));
+}
+
+static void trap(Quick *q, const IrOp *op) {
+    X64Point here = point_here(q, op);
+    lower_store_value(&q->l, offsetof(Cpu, trap_arg), op->b);
+    trap_exit(q, &here);
+}
+
+static void trap_if(Quick *q, const IrOp *op) {
+    Lower *l = &q->l;
+    uint64_t constant;
+    bool in_register = op->b != IR_NONE && !lower_is_const(l, op->b, &constant);
+    Reg arg = in_register ? lower_use(l, op->b) : NO_REG;
+    Cc cc = lower_condition(l, op->a);
+    Stub *stub = add_stub(q, STUB_TRAP, asm_jcc(l->a, cc));
+    stub->arg = arg;
+    stub->point = point_here(q, op);
+}
+
+static void emit_stub(Quick *q, Stub *stub) {
+    Lower *l = &q->l;
+    const IrOp *op = &l->ir->ops[stub->op];
+    l->at = stub->op;
+    lower_forget(l); /* nobody knows here what the registers were at that op */
+    lower_note(l, X64_NOTE_SLOW, stub->op);
+    if (stub->kind == STUB_GOTO) {
+        uint32_t leave = 0, jump = stub->site;
+        if (q->may_leave) {
+            asm_link(l->a, stub->site, asm_offset(l->a));
+            look_before_leaving(q, &leave);
+            jump = lower_jmp(l);
+        }
+        lower_goto_exit(l, op, jump, leave);
+        return;
+    }
+    asm_link(l->a, stub->site, asm_offset(l->a));
+    if (stub->kind == STUB_TRAP) {
+        if (stub->arg == NO_REG) {
+            lower_store_value(l, offsetof(Cpu, trap_arg), op->b);
+        } else {
+            asm_store(l->a, 64, lower_cpu(offsetof(Cpu, trap_arg)), stub->arg);
+        }
+        trap_exit(q, &stub->point);
+        return;
+    }
+    stub->point.at = asm_offset(l->a);
+    stub->point.rest = 0;
+    add_point(q, stub->point);
+    call_thunk(l, l->thunks->point);
+    asm_link(l->a, asm_jmp(l->a), stub->resume);
+}
+
+/* ---- The whole ---- */
+
+/* What an op does to the flags that are in the host's. */
+static void forget_host_flags(Lower *l, const IrOp *op) {
+    switch (op->op) {
+    case IR_INSN: case IR_NOP: case IR_CONST: case IR_GET: case IR_PUT: case IR_COND:
+        return;
+    case IR_ADD: case IR_SUB:
+        if (l->fused[l->at]) {
+            return;
+        }
+    }
+    l->guest_flags = GUEST_FLAGS_STORED;
+}
+
+static void quick_op(Quick *q, uint32_t i) {
+    Lower *l = &q->l;
+    const IrOp *op = &l->ir->ops[i];
+    unsigned mask;
+    l->at = i;
+    l->pinned = 0;
+    lower_note(l, X64_NOTE_OP, i);
+    switch (op->op) {
+    case IR_INSN:
+        q->insn = op;
+        q->n_begun++;
+        break;
+    case IR_LOAD: case IR_STORE: case IR_CALL:
+        access(q, op);
+        l->sum = IR_NONE;
+        break;
+    case IR_POLL: poll(q, op); l->sum = IR_NONE; break;
+    case IR_COND: cond(l, op); l->sum = IR_NONE; break;
+    case IR_SKIP: skip(q, op); l->sum = IR_NONE; break;
+    case IR_LABEL: label(q); break;
+    case IR_TRAP_IF: trap_if(q, op); l->sum = IR_NONE; break;
+    case IR_TRAP: trap(q, op); break;
+    case IR_GOTO: emit_goto(q, op); break;
+    case IR_GOTO_IF: emit_goto_if(q, op); l->sum = IR_NONE; break;
+    case IR_GOTO_IND: emit_goto_ind(q, op); break;
+    case IR_ADD: case IR_SUB: sum(l, op); break;
+    case IR_EQ: case IR_NE: case IR_LTU: case IR_LEU: case IR_LTS: case IR_LES: comparison(l, op); break;
+    default:
+        if (ir_sets_flags(op->op, &mask)) {
+            flags(l, op);
+            return;
+        }
+        lower_op(l, i);
+    }
+    forget_host_flags(l, op);
+}
+
+/* One piece of memory for all that is known about the block's values. */
+static void make_room(Lower *l) {
+    uint32_t n = l->ir->n_ops;
+    l->last_use = ARENA_ARRAY(l->arena, uint32_t, n + 1);
+    l->late = ARENA_ARRAY(l->arena, uint32_t, n);
+    l->spill = ARENA_ARRAY(l->arena, uint16_t, n);
+    l->spilled_at = ARENA_ARRAY(l->arena, uint32_t, n);
+    uint8_t *bytes = ARENA_ARRAY(l->arena, uint8_t, 6 * (size_t)n);
+    l->fused = (bool *)bytes;
+    l->after_sum = (bool *)bytes + n;
+    l->cold = (bool *)bytes + 2 * (size_t)n;
+    l->aligned = bytes + 3 * (size_t)n;
+    l->eager = bytes + 4 * (size_t)n;
+    l->reg = bytes + 5 * (size_t)n;
+    memset(l->reg, NO_REG, n);
+    memset(l->spilled_at, 0xff, n * sizeof *l->spilled_at);
+}
+
+/* Where the block begins: first what counts its runs until it is warm. */
+static uint32_t begin(Quick *q, uint32_t runs) {
+    Lower *l = &q->l;
+    uint32_t warm = 0;
+    lower_note(l, X64_NOTE_ENTRY, IR_NONE);
+    asm_nop(l->a, X64_ENTRY_BYTES);
+    if (runs) {
+        uint32_t index = (uint32_t)l->out->heat.len;
+        vec_push(&l->out->heat, runs);
+        asm_load(l->a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_heat)));
+        asm_alu_mem_imm(l->a, ALU_SUB, false, asm_at(RCX, (int32_t)(4 * index)), 1);
+        warm = asm_jcc(l->a, CC_E);
+    }
+    lower_budget(l->a, ALU_SUB, l->ir->n_insns);
+    return warm;
+}
+
+static void quick_block(Quick *q, uint32_t runs) {
+    Lower *l = &q->l;
+    uint32_t warm = begin(q, runs), over = X64_COUNTS ? asm_jcc(l->a, CC_S) : 0;
+    for (uint32_t i = 0; i < l->ir->n_ops; i++) {
+        quick_op(q, i);
+    }
+    for (unsigned i = 0; i < q->n_stubs; i++) {
+        emit_stub(q, &q->stubs[i]);
+    }
+    lower_note(l, X64_NOTE_BUDGET, IR_NONE);
+    if (over) {
+        asm_link(l->a, over, asm_offset(l->a));
+    }
+    lower_budget(l->a, ALU_ADD, l->ir->n_insns);
+    lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_BUDGET}));
+    if (warm) {
+        asm_link(l->a, warm, asm_offset(l->a));
+        lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_STOP, .number = X64_STOP_WARM, .aux = l->ir->loc.aux}));
+    }
+}
+
+bool x64_lower_quick(X64Code *code, IrBlock *ir, uint32_t block, uint32_t runs, const X64Thunks *thunks,
+                     X64Output *out, Arena *scratch) {
+    Quick q;
+    Mark mark = lower_mark(code, out);
+    q.l = (Lower){.code = code, .a = &code->hot, .ir = ir, .thunks = thunks, .out = out, .block = block,
+                  .cost = ir->n_insns, .arena = scratch, .late_check = IR_NONE, .sum = IR_NONE, .cold_for = IR_NONE,
+                  .ready = IR_NONE, .reserved = 1u << RAX};
+    q.insn = NULL;
+    q.n_begun = 0;
+    q.may_leave = q.must_poll = false;
+    q.n_parts = q.n_stubs = 0;
+    memset(q.l.held, 0xff, sizeof q.l.held);
+    memset(q.l.alias, 0xff, sizeof q.l.alias);
+    make_room(&q.l);
+    ir_mark_liveness(ir, q.l.last_use);
+    quick_block(&q, runs);
+    return lower_fitted(code, out, &mark);
+}
