@@ -138,9 +138,8 @@ static void note_bytes(CodeCache *cache, CacheBlock *block, uint64_t addr, uint6
 }
 
 /* The block goes when its bytes change, or the literals that its host code knows. */
-static void note_granules(CodeCache *cache, CacheBlock *block) {
+static void note_literals(CodeCache *cache, CacheBlock *block) {
     const IrBlock *ir = &block->ir;
-    note_bytes(cache, block, ir->source, ir->n_bytes);
     for (uint32_t i = 0; block->literal && i < ir->n_ops; i++) {
         const IrOp *op = &ir->ops[i];
         if (op->op == IR_LOAD && block->literal->ops[i].op == IR_CONST) {
@@ -161,11 +160,20 @@ CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *litera
         return block;
     }
     if (!cache->shared) {
-        note_granules(cache, block);
+        note_bytes(cache, block, ir->source, ir->n_bytes);
+        note_literals(cache, block);
     }
     store(place_of(cache->table, ir->loc, limit), block);
     cache->len++;
     return block;
+}
+
+void cache_complete(CodeCache *cache, CacheBlock *block, const IrBlock *ir, const IrBlock *literal) {
+    block->ir = *ir;
+    block->literal = literal;
+    if (!cache->shared) {
+        note_literals(cache, block);
+    }
 }
 
 void cache_invalidate(CodeCache *cache, uint64_t addr, uint64_t size) {

@@ -22,7 +22,8 @@ struct CacheBlock {
     uint32_t index; /* of the block in the engine's code, if it has code */
     uint32_t region, region_cost; /* offset of the region that begins here, 0 = none; what it takes from the budget */
     bool interpret; /* it cannot be lowered */
-    bool quick; /* its code was made by jit_compile_quick */
+    bool quick, improved; /* its code was made by jit_compile_quick; by jit_improve */
+    uint32_t heat; /* of quick code: index of its counter of runs, if it has one */
 };
 
 typedef struct GranuleEntry {
@@ -76,7 +77,7 @@ CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *litera
 static inline const IrBlock *cache_host_ir(const CacheBlock *block) {
     return block->literal ? block->literal : &block->ir;
 }
-/** Gives a block that was added without ops what it lacks; but for these, `ir` may be another block's. */
+/** Gives a block that was added without ops what it lacks. */
 void cache_complete(CodeCache *cache, CacheBlock *block, const IrBlock *ir, const IrBlock *literal);
 /** Drops the blocks that were translated from any byte of [addr, addr + size). */
 void cache_invalidate(CodeCache *cache, uint64_t addr, uint64_t size);

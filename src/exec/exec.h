@@ -12,6 +12,11 @@ enum { EXEC_BLOCK_INSNS_MAX = 64 };
  * reset. An address that cannot be fetched gives a block that raises isa->trap_fetch. */
 IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Arena *arena);
 
+/** The same as the guest's rows make it, without passes, all in `scratch`. */
+IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch);
+/** Translates a block of the cache again, if it was added without ops. */
+void exec_complete(Cpu *cpu, CodeCache *cache, CacheBlock *block);
+
 /** A copy of the block in which what it loads from constant addresses in ROM is known; NULL if there is nothing like
  * that. That memory is marked as code, so that the block goes when it changes (flash programming). */
 IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena);

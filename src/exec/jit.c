@@ -456,6 +456,7 @@ static bool begin_block(Jit *jit, uint32_t *entry) {
 static void add_block(Jit *jit, CacheBlock *block, uint32_t entry, bool quick) {
     block->index = (uint32_t)jit->blocks.len;
     block->quick = quick;
+    block->improved = false;
     vec_push(&jit->blocks, block);
     __atomic_store_n(&block->code, entry, __ATOMIC_RELEASE);
 }
@@ -473,6 +474,7 @@ bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
 
 bool jit_compile_quick(Jit *jit, CacheBlock *block, IrBlock *ir) {
     uint32_t entry, runs = jit->regions ? WARM_RUNS * jit->thunks.crowd : 0;
+    block->heat = (uint32_t)jit->out.heat.len;
     bool ok = !jit->thunks.memory.by_windows && begin_block(jit, &entry) &&
               x64_lower_quick(&jit->code, ir, (uint32_t)jit->blocks.len, runs, &jit->thunks, &jit->out, &jit->scratch);
     if (ok) {
@@ -488,6 +490,7 @@ bool jit_improve(Jit *jit, CacheBlock *block) {
         return false;
     }
     block->quick = false;
+    block->improved = true;
     if (block->region) {
         x64_patch_jump(&jit->code.hot, entry, block->region);
     }
@@ -528,8 +531,9 @@ bool jit_take_warm(JitSeat *seat) {
     return warm;
 }
 
-bool jit_leads_on(const Jit *jit, const JitSeat *seat) {
-    return !jit->blocks.data[jit->out.sites.data[seat->exit].block]->quick;
+bool jit_leads_on(const Jit *jit, const JitSeat *seat, const CacheBlock *block) {
+    const CacheBlock *from = jit->blocks.data[jit->out.sites.data[seat->exit].block];
+    return from->improved && block->quick && jit->out.heat.data[block->heat] < jit->thunks.crowd * WARM_RUNS / 2;
 }
 
 bool jit_take_hot(JitSeat *seat) {

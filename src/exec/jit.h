@@ -48,8 +48,9 @@ bool jit_compile_quick(Jit *jit, CacheBlock *block, IrBlock *ir);
 bool jit_improve(Jit *jit, CacheBlock *block);
 /** True once after a jit_run that ended because the block at cpu->pc, which has quick code, has run often. */
 bool jit_take_warm(JitSeat *seat);
-/** If jit_can_link: true if that jump is of a block that has been improved, so its target is worth that, too. */
-bool jit_leads_on(const Jit *jit, const JitSeat *seat);
+/** If jit_can_link: true if that jump is of a block that has been improved, and `block`, where it leads, has quick code
+ * and has run nearly as often. */
+bool jit_leads_on(const Jit *jit, const JitSeat *seat, const CacheBlock *block);
 /** Forgets all code; what seats remember of it is void. `serial`, of a shared Jit, is one that no seat has seen. */
 void jit_flush(Jit *jit, uint64_t serial);
 /** Makes code that still jumps to a dead block come back to the engine. */

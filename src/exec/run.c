@@ -32,6 +32,30 @@ static CacheBlock *find(Runner *r, IrLoc loc, unsigned limit, uint64_t source) {
     return block;
 }
 
+/* Rights checks, traces and coverage are the interpreter's. */
+static bool can_jit(const Cpu *cpu, const CodeCache *cache) {
+    return cache->jit && !cpu->check_access && !cpu->check_fetch && !cpu->trace && !cpu->coverage;
+}
+
+/* Adds the block with quick code, and without ops, which few blocks ever need. NULL: it is to be translated in full. */
+static CacheBlock *translate_quickly(Runner *r, IrLoc loc) {
+    CodeCache *cache = r->run.cache;
+    uint64_t start_ns = probe_clock(r->cpu);
+    IrBlock raw = exec_translate_raw(r->cpu, loc, EXEC_BLOCK_INSNS_MAX, &cache->scratch), header = raw;
+    if (!raw.n_bytes || r->cpu->map->code_refused) {
+        return NULL;
+    }
+    header.ops = NULL;
+    header.n_ops = 0;
+    CacheBlock *block = cache_add(cache, &header, NULL, 0);
+    if (!jit_compile_quick(cache->jit, block, &raw)) {
+        exec_complete(r->cpu, cache, block);
+    } else if (UNLIKELY(r->cpu->probe != NULL)) {
+        probe_lowered(r->cpu, cache, block, start_ns);
+    }
+    return block;
+}
+
 /* Under the lock. NULL: there is no room, or what stands there is no code for all; then code_moved is true. */
 static CacheBlock *translate(Runner *r, IrLoc loc, unsigned limit) {
     CodeCache *cache = r->run.cache;
@@ -47,6 +71,9 @@ static CacheBlock *translate(Runner *r, IrLoc loc, unsigned limit) {
     }
     MemMap *map = r->cpu->map;
     map->code_refused = false;
+    if (!limit && can_jit(r->cpu, cache) && (block = translate_quickly(r, loc)) != NULL) {
+        return block;
+    }
     IrBlock ir = exec_translate(r->cpu, loc, limit ? limit : EXEC_BLOCK_INSNS_MAX, &cache->scratch, &cache->arena);
     bool to_host = cache->jit && !limit && ir.n_bytes;
     const IrBlock *literal = to_host ? exec_fold_literals(r->cpu, &ir, &cache->arena) : NULL;
@@ -123,6 +150,7 @@ static void compile(Runner *r, CacheBlock *block) {
     if (block->code || block->interpret) {
         return;
     }
+    exec_complete(r->cpu, r->run.cache, block);
     uint64_t start_ns = probe_clock(r->cpu);
     bool ok = jit_compile(jit, block, &full);
     block->interpret = !ok && !full;
@@ -151,11 +179,6 @@ static bool compiled(Runner *r, CacheBlock *block) {
     return block->code != 0;
 }
 
-/* Rights checks, traces and coverage are the interpreter's. */
-static bool can_jit(const Cpu *cpu, const CodeCache *cache) {
-    return cache->jit && !cpu->check_access && !cpu->check_fetch && !cpu->trace && !cpu->coverage;
-}
-
 static void form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
     uint64_t start_ns = probe_clock(cpu);
     unsigned n_insns = exec_form_region(cpu, cache, head);
@@ -174,17 +197,38 @@ static IrExit run_host(Runner *r, CacheBlock *block) {
     return exit;
 }
 
+static IrExit interpret(Runner *r, CacheBlock *block) {
+    PROBE_COUNT(r->cpu, interp_turns);
+    if (UNLIKELY(!block->ir.ops)) {
+        code_lock(r->use);
+        exec_complete(r->cpu, r->run.cache, block);
+        code_unlock(r->use);
+    }
+    return ir_interp(r->cpu, &block->ir);
+}
+
+/* Under the lock: the block has quick code, and is worth better one. */
+static void improve(Runner *r, CacheBlock *block) {
+    exec_complete(r->cpu, r->run.cache, block);
+    uint64_t start_ns = probe_clock(r->cpu);
+    if (jit_improve(r->run.cache->jit, block) && UNLIKELY(r->cpu->probe != NULL)) {
+        probe_lowered(r->cpu, r->run.cache, block, start_ns);
+    }
+}
+
 static IrExit run_block(Runner *r, CacheBlock *block) {
     CodeCache *cache = r->run.cache;
     if (!can_jit(r->cpu, cache) || !compiled(r, block)) {
-        PROBE_COUNT(r->cpu, interp_turns);
-        return ir_interp(r->cpu, &block->ir);
+        return interpret(r, block);
     }
-    bool hot = jit_take_hot(r->run.seat), link = jit_can_link(cache->jit, r->run.seat);
-    if (UNLIKELY(hot || link)) {
+    bool hot = jit_take_hot(r->run.seat), warm = jit_take_warm(r->run.seat);
+    bool link = jit_can_link(cache->jit, r->run.seat);
+    if (UNLIKELY(hot || warm || link)) {
         code_lock(r->use);
         if (hot) {
             form_region(r->cpu, cache, block);
+        } else if (warm || (link && jit_leads_on(cache->jit, r->run.seat, block))) {
+            improve(r, block);
         }
         if (link) {
             jit_link(cache->jit, r->run.seat, block);

@@ -70,9 +70,8 @@ static void move_to(IrBlock *block, Arena *arena) {
     memcpy(block->faults, faults, block->n_faults * sizeof *faults);
 }
 
-IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Arena *arena) {
+IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch) {
     IrBuilder b;
-    uint64_t start_ns = probe_clock(cpu);
     arena_reset(scratch);
     ir_begin(&b, scratch, loc);
     b.limit = limit;
@@ -94,12 +93,18 @@ IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Aren
     if (UNLIKELY(cpu->probe != NULL)) {
         probe_ir(cpu, &block, EXEC_STAGE_IR, limit < EXEC_BLOCK_INSNS_MAX);
     }
-    ir_finish(&block, scratch);
-    move_to(&block, arena);
     if (block.n_bytes && is_mapped(cpu)) {
         cpu->isa->map_fetch(cpu, &block.source);
     }
     mem_code_mark(cpu->map, block.source, block.n_bytes);
+    return block;
+}
+
+IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Arena *arena) {
+    uint64_t start_ns = probe_clock(cpu);
+    IrBlock block = exec_translate_raw(cpu, loc, limit, scratch);
+    ir_finish(&block, scratch);
+    move_to(&block, arena);
     if (UNLIKELY(cpu->probe != NULL)) {
         probe_translated(cpu, &block, start_ns);
         probe_ir(cpu, &block, EXEC_STAGE_OPT, limit < EXEC_BLOCK_INSNS_MAX);
@@ -141,4 +146,15 @@ IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena) {
         mem_code_mark(cpu->map, addr, 1u << (op->n & IR_MEM_SIZE));
     }
     return folded;
+}
+
+void exec_complete(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
+    if (block->ir.ops) {
+        return;
+    }
+    /* Code that may be shared stays so while somebody shares it; literals beside it need not. */
+    IrBlock ir = exec_translate(cpu, block->ir.loc, EXEC_BLOCK_INSNS_MAX, &cache->scratch, &cache->arena);
+    cpu->map->code_refused = false;
+    const IrBlock *literal = cache->jit ? exec_fold_literals(cpu, &ir, &cache->arena) : NULL;
+    cache_complete(cache, block, &ir, cpu->map->code_refused ? NULL : literal);
 }
