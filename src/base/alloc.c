@@ -37,7 +37,7 @@ void mem_free(void *p) {
     free(p);
 }
 
-void *arena_alloc(Arena *arena, size_t size) {
+void *arena_alloc_raw(Arena *arena, size_t size) {
     size = (size + 15) & ~(size_t)15;
     if (!arena->head || arena->head->size - arena->used < size) {
         size_t chunk_size = size > ARENA_CHUNK_BYTES ? size : ARENA_CHUNK_BYTES;
@@ -50,7 +50,11 @@ void *arena_alloc(Arena *arena, size_t size) {
     void *p = arena->head->bytes + arena->used;
     arena->used += size;
     arena->total += size;
-    return memset(p, 0, size);
+    return p;
+}
+
+void *arena_alloc(Arena *arena, size_t size) {
+    return memset(arena_alloc_raw(arena, size), 0, size);
 }
 
 char *arena_strndup(Arena *arena, const char *s, size_t len) {

@@ -11,7 +11,7 @@
 
 enum {
     CODE_BYTES = 64 << 20, CODE_BYTES_MIN = 16 << 10,
-    PAGE_BYTES = 4096,
+    PAGE_BYTES = 4096, LINE_BYTES = 64,
     POPULATE_AHEAD_BYTES = 256 << 10,
     BLOCK_CODE_BYTES_MAX = 256 << 10, /* left free for one block or region */
     LANDINGS_MAX = 4096,
@@ -307,7 +307,8 @@ static bool fix_tables(Jit *jit) {
     size_t n_heat = n + jit->code_bytes / CODE_BYTES_PER_COUNTER;
     size_t n_points = n + jit->code_bytes / CODE_BYTES_PER_POINT;
     const size_t sizes[] = {n * sizeof *jit->out.sites.data, n * sizeof *jit->out.accesses.data,
-                            n_heat * sizeof *jit->out.heat.data, n * sizeof *jit->blocks.data, n_points * sizeof *jit->out.points.data};
+                            n_heat * sizeof *jit->out.heat.data, n * sizeof *jit->blocks.data,
+                            n_points * sizeof *jit->out.points.data};
     void *at[ARRAY_LEN(sizes)];
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
         jit->tables_bytes += (sizes[i] + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
@@ -472,7 +473,7 @@ bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
     return ok;
 }
 
-bool jit_compile_quick(Jit *jit, CacheBlock *block, IrBlock *ir) {
+bool jit_compile_quick(Jit *jit, CacheBlock *block, const IrBlock *ir) {
     uint32_t entry, runs = jit->regions ? WARM_RUNS * jit->thunks.crowd : 0;
     block->heat = (uint32_t)jit->out.heat.len;
     bool ok = !jit->thunks.memory.by_windows && begin_block(jit, &entry) &&
@@ -504,6 +505,7 @@ bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members
         return false;
     }
     prepare(jit);
+    asm_align(&jit->code.hot, LINE_BYTES, 0); /* how fast a loop is should not depend on what came before */
     uint32_t entry = asm_offset(&jit->code.hot);
     bool ok = x64_lower_region(&jit->code, region, &jit->thunks, &jit->out, &jit->scratch);
     if (ok) {

@@ -41,9 +41,9 @@ JitSeat *jit_own_seat(Jit *jit);
 /** Makes code for a block of the cache. False if it cannot be lowered, or the buffer is full (*full): then all code
  * must be dropped with jit_flush before the next try. */
 bool jit_compile(Jit *jit, CacheBlock *block, bool *full);
-/** Makes code quickly, from a block as the guest's rows have made it, which it changes. With regions the code says when
+/** Makes code quickly, from a block as the guest's rows have made it. With regions the code says when
  * it has run often (jit_take_warm). False if it cannot. */
-bool jit_compile_quick(Jit *jit, CacheBlock *block, IrBlock *ir);
+bool jit_compile_quick(Jit *jit, CacheBlock *block, const IrBlock *ir);
 /** Makes better code for a block that has quick code; false if it has no such code, or that cannot be. */
 bool jit_improve(Jit *jit, CacheBlock *block);
 /** True once after a jit_run that ended because the block at cpu->pc, which has quick code, has run often. */

@@ -1,7 +1,81 @@
-/* The builder: appends ops, inferring types. See build.h. */
+/* The builder: appends ops, inferring types, and keeps account of what is used. See build.h. */
 #include "ir/build.h"
 
 #include <string.h>
+
+/* ---- Ops and their operands ---- */
+
+static inline bool counts(const IrOp *op) {
+    return ir_op_info[op->op].traits & IR_TRAIT_PURE;
+}
+
+static void grow(IrBuilder *b) {
+    IrOp *ops = ARENA_ARRAY_RAW(b->arena, IrOp, b->cap * 2);
+    IrUse *uses = ARENA_ARRAY_RAW(b->arena, IrUse, b->cap * 2);
+    memcpy(ops, b->ops, b->n_ops * sizeof *ops);
+    memcpy(uses, b->uses, b->n_ops * sizeof *uses);
+    b->ops = ops;
+    b->uses = uses;
+    b->cap *= 2;
+}
+
+static inline IrVal append(IrBuilder *b, IrOpcode op, IrType type, unsigned n, uint32_t x, uint32_t y, uint32_t z) {
+    assert(!b->ended);
+    if (UNLIKELY(b->n_ops == b->cap)) {
+        grow(b);
+    }
+    b->ops[b->n_ops] = (IrOp){.op = (uint8_t)op, .type = (uint8_t)type, .n = (uint16_t)n, .a = x, .b = y, .c = z};
+    b->uses[b->n_ops] = (IrUse){0};
+    return b->n_ops++;
+}
+
+static void use_operands(IrBuilder *b, const IrOp *op, uint32_t at);
+
+/* The op at `at` uses a value. */
+static inline void use(IrBuilder *b, IrVal value, uint32_t at) {
+    IrUse *u = &b->uses[value];
+    if (UNLIKELY(u->count == IR_USE_RELEASED)) {
+        u->count = 0;
+        use_operands(b, &b->ops[value], value);
+    }
+    u->count++;
+    u->last = u->last > at ? u->last : at;
+}
+
+static void use_operands(IrBuilder *b, const IrOp *op, uint32_t at) {
+    const uint32_t operand[3] = {op->a, op->b, op->c};
+    for (unsigned k = 0; k < 3; k++) {
+        if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE && operand[k] != IR_NONE) {
+            use(b, operand[k], at);
+        }
+    }
+}
+
+/* An op is not a user of its operands any more. Their last use stays: it is an upper bound. Depth: PURE ops are few
+ * that depend on one another and on nothing else. */
+static void release_operands(IrBuilder *b, const IrOp *op) {
+    const uint32_t operand[3] = {op->a, op->b, op->c};
+    for (unsigned k = 0; k < 3; k++) {
+        IrVal value = operand[k];
+        if (ir_op_info[op->op].operand[k] != IR_OPERAND_VALUE || value == IR_NONE) {
+            continue;
+        }
+        if (--b->uses[value].count == 0 && counts(&b->ops[value])) {
+            b->uses[value].count = IR_USE_RELEASED;
+            release_operands(b, &b->ops[value]);
+        }
+    }
+}
+
+static void kill(IrBuilder *b, uint32_t index) {
+    release_operands(b, &b->ops[index]);
+    b->ops[index] = (IrOp){.op = IR_NOP};
+}
+
+/* The op that comes next is one at which all state can be seen. */
+static inline void see_state(IrBuilder *b) {
+    b->visible = b->n_ops;
+}
 
 /* ---- What slots hold ---- */
 
@@ -11,7 +85,7 @@ static void forget_all(IrBuilder *b) {
 }
 
 /* True if the slot is one that `known` can tell of. */
-static bool is_known_slot(uint32_t slot, IrType type) {
+static inline bool is_known_slot(uint32_t slot, IrType type) {
     return slot % 4 == 0 && slot / 4 + (type == IR_I64) < IR_KNOWN_WORDS;
 }
 
@@ -27,37 +101,88 @@ static void forget_slot(IrBuilder *b, uint32_t slot, IrType type) {
     }
 }
 
-static void learn(IrBuilder *b, uint32_t slot, IrVal value, IrType type) {
-    forget_slot(b, slot, type);
-    if (is_known_slot(slot, type)) {
-        b->known[slot / 4] = value;
+/* A PUT that comes next overwrites the last one, unless something has been seen in between. */
+static void overwrite(IrBuilder *b, uint32_t slot, IrType type) {
+    uint32_t *last = &b->last_put[slot / 4], index = *last;
+    bool unseen = index > b->visible && index < b->n_ops;
+    if (unseen && b->ops[index].op == IR_PUT && b->ops[index].a == slot && b->ops[index].type == type) {
+        kill(b, index);
+    }
+    *last = b->n_ops;
+}
+
+/* A GET that is needed sees what has been put around there. */
+static void look_at(IrBuilder *b, uint32_t slot) {
+    uint32_t first = slot / 4 ? slot / 4 - 1 : 0;
+    for (uint32_t w = first; w <= slot / 4 + 2 && w < IR_KNOWN_WORDS; w++) {
+        if (b->last_put[w] > b->visible && b->last_put[w] < b->n_ops) {
+            see_state(b);
+        }
     }
 }
 
+/* ---- Flags ---- */
+
+/* The flag op that comes next sets these: ops whose flags nobody has seen need not. */
+static void set_flags(IrBuilder *b, unsigned mask) {
+    for (unsigned k = 0; k < 4; k++) {
+        uint32_t setter = b->flag_setter[k];
+        if (!(mask & 1u << k)) {
+            continue;
+        }
+        b->flag_setter[k] = b->n_ops;
+        if (setter <= b->visible || setter >= b->n_ops) {
+            continue;
+        }
+        IrOp *op = &b->ops[setter];
+        op->n &= (uint16_t)~(1u << k);
+        if (!(op->n & ir_flags_set[op->op])) {
+            kill(b, setter);
+        }
+    }
+}
+
+static void read_flags(IrBuilder *b, unsigned mask) {
+    for (unsigned k = 0; k < 4; k++) {
+        b->flag_setter[k] = mask & 1u << k ? 0 : b->flag_setter[k];
+    }
+}
+
+/* ---- Blocks ---- */
+
 void ir_begin(IrBuilder *b, Arena *arena, IrLoc loc) {
     enum { FIRST_CAP = 256 };
-    *b = (IrBuilder){.arena = arena, .loc = loc, .aux = loc.aux, .cap = FIRST_CAP};
-    b->ops = ARENA_ARRAY(arena, IrOp, FIRST_CAP);
+    b->arena = arena;
+    b->ops = ARENA_ARRAY_RAW(arena, IrOp, FIRST_CAP);
+    b->uses = ARENA_ARRAY_RAW(arena, IrUse, FIRST_CAP);
+    b->n_ops = b->n_insns = b->n_bytes = 0;
+    b->cap = FIRST_CAP;
+    b->loc = loc;
+    b->aux = loc.aux;
+    b->limit = 0;
+    b->ended = b->may_leave = false;
+    b->skip_depth = 0;
+    b->visible = 0;
+    memset(b->last_put, 0, sizeof b->last_put);
+    memset(b->flag_setter, 0, sizeof b->flag_setter);
     forget_all(b);
 }
 
 IrBlock ir_end(IrBuilder *b) {
     assert(b->ended);
     return (IrBlock){.loc = b->loc, .ops = b->ops, .n_ops = b->n_ops, .n_insns = b->n_insns, .n_bytes = b->n_bytes,
-                     .source = b->loc.pc};
+                     .source = b->loc.pc, .uses = b->uses};
 }
 
 IrVal ir_emit(IrBuilder *b, IrOpcode op, IrType type, unsigned n, uint32_t x, uint32_t y, uint32_t z) {
-    assert(!b->ended);
-    if (b->n_ops == b->cap) {
-        IrOp *bigger = ARENA_ARRAY(b->arena, IrOp, b->cap * 2);
-        memcpy(bigger, b->ops, b->n_ops * sizeof *bigger);
-        b->ops = bigger;
-        b->cap *= 2;
+    const IrOpInfo *info = &ir_op_info[op];
+    if (info->traits & (IR_TRAIT_FAULT | IR_TRAIT_END)) {
+        see_state(b);
     }
-    b->ops[b->n_ops] = (IrOp){.op = (uint8_t)op, .type = (uint8_t)type, .n = (uint16_t)n, .a = x, .b = y, .c = z};
-    b->ended = ir_op_info[op].traits & IR_TRAIT_END;
-    return b->n_ops++;
+    IrVal value = append(b, op, type, n, x, y, z);
+    use_operands(b, &b->ops[value], value);
+    b->ended = info->traits & IR_TRAIT_END;
+    return value;
 }
 
 static IrType type_of(const IrBuilder *b, IrVal value) {
@@ -66,7 +191,7 @@ static IrType type_of(const IrBuilder *b, IrVal value) {
 }
 
 void ir_insn(IrBuilder *b, unsigned len, unsigned cost_class, unsigned row, uint32_t aux) {
-    ir_emit(b, IR_INSN, IR_VOID, 0, b->n_bytes, len | cost_class << 8 | row << 16, aux);
+    append(b, IR_INSN, IR_VOID, 0, b->n_bytes, len | cost_class << 8 | row << 16, aux);
     b->n_insns++;
     b->n_bytes += len;
     b->may_leave = false;
@@ -81,11 +206,11 @@ void ir_insn_done(IrBuilder *b, uint32_t aux_next) {
 }
 
 IrVal ir_i32(IrBuilder *b, uint32_t value) {
-    return ir_emit(b, IR_CONST, IR_I32, 0, value, 0, 0);
+    return append(b, IR_CONST, IR_I32, 0, value, 0, 0);
 }
 
 IrVal ir_i64(IrBuilder *b, uint64_t value) {
-    return ir_emit(b, IR_CONST, IR_I64, 0, (uint32_t)value, (uint32_t)(value >> 32), 0);
+    return append(b, IR_CONST, IR_I64, 0, (uint32_t)value, (uint32_t)(value >> 32), 0);
 }
 
 IrVal ir_get(IrBuilder *b, IrType type, uint32_t slot) {
@@ -93,7 +218,8 @@ IrVal ir_get(IrBuilder *b, IrType type, uint32_t slot) {
     if (value != IR_NONE && type_of(b, value) == type) {
         return value;
     }
-    value = ir_emit(b, IR_GET, type, 0, slot, 0, 0);
+    look_at(b, slot);
+    value = append(b, IR_GET, type, 0, slot, 0, 0);
     if (is_known_slot(slot, type) && b->known[slot / 4] == IR_NONE) {
         b->known[slot / 4] = value;
         b->learnt |= UINT64_C(1) << slot / 4;
@@ -103,16 +229,28 @@ IrVal ir_get(IrBuilder *b, IrType type, uint32_t slot) {
 
 void ir_put(IrBuilder *b, uint32_t slot, IrVal value) {
     IrType type = type_of(b, value);
-    ir_emit(b, IR_PUT, type, 0, slot, value, 0);
-    learn(b, slot, value, type);
+    bool known = is_known_slot(slot, type);
+    if (known) {
+        overwrite(b, slot, type);
+    }
+    use(b, value, append(b, IR_PUT, type, 0, slot, value, 0));
+    forget_slot(b, slot, type);
+    if (known) {
+        b->known[slot / 4] = value;
+    }
 }
 
 IrVal ir_op2(IrBuilder *b, IrOpcode op, IrVal x, IrVal y) {
-    return ir_emit(b, op, type_of(b, x), 0, x, y, 0);
+    IrVal value = append(b, op, type_of(b, x), 0, x, y, 0);
+    use(b, x, value);
+    use(b, y, value);
+    return value;
 }
 
 IrVal ir_op1(IrBuilder *b, IrOpcode op, IrVal x) {
-    return ir_emit(b, op, op == IR_SEXT32 || op == IR_ZEXT32 ? IR_I64 : type_of(b, x), 0, x, 0, 0);
+    IrVal value = append(b, op, op == IR_SEXT32 || op == IR_ZEXT32 ? IR_I64 : type_of(b, x), 0, x, 0, 0);
+    use(b, x, value);
+    return value;
 }
 
 IrVal ir_op2i(IrBuilder *b, IrOpcode op, IrVal x, uint64_t constant) {
@@ -133,15 +271,18 @@ IrVal ir_overflow(IrBuilder *b, IrVal x, IrVal y, IrVal carry_in) {
 }
 
 void ir_flags3(IrBuilder *b, IrOpcode op, IrVal x, IrVal y, IrVal carry_in) {
+    set_flags(b, 0xf);
     ir_emit(b, op, type_of(b, x), IR_LIVE_HOT, x, y, carry_in);
 }
 
 void ir_flags1(IrBuilder *b, IrOpcode op, IrVal x) {
+    set_flags(b, ir_flags_set[op]);
     ir_emit(b, op, type_of(b, x), IR_LIVE_HOT, x, 0, 0);
 }
 
 IrVal ir_cond(IrBuilder *b, IrCond cond) {
-    return ir_emit(b, IR_COND, IR_I32, 0, cond, 0, 0);
+    read_flags(b, ir_cond_reads(cond));
+    return append(b, IR_COND, IR_I32, 0, cond, 0, 0);
 }
 
 IrVal ir_load(IrBuilder *b, IrType type, unsigned mem, IrVal addr) {
@@ -166,11 +307,13 @@ void ir_trap_if(IrBuilder *b, IrVal cond, unsigned number, IrVal arg) {
 
 IrVal ir_skip_unless(IrBuilder *b, IrVal cond) {
     b->learnt = b->skip_depth++ ? b->learnt : 0;
+    see_state(b);
     return ir_emit(b, IR_SKIP, IR_VOID, 0, cond, IR_NONE, 0);
 }
 
 void ir_label(IrBuilder *b, IrVal skip) {
-    uint32_t label = ir_emit(b, IR_LABEL, IR_VOID, 0, 0, 0, 0); /* first: it may move the array */
+    see_state(b);
+    uint32_t label = append(b, IR_LABEL, IR_VOID, 0, 0, 0, 0); /* first: it may move the array */
     b->ops[skip].b = label;
     b->skip_depth--;
     for (uint64_t words = b->learnt; words; words &= words - 1) {
@@ -188,6 +331,7 @@ void ir_goto(IrBuilder *b, uint64_t pc, uint32_t aux) {
 }
 
 void ir_goto_if(IrBuilder *b, IrVal cond, uint64_t pc, uint32_t aux) {
+    see_state(b);
     ir_emit(b, IR_GOTO_IF, IR_VOID, 0, cond, displacement(b, pc), aux);
 }
 

@@ -10,6 +10,7 @@ enum { IR_KNOWN_WORDS = 64 };
 typedef struct IrBuilder {
     Arena *arena;
     IrOp *ops;
+    IrUse *uses;
     uint32_t n_ops, cap;
     IrLoc loc; /* start of the block */
     uint32_t n_insns, n_bytes;
@@ -21,13 +22,17 @@ typedef struct IrBuilder {
     IrVal known[IR_KNOWN_WORDS]; /* by word, or IR_NONE */
     uint64_t learnt; /* words that have changed since the outermost SKIP */
     unsigned skip_depth;
+    /* What is overwritten before anybody can see it becomes a NOP, or sets fewer flags. */
+    uint32_t visible; /* the last op at which all state can be seen */
+    uint32_t last_put[IR_KNOWN_WORDS]; /* by word; only what comes behind `visible` counts */
+    uint32_t flag_setter[4]; /* per N Z C V, the same */
 } IrBuilder;
 
 void ir_begin(IrBuilder *b, Arena *arena, IrLoc loc);
 /** The finished block, before passes; ops are owned by the arena. */
 IrBlock ir_end(IrBuilder *b);
 
-/** Appends any op; returns its index. The functions below are the readable way. */
+/** Appends any op of ops.def but GET and PUT; returns its index. The functions below are the readable way. */
 IrVal ir_emit(IrBuilder *b, IrOpcode op, IrType type, unsigned n, uint32_t x, uint32_t y, uint32_t z);
 
 /** Starts guest instruction number n_insns, `len` bytes long, at block offset n_bytes. `row` is its decode row: what

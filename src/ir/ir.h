@@ -71,6 +71,17 @@ typedef struct IrLoc {
     uint32_t aux;
 } IrLoc;
 
+/** Who uses a value, as far as the builder knows. What only dead flags and PUTs needed has a count of 0. */
+typedef struct IrUse {
+    uint32_t last; /* op, or a later one */
+    uint32_t count; /* IR_USE_RELEASED: 0, and it does not count as a user of its own operands */
+} IrUse;
+#define IR_USE_RELEASED UINT32_MAX
+
+static inline bool ir_is_used(const IrUse *use) {
+    return use->count + 1 > 1;
+}
+
 typedef struct IrBlock {
     IrLoc loc;
     IrOp *ops;
@@ -80,6 +91,7 @@ typedef struct IrBlock {
     uint64_t source; /* where on the bus they were read: loc.pc, or what the guest's memory management made of it */
     IrFault *faults;
     uint32_t n_faults;
+    IrUse *uses; /* per op, of a block as ir_end gives it; NULL of all others */
 } IrBlock;
 
 typedef enum IrOperand { IR_OPERAND_NONE, IR_OPERAND_VALUE, IR_OPERAND_IMM, IR_OPERAND_SLOT, IR_OPERAND_LABEL,
@@ -127,9 +139,6 @@ void ir_pass_fold(IrBlock *block, Arena *arena);
 void ir_pass_fold_in_region(IrBlock *block, Arena *arena);
 /** Marks which flags and PUTs are needed (IR_LIVE_*), removes those that nobody needs and values without use. */
 void ir_pass_liveness(IrBlock *block, Arena *arena);
-/** The marks alone: what nobody needs becomes a NOP in its place. `last_use`, zeroed, gets per op the last one that uses
- * its value, 0 = none. */
-void ir_mark_liveness(IrBlock *block, uint32_t *last_use);
 /** Builds block->faults and numbers the ops that refer to them. */
 void ir_pass_faults(IrBlock *block, Arena *arena);
 /** All passes in order; in debug builds verifies after each. What the translator calls. */

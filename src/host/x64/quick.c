@@ -1,6 +1,6 @@
-/* Lowering of a block that runs for the first time: one pass back over the IR as the guest's rows made it (what is
- * needed, and how long), one pass forward. Nothing is looked at twice, so the code is worse than what lower.c makes of
- * a block that has become warm, but it is there in a fraction of the time.
+/* Lowering of a block that runs for the first time: one pass over the IR as the guest's rows made it, with what the
+ * builder knows about its use. Nothing is looked at twice, so the code is worse than what lower.c makes of a block that
+ * has become warm, but it is there in a fraction of the time.
  *
  * All state is stored when it changes, flags too: where the block is left in its middle nothing has to be made up for.
  * So an access has no slow path of its own. Where the host's memory protection stops one, the engine puts a call over
@@ -232,7 +232,9 @@ static void comparison(Lower *l, const IrOp *op) {
 }
 
 static void flags(Lower *l, const IrOp *op) {
-    unsigned live = (op->n | op->n >> 4) & 0xfu;
+    unsigned mask, live;
+    ir_sets_flags(op->op, &mask);
+    live = op->n & mask;
     bool sum = op->op == IR_FLAGS_ADD || op->op == IR_FLAGS_SUB || op->op == IR_FLAGS_SBB;
     l->eager[l->at] = (uint8_t)live;
     lower_flags(l, op);
@@ -429,12 +431,21 @@ static void forget_host_flags(Lower *l, const IrOp *op) {
     l->guest_flags = GUEST_FLAGS_STORED;
 }
 
+/* A value that nobody uses. */
+static bool is_dead(const Quick *q, const IrOp *op) {
+    bool value = ir_op_info[op->op].traits & IR_TRAIT_PURE || op->op == IR_GET || op->op == IR_GETX || op->op == IR_COND;
+    return value && !ir_is_used(&q->l.ir->uses[q->l.at]);
+}
+
 static void quick_op(Quick *q, uint32_t i) {
     Lower *l = &q->l;
     const IrOp *op = &l->ir->ops[i];
     unsigned mask;
     l->at = i;
     l->pinned = 0;
+    if (is_dead(q, op)) {
+        return;
+    }
     lower_note(l, X64_NOTE_OP, i);
     switch (op->op) {
     case IR_INSN:
@@ -469,7 +480,10 @@ static void quick_op(Quick *q, uint32_t i) {
 /* One piece of memory for all that is known about the block's values. */
 static void make_room(Lower *l) {
     uint32_t n = l->ir->n_ops;
-    l->last_use = ARENA_ARRAY(l->arena, uint32_t, n + 1);
+    l->last_use = ARENA_ARRAY_RAW(l->arena, uint32_t, n);
+    for (uint32_t i = 0; i < n; i++) {
+        l->last_use[i] = l->ir->uses[i].last;
+    }
     l->late = ARENA_ARRAY(l->arena, uint32_t, n);
     l->spill = ARENA_ARRAY(l->arena, uint16_t, n);
     l->spilled_at = ARENA_ARRAY(l->arena, uint32_t, n);
@@ -522,7 +536,7 @@ static void quick_block(Quick *q, uint32_t runs) {
     }
 }
 
-bool x64_lower_quick(X64Code *code, IrBlock *ir, uint32_t block, uint32_t runs, const X64Thunks *thunks,
+bool x64_lower_quick(X64Code *code, const IrBlock *ir, uint32_t block, uint32_t runs, const X64Thunks *thunks,
                      X64Output *out, Arena *scratch) {
     Quick q;
     Mark mark = lower_mark(code, out);
@@ -536,7 +550,6 @@ bool x64_lower_quick(X64Code *code, IrBlock *ir, uint32_t block, uint32_t runs, 
     memset(q.l.held, 0xff, sizeof q.l.held);
     memset(q.l.alias, 0xff, sizeof q.l.alias);
     make_room(&q.l);
-    ir_mark_liveness(ir, q.l.last_use);
     quick_block(&q, runs);
     return lower_fitted(code, out, &mark);
 }

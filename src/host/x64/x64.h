@@ -149,9 +149,9 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
 bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out,
                Arena *scratch);
 
-/** The same for a block as ir_end gives it, which it marks (ir_mark_liveness). With `runs` its code stops when it has
+/** The same for a block as ir_end gives it. With `runs` its code stops when it has
  * run so often: X64_STOP_WARM. Not for the window memory scheme. */
-bool x64_lower_quick(X64Code *code, IrBlock *ir, uint32_t block, uint32_t runs, const X64Thunks *thunks,
+bool x64_lower_quick(X64Code *code, const IrBlock *ir, uint32_t block, uint32_t runs, const X64Thunks *thunks,
                      X64Output *out, Arena *scratch);
 
 enum { X64_REGION_BLOCKS_MAX = 96, X64_LANDINGS_MAX = 32 };
