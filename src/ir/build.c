@@ -39,14 +39,15 @@ static inline void use(IrBuilder *b, IrVal value, uint32_t at) {
         use_operands(b, &b->ops[value], value);
     }
     u->count++;
-    u->last = u->last > at ? u->last : at;
+    u->last = at;
 }
 
 static void use_operands(IrBuilder *b, const IrOp *op, uint32_t at) {
     const uint32_t operand[3] = {op->a, op->b, op->c};
     for (unsigned k = 0; k < 3; k++) {
         if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE && operand[k] != IR_NONE) {
-            use(b, operand[k], at);
+            uint32_t last = b->uses[operand[k]].last;
+            use(b, operand[k], last > at ? last : at);
         }
     }
 }
@@ -72,16 +73,15 @@ static void kill(IrBuilder *b, uint32_t index) {
     b->ops[index] = (IrOp){.op = IR_NOP};
 }
 
-/* The op that comes next is one at which all state can be seen. */
+/* All state can be seen by the op that comes next. */
 static inline void see_state(IrBuilder *b) {
-    b->visible = b->n_ops;
+    b->unseen = b->unseen_flags = 0;
 }
 
 /* ---- What slots hold ---- */
 
-static void forget_all(IrBuilder *b) {
-    memset(b->known, 0xff, sizeof b->known);
-    b->learnt = UINT64_MAX;
+static inline uint64_t word(uint32_t w) {
+    return UINT64_C(1) << w;
 }
 
 /* True if the slot is one that `known` can tell of. */
@@ -90,34 +90,38 @@ static inline bool is_known_slot(uint32_t slot, IrType type) {
 }
 
 /* What the bytes of a slot were is not there any more; an i64 may begin in the word before. */
-static void forget_slot(IrBuilder *b, uint32_t slot, IrType type) {
+static inline void forget_slot(IrBuilder *b, uint32_t slot, IrType type) {
     uint32_t first = slot / 4, last = (slot + (type == IR_I64 ? 7 : 3)) / 4;
-    for (uint32_t w = first ? first - 1 : 0; w <= last && w < IR_KNOWN_WORDS; w++) {
-        bool before = w < first && (b->known[w] == IR_NONE || b->ops[b->known[w]].type != IR_I64);
-        if (!before) {
-            b->known[w] = IR_NONE;
-            b->learnt |= UINT64_C(1) << w;
-        }
-    }
+    uint64_t words = first < IR_KNOWN_WORDS ? word(first) : 0;
+    words |= last != first && last < IR_KNOWN_WORDS ? word(last) | word(last - 1) : 0;
+    words |= words >> 1 & b->is_wide;
+    b->is_known &= ~words;
+    b->is_wide &= ~words;
+    b->learnt |= words;
+}
+
+static inline void learn(IrBuilder *b, uint32_t slot, IrVal value, IrType type) {
+    b->known[slot / 4] = value;
+    b->is_known |= word(slot / 4);
+    b->is_wide |= type == IR_I64 ? word(slot / 4) : 0;
+    b->learnt |= word(slot / 4);
 }
 
 /* A PUT that comes next overwrites the last one, unless something has been seen in between. */
-static void overwrite(IrBuilder *b, uint32_t slot, IrType type) {
-    uint32_t *last = &b->last_put[slot / 4], index = *last;
-    bool unseen = index > b->visible && index < b->n_ops;
-    if (unseen && b->ops[index].op == IR_PUT && b->ops[index].a == slot && b->ops[index].type == type) {
+static inline void overwrite(IrBuilder *b, uint32_t slot, IrType type) {
+    uint32_t w = slot / 4, index = b->last_put[w];
+    if (b->unseen & word(w) && b->ops[index].type == type) {
         kill(b, index);
     }
-    *last = b->n_ops;
+    b->unseen |= word(w);
+    b->last_put[w] = b->n_ops;
 }
 
 /* A GET that is needed sees what has been put around there. */
-static void look_at(IrBuilder *b, uint32_t slot) {
-    uint32_t first = slot / 4 ? slot / 4 - 1 : 0;
-    for (uint32_t w = first; w <= slot / 4 + 2 && w < IR_KNOWN_WORDS; w++) {
-        if (b->last_put[w] > b->visible && b->last_put[w] < b->n_ops) {
-            see_state(b);
-        }
+static inline void look_at(IrBuilder *b, uint32_t slot) {
+    uint32_t w = slot / 4;
+    if (w < IR_KNOWN_WORDS && (b->unseen << 1 | b->unseen | b->unseen >> 1 | b->unseen >> 2) & word(w)) {
+        see_state(b);
     }
 }
 
@@ -126,26 +130,16 @@ static void look_at(IrBuilder *b, uint32_t slot) {
 /* The flag op that comes next sets these: ops whose flags nobody has seen need not. */
 static void set_flags(IrBuilder *b, unsigned mask) {
     for (unsigned k = 0; k < 4; k++) {
-        uint32_t setter = b->flag_setter[k];
-        if (!(mask & 1u << k)) {
-            continue;
+        if (b->unseen_flags & mask & 1u << k) {
+            IrOp *op = &b->ops[b->flag_setter[k]];
+            op->n &= (uint16_t)~(1u << k);
+            if (!(op->n & ir_flags_set[op->op])) {
+                kill(b, b->flag_setter[k]);
+            }
         }
-        b->flag_setter[k] = b->n_ops;
-        if (setter <= b->visible || setter >= b->n_ops) {
-            continue;
-        }
-        IrOp *op = &b->ops[setter];
-        op->n &= (uint16_t)~(1u << k);
-        if (!(op->n & ir_flags_set[op->op])) {
-            kill(b, setter);
-        }
+        b->flag_setter[k] = mask & 1u << k ? b->n_ops : b->flag_setter[k];
     }
-}
-
-static void read_flags(IrBuilder *b, unsigned mask) {
-    for (unsigned k = 0; k < 4; k++) {
-        b->flag_setter[k] = mask & 1u << k ? 0 : b->flag_setter[k];
-    }
+    b->unseen_flags |= mask;
 }
 
 /* ---- Blocks ---- */
@@ -162,10 +156,8 @@ void ir_begin(IrBuilder *b, Arena *arena, IrLoc loc) {
     b->limit = 0;
     b->ended = b->may_leave = false;
     b->skip_depth = 0;
-    b->visible = 0;
-    memset(b->last_put, 0, sizeof b->last_put);
-    memset(b->flag_setter, 0, sizeof b->flag_setter);
-    forget_all(b);
+    b->is_known = b->is_wide = b->unseen = b->learnt = 0;
+    b->unseen_flags = 0;
 }
 
 IrBlock ir_end(IrBuilder *b) {
@@ -214,29 +206,28 @@ IrVal ir_i64(IrBuilder *b, uint64_t value) {
 }
 
 IrVal ir_get(IrBuilder *b, IrType type, uint32_t slot) {
-    IrVal value = is_known_slot(slot, type) ? b->known[slot / 4] : IR_NONE;
-    if (value != IR_NONE && type_of(b, value) == type) {
-        return value;
+    bool can_know = is_known_slot(slot, type), known = can_know && b->is_known & word(slot / 4);
+    if (known && !(b->is_wide & word(slot / 4)) == (type == IR_I32)) {
+        return b->known[slot / 4];
     }
     look_at(b, slot);
-    value = append(b, IR_GET, type, 0, slot, 0, 0);
-    if (is_known_slot(slot, type) && b->known[slot / 4] == IR_NONE) {
-        b->known[slot / 4] = value;
-        b->learnt |= UINT64_C(1) << slot / 4;
+    IrVal value = append(b, IR_GET, type, 0, slot, 0, 0);
+    if (can_know && !known) {
+        learn(b, slot, value, type);
     }
     return value;
 }
 
 void ir_put(IrBuilder *b, uint32_t slot, IrVal value) {
     IrType type = type_of(b, value);
-    bool known = is_known_slot(slot, type);
-    if (known) {
+    bool can_know = is_known_slot(slot, type);
+    if (can_know) {
         overwrite(b, slot, type);
     }
     use(b, value, append(b, IR_PUT, type, 0, slot, value, 0));
     forget_slot(b, slot, type);
-    if (known) {
-        b->known[slot / 4] = value;
+    if (can_know) {
+        learn(b, slot, value, type);
     }
 }
 
@@ -281,7 +272,7 @@ void ir_flags1(IrBuilder *b, IrOpcode op, IrVal x) {
 }
 
 IrVal ir_cond(IrBuilder *b, IrCond cond) {
-    read_flags(b, ir_cond_reads(cond));
+    b->unseen_flags &= ~ir_cond_reads(cond);
     return append(b, IR_COND, IR_I32, 0, cond, 0, 0);
 }
 
@@ -297,7 +288,8 @@ void ir_store(IrBuilder *b, unsigned mem, IrVal addr, IrVal value) {
 
 IrVal ir_call(IrBuilder *b, unsigned helper, IrVal x, IrVal y) {
     b->may_leave = true;
-    forget_all(b);
+    b->learnt |= b->is_known;
+    b->is_known = b->is_wide = 0;
     return ir_emit(b, IR_CALL, IR_I64, helper, x, y, IR_NONE);
 }
 
@@ -316,9 +308,8 @@ void ir_label(IrBuilder *b, IrVal skip) {
     uint32_t label = append(b, IR_LABEL, IR_VOID, 0, 0, 0, 0); /* first: it may move the array */
     b->ops[skip].b = label;
     b->skip_depth--;
-    for (uint64_t words = b->learnt; words; words &= words - 1) {
-        b->known[__builtin_ctzll(words)] = IR_NONE;
-    }
+    b->is_known &= ~b->learnt;
+    b->is_wide &= ~b->learnt;
 }
 
 /* Modulo 2^32: a 32-bit guest may branch around the end of its address space (Isa.pc_mask). */

@@ -19,13 +19,15 @@ typedef struct IrBuilder {
     bool ended; /* an END op was appended */
     bool may_leave; /* the current instruction accessed memory or called out: needs a POLL after it */
     /* A slot that has been read or written before is that value; a GET of it again is none. */
-    IrVal known[IR_KNOWN_WORDS]; /* by word, or IR_NONE */
+    IrVal known[IR_KNOWN_WORDS]; /* by word */
+    uint64_t is_known, is_wide; /* words of which that is so; of them, those with an i64 */
     uint64_t learnt; /* words that have changed since the outermost SKIP */
     unsigned skip_depth;
     /* What is overwritten before anybody can see it becomes a NOP, or sets fewer flags. */
-    uint32_t visible; /* the last op at which all state can be seen */
-    uint32_t last_put[IR_KNOWN_WORDS]; /* by word; only what comes behind `visible` counts */
-    uint32_t flag_setter[4]; /* per N Z C V, the same */
+    uint64_t unseen; /* words with a PUT that nobody has seen yet */
+    uint32_t last_put[IR_KNOWN_WORDS]; /* by word, of those */
+    unsigned unseen_flags;
+    uint32_t flag_setter[4]; /* per N Z C V, of those */
 } IrBuilder;
 
 void ir_begin(IrBuilder *b, Arena *arena, IrLoc loc);

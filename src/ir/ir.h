@@ -111,8 +111,14 @@ static inline uint64_t ir_const_value(const IrOp *op) {
     return (uint64_t)op->b << 32 | op->a;
 }
 
+/** Per opcode: the type of its value if op.type does not tell it. */
+enum { IR_RESULT_AS_OP = 0xff };
+extern const uint8_t ir_result_types[IR_OPCODE_COUNT];
 /** Type of the value that an op makes; IR_VOID if it makes none. */
-IrType ir_result_type(const IrOp *op);
+static inline IrType ir_result_type(const IrOp *op) {
+    uint8_t type = ir_result_types[op->op];
+    return type == IR_RESULT_AS_OP ? (IrType)op->type : (IrType)type;
+}
 
 extern const uint8_t ir_flags_set[IR_OPCODE_COUNT];
 /** True if the op sets flags; *mask gets the flags that it sets (N Z C V = bits 0..3). */
