@@ -443,6 +443,7 @@ static void drop(Lower *l, Reg reg) {
     if (l->held[reg] != IR_NONE) {
         l->reg[l->held[reg]] = NO_REG;
         l->held[reg] = IR_NONE;
+        l->busy &= ~(1u << reg);
     }
 }
 
@@ -450,16 +451,33 @@ bool lower_holds(const Lower *l, Reg reg) {
     return l->held[reg] != IR_NONE && l->last_use[l->held[reg]] >= l->at;
 }
 
-static void hold(Lower *l, Reg reg, IrVal value) {
+void lower_hold(Lower *l, Reg reg, IrVal value) {
     drop(l, reg);
     l->held[reg] = value;
+    l->busy |= 1u << reg;
     l->reg[value] = (uint8_t)reg;
     l->pinned |= 1u << reg;
 }
 
+Reg lower_take_free(Lower *l) {
+    enum { POOL = 0xffff & ~(1 << RCX | 1 << RSP | 1 << RBP | 1 << R14 | 1 << R15) };
+    uint32_t may = POOL & ~(l->pinned | l->reserved), free = may & ~l->busy;
+    for (uint32_t busy = free ? 0 : may; busy; busy &= busy - 1) {
+        Reg reg = (Reg)__builtin_ctz(busy);
+        if (l->last_use[l->held[reg]] < l->at) {
+            drop(l, reg);
+            free |= 1u << reg;
+        }
+    }
+    return free ? (Reg)__builtin_ctz(free) : NO_REG;
+}
+
 /* A register that the current op does not need: a free one, or that of the value whose last use is furthest. */
 static Reg take(Lower *l) {
-    Reg best = NO_REG;
+    Reg best = l->quick ? lower_take_free(l) : NO_REG;
+    if (best != NO_REG) {
+        return best;
+    }
     for (size_t i = 0; i < ARRAY_LEN(pool); i++) {
         Reg reg = pool[i];
         if ((l->pinned | l->reserved) & 1u << reg) {
@@ -488,7 +506,7 @@ static Reg make_late(Lower *l, IrVal value) {
     lower_is_displaced(l, value, &displacement);
     Reg base = lower_use(l, l->ir->ops[value].a), reg = lower_borrow(l);
     asm_lea(l->a, false, reg, asm_at(base, displacement));
-    hold(l, reg, value);
+    lower_hold(l, reg, value);
     return reg;
 }
 
@@ -526,7 +544,7 @@ Reg lower_use(Lower *l, IrVal value) {
         assert(is_spilled(l, value) || l->code->hot.full || l->code->cold.full);
         asm_load(l->a, 64, false, true, reg, spill_slot(l, value));
     }
-    hold(l, reg, value);
+    lower_hold(l, reg, value);
     return reg;
 }
 
@@ -565,7 +583,7 @@ Reg lower_define(Lower *l, IrVal value) {
     Reg reg = target_of(l, value, l->at + reads_first(l, &l->ir->ops[value]));
     if (reg == NO_REG) {
         reg = take(l);
-        hold(l, reg, value);
+        lower_hold(l, reg, value);
     }
     return reg;
 }
@@ -584,7 +602,7 @@ Reg lower_define_copy(Lower *l, IrVal value, IrVal source) {
         return target_of(l, value, l->at + 1); /* in place, in its pinned register */
     }
     if (dies && in_pool) {
-        hold(l, from, value);
+        lower_hold(l, from, value);
         return from;
     }
     Reg reg = lower_define(l, value);
@@ -649,7 +667,7 @@ void lower_put_pinned(Lower *l, unsigned index, IrVal value) {
         if (l->last_use[old] > l->at) {
             Reg moved = take(l);
             asm_mov(l->a, false, moved, to);
-            hold(l, moved, old);
+            lower_hold(l, moved, old);
         }
     }
     if (lower_is_const(l, value, &constant)) {
@@ -689,13 +707,12 @@ void lower_spill_all(Lower *l) {
 
 void lower_forget(Lower *l) {
     l->sum = IR_NONE;
-    for (unsigned reg = 0; reg < REG_COUNT; reg++) {
-        if (l->held[reg] != IR_NONE && l->held[reg] < l->ir->n_ops) {
-            l->reg[l->held[reg]] = NO_REG;
-        }
+    for (; l->busy; l->busy &= l->busy - 1) {
+        unsigned reg = (unsigned)__builtin_ctz(l->busy);
+        l->reg[l->held[reg]] = NO_REG;
         l->held[reg] = IR_NONE;
     }
-    for (unsigned k = 0; k < X64_PINNED_MAX; k++) {
+    for (unsigned k = 0; l->region && k < l->region->n_pinned; k++) {
         if (l->alias[k] != IR_NONE) {
             l->reg[l->alias[k]] = NO_REG;
         }
@@ -716,6 +733,7 @@ void lower_restore(Lower *l, const IrVal held[REG_COUNT], const IrVal alias[X64_
     for (unsigned reg = 0; reg < REG_COUNT; reg++) {
         if (held[reg] != IR_NONE) {
             l->held[reg] = held[reg];
+            l->busy |= 1u << reg;
             l->reg[held[reg]] = (uint8_t)reg;
         }
     }

@@ -1,14 +1,9 @@
 #include "host/x64/asm.h"
 
-#include <string.h>
-
-/* Room for the longest instruction; also how far bytes behind one may be written: there is no code behind a cursor. */
-enum { INSN_BYTES_MAX = 16 };
-
 /* Which bytes an instruction has depends on its operands in a way that no branch predictor knows. So there are none:
  * each byte is put, and the cursor moves on if it is wanted. */
 static inline bool begins(Asm *a) {
-    a->full |= a->end - a->at < INSN_BYTES_MAX;
+    a->full |= a->end - a->at < ASM_INSN_BYTES_MAX;
     return !a->full;
 }
 

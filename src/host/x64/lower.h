@@ -130,6 +130,8 @@ typedef struct Lower {
     uint32_t path, path_parent, path_from; /* path being written, 0 = main; the one it leaves, and at which op */
     uint32_t n_paths;
     IrVal held[REG_COUNT]; /* per register: its value or IR_NONE */
+    uint32_t busy; /* registers that hold one, dead or alive */
+    bool quick; /* registers are taken in the order of their numbers */
     IrVal alias[X64_PINNED_MAX]; /* per pinned slot: the value that its register stands for, or IR_NONE */
     uint8_t *target; /* per value: pinned slot + 1 that it can be computed into, 0 = none */
     uint32_t pinned; /* registers that the current op needs */
@@ -190,12 +192,16 @@ IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement);
 bool lower_holds(const Lower *l, Reg reg);
 /** The value in a register, pinned for this op. */
 Reg lower_use(Lower *l, IrVal value);
+/** The value is in the register from now on, which is free. */
+void lower_hold(Lower *l, Reg reg, IrVal value);
 /** A register for the result of the current op. */
 Reg lower_define(Lower *l, IrVal value);
 /** A register for the result that holds a copy of `source` (reusing its register if this is its last use). */
 Reg lower_define_copy(Lower *l, IrVal value, IrVal source);
 /** A register for the rest of this op, beside rcx. */
 Reg lower_borrow(Lower *l);
+/** A free register that the current op does not need, for quick code; NO_REG if there is none. */
+Reg lower_take_free(Lower *l);
 /** Makes sure that every live value has its spill slot filled; lower_forget then drops all registers. */
 void lower_spill_all(Lower *l);
 void lower_forget(Lower *l);

@@ -28,7 +28,8 @@ typedef struct Stub {
 /* A part that may be skipped: its SKIP. */
 typedef struct Part {
     uint32_t site, reserved;
-    IrVal held[REG_COUNT];
+    uint32_t kept; /* registers whose values live behind the part: nothing else comes into them */
+    IrVal held[REG_COUNT]; /* of those */
 } Part;
 
 typedef struct Quick {
@@ -37,6 +38,7 @@ typedef struct Quick {
     uint32_t n_begun;
     bool may_leave; /* it has accessed memory or called out, and no POLL has come */
     bool must_poll; /* and something may have asked to leave without a patch */
+    bool tested; /* some address has been tested for alignment */
     unsigned n_parts, n_stubs;
     Part parts[X64_SKIPS_MAX];
     Stub stubs[STUBS_MAX];
@@ -73,7 +75,9 @@ static Stub *add_stub(Quick *q, StubKind kind, uint32_t site) {
 /* Five bytes that may be patched come; for other threads they lie in one word. */
 static void begin_patchable(const Lower *l) {
     uint32_t room = 8 - asm_offset(l->a) % 8;
-    asm_nop(l->a, l->thunks->shared && room < X64_ACCESS_BYTES ? room : 0);
+    if (l->thunks->shared && room < X64_ACCESS_BYTES) {
+        asm_nop(l->a, room);
+    }
 }
 
 static void call_thunk(Lower *l, uint32_t thunk) {
@@ -88,12 +92,17 @@ static void add_access_stub(Quick *q, const X64Point *point, uint32_t site, uint
     stub->resume = resume;
 }
 
-static bool is_aligned(Lower *l, const IrOp *op, unsigned bytes) {
+static bool is_aligned(Quick *q, const IrOp *op, unsigned bytes) {
+    Lower *l = &q->l;
     uint64_t constant;
     if (lower_is_const(l, op->a, &constant)) {
         return constant % bytes == 0;
     }
-    return !(op->n & IR_MEM_ALIGNED) || bytes == 1 || lower_known_aligned(l, op, bytes);
+    if (!(op->n & IR_MEM_ALIGNED) || bytes == 1) {
+        return true;
+    }
+    q->tested = true;
+    return lower_known_aligned(l, op, bytes);
 }
 
 static void access_fast(Quick *q, const IrOp *op) {
@@ -101,7 +110,7 @@ static void access_fast(Quick *q, const IrOp *op) {
     X64Point point = point_here(q, op);
     unsigned bytes = lower_access_bits(op) / 8;
     uint64_t constant;
-    bool aligned = is_aligned(l, op, bytes), folded = lower_is_const(l, op->a, &constant) && constant <= INT32_MAX;
+    bool aligned = is_aligned(q, op, bytes), folded = lower_is_const(l, op->a, &constant) && constant <= INT32_MAX;
     if (folded) {
         point.disp = (int32_t)constant;
     } else {
@@ -125,7 +134,9 @@ static void access_fast(Quick *q, const IrOp *op) {
     point.at = asm_offset(l->a);
     lower_emit_access(l, op, at, data);
     uint32_t length = asm_offset(l->a) - point.at;
-    asm_nop(l->a, length < X64_ACCESS_BYTES ? X64_ACCESS_BYTES - length : 0);
+    if (length < X64_ACCESS_BYTES) {
+        asm_nop(l->a, X64_ACCESS_BYTES - length);
+    }
     point.rest = (uint8_t)(length > X64_ACCESS_BYTES ? length - X64_ACCESS_BYTES : 0);
     add_point(q, point);
     if (misaligned) {
@@ -259,22 +270,22 @@ static bool flags_follow(const Lower *l, const IrOp *op) {
 }
 
 /* base +- constant is computed by the accesses that use it, or when something else does. */
-static void sum(Lower *l, const IrOp *op) {
+static bool can_wait(Lower *l, const IrOp *op) {
+    const IrOp *y = &l->ir->ops[op->b];
     int32_t displacement;
-    if (!lower_is_displaced(l, l->at, &displacement) || l->late[op->a] || flags_follow(l, op)) {
-        lower_pure(l, op);
-        return;
+    if (y->op != IR_CONST || !lower_is_displaced(l, l->at, &displacement) || l->late[op->a] || flags_follow(l, op)) {
+        return false;
     }
     l->fused[l->at] = true;
     l->late[l->at] = X64_ALWAYS_LATE;
     lower_use_until(l, op->a, l->last_use[l->at]);
+    return true;
 }
 
 /* ---- Parts that may be skipped ---- */
 
 static void skip(Quick *q, const IrOp *op) {
     Lower *l = &q->l;
-    unsigned live = 0;
     if (q->n_parts == X64_SKIPS_MAX) {
         l->a->full = true;
         return;
@@ -282,37 +293,41 @@ static void skip(Quick *q, const IrOp *op) {
     Cc cc = lower_condition(l, op->a); /* what follows changes no flags */
     Part *part = &q->parts[q->n_parts++];
     part->reserved = l->reserved;
-    for (unsigned reg = 0; reg < REG_COUNT; reg++) {
-        bool lives = lower_holds(l, (Reg)reg) && l->last_use[l->held[reg]] > l->at;
-        part->held[reg] = lives ? l->held[reg] : IR_NONE;
-        live += lives;
+    part->kept = 0;
+    for (uint32_t busy = l->busy; busy; busy &= busy - 1) {
+        unsigned reg = (unsigned)__builtin_ctz(busy);
+        if (l->last_use[l->held[reg]] > l->at) {
+            part->kept |= 1u << reg;
+            part->held[reg] = l->held[reg];
+        }
     }
-    if (live > POOL_REGS - FREE_IN_PART) {
+    if (__builtin_popcount(part->kept) > POOL_REGS - FREE_IN_PART) {
         l->a->full |= q->n_parts > 1; /* what is spilled inside of a part is not spilled behind it */
         lower_spill_all(l);
-        memset(part->held, 0xff, sizeof part->held);
+        lower_forget(l);
+        part->kept = 0;
     }
     part->site = asm_jcc(l->a, cc ^ 1);
-    if (live > POOL_REGS - FREE_IN_PART) {
-        lower_forget(l);
-    }
-    for (unsigned reg = 0; reg < REG_COUNT; reg++) {
-        l->reserved |= part->held[reg] != IR_NONE ? 1u << reg : 0;
-    }
+    l->reserved |= part->kept;
 }
 
 static void label(Quick *q) {
-    static const IrVal no_alias[X64_PINNED_MAX] = {IR_NONE, IR_NONE, IR_NONE, IR_NONE,
-                                                   IR_NONE, IR_NONE, IR_NONE, IR_NONE};
     Lower *l = &q->l;
     if (q->n_parts == 0) { /* its SKIP did not fit */
         return;
     }
-    Part *part = &q->parts[--q->n_parts];
+    const Part *part = &q->parts[--q->n_parts];
     l->reserved = part->reserved;
-    lower_restore(l, part->held, no_alias);
+    lower_forget(l);
+    for (uint32_t kept = part->kept; kept; kept &= kept - 1) {
+        unsigned reg = (unsigned)__builtin_ctz(kept);
+        lower_hold(l, (Reg)reg, part->held[reg]);
+    }
     asm_link(l->a, part->site, asm_offset(l->a));
-    memset(l->aligned, 0, l->ir->n_ops); /* the tests may have been skipped */
+    if (q->tested) { /* the tests may have been skipped */
+        memset(l->aligned, 0, l->ir->n_ops);
+        q->tested = false;
+    }
 }
 
 /* ---- Ends ---- */
@@ -416,65 +431,154 @@ static void emit_stub(Quick *q, Stub *stub) {
     asm_link(l->a, asm_jmp(l->a), stub->resume);
 }
 
+/* ---- What most ops are, of 32 bits ---- */
+
+static inline Reg use(Lower *l, IrVal value) {
+    Reg reg = l->reg[value];
+    l->pinned |= reg == NO_REG ? 0 : 1u << reg;
+    return LIKELY(reg != NO_REG) ? reg : lower_use(l, value);
+}
+
+static inline Reg define(Lower *l) {
+    Reg reg = lower_take_free(l);
+    if (UNLIKELY(reg == NO_REG)) {
+        return lower_define(l, l->at);
+    }
+    lower_hold(l, reg, l->at);
+    return reg;
+}
+
+/* A register for the result, with the first operand in it. */
+static inline Reg define_copy(Lower *l, IrVal source) {
+    uint64_t constant;
+    Reg from = l->reg[source];
+    if (from == NO_REG && lower_is_const(l, source, &constant)) {
+        return lower_define_copy(l, l->at, source);
+    }
+    from = use(l, source);
+    if (l->last_use[source] == l->at) {
+        lower_hold(l, from, l->at);
+        l->reg[source] = NO_REG;
+        return from;
+    }
+    Reg reg = define(l);
+    asm_mov_short(l->a, reg, from);
+    return reg;
+}
+
+static void short_alu(Lower *l, const IrOp *op, Alu how) {
+    const IrOp *y = &l->ir->ops[op->b];
+    if (y->op == IR_CONST) {
+        int32_t imm = (int32_t)y->a;
+        Reg reg = define_copy(l, op->a);
+        if (imm == (int8_t)imm) {
+            asm_alu_imm8(l->a, how, reg, (int8_t)imm);
+        } else {
+            asm_alu_imm32(l->a, how, reg, imm);
+        }
+    } else {
+        Reg right = use(l, op->b);
+        asm_alu_short(l->a, how, define_copy(l, op->a), right);
+    }
+    l->sum = l->at;
+    l->guest_flags = GUEST_FLAGS_STORED;
+}
+
+/* The op, if it is one of those and has a short form. */
+static bool short_op(Lower *l, const IrOp *op) {
+    enum { NEAR = 128 };
+    switch (op->op) {
+    case IR_GET:
+        if (op->a < NEAR) {
+            asm_load_near(l->a, define(l), (uint8_t)op->a);
+        }
+        return op->a < NEAR;
+    case IR_PUT:
+        if (op->a >= NEAR) {
+            return false;
+        }
+        if (l->ir->ops[op->b].op == IR_CONST) {
+            asm_store_near_imm(l->a, (uint8_t)op->a, l->ir->ops[op->b].a);
+        } else {
+            asm_store_near(l->a, (uint8_t)op->a, use(l, op->b));
+        }
+        return true;
+    case IR_ADD:
+        if (!can_wait(l, op)) {
+            short_alu(l, op, ALU_ADD);
+        }
+        return true;
+    case IR_SUB:
+        if (!can_wait(l, op)) {
+            short_alu(l, op, ALU_SUB);
+        }
+        return true;
+    case IR_AND: short_alu(l, op, ALU_AND); return true;
+    case IR_OR: short_alu(l, op, ALU_OR); return true;
+    case IR_XOR: short_alu(l, op, ALU_XOR); return true;
+    default: return false;
+    }
+}
+
 /* ---- The whole ---- */
 
 /* What an op does to the flags that are in the host's. */
 static void forget_host_flags(Lower *l, const IrOp *op) {
-    switch (op->op) {
-    case IR_INSN: case IR_NOP: case IR_CONST: case IR_GET: case IR_PUT: case IR_COND:
-        return;
-    case IR_ADD: case IR_SUB:
-        if (l->fused[l->at]) {
-            return;
-        }
-    }
-    l->guest_flags = GUEST_FLAGS_STORED;
+    l->guest_flags = op->op == IR_COND || op->op == IR_PUT || op->op == IR_GET ? l->guest_flags : GUEST_FLAGS_STORED;
 }
 
-/* A value that nobody uses. */
-static bool is_dead(const Quick *q, const IrOp *op) {
-    bool value = ir_op_info[op->op].traits & IR_TRAIT_PURE || op->op == IR_GET || op->op == IR_GETX || op->op == IR_COND;
-    return value && !ir_is_used(&q->l.ir->uses[q->l.at]);
+/* The ops that are no value's, and those that come to quick code in a form of their own. */
+static void special_op(Quick *q, const IrOp *op) {
+    Lower *l = &q->l;
+    unsigned mask;
+    switch (op->op) {
+    case IR_LOAD: case IR_STORE: case IR_CALL: access(q, op); break;
+    case IR_POLL: poll(q, op); break;
+    case IR_COND: cond(l, op); break;
+    case IR_SKIP: skip(q, op); break;
+    case IR_LABEL: label(q); break;
+    case IR_TRAP_IF: trap_if(q, op); break;
+    case IR_TRAP: trap(q, op); break;
+    case IR_GOTO: emit_goto(q, op); break;
+    case IR_GOTO_IF: emit_goto_if(q, op); break;
+    case IR_GOTO_IND: emit_goto_ind(q, op); break;
+    case IR_EQ: case IR_NE: case IR_LTU: case IR_LEU: case IR_LTS: case IR_LES: comparison(l, op); break;
+    default:
+        if (ir_sets_flags(op->op, &mask)) {
+            flags(l, op);
+        } else {
+            lower_op(l, l->at);
+            forget_host_flags(l, op);
+        }
+        return; /* they know what they leave in the host's flags */
+    }
+    l->sum = IR_NONE;
+    forget_host_flags(l, op);
 }
 
 static void quick_op(Quick *q, uint32_t i) {
     Lower *l = &q->l;
     const IrOp *op = &l->ir->ops[i];
-    unsigned mask;
     l->at = i;
     l->pinned = 0;
-    if (is_dead(q, op)) {
+    switch (op->op) {
+    case IR_INSN:
+        lower_note(l, X64_NOTE_OP, i);
+        q->insn = op;
+        q->n_begun++;
+        return;
+    case IR_NOP: case IR_CONST:
+        return;
+    default:
+        break;
+    }
+    if (ir_op_info[op->op].result && op->op != IR_LOAD && op->op != IR_CALL && !ir_is_used(&l->ir->uses[i])) {
         return;
     }
     lower_note(l, X64_NOTE_OP, i);
-    switch (op->op) {
-    case IR_INSN:
-        q->insn = op;
-        q->n_begun++;
-        break;
-    case IR_LOAD: case IR_STORE: case IR_CALL:
-        access(q, op);
-        l->sum = IR_NONE;
-        break;
-    case IR_POLL: poll(q, op); l->sum = IR_NONE; break;
-    case IR_COND: cond(l, op); l->sum = IR_NONE; break;
-    case IR_SKIP: skip(q, op); l->sum = IR_NONE; break;
-    case IR_LABEL: label(q); break;
-    case IR_TRAP_IF: trap_if(q, op); l->sum = IR_NONE; break;
-    case IR_TRAP: trap(q, op); break;
-    case IR_GOTO: emit_goto(q, op); break;
-    case IR_GOTO_IF: emit_goto_if(q, op); l->sum = IR_NONE; break;
-    case IR_GOTO_IND: emit_goto_ind(q, op); break;
-    case IR_ADD: case IR_SUB: sum(l, op); break;
-    case IR_EQ: case IR_NE: case IR_LTU: case IR_LEU: case IR_LTS: case IR_LES: comparison(l, op); break;
-    default:
-        if (ir_sets_flags(op->op, &mask)) {
-            flags(l, op);
-            return;
-        }
-        lower_op(l, i);
+    if (op->type != IR_I32 || !short_op(l, op)) {
+        special_op(q, op);
     }
-    forget_host_flags(l, op);
 }
 
 /* One piece of memory for all that is known about the block's values. */
@@ -542,10 +646,10 @@ bool x64_lower_quick(X64Code *code, const IrBlock *ir, uint32_t block, uint32_t 
     Mark mark = lower_mark(code, out);
     q.l = (Lower){.code = code, .a = &code->hot, .ir = ir, .thunks = thunks, .out = out, .block = block,
                   .cost = ir->n_insns, .arena = scratch, .late_check = IR_NONE, .sum = IR_NONE, .cold_for = IR_NONE,
-                  .ready = IR_NONE, .reserved = 1u << RAX};
+                  .ready = IR_NONE, .reserved = 1u << RAX, .quick = true};
     q.insn = NULL;
     q.n_begun = 0;
-    q.may_leave = q.must_poll = false;
+    q.may_leave = q.must_poll = q.tested = false;
     q.n_parts = q.n_stubs = 0;
     memset(q.l.held, 0xff, sizeof q.l.held);
     memset(q.l.alias, 0xff, sizeof q.l.alias);
