@@ -205,7 +205,12 @@ IrVal ir_i64(IrBuilder *b, uint64_t value) {
     return append(b, IR_CONST, IR_I64, 0, (uint32_t)value, (uint32_t)(value >> 32), 0);
 }
 
-IrVal ir_get(IrBuilder *b, IrType type, uint32_t slot) {
+/* What nearly all slots are: an aligned i32, with no i64 about. */
+static inline bool is_plain_slot(const IrBuilder *b, IrType type, uint32_t slot) {
+    return type == IR_I32 && slot % 4 == 0 && slot < 4 * IR_KNOWN_WORDS && !b->is_wide;
+}
+
+static RARE IrVal get_any(IrBuilder *b, IrType type, uint32_t slot) {
     bool can_know = is_known_slot(slot, type), known = can_know && b->is_known & word(slot / 4);
     if (known && !(b->is_wide & word(slot / 4)) == (type == IR_I32)) {
         return b->known[slot / 4];
@@ -218,8 +223,20 @@ IrVal ir_get(IrBuilder *b, IrType type, uint32_t slot) {
     return value;
 }
 
-void ir_put(IrBuilder *b, uint32_t slot, IrVal value) {
-    IrType type = type_of(b, value);
+IrVal ir_get(IrBuilder *b, IrType type, uint32_t slot) {
+    if (UNLIKELY(!is_plain_slot(b, type, slot))) {
+        return get_any(b, type, slot);
+    }
+    if (b->is_known & word(slot / 4)) {
+        return b->known[slot / 4];
+    }
+    look_at(b, slot);
+    IrVal value = append(b, IR_GET, IR_I32, 0, slot, 0, 0);
+    learn(b, slot, value, IR_I32);
+    return value;
+}
+
+static RARE void put_any(IrBuilder *b, IrType type, uint32_t slot, IrVal value) {
     bool can_know = is_known_slot(slot, type);
     if (can_know) {
         overwrite(b, slot, type);
@@ -229,6 +246,17 @@ void ir_put(IrBuilder *b, uint32_t slot, IrVal value) {
     if (can_know) {
         learn(b, slot, value, type);
     }
+}
+
+void ir_put(IrBuilder *b, uint32_t slot, IrVal value) {
+    IrType type = type_of(b, value);
+    if (UNLIKELY(!is_plain_slot(b, type, slot))) {
+        put_any(b, type, slot, value);
+        return;
+    }
+    overwrite(b, slot, IR_I32);
+    use(b, value, append(b, IR_PUT, IR_I32, 0, slot, value, 0));
+    learn(b, slot, value, IR_I32);
 }
 
 IrVal ir_op2(IrBuilder *b, IrOpcode op, IrVal x, IrVal y) {
