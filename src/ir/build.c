@@ -11,11 +11,14 @@ static inline bool counts(const IrOp *op) {
 
 static void grow(IrBuilder *b) {
     IrOp *ops = ARENA_ARRAY_RAW(b->arena, IrOp, b->cap * 2);
-    IrUse *uses = ARENA_ARRAY_RAW(b->arena, IrUse, b->cap * 2);
+    uint32_t *uses = ARENA_ARRAY_RAW(b->arena, uint32_t, b->cap * 2);
+    uint32_t *last_use = ARENA_ARRAY_RAW(b->arena, uint32_t, b->cap * 2);
     memcpy(ops, b->ops, b->n_ops * sizeof *ops);
     memcpy(uses, b->uses, b->n_ops * sizeof *uses);
+    memcpy(last_use, b->last_use, b->n_ops * sizeof *last_use);
     b->ops = ops;
     b->uses = uses;
+    b->last_use = last_use;
     b->cap *= 2;
 }
 
@@ -25,7 +28,7 @@ static inline IrVal append(IrBuilder *b, IrOpcode op, IrType type, unsigned n, u
         grow(b);
     }
     b->ops[b->n_ops] = (IrOp){.op = (uint8_t)op, .type = (uint8_t)type, .n = (uint16_t)n, .a = x, .b = y, .c = z};
-    b->uses[b->n_ops] = (IrUse){0};
+    b->uses[b->n_ops] = b->last_use[b->n_ops] = 0;
     return b->n_ops++;
 }
 
@@ -33,20 +36,19 @@ static void use_operands(IrBuilder *b, const IrOp *op, uint32_t at);
 
 /* The op at `at` uses a value. */
 static inline void use(IrBuilder *b, IrVal value, uint32_t at) {
-    IrUse *u = &b->uses[value];
-    if (UNLIKELY(u->count == IR_USE_RELEASED)) {
-        u->count = 0;
+    if (UNLIKELY(b->uses[value] == IR_USES_RELEASED)) {
+        b->uses[value] = 0;
         use_operands(b, &b->ops[value], value);
     }
-    u->count++;
-    u->last = at;
+    b->uses[value]++;
+    b->last_use[value] = at;
 }
 
 static void use_operands(IrBuilder *b, const IrOp *op, uint32_t at) {
     const uint32_t operand[3] = {op->a, op->b, op->c};
     for (unsigned k = 0; k < 3; k++) {
         if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE && operand[k] != IR_NONE) {
-            uint32_t last = b->uses[operand[k]].last;
+            uint32_t last = b->last_use[operand[k]];
             use(b, operand[k], last > at ? last : at);
         }
     }
@@ -61,8 +63,8 @@ static void release_operands(IrBuilder *b, const IrOp *op) {
         if (ir_op_info[op->op].operand[k] != IR_OPERAND_VALUE || value == IR_NONE) {
             continue;
         }
-        if (--b->uses[value].count == 0 && counts(&b->ops[value])) {
-            b->uses[value].count = IR_USE_RELEASED;
+        if (--b->uses[value] == 0 && counts(&b->ops[value])) {
+            b->uses[value] = IR_USES_RELEASED;
             release_operands(b, &b->ops[value]);
         }
     }
@@ -148,7 +150,8 @@ void ir_begin(IrBuilder *b, Arena *arena, IrLoc loc) {
     enum { FIRST_CAP = 256 };
     b->arena = arena;
     b->ops = ARENA_ARRAY_RAW(arena, IrOp, FIRST_CAP);
-    b->uses = ARENA_ARRAY_RAW(arena, IrUse, FIRST_CAP);
+    b->uses = ARENA_ARRAY_RAW(arena, uint32_t, FIRST_CAP);
+    b->last_use = ARENA_ARRAY_RAW(arena, uint32_t, FIRST_CAP);
     b->n_ops = b->n_insns = b->n_bytes = 0;
     b->cap = FIRST_CAP;
     b->loc = loc;
@@ -163,7 +166,7 @@ void ir_begin(IrBuilder *b, Arena *arena, IrLoc loc) {
 IrBlock ir_end(IrBuilder *b) {
     assert(b->ended);
     return (IrBlock){.loc = b->loc, .ops = b->ops, .n_ops = b->n_ops, .n_insns = b->n_insns, .n_bytes = b->n_bytes,
-                     .source = b->loc.pc, .uses = b->uses};
+                     .source = b->loc.pc, .uses = b->uses, .last_use = b->last_use};
 }
 
 IrVal ir_emit(IrBuilder *b, IrOpcode op, IrType type, unsigned n, uint32_t x, uint32_t y, uint32_t z) {

@@ -10,7 +10,7 @@ enum { IR_KNOWN_WORDS = 64 };
 typedef struct IrBuilder {
     Arena *arena;
     IrOp *ops;
-    IrUse *uses;
+    uint32_t *uses, *last_use;
     uint32_t n_ops, cap;
     IrLoc loc; /* start of the block */
     uint32_t n_insns, n_bytes;

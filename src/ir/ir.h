@@ -71,15 +71,11 @@ typedef struct IrLoc {
     uint32_t aux;
 } IrLoc;
 
-/** Who uses a value, as far as the builder knows. What only dead flags and PUTs needed has a count of 0. */
-typedef struct IrUse {
-    uint32_t last; /* op, or a later one */
-    uint32_t count; /* IR_USE_RELEASED: 0, and it does not count as a user of its own operands */
-} IrUse;
-#define IR_USE_RELEASED UINT32_MAX
-
-static inline bool ir_is_used(const IrUse *use) {
-    return use->count + 1 > 1;
+/** Users of a value, as far as the builder knows; what only dead flags and PUTs needed has none. IR_USES_RELEASED: none,
+ * and it is no user of its own operands. */
+#define IR_USES_RELEASED UINT32_MAX
+static inline bool ir_is_used(uint32_t uses) {
+    return uses + 1 > 1;
 }
 
 typedef struct IrBlock {
@@ -91,7 +87,8 @@ typedef struct IrBlock {
     uint64_t source; /* where on the bus they were read: loc.pc, or what the guest's memory management made of it */
     IrFault *faults;
     uint32_t n_faults;
-    IrUse *uses; /* per op, of a block as ir_end gives it; NULL of all others */
+    uint32_t *uses, *last_use; /* per op, of a block as ir_end gives it: how many use its value; the last one, or an op
+                                * behind it. NULL of all others */
 } IrBlock;
 
 typedef enum IrOperand { IR_OPERAND_NONE, IR_OPERAND_VALUE, IR_OPERAND_IMM, IR_OPERAND_SLOT, IR_OPERAND_LABEL,

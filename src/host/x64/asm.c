@@ -202,13 +202,8 @@ void asm_lahf(Asm *a) {
     byte(a, 0x9f);
 }
 
-void asm_sahf(Asm *a) {
-    byte(a, 0x9e);
-}
-
-void asm_add_al(Asm *a, uint8_t imm) {
-    byte(a, 0x04);
-    byte(a, imm);
+void asm_add_al_sahf(Asm *a, uint8_t imm) {
+    asm_bytes(a, 0x9e0004 | (uint32_t)imm << 8, 3);
 }
 
 void asm_bsr(Asm *a, bool w, Reg dst, Reg src) {

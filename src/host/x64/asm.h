@@ -105,6 +105,23 @@ static inline void asm_store_near_imm(Asm *a, uint8_t disp, uint32_t imm) {
     asm_short(a, 0xc7, 0, RBP, 0x40, disp | (uint64_t)imm << 8, 5);
 }
 
+/** The same for 16 bits of rax, for a displacement as it is encoded. */
+static inline void asm_alu16_load_near(Asm *a, Alu op, uint8_t disp) {
+    asm_bytes(a, 0x66 | (op * 8u + 3) << 8 | 0x45 << 16 | (uint32_t)disp << 24, 4);
+}
+
+static inline void asm_alu16_store_near(Asm *a, Alu op, uint8_t disp) {
+    asm_bytes(a, 0x66 | (op * 8u + 1) << 8 | 0x45 << 16 | (uint32_t)disp << 24, 4);
+}
+
+static inline void asm_load16_near(Asm *a, uint8_t disp) {
+    asm_bytes(a, 0x45b70f | (uint32_t)disp << 24, 4);
+}
+
+static inline void asm_store16_near(Asm *a, uint8_t disp) {
+    asm_bytes(a, 0x458966 | (uint32_t)disp << 24, 4);
+}
+
 /* ---- All forms ---- */
 
 void asm_alu(Asm *a, Alu op, bool w, Reg dst, Reg src);
@@ -135,8 +152,8 @@ void asm_bt_imm(Asm *a, Reg x, uint8_t n);
 void asm_cmc(Asm *a);
 /** AH = SF ZF 0 AF 0 PF 1 CF. */
 void asm_lahf(Asm *a);
-void asm_sahf(Asm *a);
-void asm_add_al(Asm *a, uint8_t imm);
+/** add al, imm, whose OF stays; the other flags come from ah. */
+void asm_add_al_sahf(Asm *a, uint8_t imm);
 /** Highest set bit; ZF = 1 and dst unchanged for 0. */
 void asm_bsr(Asm *a, bool w, Reg dst, Reg src);
 void asm_bswap(Asm *a, bool w, Reg reg);

@@ -56,8 +56,8 @@ static X64Point point_here(const Quick *q, const IrOp *op) {
     };
 }
 
-static void add_point(Quick *q, X64Point point) {
-    vec_push(&q->l.out->points, point);
+static inline void add_point(Quick *q, const X64Point *point) {
+    vec_push(&q->l.out->points, *point);
 }
 
 static Stub *add_stub(Quick *q, StubKind kind, uint32_t site) {
@@ -138,7 +138,7 @@ static void access_fast(Quick *q, const IrOp *op) {
         asm_nop(l->a, X64_ACCESS_BYTES - length);
     }
     point.rest = (uint8_t)(length > X64_ACCESS_BYTES ? length - X64_ACCESS_BYTES : 0);
-    add_point(q, point);
+    add_point(q, &point);
     if (misaligned) {
         add_access_stub(q, &point, misaligned, asm_offset(l->a));
     }
@@ -161,7 +161,7 @@ static void access_call(Quick *q, const IrOp *op) {
         point.result = (uint8_t)lower_define(l, l->at);
     }
     point.at = asm_offset(l->a);
-    add_point(q, point);
+    add_point(q, &point);
     call_thunk(l, op->op == IR_CALL ? l->thunks->point_call : l->thunks->point);
     q->must_poll = true;
 }
@@ -179,7 +179,7 @@ static void poll(Quick *q, const IrOp *op) {
     point.at = asm_offset(l->a);
     point.pc = l->ir->loc.pc + (uint64_t)(int64_t)(int32_t)op->a;
     point.aux = op->b;
-    add_point(q, point);
+    add_point(q, &point);
     if (q->must_poll) {
         call_thunk(l, l->thunks->point);
     } else {
@@ -426,7 +426,7 @@ static void emit_stub(Quick *q, Stub *stub) {
     }
     stub->point.at = asm_offset(l->a);
     stub->point.rest = 0;
-    add_point(q, stub->point);
+    add_point(q, &stub->point);
     call_thunk(l, l->thunks->point);
     asm_link(l->a, asm_jmp(l->a), stub->resume);
 }
@@ -484,6 +484,16 @@ static void short_alu(Lower *l, const IrOp *op, Alu how) {
     l->guest_flags = GUEST_FLAGS_STORED;
 }
 
+static bool short_shift(Lower *l, const IrOp *op, Shift how) {
+    const IrOp *n = &l->ir->ops[op->b];
+    if (n->op == IR_CONST) {
+        asm_shift_short(l->a, how, define_copy(l, op->a), n->a & 31);
+        l->sum = IR_NONE;
+        l->guest_flags = GUEST_FLAGS_STORED;
+    }
+    return n->op == IR_CONST;
+}
+
 /* The op, if it is one of those and has a short form. */
 static bool short_op(Lower *l, const IrOp *op) {
     enum { NEAR = 128 };
@@ -513,6 +523,10 @@ static bool short_op(Lower *l, const IrOp *op) {
             short_alu(l, op, ALU_SUB);
         }
         return true;
+    case IR_SHL: return short_shift(l, op, SHIFT_SHL);
+    case IR_SHR: return short_shift(l, op, SHIFT_SHR);
+    case IR_SAR: return short_shift(l, op, SHIFT_SAR);
+    case IR_ROR: return short_shift(l, op, SHIFT_ROR);
     case IR_AND: short_alu(l, op, ALU_AND); return true;
     case IR_OR: short_alu(l, op, ALU_OR); return true;
     case IR_XOR: short_alu(l, op, ALU_XOR); return true;
@@ -572,7 +586,7 @@ static void quick_op(Quick *q, uint32_t i) {
     default:
         break;
     }
-    if (ir_op_info[op->op].result && op->op != IR_LOAD && op->op != IR_CALL && !ir_is_used(&l->ir->uses[i])) {
+    if (ir_op_info[op->op].result && op->op != IR_LOAD && op->op != IR_CALL && !ir_is_used(l->ir->uses[i])) {
         return;
     }
     lower_note(l, X64_NOTE_OP, i);
@@ -581,26 +595,24 @@ static void quick_op(Quick *q, uint32_t i) {
     }
 }
 
-/* One piece of memory for all that is known about the block's values. */
+/* All that is known about the block's values: what is 0 at first, then what has all bits set. */
 static void make_room(Lower *l) {
-    uint32_t n = l->ir->n_ops;
-    l->last_use = ARENA_ARRAY_RAW(l->arena, uint32_t, n);
-    for (uint32_t i = 0; i < n; i++) {
-        l->last_use[i] = l->ir->uses[i].last;
-    }
-    l->late = ARENA_ARRAY(l->arena, uint32_t, n);
-    l->spill = ARENA_ARRAY(l->arena, uint16_t, n);
-    l->spilled_at = ARENA_ARRAY(l->arena, uint32_t, n);
-    uint8_t *bytes = ARENA_ARRAY(l->arena, uint8_t, 6 * (size_t)n);
-    l->fused = (bool *)bytes;
-    l->after_sum = (bool *)bytes + n;
-    l->cold = (bool *)bytes + 2 * (size_t)n;
-    l->aligned = bytes + 3 * (size_t)n;
-    l->eager = bytes + 4 * (size_t)n;
-    l->reg = bytes + 5 * (size_t)n;
-    memset(l->reg, NO_REG, n);
-    memset(l->spilled_at, 0xff, n * sizeof *l->spilled_at);
+    size_t n = (l->ir->n_ops + 3) & ~(size_t)3, n_zero = 11 * n, n_ones = 5 * n;
+    uint8_t *room = arena_alloc_raw(l->arena, n_zero + n_ones);
+    memset(room, 0, n_zero);
+    memset(room + n_zero, 0xff, n_ones);
+    l->last_use = l->ir->last_use;
+    l->late = (uint32_t *)(void *)room;
+    l->spill = (uint16_t *)(void *)(room + 4 * n);
+    l->fused = (bool *)(room + 6 * n);
+    l->after_sum = (bool *)(room + 7 * n);
+    l->cold = (bool *)(room + 8 * n);
+    l->aligned = room + 9 * n;
+    l->eager = room + 10 * n;
+    l->spilled_at = (uint32_t *)(void *)(room + n_zero);
+    l->reg = room + n_zero + 4 * n;
 }
+_Static_assert(NO_REG == 0xff, "all bits set");
 
 /* Where the block begins: first what counts its runs until it is warm. */
 static uint32_t begin(Quick *q, uint32_t runs) {
