@@ -8,8 +8,9 @@
 enum { TABLE_CAP = 4096 };
 
 static CacheTable *table_new(size_t cap) {
-    CacheTable *table = mem_alloc(sizeof *table + cap * sizeof table->slots[0]);
+    CacheTable *table = mem_alloc(sizeof *table + cap * (sizeof table->slots[0] + sizeof table->tags[0]));
     table->cap = cap;
+    table->tags = (uint32_t *)(void *)&table->slots[cap];
     return table;
 }
 
@@ -70,11 +71,17 @@ static void store(CacheBlock **slot, CacheBlock *block) {
 static CacheBlock **place_of(CacheTable *table, IrLoc loc, unsigned limit) {
     size_t mask = table->cap - 1, i = hash_of(loc, limit) & mask;
     for (CacheBlock *block; (block = load(&table->slots[i])) != NULL; i = (i + 1) & mask) {
-        if (!block->dead && matches(block, loc, limit)) {
+        if (table->tags[i] == (uint32_t)loc.pc && !block->dead && matches(block, loc, limit)) {
             break;
         }
     }
     return &table->slots[i];
+}
+
+static void add(CacheTable *table, CacheBlock *block) {
+    CacheBlock **place = place_of(table, block->ir.loc, block->limit);
+    table->tags[place - table->slots] = (uint32_t)block->ir.loc.pc;
+    store(place, block);
 }
 
 CacheBlock *cache_find(CodeCache *cache, IrLoc loc, unsigned limit) {
@@ -112,7 +119,7 @@ static void grow(CodeCache *cache) {
     cache->len = 0;
     for (size_t i = 0; i < old->cap; i++) {
         if (old->slots[i] && !old->slots[i]->dead) {
-            *place_of(table, old->slots[i]->ir.loc, old->slots[i]->limit) = old->slots[i];
+            add(table, old->slots[i]);
             cache->len++;
         }
     }
@@ -163,7 +170,7 @@ CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *litera
         note_bytes(cache, block, ir->source, ir->n_bytes);
         note_literals(cache, block);
     }
-    store(place_of(cache->table, ir->loc, limit), block);
+    add(cache->table, block);
     cache->len++;
     return block;
 }

@@ -36,6 +36,7 @@ enum { CACHE_FRONT_SLOTS = 1024, EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_
 /** Open addressing, never full. */
 typedef struct CacheTable {
     size_t cap; /* power of two */
+    uint32_t *tags; /* of the PC, so that few blocks have to be looked at */
     CacheBlock *slots[];
 } CacheTable;
 

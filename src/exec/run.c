@@ -2,9 +2,6 @@
 #include "base/ieee.h"
 #include "exec/probe.h"
 
-/* Rights of a block may change at each 32 bytes (the smallest protection region). */
-enum { RIGHTS_STEP = 32 };
-
 typedef struct Runner {
     Cpu *cpu;
     CodeUse *use;
@@ -59,7 +56,7 @@ static CacheBlock *translate_quickly(Runner *r, IrLoc loc) {
 /* Under the lock. NULL: there is no room, or what stands there is no code for all; then code_moved is true. */
 static CacheBlock *translate(Runner *r, IrLoc loc, unsigned limit) {
     CodeCache *cache = r->run.cache;
-    CacheBlock *block = cache_find(cache, loc, limit); /* another thread may have been faster */
+    CacheBlock *block = r->use->share ? cache_find(cache, loc, limit) : NULL; /* another thread may have been faster */
     if (block) {
         return block;
     }
@@ -98,7 +95,7 @@ static CacheBlock *block_at(Runner *r, IrLoc loc, unsigned limit, uint64_t sourc
 /* First byte of the block that may not be fetched; true if there is one. */
 static bool fetch_denied(Cpu *cpu, const IrBlock *block, uint64_t *addr) {
     uint64_t pc = block->loc.pc, last = pc + (block->n_bytes ? block->n_bytes - 1 : 0);
-    for (uint64_t at = pc; at <= last; at = (at | (RIGHTS_STEP - 1)) + 1) {
+    for (uint64_t at = pc; at <= last; at = (at | (EXEC_RIGHTS_STEP - 1)) + 1) {
         *addr = at & cpu->isa->pc_mask;
         if (!cpu->isa->fetch_allowed(cpu, *addr)) {
             return true;

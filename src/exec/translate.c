@@ -43,21 +43,44 @@ static const uint8_t *fetch(Cpu *cpu, uint64_t pc, uint8_t buffer[INSN_BYTES_MAX
     return buffer;
 }
 
-/* Appends the instruction at pc; false if it cannot be fetched, with the address that failed. */
-static bool append(Cpu *cpu, IrBuilder *b, uint64_t pc, uint64_t *failed) {
+/* What is known about the code of a block: the bytes that follow each other, and up to where they may be fetched. */
+typedef struct Code {
+    const uint8_t *bytes; /* at `pc` */
+    uint64_t pc, allowed_end; /* the latter only where rights do not change later */
+    size_t avail;
+} Code;
+
+/* Moves on to pc; false if no instruction can be fetched there. */
+static bool code_at(Cpu *cpu, Code *code, uint64_t pc, uint8_t buffer[INSN_BYTES_MAX]) {
     const Isa *isa = cpu->isa;
+    uint64_t moved = pc - code->pc;
+    if (!cpu->check_fetch && pc - code->pc >= code->allowed_end - code->pc) {
+        if (!isa->fetch_allowed(cpu, pc)) {
+            return false;
+        }
+        code->allowed_end = (pc | (EXEC_RIGHTS_STEP - 1)) + 1;
+    }
+    if (code->bytes && moved <= code->avail && code->avail - moved >= isa->insn_bytes_max) {
+        code->bytes += moved;
+        code->avail -= moved;
+    } else {
+        code->bytes = fetch(cpu, pc, buffer, &code->avail);
+    }
+    code->pc = pc;
+    return code->bytes && code->avail >= isa->insn_align;
+}
+
+/* Appends the instruction at pc; false if it cannot be fetched, with the address that failed. */
+static bool append(Cpu *cpu, IrBuilder *b, Code *code, uint64_t pc, uint64_t *failed) {
     uint8_t buffer[INSN_BYTES_MAX];
-    size_t avail = 0;
     *failed = pc;
-    if (!cpu->check_fetch && !isa->fetch_allowed(cpu, pc)) {
+    if (!code_at(cpu, code, pc, buffer)) {
         return false;
     }
-    const uint8_t *bytes = fetch(cpu, pc, buffer, &avail);
-    if (!bytes || avail < isa->insn_align) {
-        return false;
-    }
-    *failed = (pc + avail) & isa->pc_mask;
-    return isa->translate(b, cpu->features, bytes, avail, b->aux) != 0;
+    *failed = (pc + code->avail) & cpu->isa->pc_mask;
+    bool done = cpu->isa->translate(b, cpu->features, code->bytes, code->avail, b->aux) != 0;
+    code->bytes = code->bytes == buffer ? NULL : code->bytes;
+    return done;
 }
 
 /* What is left of a block when all passes are done is far smaller than what they needed. */
@@ -72,6 +95,7 @@ static void move_to(IrBlock *block, Arena *arena) {
 
 IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch) {
     IrBuilder b;
+    Code code = {.pc = loc.pc, .allowed_end = loc.pc};
     arena_reset(scratch);
     ir_begin(&b, scratch, loc);
     b.limit = limit;
@@ -80,7 +104,7 @@ IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch) 
         bool new_page = b.n_insns && is_mapped(cpu) && pc % cpu->isa->page_bytes == 0;
         if (b.n_insns == limit || new_page) {
             ir_goto(&b, pc, b.aux);
-        } else if (!append(cpu, &b, pc, &failed)) {
+        } else if (!append(cpu, &b, &code, pc, &failed)) {
             if (b.n_insns > 0) {
                 ir_goto(&b, pc, b.aux);
             } else {
