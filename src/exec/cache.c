@@ -43,7 +43,6 @@ void cache_free(CodeCache *cache) {
     drop_outgrown(cache);
     vec_free(&cache->outgrown);
     mem_free(cache->table);
-    map_free(&cache->granules);
     vec_free(&cache->entries);
     mem_free(cache);
 }
@@ -103,7 +102,7 @@ void cache_flush(CodeCache *cache, uint64_t serial) {
     drop_outgrown(cache);
     memset(cache->table->slots, 0, cache->table->cap * sizeof cache->table->slots[0]);
     memset(cache->front, 0, sizeof cache->front);
-    map_clear(&cache->granules);
+    memset(cache->granules, 0, sizeof cache->granules);
     cache->entries.len = 0;
     cache->flushes += cache->len > 0;
     cache->len = 0;
@@ -137,10 +136,10 @@ static void cover_code(CodeCache *cache) {
 static void note_bytes(CodeCache *cache, CacheBlock *block, uint64_t addr, uint64_t size) {
     uint64_t last = (addr + size - 1) >> MEM_GRANULE_SHIFT;
     for (uint64_t g = addr >> MEM_GRANULE_SHIFT; g <= last; g++) {
-        uint64_t *head = map_get(&cache->granules, g);
-        GranuleEntry entry = {block, head ? (uint32_t)*head : 0};
+        uint32_t *head = &cache->granules[g % CACHE_GRANULE_BUCKETS];
+        GranuleEntry entry = {block, (uint32_t)g, *head};
         vec_push(&cache->entries, entry);
-        map_set(&cache->granules, g, cache->entries.len);
+        *head = (uint32_t)cache->entries.len;
     }
 }
 
@@ -183,17 +182,25 @@ void cache_complete(CodeCache *cache, CacheBlock *block, const IrBlock *ir, cons
     }
 }
 
+static void invalidate_granule(CodeCache *cache, uint64_t granule) {
+    uint32_t *link = &cache->granules[granule % CACHE_GRANULE_BUCKETS];
+    while (*link) {
+        GranuleEntry *entry = &cache->entries.data[*link - 1];
+        if (entry->granule != (uint32_t)granule) {
+            link = &entry->next;
+            continue;
+        }
+        if (cache->jit && !entry->block->dead) {
+            jit_kill(cache->jit, entry->block);
+        }
+        entry->block->dead = true;
+        *link = entry->next;
+    }
+}
+
 void cache_invalidate(CodeCache *cache, uint64_t addr, uint64_t size) {
     uint64_t last = (addr + size - 1) >> MEM_GRANULE_SHIFT;
     for (uint64_t g = addr >> MEM_GRANULE_SHIFT; g <= last; g++) {
-        uint64_t *head = map_get(&cache->granules, g);
-        for (uint32_t i = head ? (uint32_t)*head : 0; i; i = cache->entries.data[i - 1].next) {
-            CacheBlock *block = cache->entries.data[i - 1].block;
-            if (cache->jit && !block->dead) {
-                jit_kill(cache->jit, block);
-            }
-            block->dead = true;
-        }
-        map_remove(&cache->granules, g);
+        invalidate_granule(cache, g);
     }
 }

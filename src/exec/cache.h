@@ -6,7 +6,6 @@
 #ifndef EXEC_CACHE_H
 #define EXEC_CACHE_H
 
-#include "base/map.h"
 #include "base/vec.h"
 #include "exec/jit.h"
 #include "exec/windows.h"
@@ -28,10 +27,11 @@ struct CacheBlock {
 
 typedef struct GranuleEntry {
     CacheBlock *block;
-    uint32_t next; /* index + 1 of the next entry of the granule, 0 = end */
+    uint32_t granule; /* guest address >> MEM_GRANULE_SHIFT, the low half */
+    uint32_t next; /* index + 1 of the next entry of the bucket, 0 = end */
 } GranuleEntry;
 
-enum { CACHE_FRONT_SLOTS = 1024, EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_MAX = 400 };
+enum { CACHE_FRONT_SLOTS = 1024, CACHE_GRANULE_BUCKETS = 4096, EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_MAX = 400 };
 
 /** Open addressing, never full. */
 typedef struct CacheTable {
@@ -57,7 +57,7 @@ typedef struct CodeCache {
     size_t len;
     VEC(CacheTable *) outgrown; /* somebody may still look at them */
     CacheBlock *front[CACHE_FRONT_SLOTS]; /* whole blocks by PC: a cache of the table */
-    Map granules; /* guest address >> MEM_GRANULE_SHIFT -> index + 1 of the first entry; not for a share */
+    uint32_t granules[CACHE_GRANULE_BUCKETS]; /* by granule: index + 1 of the first entry; not for a share */
     VEC(GranuleEntry) entries;
     Jit *jit; /* told of blocks that die; NULL: all is interpreted */
     uint64_t translations, flushes; /* statistics */

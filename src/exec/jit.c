@@ -182,9 +182,13 @@ static void call_poll(Jit *jit, const X64Point *point) {
     }
 }
 
+static uint64_t pc_of(const Cpu *cpu, const X64Point *point) {
+    return cpu->jit->blocks.data[point->block]->ir.loc.pc + point->pc_offset;
+}
+
 /* Ends the run at the point's instruction. */
-static int32_t leave_at(Cpu *cpu, const X64Point *point, int32_t exit) {
-    cpu->pc = point->pc & cpu->isa->pc_mask;
+static uint32_t leave_at(Cpu *cpu, const X64Point *point, uint32_t exit) {
+    cpu->pc = pc_of(cpu, point) & cpu->isa->pc_mask;
     cpu->aux = point->aux;
     cpu->prepaid = 0;
     cpu->budget += point->unused;
@@ -198,7 +202,7 @@ static uint64_t operand(const uint64_t *regs, uint8_t reg) {
 /* The point's access or call, with the operands in the Cpu. */
 static uint32_t do_point(Cpu *cpu, const X64Point *point) {
     X64Site site = {.type = point->type, .number = point->number, .unused = point->unused, .aux = point->aux,
-                    .pc = point->pc};
+                    .pc = pc_of(cpu, point)};
     switch (point->kind) {
     case IR_LOAD: return load_at(cpu, &site);
     case IR_STORE: return store_at(cpu, &site);
@@ -206,7 +210,7 @@ static uint32_t do_point(Cpu *cpu, const X64Point *point) {
     }
 }
 
-static int32_t at_point(Cpu *cpu, uint64_t *regs) {
+static uint32_t at_point(Cpu *cpu, uint64_t *regs) {
     Jit *jit = cpu->jit;
     uint64_t behind = regs[X64_POINT_BEHIND] - (uint64_t)(uintptr_t)jit->executable;
     const X64Point *point = find_point(jit, (uint32_t)behind - X64_ACCESS_BYTES);
@@ -579,8 +583,26 @@ void jit_kill(Jit *jit, CacheBlock *block) {
 
 /* ---- Running ---- */
 
+/* The exits of quick code that have no site. */
+static IrExit take_quick_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t exit, X64SiteKind *kind) {
+    if (exit >= X64_EXIT_LEFT) {
+        *kind = exit == X64_EXIT_LEFT ? X64_SITE_LEAVE : X64_SITE_ACCESS;
+        return exit == X64_EXIT_LEFT ? IR_EXIT_NEXT : IR_EXIT_TRAP;
+    }
+    seat->warm = exit >= X64_EXIT_WARM;
+    *kind = seat->warm ? X64_SITE_STOP : X64_SITE_BUDGET;
+    const IrLoc *loc = &jit->blocks.data[exit & ~X64_EXIT_WARM]->ir.loc;
+    cpu->pc = loc->pc;
+    cpu->aux = loc->aux;
+    cpu->prepaid = 0;
+    return IR_EXIT_NEXT;
+}
+
 /* Puts the CPU where the exit says. */
-static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t index) {
+static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t index, X64SiteKind *kind) {
+    if (index >= X64_EXIT_BUDGET) {
+        return take_quick_exit(jit, seat, cpu, index, kind);
+    }
     const X64Site *site = &jit->out.sites.data[index];
     bool linkable = site->kind == X64_SITE_GOTO || site->kind == X64_SITE_HOT || site->kind == X64_SITE_INDIRECT;
     cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : site->pc) & cpu->isa->pc_mask;
@@ -589,7 +611,7 @@ static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t index) {
     cpu->budget += site->kind >= X64_SITE_LEAVE && site->kind <= X64_SITE_ACCESS ? site->unused : 0;
     seat->exit = linkable ? index : IR_NONE;
     seat->hot = site->kind == X64_SITE_HOT && jit->regions;
-    seat->warm = site->kind == X64_SITE_STOP && site->number == X64_STOP_WARM;
+    *kind = (X64SiteKind)site->kind;
     if (site->kind == X64_SITE_TRAP) {
         cpu_trap(cpu, site->number, cpu->trap_arg);
         return IR_EXIT_TRAP;
@@ -619,18 +641,13 @@ IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
     cpu->jit_targets = seat->targets;
     cpu->jit_heat = jit->out.heat.data;
     seat->exit = IR_NONE;
+    seat->warm = false;
     void *memory = jit->thunks.memory.by_windows ? (void *)cpu->windows[0] : cpu->map->fast;
     uint32_t site = enter(cpu, memory, start_of(jit, cpu, block));
-    if (site >= (uint32_t)X64_EXIT_LEFT) {
-        bool trap = site == (uint32_t)X64_EXIT_TRAP;
-        if (UNLIKELY(cpu->probe != NULL)) {
-            count_exit(cpu, trap ? X64_SITE_ACCESS : X64_SITE_LEAVE);
-        }
-        return trap ? IR_EXIT_TRAP : IR_EXIT_NEXT;
-    }
-    IrExit exit = take_exit(jit, seat, cpu, site);
+    X64SiteKind kind;
+    IrExit exit = take_exit(jit, seat, cpu, site, &kind);
     if (UNLIKELY(cpu->probe != NULL)) {
-        count_exit(cpu, jit->out.sites.data[site].kind);
+        count_exit(cpu, kind);
     }
     return exit;
 }

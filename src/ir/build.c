@@ -194,7 +194,8 @@ void ir_insn(IrBuilder *b, unsigned len, unsigned cost_class, unsigned row, uint
 
 void ir_insn_done(IrBuilder *b, uint32_t aux_next) {
     if (b->may_leave && !b->ended) {
-        ir_emit(b, IR_POLL, IR_VOID, 0, b->n_bytes, aux_next, IR_NONE);
+        see_state(b);
+        append(b, IR_POLL, IR_VOID, 0, b->n_bytes, aux_next, IR_NONE);
     }
     b->may_leave = false;
     b->aux = aux_next;
@@ -294,12 +295,15 @@ IrVal ir_overflow(IrBuilder *b, IrVal x, IrVal y, IrVal carry_in) {
 
 void ir_flags3(IrBuilder *b, IrOpcode op, IrVal x, IrVal y, IrVal carry_in) {
     set_flags(b, 0xf);
-    ir_emit(b, op, type_of(b, x), IR_LIVE_HOT, x, y, carry_in);
+    uint32_t at = append(b, op, type_of(b, x), IR_LIVE_HOT, x, y, carry_in);
+    use(b, x, at);
+    use(b, y, at);
+    use(b, carry_in, at);
 }
 
 void ir_flags1(IrBuilder *b, IrOpcode op, IrVal x) {
     set_flags(b, ir_flags_set[op]);
-    ir_emit(b, op, type_of(b, x), IR_LIVE_HOT, x, 0, 0);
+    use(b, x, append(b, op, type_of(b, x), IR_LIVE_HOT, x, 0, 0));
 }
 
 IrVal ir_cond(IrBuilder *b, IrCond cond) {
@@ -309,12 +313,18 @@ IrVal ir_cond(IrBuilder *b, IrCond cond) {
 
 IrVal ir_load(IrBuilder *b, IrType type, unsigned mem, IrVal addr) {
     b->may_leave = true;
-    return ir_emit(b, IR_LOAD, type, mem, addr, 0, IR_NONE);
+    see_state(b);
+    IrVal value = append(b, IR_LOAD, type, mem, addr, 0, IR_NONE);
+    use(b, addr, value);
+    return value;
 }
 
 void ir_store(IrBuilder *b, unsigned mem, IrVal addr, IrVal value) {
     b->may_leave = true;
-    ir_emit(b, IR_STORE, type_of(b, value), mem, addr, value, IR_NONE);
+    see_state(b);
+    uint32_t at = append(b, IR_STORE, type_of(b, value), mem, addr, value, IR_NONE);
+    use(b, addr, at);
+    use(b, value, at);
 }
 
 IrVal ir_call(IrBuilder *b, unsigned helper, IrVal x, IrVal y) {
@@ -331,7 +341,9 @@ void ir_trap_if(IrBuilder *b, IrVal cond, unsigned number, IrVal arg) {
 IrVal ir_skip_unless(IrBuilder *b, IrVal cond) {
     b->learnt = b->skip_depth++ ? b->learnt : 0;
     see_state(b);
-    return ir_emit(b, IR_SKIP, IR_VOID, 0, cond, IR_NONE, 0);
+    IrVal skip = append(b, IR_SKIP, IR_VOID, 0, cond, IR_NONE, 0);
+    use(b, cond, skip);
+    return skip;
 }
 
 void ir_label(IrBuilder *b, IrVal skip) {

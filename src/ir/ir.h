@@ -87,8 +87,8 @@ typedef struct IrBlock {
     uint64_t source; /* where on the bus they were read: loc.pc, or what the guest's memory management made of it */
     IrFault *faults;
     uint32_t n_faults;
-    uint32_t *uses, *last_use; /* per op, of a block as ir_end gives it: how many use its value; the last one, or an op
-                                * behind it. NULL of all others */
+    uint32_t *uses, *last_use; /* per op, of a block as ir_end gives it: how many use its value; the last one, or an
+                                * op behind it. NULL of all others */
 } IrBlock;
 
 typedef enum IrOperand { IR_OPERAND_NONE, IR_OPERAND_VALUE, IR_OPERAND_IMM, IR_OPERAND_SLOT, IR_OPERAND_LABEL,

@@ -65,6 +65,9 @@ static inline void asm_bytes(Asm *a, uint64_t bytes, unsigned n) {
     a->at += n;
 }
 
+/** A NOP of five bytes. */
+#define ASM_NOP5 UINT64_C(0x0000441f0f)
+
 /* REX if a register needs it, opcode, ModRM and `more` bytes behind it. */
 static inline void asm_short(Asm *a, unsigned opcode, unsigned reg, unsigned rm, unsigned modrm, uint64_t rest,
                              unsigned n_rest) {

@@ -51,8 +51,8 @@ static X64Point point_here(const Quick *q, const IrOp *op) {
     const Lower *l = &q->l;
     return (X64Point){
         .at = asm_offset(l->a), .block = l->block, .kind = op->op, .type = op->type, .number = op->n,
-        .pc = l->ir->loc.pc + (uint64_t)(int64_t)(int32_t)q->insn->a, .aux = q->insn->c,
-        .unused = (uint16_t)(l->ir->n_insns - q->n_begun), .base = NO_REG, .data = NO_REG,
+        .pc_offset = (uint16_t)q->insn->a, .aux = q->insn->c, .unused = (uint8_t)(l->ir->n_insns - q->n_begun),
+        .base = NO_REG, .data = NO_REG,
     };
 }
 
@@ -177,13 +177,13 @@ static void poll(Quick *q, const IrOp *op) {
     X64Point point = point_here(q, op);
     begin_patchable(l);
     point.at = asm_offset(l->a);
-    point.pc = l->ir->loc.pc + (uint64_t)(int64_t)(int32_t)op->a;
+    point.pc_offset = (uint16_t)op->a;
     point.aux = op->b;
     add_point(q, &point);
     if (q->must_poll) {
         call_thunk(l, l->thunks->point);
     } else {
-        asm_nop(l->a, X64_ACCESS_BYTES);
+        asm_bytes(l->a, ASM_NOP5, X64_ACCESS_BYTES);
     }
     q->may_leave = q->must_poll = false;
 }
@@ -223,6 +223,7 @@ static bool next_branches(const Lower *l) {
 
 static void cond(Lower *l, const IrOp *op) {
     Cc cc = host_condition(l, op->a);
+    l->sum = IR_NONE;
     if (next_branches(l)) {
         l->ready = l->at;
         l->ready_cc = cc;
@@ -377,7 +378,7 @@ static void emit_goto_ind(Quick *q, const IrOp *op) {
 static void trap_exit(Quick *q, const X64Point *point) {
     Lower *l = &q->l;
     X64Site site = {.kind = X64_SITE_TRAP, .number = point->number, .unused = point->unused,
-                    .pc_offset = (int32_t)(point->pc - l->ir->loc.pc), .aux = point->aux};
+                    .pc_offset = point->pc_offset, .aux = point->aux};
     lower_exit(l, lower_site(l, site));
 }
 
@@ -494,61 +495,91 @@ static bool short_shift(Lower *l, const IrOp *op, Shift how) {
     return n->op == IR_CONST;
 }
 
-/* The op, if it is one of those and has a short form. */
-static bool short_op(Lower *l, const IrOp *op) {
-    enum { NEAR = 128 };
-    switch (op->op) {
-    case IR_GET:
-        if (op->a < NEAR) {
-            asm_load_near(l->a, define(l), (uint8_t)op->a);
-        }
-        return op->a < NEAR;
-    case IR_PUT:
-        if (op->a >= NEAR) {
-            return false;
-        }
-        if (l->ir->ops[op->b].op == IR_CONST) {
-            asm_store_near_imm(l->a, (uint8_t)op->a, l->ir->ops[op->b].a);
-        } else {
-            asm_store_near(l->a, (uint8_t)op->a, use(l, op->b));
-        }
-        return true;
-    case IR_ADD:
-        if (!can_wait(l, op)) {
-            short_alu(l, op, ALU_ADD);
-        }
-        return true;
-    case IR_SUB:
-        if (!can_wait(l, op)) {
-            short_alu(l, op, ALU_SUB);
-        }
-        return true;
-    case IR_SHL: return short_shift(l, op, SHIFT_SHL);
-    case IR_SHR: return short_shift(l, op, SHIFT_SHR);
-    case IR_SAR: return short_shift(l, op, SHIFT_SAR);
-    case IR_ROR: return short_shift(l, op, SHIFT_ROR);
-    case IR_AND: short_alu(l, op, ALU_AND); return true;
-    case IR_OR: short_alu(l, op, ALU_OR); return true;
-    case IR_XOR: short_alu(l, op, ALU_XOR); return true;
-    default: return false;
+enum { NEAR = 128 };
+
+static inline bool is_near(const IrOp *op) {
+    return op->a < NEAR && op->type == IR_I32;
+}
+
+static void short_put(Lower *l, const IrOp *op) {
+    if (l->ir->ops[op->b].op == IR_CONST) {
+        asm_store_near_imm(l->a, (uint8_t)op->a, l->ir->ops[op->b].a);
+    } else {
+        asm_store_near(l->a, (uint8_t)op->a, use(l, op->b));
     }
 }
 
 /* ---- The whole ---- */
 
-/* What an op does to the flags that are in the host's. */
-static void forget_host_flags(Lower *l, const IrOp *op) {
-    l->guest_flags = op->op == IR_COND || op->op == IR_PUT || op->op == IR_GET ? l->guest_flags : GUEST_FLAGS_STORED;
+/* Any other op; flags are what they were only behind some. */
+static void other_op(Lower *l, const IrOp *op) {
+    lower_op(l, l->at);
+    l->guest_flags = op->op == IR_PUT || op->op == IR_GET ? l->guest_flags : GUEST_FLAGS_STORED;
 }
 
-/* The ops that are no value's, and those that come to quick code in a form of their own. */
-static void special_op(Quick *q, const IrOp *op) {
+/* An addition or subtraction. */
+static void plus_minus(Lower *l, const IrOp *op, Alu how) {
+    if (op->type != IR_I32) {
+        other_op(l, op);
+    } else if (!can_wait(l, op)) {
+        short_alu(l, op, how);
+    }
+}
+
+static void logical(Lower *l, const IrOp *op, Alu how) {
+    if (op->type == IR_I32) {
+        short_alu(l, op, how);
+    } else {
+        other_op(l, op);
+    }
+}
+
+static void shift(Lower *l, const IrOp *op, Shift how) {
+    if (op->type != IR_I32 || !short_shift(l, op, how)) {
+        other_op(l, op);
+    }
+}
+
+/* An op that is no value's, or a value's that somebody uses. One dispatch for all: that is what costs. */
+static void quick_op(Quick *q, const IrOp *op) {
     Lower *l = &q->l;
-    unsigned mask;
     switch (op->op) {
+    case IR_INSN:
+        q->insn = op;
+        q->n_begun++;
+        return;
+    case IR_NOP: case IR_CONST:
+        return;
+    case IR_GET:
+        if (is_near(op)) {
+            asm_load_near(l->a, define(l), (uint8_t)op->a);
+        } else {
+            other_op(l, op);
+        }
+        return;
+    case IR_PUT:
+        if (is_near(op)) {
+            short_put(l, op);
+        } else {
+            other_op(l, op);
+        }
+        return;
+    case IR_ADD: plus_minus(l, op, ALU_ADD); return;
+    case IR_SUB: plus_minus(l, op, ALU_SUB); return;
+    case IR_AND: logical(l, op, ALU_AND); return;
+    case IR_OR: logical(l, op, ALU_OR); return;
+    case IR_XOR: logical(l, op, ALU_XOR); return;
+    case IR_SHL: shift(l, op, SHIFT_SHL); return;
+    case IR_SHR: shift(l, op, SHIFT_SHR); return;
+    case IR_SAR: shift(l, op, SHIFT_SAR); return;
+    case IR_ROR: shift(l, op, SHIFT_ROR); return;
+    case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_SBB: case IR_FLAGS_NZ: case IR_FLAGS_C: case IR_FLAGS_V:
+    case IR_FLAGS_SET:
+        flags(l, op);
+        return;
+    case IR_COND: cond(l, op); return;
     case IR_LOAD: case IR_STORE: case IR_CALL: access(q, op); break;
     case IR_POLL: poll(q, op); break;
-    case IR_COND: cond(l, op); break;
     case IR_SKIP: skip(q, op); break;
     case IR_LABEL: label(q); break;
     case IR_TRAP_IF: trap_if(q, op); break;
@@ -558,40 +589,26 @@ static void special_op(Quick *q, const IrOp *op) {
     case IR_GOTO_IND: emit_goto_ind(q, op); break;
     case IR_EQ: case IR_NE: case IR_LTU: case IR_LEU: case IR_LTS: case IR_LES: comparison(l, op); break;
     default:
-        if (ir_sets_flags(op->op, &mask)) {
-            flags(l, op);
-        } else {
-            lower_op(l, l->at);
-            forget_host_flags(l, op);
-        }
-        return; /* they know what they leave in the host's flags */
+        other_op(l, op);
+        return;
     }
     l->sum = IR_NONE;
-    forget_host_flags(l, op);
+    l->guest_flags = GUEST_FLAGS_STORED;
 }
 
-static void quick_op(Quick *q, uint32_t i) {
+static void quick_ops(Quick *q) {
     Lower *l = &q->l;
-    const IrOp *op = &l->ir->ops[i];
-    l->at = i;
-    l->pinned = 0;
-    switch (op->op) {
-    case IR_INSN:
+    const IrBlock *ir = l->ir;
+    for (uint32_t i = 0; i < ir->n_ops; i++) {
+        const IrOp *op = &ir->ops[i];
+        bool value = ir_result_types[op->op] != IR_VOID, always = (op->op == IR_LOAD) | (op->op == IR_CALL);
+        if (value & !always & !ir_is_used(ir->uses[i])) {
+            continue;
+        }
+        l->at = i;
+        l->pinned = 0;
         lower_note(l, X64_NOTE_OP, i);
-        q->insn = op;
-        q->n_begun++;
-        return;
-    case IR_NOP: case IR_CONST:
-        return;
-    default:
-        break;
-    }
-    if (ir_op_info[op->op].result && op->op != IR_LOAD && op->op != IR_CALL && !ir_is_used(l->ir->uses[i])) {
-        return;
-    }
-    lower_note(l, X64_NOTE_OP, i);
-    if (op->type != IR_I32 || !short_op(l, op)) {
-        special_op(q, op);
+        quick_op(q, op);
     }
 }
 
@@ -619,7 +636,7 @@ static uint32_t begin(Quick *q, uint32_t runs) {
     Lower *l = &q->l;
     uint32_t warm = 0;
     lower_note(l, X64_NOTE_ENTRY, IR_NONE);
-    asm_nop(l->a, X64_ENTRY_BYTES);
+    asm_bytes(l->a, ASM_NOP5, X64_ENTRY_BYTES);
     if (runs) {
         uint32_t index = (uint32_t)l->out->heat.len;
         vec_push(&l->out->heat, runs);
@@ -634,9 +651,7 @@ static uint32_t begin(Quick *q, uint32_t runs) {
 static void quick_block(Quick *q, uint32_t runs) {
     Lower *l = &q->l;
     uint32_t warm = begin(q, runs), over = X64_COUNTS ? asm_jcc(l->a, CC_S) : 0;
-    for (uint32_t i = 0; i < l->ir->n_ops; i++) {
-        quick_op(q, i);
-    }
+    quick_ops(q);
     for (unsigned i = 0; i < q->n_stubs; i++) {
         emit_stub(q, &q->stubs[i]);
     }
@@ -645,10 +660,10 @@ static void quick_block(Quick *q, uint32_t runs) {
         asm_link(l->a, over, asm_offset(l->a));
     }
     lower_budget(l->a, ALU_ADD, l->ir->n_insns);
-    lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_BUDGET}));
+    lower_exit(l, X64_EXIT_BUDGET + l->block);
     if (warm) {
         asm_link(l->a, warm, asm_offset(l->a));
-        lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_STOP, .number = X64_STOP_WARM, .aux = l->ir->loc.aux}));
+        lower_exit(l, X64_EXIT_WARM + l->block);
     }
 }
 
@@ -656,15 +671,19 @@ bool x64_lower_quick(X64Code *code, const IrBlock *ir, uint32_t block, uint32_t 
                      X64Output *out, Arena *scratch) {
     Quick q;
     Mark mark = lower_mark(code, out);
-    q.l = (Lower){.code = code, .a = &code->hot, .ir = ir, .thunks = thunks, .out = out, .block = block,
-                  .cost = ir->n_insns, .arena = scratch, .late_check = IR_NONE, .sum = IR_NONE, .cold_for = IR_NONE,
-                  .ready = IR_NONE, .reserved = 1u << RAX, .quick = true};
-    q.insn = NULL;
-    q.n_begun = 0;
-    q.may_leave = q.must_poll = q.tested = false;
-    q.n_parts = q.n_stubs = 0;
+    memset(&q, 0, offsetof(Quick, parts));
+    q.l.code = code;
+    q.l.a = &code->hot;
+    q.l.ir = ir;
+    q.l.thunks = thunks;
+    q.l.out = out;
+    q.l.block = block;
+    q.l.cost = ir->n_insns;
+    q.l.arena = scratch;
+    q.l.late_check = q.l.sum = q.l.cold_for = q.l.ready = IR_NONE;
+    q.l.reserved = 1u << RAX;
+    q.l.quick = true;
     memset(q.l.held, 0xff, sizeof q.l.held);
-    memset(q.l.alias, 0xff, sizeof q.l.alias);
     make_room(&q.l);
     quick_block(&q, runs);
     return lower_fitted(code, out, &mark);

@@ -46,11 +46,12 @@ typedef struct X64Access {
  * over what stands there, or where there is one. */
 typedef struct X64Point {
     uint32_t at; /* code offset */
-    uint32_t block;
-    uint64_t pc; /* of the instruction; POLL: of the next one */
-    uint32_t aux; /* the same */
+    uint32_t block; /* index of the block, given by the engine */
+    uint32_t aux; /* of the instruction; POLL: of the next one */
     int32_t disp; /* the access is to base + disp */
-    uint16_t number, unused; /* as in X64Site */
+    uint16_t pc_offset; /* from the beginning of the block, as aux */
+    uint16_t number; /* as in X64Site */
+    uint8_t unused; /* as in X64Site */
     uint8_t kind, type; /* IrOpcode, IrType */
     uint8_t base, data, result; /* Reg: address, what is stored, where the result goes; CALL: a, b, result; or NO_REG */
     bool wide; /* the base is of 64 bits */
@@ -60,11 +61,12 @@ typedef struct X64Point {
 /** Where a point's function finds the address behind the call: index in its `regs`. */
 enum { X64_POINT_BEHIND = REG_COUNT + 1 };
 
-/** Number of a STOP: the block that begins there has run often. */
-enum { X64_STOP_WARM = 1 };
-
-/** What comes back from translated code instead of a site: all is done, left at a fault entry, or a trap is pending. */
-enum { X64_EXIT_LEFT = -2, X64_EXIT_TRAP = -1 };
+/** What comes back from quick code instead of a site: at the beginning of a block, whose index is added, the budget is
+ * not enough, or it has run often; all is done, left at a fault entry, or a trap is pending. */
+#define X64_EXIT_BUDGET UINT32_C(0x80000000)
+#define X64_EXIT_WARM UINT32_C(0xc0000000)
+#define X64_EXIT_LEFT UINT32_C(0xfffffffe)
+#define X64_EXIT_TRAP UINT32_C(0xffffffff)
 
 /** Where indirect branches go whose target has code: indexed by bits of the address. cpu->jit_targets points to the
  * table; only targets with aux 0 are in it. */
@@ -104,7 +106,7 @@ typedef struct X64Calls {
     uint32_t (*store)(Cpu *cpu, uint32_t site);
     uint32_t (*call)(Cpu *cpu, uint32_t site);
     /** From quick code: its registers, by Reg, and where it goes on. Returns 0 or X64_EXIT_*. */
-    int32_t (*point)(Cpu *cpu, uint64_t *regs);
+    uint32_t (*point)(Cpu *cpu, uint64_t *regs);
 } X64Calls;
 
 /** What a stretch of code is for, in dumps. It ends where the next one of the same part (hot, cold) begins. */
