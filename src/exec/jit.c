@@ -510,7 +510,7 @@ bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members
     }
     prepare(jit);
     asm_align(&jit->code.hot, LINE_BYTES, 0); /* how fast a loop is should not depend on what came before */
-    uint32_t entry = asm_offset(&jit->code.hot);
+    uint32_t entry = jit->last_hot = asm_offset(&jit->code.hot);
     bool ok = x64_lower_region(&jit->code, region, &jit->thunks, &jit->out, &jit->scratch);
     if (ok) {
         JitRegion formed = {.n_blocks = n_members};
