@@ -76,6 +76,7 @@ typedef enum OrrStopReason {
     ORR_STOP_HALTED, /* a CPU took a trap while traps are off (SPARC error mode): `ta 0` ends programs, with a code */
     ORR_STOP_DEADLINE, /* orr_world_deadline has come */
     ORR_STOP_BREAKPOINT, /* a core stands before an instruction at a breakpoint */
+    ORR_STOP_EXPECT, /* an expectation has been met, or has failed (orrery/world.h) */
 } OrrStopReason;
 
 typedef struct OrrStop {
@@ -127,7 +128,9 @@ typedef struct OrrNodeOptions {
     /* The board: one of these five. */
     const char *machine; /* a built-in board ("microbit") */
     const char *repl_path; /* a platform file */
-    const char *repl_text; /* a platform file in memory; its name in messages is "platform" */
+    const char *repl_text; /* a platform file in memory */
+    const char *repl_name; /* where it comes from: its name in messages, and where files that it uses are looked for;
+                              NULL: "platform" */
     const OrrPart *parts; /* ends with a part of zeroes */
     const char *dtb_path; /* a flattened device tree: that file, or `dtb`, and then this is its name in messages */
     const void *dtb; /* dtb_size bytes */
@@ -224,12 +227,23 @@ ORR_API void orr_node_console(OrrNode *node, void (*written)(void *user, const v
 
 /** Output lines of devices by name ("gpio.3", "led.12"), in the order of the platform file; NULL behind the last. */
 ORR_API const char *orr_node_signal_name(const OrrNode *node, size_t index);
+/** Level of a line. False if there is no such line. */
+ORR_API bool orr_node_signal_level(const OrrNode *node, const char *signal, bool *level);
 /** Calls `changed` at each change of a line. False if there is no such line. */
 ORR_API bool orr_node_signal_watch(OrrNode *node, const char *signal,
                                    void (*changed)(void *user, const char *signal, uint64_t time_ns, bool level),
                                    void *user);
 /** Drives input `input` of a device (a button: input 0, true = pressed) at a virtual time. False if there is none. */
 ORR_API bool orr_node_signal_drive(OrrNode *node, const char *device, unsigned input, uint64_t time_ns, bool level);
+
+/** Switches the node's power off or on at a virtual time (not before now), while others go on. Without power nothing
+ * runs, outputs are low, and what arrives is lost, but levels that the outside holds. When it comes back the node is as
+ * at the beginning: RAM too, but not read-only and `retained` memories. Nothing happens where it is so already. A node
+ * that has ended by itself (orr_node_ends_alone) can be switched on again. */
+ORR_API void orr_node_power(OrrNode *node, uint64_t time_ns, bool on);
+/** Pulses the reset pin: memories stay. Nothing happens without power. */
+ORR_API void orr_node_reset(OrrNode *node, uint64_t time_ns);
+ORR_API bool orr_node_powered(const OrrNode *node);
 
 /* ---- Watching the guest ---- */
 

@@ -21,6 +21,9 @@ ORR_API OrrNode *orr_world_node(const OrrWorld *world, size_t index);
 ORR_API const char *orr_node_name(const OrrNode *node);
 /** Where the node is that is furthest. */
 ORR_API uint64_t orr_world_time_ns(const OrrWorld *world);
+/** Nothing happens before that time: now or in the past, unless all sleep; ORR_TIME_NEVER if nothing would wake
+ * them. */
+ORR_API uint64_t orr_world_next_ns(const OrrWorld *world);
 /** Receipt of a run: all nodes, all links, and what is on its way. */
 ORR_API uint64_t orr_world_hash(const OrrWorld *world);
 /** The node has no power before that time; before it runs first. Its time and that of the world are the same. */
@@ -47,13 +50,18 @@ typedef struct OrrLinkOptions {
     uint64_t jitter_ns; /* up to that much is added; messages keep their order */
     const OrrLinkCut *cuts;
     size_t n_cuts;
+    /* Of a switch ("ethernet"); 0: its own. */
+    uint64_t rate; /* of each port, bits per second */
+    uint64_t queue; /* bytes that wait for one port at most */
+    uint64_t age_ns; /* for so long an address is known that was heard */
 } OrrLinkOptions;
 
 /** Kinds of links and what each is; NULL behind the last. */
 ORR_API const char *orr_link_kind_name(size_t index, const char **summary);
 /** A link without ends. Before the world runs. Errors: no such kind; errors that it cannot have. */
 ORR_API OrrLink *orr_link_new(OrrWorld *world, const OrrLinkOptions *options, OrrError *error);
-/** Joins a port of a node to it: a serial port "uart0", an output "gpio0.3", an input "gpio0@5". */
+/** Joins a port of a node to it: a serial port, CAN or Ethernet controller "uart0", an output "gpio0.3",
+ * an input "gpio0@5". */
 ORR_API bool orr_link_join(OrrLink *link, OrrNode *node, const char *port, OrrError *error);
 /** Messages sent, lost and damaged so far. */
 ORR_API void orr_link_counts(const OrrLink *link, uint64_t *sent, uint64_t *lost, uint64_t *corrupted);
@@ -72,6 +80,23 @@ ORR_API bool orr_world_load(OrrWorld *world, const char *path, const OrrWorldFil
 /** The file's `duration`, ORR_TIME_NEVER if it has none. */
 ORR_API uint64_t orr_world_duration_ns(const OrrWorld *world);
 
+/* ---- Captures ---- */
+
+typedef struct OrrCaptureOptions {
+    /** The file; its suffix tells the kind: `.vcd` lines and serial ports, `.pcapng` frames of CAN and Ethernet links,
+     * `.json` a timeline of nodes and messages, which Perfetto opens. */
+    const char *path;
+    /** VCD: names of lines and serial ports, "node.gpio0.3", with `*`, `?` and `[]` as in a shell; none: all. */
+    const char *const *of;
+    size_t n_of;
+} OrrCaptureOptions;
+
+/** Writes what happens from now on. Nothing of it changes the world, and the file is the same for any number of
+ * threads. Errors: a file that cannot be written, or of no known kind; nothing to capture. */
+ORR_API bool orr_world_capture(OrrWorld *world, const OrrCaptureOptions *options, OrrError *error);
+/** Ends all captures. False and an error if not all could be written; orr_world_free does the same and only logs. */
+ORR_API bool orr_world_capture_end(OrrWorld *world, OrrError *error);
+
 /* ---- Expectations ---- */
 
 typedef enum OrrExpectState { ORR_EXPECT_PENDING, ORR_EXPECT_MET, ORR_EXPECT_FAILED } OrrExpectState;
@@ -80,11 +105,32 @@ typedef struct OrrExpect {
     const OrrNode *node;
     OrrExpectState state;
     uint64_t within_ns;
-    uint64_t met_ns; /* when it was met */
+    uint64_t decided_ns; /* when it was met or failed */
+    uint64_t bytes; /* of a serial port: `before`, and what it sent until it was decided */
     const char *text; /* what is expected, for people */
 } OrrExpect;
 
-/** Expectation `index` of the world file; false behind the last. Those whose time is over have failed. */
+/** What a node is to do, at the latest at virtual time `within_ns`: one of four things. Fields that are not used are
+ * zero. */
+typedef struct OrrExpectOptions {
+    uint64_t within_ns;
+    bool never; /* it must not, up to then: met when that time is over */
+    /* A serial port sends a text, or what matches a POSIX extended regular expression within a line (`$` is its end;
+     * of long lines only the last 1,024 bytes count). */
+    const char *uart, *prints, *matches;
+    const void *before; /* bytes that count as sent just now, before_len of them */
+    size_t before_len;
+    const char *line; /* an output has that level: now, or after a change */
+    bool level;
+    bool exits; /* the node ends itself with that code */
+    int exit_code;
+} OrrExpectOptions;
+
+/** Adds an expectation to those of the world file; *index, if given, is its number. Runs stop (ORR_STOP_EXPECT) where
+ * it is decided: behind the very instruction that does it, or when its time is over. Errors: no such port or line; no
+ * regular expression; not one of the four. */
+ORR_API bool orr_node_expect(OrrNode *node, const OrrExpectOptions *options, size_t *index, OrrError *error);
+/** Expectation `index`; false behind the last. */
 ORR_API bool orr_world_expect(const OrrWorld *world, size_t index, OrrExpect *expect);
 
 #ifdef __cplusplus

@@ -15,6 +15,7 @@ static inline bool api_failed(OrrError *error, OrrErrorCode code) {
 #include "base/vec.h"
 #include "bus/device_types.h"
 #include "load/boards.h"
+#include "orrery/journal.h"
 #include "orrery/world.h"
 #include "sim/code.h"
 #include "sim/world.h"
@@ -41,9 +42,6 @@ struct OrrNode {
 /** True if somebody wants statistics; counts an access if so. */
 bool tools_counts(const OrrNode *node);
 void tools_count_mmio(OrrNode *node, const MemRegion *region, bool store);
-/** Host time, 0 if nobody wants to know; tools_ran adds what has passed since to the time that the node ran. */
-uint64_t tools_clock(const OrrNode *node);
-void tools_ran(OrrNode *node, uint64_t start_ns);
 void tools_free(OrrNode *node);
 /** Sets the hook for device accesses, which traces and statistics share. */
 void trace_hook_mmio(OrrNode *node);
@@ -57,17 +55,26 @@ struct OrrWorld {
     uint64_t deadline_ns, duration_ns;
     World sim;
     MemPool *pool; /* of the nodes' memories */
+    Stock *stock;
     CodeShares *shares;
     size_t n_prepared; /* of the nodes, those that have their code caches */
     VEC(OrrNode *) nodes; /* in the order of those of `sim` */
     VEC(struct Expect *) expects;
+    VEC(struct Capture *) captures;
     PeripheralType *peripherals; /* device types of the embedder's, newest first */
     VEC(const DeviceType *) types; /* the same, oldest first */
+    Arena arena;
+    VEC(const char *) files; /* that were read */
+    uint64_t ran_ns; /* where the last run ended */
+    void (*given)(void *user, const OrrInput *input); /* the journal, or NULL */
+    void *given_user;
 };
 
 void api_peripherals_free(OrrWorld *world);
 /** Nodes that have come since the last run get their code caches; before any of them runs. */
 void api_prepare_code(OrrWorld *world);
+/** Remembers that a file was read. */
+void api_file_read(OrrWorld *world, const char *path);
 /** How a run of that node ended. */
 OrrStop api_stop(OrrNode *node, StopReason reason);
 

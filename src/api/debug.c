@@ -21,6 +21,7 @@ const char *orr_core_name(const OrrNode *node, unsigned core) {
 OrrCoreState orr_core_state(const OrrNode *node, unsigned core) {
     const Cpu *cpu = cpu_of(node, core);
     return !cpu || cpu->locked_up ? ORR_CORE_DEAD
+           : node->node->board.off ? ORR_CORE_HELD
            : cpu->held            ? ORR_CORE_HELD
            : cpu->halted          ? ORR_CORE_SLEEPS
                                   : ORR_CORE_RUNS;
@@ -179,7 +180,9 @@ unsigned orr_core_disassemble(const OrrNode *node, unsigned core, uint64_t addr,
 
 OrrStop orr_node_step(OrrNode *node) {
     api_prepare_code(node->world);
-    return api_stop(node, node_step(node->node));
+    StopReason reason = node_step(node->node);
+    node->world->ran_ns = world_time_ns(&node->world->sim);
+    return api_stop(node, reason);
 }
 
 bool orr_node_breakpoint(OrrNode *node, uint64_t pc, bool set) {

@@ -1,4 +1,4 @@
-/* include/orrery/orrery.h: registers, memory, serial ports, signals. */
+/* include/orrery/orrery.h: registers, memory, serial ports, signals, power. */
 #include <stdio.h>
 #include <string.h>
 
@@ -124,11 +124,6 @@ bool orr_node_uart_output(OrrNode *node, const char *uart, void (*sent)(void *us
     return true;
 }
 
-bool orr_node_uart_input(OrrNode *node, const char *uart, uint64_t time_ns, const void *bytes, size_t len) {
-    Device *dev = machine_device(node->node->machine, uart, NULL);
-    return dev && node_input_uart(node->node, dev, time_ns, bytes, len);
-}
-
 bool orr_node_input_pending(const OrrNode *node) {
     const Machine *machine = node->node->machine;
     for (size_t i = 0; i < machine->n_declared; i++) {
@@ -170,6 +165,14 @@ const char *orr_node_signal_name(const OrrNode *node, size_t index) {
     return NULL;
 }
 
+bool orr_node_signal_level(const OrrNode *node, const char *signal, bool *level) {
+    const Line *line = machine_line(node->node->machine, signal, NULL);
+    if (line) {
+        *level = line->level;
+    }
+    return line != NULL;
+}
+
 bool orr_node_signal_watch(OrrNode *node, const char *signal,
                            void (*changed)(void *user, const char *signal, uint64_t time_ns, bool level), void *user) {
     Line *line = machine_line(node->node->machine, signal, NULL);
@@ -183,7 +186,8 @@ bool orr_node_signal_watch(OrrNode *node, const char *signal,
     return true;
 }
 
-bool orr_node_signal_drive(OrrNode *node, const char *device, unsigned input, uint64_t time_ns, bool level) {
-    Device *dev = machine_device(node->node->machine, device, NULL);
-    return dev && node_input_signal(node->node, dev, input, time_ns, level);
+/* ---- Power ---- */
+
+bool orr_node_powered(const OrrNode *node) {
+    return !node->node->board.off && (!node->slot->start_ns || node->slot->start_ns <= node_time_ns(node->node));
 }

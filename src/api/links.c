@@ -1,12 +1,14 @@
 /* include/orrery/world.h: links, and worlds from files. */
 #include "orrery/world.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api/api.h"
-#include "api/expect.h"
+#include "api/match.h"
 #include "base/text.h"
+#include "load/world.h"
 
 _Static_assert((int)ORR_CHANCE_ONE == (int)LINK_CHANCE_ONE && (int)ORR_LINK_CUTS_MAX == (int)LINK_CUTS_MAX,
                "chances and cuts are the same");
@@ -27,6 +29,10 @@ const char *orr_node_name(const OrrNode *node) {
 
 uint64_t orr_world_time_ns(const OrrWorld *world) {
     return world_time_ns(&world->sim);
+}
+
+uint64_t orr_world_next_ns(const OrrWorld *world) {
+    return world_next_ns(&world->sim);
 }
 
 uint64_t orr_world_hash(const OrrWorld *world) {
@@ -56,11 +62,39 @@ const char *orr_link_kind_name(size_t index, const char **summary) {
     return type ? type->name : NULL;
 }
 
+/* Options that this kind of link has. */
+static bool options_known(const OrrLinkOptions *from, const LinkType *type, Err *err) {
+    const struct {
+        const char *name;
+        uint64_t value, least, most; /* so that sums of times stay within 64 bits */
+        unsigned bit;
+    } options[] = {{"rate", from->rate, 1000, UINT64_C(1000000000000), LINK_TAKES_RATE},
+                   {"queue", from->queue, 1, 1000000000, LINK_TAKES_QUEUE},
+                   {"age", from->age_ns, 1, UINT64_C(1) << 62, LINK_TAKES_AGE}};
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        uint64_t value = options[i].value;
+        if (value && !(type->takes & options[i].bit)) {
+            return err_set(err, "%s links have no '%s'", type->name, options[i].name);
+        }
+        if (value && (value < options[i].least || value > options[i].most)) {
+            return err_set(err, "%s: expected %" PRIu64 " to %" PRIu64, options[i].name, options[i].least,
+                           options[i].most);
+        }
+    }
+    return true;
+}
+
 static bool link_options(const OrrLinkOptions *from, LinkOptions *to, Err *err) {
     to->type = link_type_named(from->kind ? from->kind : "", err);
-    if (!to->type) {
+    if (!to->type || !options_known(from, to->type, err)) {
         return false;
     }
+    if (from->latency_ns && to->type->ends_max == 1) {
+        return err_set(err, "%s links join no nodes: they have no latency", to->type->name);
+    }
+    to->rate = from->rate;
+    to->queue = from->queue;
+    to->age_ns = from->age_ns;
     to->latency_ns = from->latency_ns ? from->latency_ns : to->type->latency_ns;
     to->seed = from->seed;
     to->loss = from->loss;
@@ -77,7 +111,7 @@ static bool link_options(const OrrLinkOptions *from, LinkOptions *to, Err *err) 
     for (size_t i = 0; i < to->n_cuts; i++) {
         to->cuts[i] = (LinkCut){from->cuts[i].from_ns, from->cuts[i].to_ns};
     }
-    return !to->corrupt || to->type->corrupt || err_set(err, "a %s link cannot corrupt anything", to->type->name);
+    return !to->corrupt || to->type->corrupt || err_set(err, "%s links cannot corrupt anything", to->type->name);
 }
 
 OrrLink *orr_link_new(OrrWorld *world, const OrrLinkOptions *options, OrrError *error) {
@@ -108,6 +142,8 @@ typedef struct Loader {
     const WorldFile *file;
     const OrrWorldFileOptions *options;
     Arena arena;
+    const char **names; /* of the nodes */
+    Map by_name; /* hash -> index of the first node with it */
     Err *err;
 } Loader;
 
@@ -139,9 +175,26 @@ static bool load_kernel(Loader *l, OrrNode *node, const WorldText *spec) {
     return orr_node_load(node, path, ORR_IMAGE_AUTO, has_addr, addr, (OrrError *)l->err) || misplaced(l, spec);
 }
 
+/* A platform file that adds the node's parts to its board. Its lines have the numbers that they have in the world file:
+ * a block of text begins in the line behind its mark. */
+static const char *parts_text(Loader *l, const WorldFileNode *n) {
+    const WorldText *board = n->machine.text ? &n->machine : &n->repl, *parts = &n->parts;
+    unsigned before = board->line <= parts->line ? board->line - 1 : 0;
+    char *blank = ARENA_ARRAY(&l->arena, char, parts->line + 1);
+    memset(blank, '\n', parts->line);
+    return arena_printf(&l->arena, "%.*susing \"%s\"%.*s%s", (int)before, blank, board->text,
+                        (int)(parts->line - before), blank, parts->text);
+}
+
+/* What is wrong has a place in the world file already. */
+static bool is_placed(const Loader *l) {
+    size_t len = strlen(l->file->path);
+    return l->err && strncmp(l->err->text, l->file->path, len) == 0 && l->err->text[len] == ':';
+}
+
 static bool load_node(Loader *l, size_t index) {
     const WorldFileNode *n = &l->file->nodes[index];
-    uint64_t seed = n->seed.given ? n->seed.value : seed_derived(l->world->options.seed, index);
+    uint64_t seed = n->seed.given ? n->seed.value + n->number : seed_derived(l->world->options.seed, index);
     OrrNodeOptions options = {
         .name = n->name.text,
         .machine = n->machine.text,
@@ -155,11 +208,24 @@ static bool load_node(Loader *l, size_t index) {
         .stub_unknown = n->stub_unknown,
         .seed = &seed,
     };
+    if (n->parts.text) {
+        options.repl_text = parts_text(l, n);
+        options.repl_name = l->file->path;
+        options.machine = options.repl_path = NULL;
+    }
     OrrNode *node = orr_node_new(l->world, &options, (OrrError *)l->err);
     if (!node) {
-        return misplaced(l, n->machine.text ? &n->machine : &n->repl);
+        if (!is_placed(l)) {
+            misplaced(l, n->machine.text ? &n->machine : &n->repl);
+        }
+        return false;
     }
     orr_node_start_at(node, n->start.ns);
+    for (size_t i = 0; i < n->n_power; i++) {
+        static const NodeInputKind kinds[] = {[WORLD_POWER_OFF] = INPUT_POWER_OFF, [WORLD_POWER_ON] = INPUT_POWER_ON,
+                                              [WORLD_RESET] = INPUT_RESET};
+        node_input_power(node->node, kinds[n->power[i].what], n->power[i].time_ns);
+    }
     orr_node_ends_alone(node, n->ends.text && strcmp(n->ends.text, "node") == 0);
     for (size_t i = 0; i < n->kernels.n; i++) {
         if (!load_kernel(l, node, &n->kernels.items[i])) {
@@ -169,17 +235,29 @@ static bool load_node(Loader *l, size_t index) {
     return true;
 }
 
+/* The parser has seen to it that no two are equal; their hashes may be. */
+static void names_gather(Loader *l) {
+    l->names = ARENA_ARRAY(&l->arena, const char *, l->file->n_nodes);
+    for (size_t i = 0; i < l->file->n_nodes; i++) {
+        uint64_t hash = text_hash(l->file->nodes[i].name.text, 0);
+        l->names[i] = l->file->nodes[i].name.text;
+        while (map_get(&l->by_name, hash)) {
+            hash++;
+        }
+        map_set(&l->by_name, hash, i);
+    }
+}
+
 /* By the first `len` characters; `at` is where the name stands. */
 static OrrNode *node_named(Loader *l, const char *name, size_t len, const WorldText *at) {
-    const char **names = ARENA_ARRAY(&l->arena, const char *, l->file->n_nodes);
     const char *wanted = arena_strndup(&l->arena, name, len);
-    for (size_t i = 0; i < l->file->n_nodes; i++) {
-        names[i] = l->file->nodes[i].name.text;
-        if (strcmp(names[i], wanted) == 0) {
-            return l->world->nodes.data[i];
+    uint64_t hash = text_hash(wanted, 0);
+    for (const uint64_t *i; (i = map_get(&l->by_name, hash)) != NULL; hash++) {
+        if (strcmp(l->names[*i], wanted) == 0) {
+            return l->world->nodes.data[*i];
         }
     }
-    const char *nearest = text_nearest(wanted, names, l->file->n_nodes);
+    const char *nearest = text_nearest(wanted, l->names, l->file->n_nodes);
     err_at(l->err, l->file->path, at->line, at->col, "no node '%s'%s%s", wanted, nearest ? ": did you mean " : "",
            nearest ? nearest : "");
     return NULL;
@@ -210,6 +288,9 @@ static bool load_link(Loader *l, size_t index) {
         .jitter_ns = from->jitter.ns,
         .cuts = cuts,
         .n_cuts = from->cuts.n,
+        .rate = from->rate.value,
+        .queue = from->queue.value,
+        .age_ns = from->age.ns,
     };
     OrrLink *link = orr_link_new(l->world, &options, (OrrError *)l->err);
     if (!link) {
@@ -220,7 +301,22 @@ static bool load_link(Loader *l, size_t index) {
             return false;
         }
     }
+    if (from->ends.n < 2 && link_of(link)->options.type->ends_max > 1) {
+        return err_at(l->err, l->file->path, from->kind.line, from->kind.col, "%s: a link has two ends or more",
+                      from->kind.text);
+    }
     return true;
+}
+
+static bool expect_text_is_bad(const WorldFileExpect *from) {
+    Arena arena = {0};
+    Match match;
+    bool ok = !from->matches.text || match_open(&match, &arena, NULL, from->matches.text, NULL);
+    if (from->matches.text) {
+        match_close(&match);
+    }
+    arena_free(&arena);
+    return !ok;
 }
 
 static bool load_expect(Loader *l, const WorldFileExpect *from) {
@@ -228,16 +324,34 @@ static bool load_expect(Loader *l, const WorldFileExpect *from) {
     if (!node) {
         return false;
     }
-    Expect *expect = expect_new(node, from, l->err);
-    if (!expect) {
-        return misplaced(l, from->uart.text ? &from->uart : &from->line);
+    OrrExpectOptions options = {
+        .within_ns = from->within.ns,
+        .never = from->never,
+        .uart = from->uart.text,
+        .prints = from->prints.text,
+        .matches = from->matches.text,
+        .line = from->line.text,
+        .level = from->level.value != 0,
+        .exits = from->exits.given,
+        .exit_code = (int)from->exits.value,
+    };
+    return orr_node_expect(node, &options, NULL, (OrrError *)l->err) ||
+           misplaced(l, from->line.text ? &from->line : expect_text_is_bad(from) ? &from->matches : &from->uart);
+}
+
+static bool load_capture(Loader *l, const WorldFileCapture *from) {
+    const char **of = ARENA_ARRAY(&l->arena, const char *, from->of.n + 1);
+    for (size_t i = 0; i < from->of.n; i++) {
+        of[i] = from->of.items[i].text;
     }
-    vec_push(&l->world->expects, expect);
-    return true;
+    OrrCaptureOptions options = {.path = world_file_path(&l->arena, l->file, from->file.text), .of = of,
+                                 .n_of = from->of.n};
+    return orr_world_capture(l->world, &options, (OrrError *)l->err) || misplaced(l, &from->file);
 }
 
 static bool load_all(Loader *l) {
     const WorldFile *file = l->file;
+    names_gather(l);
     for (size_t i = 0; i < file->n_nodes; i++) {
         if (!load_node(l, i)) {
             return false;
@@ -250,6 +364,11 @@ static bool load_all(Loader *l) {
     }
     for (size_t i = 0; i < file->n_expects; i++) {
         if (!load_expect(l, &file->expects[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < file->n_captures; i++) {
+        if (!load_capture(l, &file->captures[i])) {
             return false;
         }
     }
@@ -266,10 +385,12 @@ bool orr_world_load(OrrWorld *world, const char *path, const OrrWorldFileOptions
     }
     l.file = world_file_load(&l.arena, path, kinds, n_kinds, l.err);
     if (l.file) {
+        api_file_read(world, path);
         world->options.seed = l.options->seed ? *l.options->seed : l.file->seed.value;
         world->duration_ns = l.file->duration.given ? l.file->duration.ns : ORR_TIME_NEVER;
     }
     bool ok = l.file && load_all(&l);
+    map_free(&l.by_name);
     arena_free(&l.arena);
     return ok;
 }

@@ -22,7 +22,18 @@ typedef struct NodeTools {
     void *dump_user;
 } NodeTools;
 
+static StopReason run_timed(Node *node, uint64_t until_ns) {
+    const OrrNode *handle = node->user;
+    uint64_t start_ns = handle->tools ? probe_clock(node->cpu) : 0;
+    StopReason reason = node_run_until(node, until_ns);
+    if (handle->tools) {
+        handle->tools->host_ns += probe_clock(node->cpu) - start_ns;
+    }
+    return reason;
+}
+
 static NodeTools *tools_of(OrrNode *node) {
+    node->world->sim.run_node = run_timed;
     if (!node->tools) {
         node->tools = mem_alloc(sizeof *node->tools);
         node->tools->probe.end = UINT64_MAX;
@@ -99,16 +110,6 @@ void tools_count_mmio(OrrNode *node, const MemRegion *region, bool store) {
         Accesses *a = &node->tools->accesses[region - node->node->board.map.regions];
         a->reads += !store;
         a->writes += store;
-    }
-}
-
-uint64_t tools_clock(const OrrNode *node) {
-    return node->tools ? probe_clock(node->node->cpu) : 0;
-}
-
-void tools_ran(OrrNode *node, uint64_t start_ns) {
-    if (node->tools) {
-        node->tools->host_ns += tools_clock(node) - start_ns;
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "api/api.h"
 #include "api/build.h"
+#include "api/capture.h"
 #include "api/expect.h"
 #include "orrery/debug.h"
 
@@ -11,7 +12,7 @@ _Static_assert(sizeof(OrrError) == sizeof(Err) && offsetof(OrrError, code) == of
                "an OrrError is an Err");
 _Static_assert((int)ORR_LOG_DEBUG == (int)LOG_DEBUG, "log levels are the same");
 _Static_assert((int)ORR_STOP_ERROR == (int)STOP_ERROR && (int)ORR_STOP_ASLEEP == (int)STOP_ASLEEP &&
-                   (int)ORR_STOP_BREAKPOINT == (int)STOP_BREAKPOINT && (int)ORR_STOP_HALTED == (int)STOP_HALTED,
+                   (int)ORR_STOP_EXPECT == (int)STOP_EXPECT && (int)ORR_STOP_HALTED == (int)STOP_HALTED,
                "stop reasons are the same");
 _Static_assert((int)ORR_ENGINE_JIT == (int)ENGINE_JIT && ENGINE_COUNT == ORR_ENGINE_JIT + 1, "engines are the same");
 _Static_assert((int)ORR_MEMORY_WINDOW == (int)MEM_WINDOW && MEM_SCHEME_COUNT == ORR_MEMORY_WINDOW + 1,
@@ -21,14 +22,6 @@ _Static_assert((int)ORR_IMAGE_RAW == (int)IMAGE_RAW, "image formats are the same
 static void log_to_user(void *user, LogLevel level, const char *line) {
     OrrWorld *world = user;
     world->options.log(world->options.log_user, (OrrLogLevel)level, line);
-}
-
-static StopReason run_node(Node *node, uint64_t until_ns) {
-    OrrNode *handle = node->user;
-    uint64_t start_ns = tools_clock(handle);
-    StopReason reason = node_run_until(node, until_ns);
-    tools_ran(handle, start_ns);
-    return reason;
 }
 
 OrrWorld *orr_world_new(const OrrWorldOptions *options) {
@@ -41,10 +34,10 @@ OrrWorld *orr_world_new(const OrrWorldOptions *options) {
     world->log.user = world;
     world->log.sink = world->options.log ? log_to_user : NULL;
     world->pool = pool_new();
+    world->stock = stock_new(world->pool);
     world->shares = code_shares_new();
     world->duration_ns = ORR_TIME_NEVER;
     world->sim.log = &world->log;
-    world->sim.run_node = run_node;
     world->sim.interrupted = &world->interrupted;
     return world;
 }
@@ -53,6 +46,7 @@ void orr_world_free(OrrWorld *world) {
     if (!world) {
         return;
     }
+    captures_close(world, NULL);
     for (size_t i = 0; i < world->nodes.len; i++) {
         tools_free(world->nodes.data[i]);
     }
@@ -65,8 +59,11 @@ void orr_world_free(OrrWorld *world) {
     }
     vec_free(&world->nodes);
     vec_free(&world->expects);
+    vec_free(&world->files);
+    arena_free(&world->arena);
     api_peripherals_free(world);
     code_shares_free(world->shares);
+    stock_free(world->stock);
     pool_free(world->pool);
     mem_free(world);
 }
@@ -100,19 +97,56 @@ void orr_world_code_stats(const OrrWorld *world, OrrCodeStats *stats) {
     *stats = (OrrCodeStats){all.code_bytes, all.ir_bytes, all.translations, all.flushes, all.caches};
 }
 
+static OrrStop run_once(OrrWorld *world, uint64_t until_ns) {
+    WorldStop ended = world_run(&world->sim, until_ns);
+    return ended.node ? api_stop(ended.node->node->user, ended.reason)
+                      : (OrrStop){.reason = (OrrStopReason)ended.reason};
+}
+
+/* Time is over for an expectation, or captures have been kept in memory long enough. */
+static uint64_t run_limit_ns(const OrrWorld *world) {
+    enum { CAPTURE_NS = 10000000 };
+    uint64_t limit_ns = expect_limit_ns(world);
+    if (world->captures.len) {
+        uint64_t now_ns = world_time_ns(&world->sim), next_ns = world_next_ns(&world->sim);
+        uint64_t from_ns = next_ns > now_ns ? next_ns : now_ns; /* TIME_NEVER if all sleep for ever */
+        uint64_t flush_ns = from_ns < TIME_NEVER - CAPTURE_NS ? from_ns + CAPTURE_NS : TIME_NEVER;
+        limit_ns = flush_ns < limit_ns ? flush_ns : limit_ns;
+    }
+    return limit_ns;
+}
+
+/* To the end of the run, or to where an expectation is decided: by what nodes do, or since its time is over. */
+static OrrStop run_expecting(OrrWorld *world, uint64_t until_ns) {
+    for (;;) {
+        uint64_t limit_ns = run_limit_ns(world);
+        uint64_t end_ns = limit_ns < until_ns ? limit_ns : until_ns;
+        OrrStop stop = run_once(world, end_ns);
+        OrrNode *decided = expect_update(world, stop.reason == ORR_STOP_DURATION ? end_ns : 0);
+        if (stop.reason == ORR_STOP_DURATION) {
+            captures_flush(world, end_ns);
+        }
+        if (stop.reason == ORR_STOP_DURATION && decided) {
+            stop = api_stop(decided, STOP_EXPECT);
+        }
+        if (stop.reason != ORR_STOP_DURATION || end_ns == until_ns) {
+            return stop;
+        }
+    }
+}
+
 OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
-    OrrStop stop = {.reason = ORR_STOP_DURATION};
     uint64_t end_ns = until_ns < world->deadline_ns ? until_ns : world->deadline_ns;
     api_prepare_code(world);
-    WorldStop ended = world_run(&world->sim, end_ns);
-    expect_update(world);
-    if (ended.node) {
-        stop = api_stop(ended.node->node->user, ended.reason);
-    } else {
-        stop.reason = (OrrStopReason)ended.reason;
-    }
+    OrrStop stop = run_expecting(world, end_ns);
+    uint64_t ran_ns = stop.reason == ORR_STOP_DURATION ? end_ns : world_time_ns(&world->sim);
+    world->ran_ns = ran_ns > world->ran_ns ? ran_ns : world->ran_ns;
     if (stop.reason == ORR_STOP_DURATION && world->deadline_ns <= until_ns && world->deadline_ns != ORR_TIME_NEVER) {
         stop.reason = ORR_STOP_DEADLINE;
+    }
+    if (stop.reason == ORR_STOP_EXIT || stop.reason == ORR_STOP_HALTED || stop.reason == ORR_STOP_LOCKUP ||
+        stop.reason == ORR_STOP_ASLEEP) {
+        expect_end(world);
     }
     if (stop.reason == ORR_STOP_USER) {
         world->interrupted = false; /* only once it has been obeyed: it may have come between two runs */
@@ -123,12 +157,6 @@ OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
 OrrStop orr_world_run_for(OrrWorld *world, uint64_t duration_ns) {
     uint64_t now_ns = world_time_ns(&world->sim);
     return orr_world_run(world, duration_ns < ORR_TIME_NEVER - now_ns ? now_ns + duration_ns : ORR_TIME_NEVER);
-}
-
-void orr_world_meet_at(OrrWorld *world, uint64_t time_ns) {
-    for (size_t i = 0; i < world->nodes.len; i++) {
-        node_meet_at(world->nodes.data[i]->node, time_ns);
-    }
 }
 
 void orr_world_deadline(OrrWorld *world, uint64_t time_ns) {
@@ -171,7 +199,7 @@ const char *orr_stop_name(OrrStopReason reason) {
         [ORR_STOP_DURATION] = "duration", [ORR_STOP_EXIT] = "exit",   [ORR_STOP_LOCKUP] = "lockup",
         [ORR_STOP_ASLEEP] = "asleep",     [ORR_STOP_STRICT] = "strict", [ORR_STOP_USER] = "user",
         [ORR_STOP_ERROR] = "error",       [ORR_STOP_HALTED] = "halted", [ORR_STOP_DEADLINE] = "deadline",
-        [ORR_STOP_BREAKPOINT] = "breakpoint",
+        [ORR_STOP_BREAKPOINT] = "breakpoint", [ORR_STOP_EXPECT] = "expect",
     };
     return (size_t)reason < ARRAY_LEN(names) && names[reason] ? names[reason] : "unknown";
 }
@@ -183,6 +211,7 @@ static Node *node_made(OrrWorld *world, const OrrNodeOptions *options, const Rep
         .machine = options->machine,
         .repl_path = options->repl_path,
         .repl_text = options->repl_text,
+        .repl_name = options->repl_name,
         .dtb_path = options->dtb_path,
         .dtb = options->dtb,
         .dtb_size = options->dtb_size,
@@ -199,6 +228,7 @@ static Node *node_made(OrrWorld *world, const OrrNodeOptions *options, const Rep
         .memory = (MemScheme)world->options.memory,
         .code_bytes = world->options.code_bytes,
         .pool = world->pool,
+        .stock = world->stock,
         .strict = options->strict,
         .stub_unknown = options->stub_unknown,
     };
@@ -234,13 +264,19 @@ OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *
     node->user = handle;
     node->interrupted = &world->interrupted;
     vec_push(&world->nodes, handle);
+    if (options->repl_path || options->dtb_path) {
+        api_file_read(world, options->repl_path ? options->repl_path : options->dtb_path);
+    }
     return handle;
 }
 
 bool orr_node_load(OrrNode *node, const char *path, OrrImageFormat format, bool has_addr, uint64_t addr,
                    OrrError *error) {
-    return node_load(node->node, path, (ImageFormat)format, has_addr, addr, (Err *)error) ||
-           api_failed(error, ORR_ERROR_IMAGE);
+    if (!node_load(node->node, path, (ImageFormat)format, has_addr, addr, (Err *)error)) {
+        return api_failed(error, ORR_ERROR_IMAGE);
+    }
+    api_file_read(node->world, path);
+    return true;
 }
 
 bool orr_node_save(const OrrNode *node, uint8_t **bytes, size_t *len) {
@@ -297,8 +333,8 @@ bool orr_node_symbol(const OrrNode *node, const char *name, uint64_t *addr) {
 }
 
 bool orr_node_symbol_range(const OrrNode *node, const char *name, uint64_t *begin, uint64_t *end) {
-    for (size_t i = 0; i < node->node->n_images; i++) {
-        const ImageSymbol *symbol = image_symbol_named(&node->node->images[i].image, name);
+    for (size_t i = 0; i < node->node->images.len; i++) {
+        const ImageSymbol *symbol = image_symbol_named(&node->node->images.data[i]->image, name);
         if (symbol) {
             *begin = symbol->addr;
             *end = symbol->addr + (symbol->size ? symbol->size : 1);

@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ARENA_CHUNK_BYTES = 64 * 1024 };
+enum { ARENA_CHUNK_BYTES = 64 * 1024, PAGE_BYTES = 4096 };
 
 struct ArenaChunk {
     ArenaChunk *next;
     size_t size;
+    size_t dirty; /* bytes from here on are zero */
+    bool mapped; /* by the host, as whole pages */
     _Alignas(16) unsigned char bytes[];
 };
 
@@ -29,6 +32,11 @@ void *mem_alloc(size_t size) {
     return check(calloc(1, size ? size : 1));
 }
 
+void *mem_alloc_aligned(size_t size, size_t align) {
+    size = (size + align - 1) & ~(align - 1);
+    return memset(check(aligned_alloc(align, size)), 0, size);
+}
+
 void *mem_realloc(void *p, size_t size) {
     return check(realloc(p, size ? size : 1));
 }
@@ -37,24 +45,60 @@ void mem_free(void *p) {
     free(p);
 }
 
-void *arena_alloc_raw(Arena *arena, size_t size) {
-    size = (size + 15) & ~(size_t)15;
-    if (!arena->head || arena->head->size - arena->used < size) {
-        size_t chunk_size = size > ARENA_CHUNK_BYTES ? size : ARENA_CHUNK_BYTES;
-        ArenaChunk *chunk = check(malloc(sizeof *chunk + chunk_size));
-        chunk->next = arena->head;
-        chunk->size = chunk_size;
-        arena->head = chunk;
-        arena->used = 0;
+static void chunk_add(Arena *arena, ArenaChunk *chunk, size_t size) {
+    chunk->next = arena->head;
+    chunk->size = size;
+    arena->head = chunk;
+    arena->used = 0;
+}
+
+static void chunk_new(Arena *arena, size_t size) {
+    ArenaChunk *chunk = check(malloc(sizeof *chunk + size));
+    chunk->mapped = false;
+    chunk->dirty = size;
+    chunk_add(arena, chunk, size);
+}
+
+static void chunk_free(ArenaChunk *chunk) {
+    if (chunk->mapped) {
+        munmap(chunk, sizeof *chunk + chunk->size);
+    } else {
+        free(chunk);
+    }
+}
+
+void arena_reserve(Arena *arena, size_t size) {
+    size_t whole = (sizeof(ArenaChunk) + size + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
+    ArenaChunk *chunk = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    check(chunk == MAP_FAILED ? NULL : chunk);
+    chunk->mapped = true; /* dirty is 0 */
+    chunk_add(arena, chunk, whole - sizeof *chunk);
+}
+
+/* Room for the next bytes of the first chunk. */
+static void *take(Arena *arena, size_t *size) {
+    *size = (*size + 15) & ~(size_t)15;
+    if (!arena->head || arena->head->size - arena->used < *size) {
+        chunk_new(arena, *size > ARENA_CHUNK_BYTES ? *size : ARENA_CHUNK_BYTES);
     }
     void *p = arena->head->bytes + arena->used;
-    arena->used += size;
-    arena->total += size;
+    arena->used += *size;
+    arena->total += *size;
     return p;
 }
 
+void *arena_alloc_raw(Arena *arena, size_t size) {
+    return take(arena, &size);
+}
+
 void *arena_alloc(Arena *arena, size_t size) {
-    return memset(arena_alloc_raw(arena, size), 0, size);
+    uint8_t *p = take(arena, &size);
+    const ArenaChunk *chunk = arena->head;
+    size_t at = arena->used - size;
+    if (at < chunk->dirty) {
+        memset(p, 0, (arena->used < chunk->dirty ? arena->used : chunk->dirty) - at);
+    }
+    return p;
 }
 
 char *arena_strndup(Arena *arena, const char *s, size_t len) {
@@ -87,9 +131,10 @@ void arena_reset(Arena *arena) {
     ArenaChunk *keep = arena->head;
     for (ArenaChunk *c = keep->next, *next; c; c = next) {
         next = c->next;
-        free(c);
+        chunk_free(c);
     }
     keep->next = NULL;
+    keep->dirty = keep->size;
     arena->used = 0;
     arena->total = 0;
 }
@@ -97,7 +142,7 @@ void arena_reset(Arena *arena) {
 void arena_free(Arena *arena) {
     for (ArenaChunk *c = arena->head, *next; c; c = next) {
         next = c->next;
-        free(c);
+        chunk_free(c);
     }
     *arena = (Arena){0};
 }

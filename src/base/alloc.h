@@ -7,6 +7,8 @@
 
 /** Zeroed memory; never NULL. */
 void *mem_alloc(size_t size);
+/** The same at a multiple of `align`, a power of two; not for mem_realloc. */
+void *mem_alloc_aligned(size_t size, size_t align);
 /** Resizes; new bytes are not zeroed; never NULL for size > 0. */
 void *mem_realloc(void *p, size_t size);
 void mem_free(void *p);
@@ -24,6 +26,8 @@ typedef struct Arena {
 void *arena_alloc(Arena *arena, size_t size);
 /** The same, not zeroed. */
 void *arena_alloc_raw(Arena *arena, size_t size);
+/** Room for `size` bytes (with their alignment), whole pages of the host that take room when they are touched. */
+void arena_reserve(Arena *arena, size_t size);
 /** Copy of a string, or of its first len bytes, NUL-terminated. */
 char *arena_strdup(Arena *arena, const char *s);
 char *arena_strndup(Arena *arena, const char *s, size_t len);

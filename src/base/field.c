@@ -8,10 +8,25 @@ static uint64_t element_get(const uint8_t *p, unsigned size) {
     return value;
 }
 
+/* Most large arrays are buffers that nobody has used since the reset before: they are not touched, so that pages that
+ * hold nothing else take no room. */
+static void zero(uint8_t *p, size_t len) {
+    if (p[0] || memcmp(p, p + 1, len - 1) != 0) {
+        memset(p, 0, len);
+    }
+}
+
 void field_reset(const Field *fields, size_t n, void *object, bool cold) {
     for (const Field *f = fields; f < fields + n; f++) {
         uint8_t *p = (uint8_t *)object + f->offset;
-        for (uint32_t i = 0; (cold || !f->keep) && i < f->count; i++) {
+        if ((f->keep && !cold) || f->count == 0) {
+            continue;
+        }
+        if (f->reset == 0) {
+            zero(p, (size_t)f->size * f->count);
+            continue;
+        }
+        for (uint32_t i = 0; i < f->count; i++) {
             memcpy(p + (size_t)i * f->size, &f->reset, f->size);
         }
     }

@@ -33,6 +33,29 @@ char *file_read(Arena *arena, const char *path, size_t *len, Err *err) {
     return data;
 }
 
+static uint64_t mix(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * UINT64_C(0x100000001b3);
+    return hash ^ hash >> 32;
+}
+
+uint64_t file_stamp(const char *path) {
+    struct stat st;
+    if (stat(path, &st) != 0) {
+        return 0;
+    }
+    uint64_t hash = mix(mix(1, (uint64_t)st.st_ino), (uint64_t)st.st_size);
+    return mix(mix(mix(hash, (uint64_t)st.st_dev), (uint64_t)st.st_mtim.tv_sec), (uint64_t)st.st_mtim.tv_nsec);
+}
+
+/* FNV-1a (Fowler, Noll, Vo), 64 bits. */
+uint64_t text_hash(const char *s, uint64_t seed) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ seed;
+    for (; *s; s++) {
+        hash = (hash ^ (uint8_t)*s) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
 static size_t edit_distance(const char *a, size_t a_len, const char *b, size_t b_len) {
     size_t row[NAME_MAX_LEN + 1];
     for (size_t j = 0; j <= b_len; j++) {

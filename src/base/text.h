@@ -9,6 +9,12 @@
  * 1 GiB. */
 char *file_read(Arena *arena, const char *path, size_t *len, Err *err);
 
+/** Different for different texts and seeds, as a rule: a key for a Map. */
+uint64_t text_hash(const char *s, uint64_t seed);
+
+/** Different as a rule if a file has been changed since; 0 if there is none. */
+uint64_t file_stamp(const char *path);
+
 /** Of names[0..n), the one nearest to name by edit distance, or NULL if none is near enough to suggest. */
 const char *text_nearest(const char *name, const char *const *names, size_t n);
 

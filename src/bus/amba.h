@@ -25,6 +25,7 @@ typedef struct AmbaRecord {
     uint8_t vendor, version;
     uint16_t device;
     uint8_t irq;
+    bool master_irq; /* the record of its AHB master gives the interrupt, too */
     uint32_t user[AMBA_USER_MAX]; /* user-defined words of an AHB record; bridges: [1] is the I/O area behind them */
     AmbaArea areas[AMBA_BARS_MAX];
     unsigned n_areas;

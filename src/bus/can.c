@@ -6,7 +6,7 @@
 
 enum { INTERMISSION_BITS = 3, SUSPEND_BITS = 8, FLAG_BITS = 6, DELIMITER_BITS = 8, STUFF_ERROR_RUN = 6,
        FREE_BITS = 11, RECOVERY_SEQUENCES = 128, MISREAD_BIT = 6, EOF_BITS = 7 };
-enum { PASSIVE_FROM = 128, BUS_OFF_FROM = 256, RATE_TOLERANCE = 100 };
+enum { PASSIVE_FROM = 128, BUS_OFF_FROM = CAN_BUS_OFF_FROM, RATE_TOLERANCE = 100 };
 /* CanPeer.offered: an offer that was made anew while the one before was on the wire outlives that one. */
 enum { OFFER_NONE, OFFER_WAITS, OFFER_ON_WIRE };
 #define NS_PER_S UINT64_C(1000000000)
@@ -61,6 +61,7 @@ typedef struct Attempt {
     Part part[CAN_PEERS_MAX];
     unsigned level, run; /* level of the bus and how many bits it has lasted */
     unsigned misread; /* bit that is not as sent, for all */
+    bool shorted;
 } Attempt;
 
 static uint64_t attempt_ns(const Attempt *a, uint64_t cycles) {
@@ -155,7 +156,8 @@ static void parts_begin(Attempt *a, uint64_t now_ns) {
         const CanPeer *p = &a->bus->peers[i];
         Part *part = &a->part[i];
         *part = (Part){.detects = NEVER, .tec = p->tec, .rec = p->rec};
-        if (p->state != CAN_PEER_ON) {
+        bool takes_part = p->state == CAN_PEER_ON && (!a->shorted || contends(p, now_ns));
+        if (!takes_part) {
             continue;
         }
         part->passive = p->tec >= PASSIVE_FROM || p->rec >= PASSIVE_FROM;
@@ -164,6 +166,11 @@ static void parts_begin(Attempt *a, uint64_t now_ns) {
         if (part->sender) {
             a->bus->peers[i].offered = OFFER_ON_WIRE;
             tell(a, i, CAN_STARTED, a->sof_cycles, 0, CAN_ERROR_BIT);
+        }
+        if (a->shorted) { /* nobody sees more than the missing start of frame */
+            continue;
+        }
+        if (part->sender) {
             sender_compare(a, i);
         }
         if (!timing_fits(&p->timing, a->timing, frame->fd && frame->brs)) {
@@ -255,7 +262,7 @@ static void send_step(Attempt *a, unsigned peer, unsigned bit) {
         if (a->level && !a->bus->peers[peer].no_ack) {
             error_seen(a, peer, bit, CAN_ERROR_ACK);
         }
-    } else if (own != a->level && bit < a->bits.arbitration_end) {
+    } else if (own && !a->level && bit < a->bits.arbitration_end) {
         part->role = ROLE_LISTEN; /* takes it for arbitration that it lost */
         part->sender = false;
         tell(a, peer, CAN_LOST, a->now_cycles, bit, CAN_ERROR_BIT);
@@ -282,8 +289,23 @@ static void listen_step(Attempt *a, unsigned peer, unsigned bit) {
     }
 }
 
+/* Rules 4 and 5: what an active flag sends is not on the bus. It begins anew, as a passive one from the second error
+ * on that finds the counter at its limit. */
+static void flag_broken(Attempt *a, unsigned peer, unsigned bit) {
+    Part *part = &a->part[peer];
+    uint16_t *counter = part->sender ? &part->tec : &part->rec;
+    part->passive = *counter >= PASSIVE_FROM;
+    *counter = (uint16_t)(*counter + 8);
+    part->count = 0;
+    tell(a, peer, CAN_ERROR, a->now_cycles, bit, CAN_ERROR_BIT);
+}
+
 static void flag_step(Attempt *a, unsigned peer, unsigned bit) {
     Part *part = &a->part[peer];
+    if (!part->passive && a->level) {
+        flag_broken(a, peer, bit);
+        return;
+    }
     part->seen_dominant |= !a->level;
     bool goes_on = !part->passive || part->count == 0 || part->flag_level == a->level;
     part->count = goes_on ? part->count + 1 : 1;
@@ -371,7 +393,7 @@ static bool follow(Attempt *a, unsigned bit) {
         for (unsigned i = 0; i < CAN_PEERS_MAX; i++) {
             level &= drive(a, i, bit);
         }
-        level_set(a, bit == a->misread ? !level : level);
+        level_set(a, a->shorted || (bit == a->misread) != level);
         bool sending = has_role(a, ROLE_SEND, ROLE_SEND) && bit < a->bits.n && !flagged;
         a->now_cycles += sending ? can_bits_cycles(&a->bits, a->timing, bit + 1) -
                                        can_bits_cycles(&a->bits, a->timing, bit)
@@ -401,17 +423,11 @@ static void undisturbed(Attempt *a) {
     a->now_cycles = end;
 }
 
-static void faults_apply(Attempt *a) {
-    CanBus *bus = a->bus;
-    CanFault fault = {0};
-    a->misread = NEVER;
-    if (!bus->fault || !bus->fault(bus->user, &bus->frame, a->bits.n, &fault) || fault.bit >= a->bits.n) {
-        return;
-    }
-    if (fault.peer >= 0) {
-        part_detects(&a->part[fault.peer % CAN_PEERS_MAX], fault.bit, CAN_ERROR_STUFF);
+static void fault_apply(Attempt *a, const CanFault *fault) {
+    if (fault->peer >= 0 && !fault->shorted) {
+        part_detects(&a->part[fault->peer % CAN_PEERS_MAX], fault->bit, CAN_ERROR_STUFF);
     } else {
-        a->misread = fault.bit;
+        a->misread = fault->bit;
     }
 }
 
@@ -426,20 +442,27 @@ static void suspend(Attempt *a, uint64_t free_cycles) {
 }
 
 static void frame_start(CanBus *bus, uint64_t now_ns) {
-    Attempt a = {.bus = bus};
+    Attempt a = {.bus = bus, .misread = NEVER};
     winner_find(&a, now_ns);
     bus->frame = bus->peers[a.winner].frame;
+    bus->start_ns = now_ns;
     if (now_ns != bus->free_ns || a.timing->hz != bus->hz) {
         bus->base_ns = now_ns; /* the bus was idle: its bits count from here */
         bus->cycles = 0;
         bus->hz = a.timing->hz;
     }
     a.sof_cycles = bus->cycles;
+    CanFault fault = {0};
+    bool disturbed = bus->fault && bus->fault(bus->user, a.winner, a.bits.n, &fault) && fault.bit < a.bits.n;
+    a.shorted = disturbed && fault.shorted;
     parts_begin(&a, now_ns);
-    faults_apply(&a);
+    if (disturbed) {
+        fault_apply(&a, &fault);
+    }
     unsigned first = first_error(&a);
     first = a.misread < first ? a.misread : first;
-    if (!is_acknowledged(&a) && !bus->peers[a.winner].no_ack && first > ack_slot(&a.bits)) {
+    bool acknowledged = is_acknowledged(&a);
+    if (!acknowledged && !bus->peers[a.winner].no_ack && first > ack_slot(&a.bits)) {
         first = ack_slot(&a.bits);
     }
     bus->good = 1;
@@ -450,12 +473,14 @@ static void frame_start(CanBus *bus, uint64_t now_ns) {
     }
     uint64_t free_cycles = a.now_cycles + (uint64_t)INTERMISSION_BITS * a.timing->bit_cycles;
     suspend(&a, free_cycles);
-    bus->start_ns = now_ns;
     bus->cycles = free_cycles;
     bus->free_ns = attempt_ns(&a, free_cycles);
     bus->busy = 1;
     if (bus->traffic) {
-        bus->traffic(bus->user, &bus->frame, now_ns, attempt_ns(&a, a.now_cycles), bus->good);
+        CanTraffic traffic = {.frame = &bus->frame, .sender = a.winner, .good = bus->good,
+                              .acknowledged = acknowledged, .start_ns = now_ns,
+                              .end_ns = attempt_ns(&a, a.now_cycles)};
+        bus->traffic(bus->user, &traffic);
     }
 }
 
@@ -576,15 +601,31 @@ static void idle_step(CanBus *bus, uint64_t now_ns) {
     }
 }
 
+/* The next thing that is due; false if nothing is. */
+static bool bus_step(CanBus *bus, uint64_t until_ns, uint64_t starts_until_ns) {
+    uint64_t next = can_bus_next_ns(bus);
+    if (next > until_ns) {
+        return false;
+    }
+    if (bus->n_pending && bus->pending[0].time_ns <= next) {
+        pending_deliver(bus);
+    } else if (bus->busy) {
+        bus_freed(bus);
+    } else if (next <= starts_until_ns) {
+        idle_step(bus, next);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 void can_bus_run(CanBus *bus, uint64_t now_ns) {
-    for (uint64_t next; (next = can_bus_next_ns(bus)) <= now_ns;) {
-        if (bus->n_pending && bus->pending[0].time_ns <= next) {
-            pending_deliver(bus);
-        } else if (bus->busy) {
-            bus_freed(bus);
-        } else {
-            idle_step(bus, next);
-        }
+    while (bus_step(bus, now_ns, now_ns)) {
+    }
+}
+
+void can_bus_run_before(CanBus *bus, uint64_t now_ns) {
+    while (now_ns && bus_step(bus, now_ns, now_ns - 1)) {
     }
 }
 
@@ -594,11 +635,16 @@ static bool timing_valid(const CanTiming *t) {
     return t->hz && t->bit_cycles && t->sample_cycles <= t->bit_cycles && t->data_sample_cycles <= t->data_bit_cycles;
 }
 
+bool can_request_leaves(const CanRequest *request) {
+    bool off = request->kind == CAN_CONFIGURE && (!request->on || !timing_valid(&request->timing));
+    return off || (request->kind == CAN_COUNTERS && request->tec >= BUS_OFF_FROM);
+}
+
 static void configure(CanPeer *p, uint64_t time_ns, const CanRequest *request) {
     p->timing = request->timing;
     p->silent = request->silent;
     p->fd = request->fd;
-    if (!request->on || !timing_valid(&request->timing)) {
+    if (can_request_leaves(request)) {
         p->state = p->state == CAN_PEER_BUS_OFF || p->state == CAN_PEER_RECOVERING ? CAN_PEER_BUS_OFF : CAN_PEER_OFF;
         p->offered = OFFER_NONE;
     } else if (p->state == CAN_PEER_OFF) {

@@ -24,7 +24,7 @@
 
 struct Device;
 
-enum { CAN_DATA_MAX = 64, CAN_PEERS_MAX = 32, CAN_BITS_MAX = 768 };
+enum { CAN_DATA_MAX = 64, CAN_PEERS_MAX = 32, CAN_BITS_MAX = 768, CAN_BUS_OFF_FROM = 256 };
 
 typedef struct CanFrame {
     uint32_t id; /* 11 or 29 bits */
@@ -135,22 +135,33 @@ typedef struct CanPending {
     uint16_t bit, tec, rec;
 } CanPending;
 
-/** One bit of the next frame that is not as it was sent. */
+/** What disturbs the next frame. */
 typedef struct CanFault {
-    unsigned bit;
+    unsigned bit; /* is not as it was sent; 0 if shorted */
     int peer; /* only this participant sees it; -1: all do */
+    bool shorted; /* instead: the wires are short-circuited, nobody reads anything but recessive bits, from the start of
+                     frame to the end of what comes of it */
 } CanFault;
 
-enum { CAN_PENDING_MAX = CAN_PEERS_MAX * 8 };
+/** A frame that has been on the wire, or an attempt that has failed. */
+typedef struct CanTraffic {
+    const CanFrame *frame;
+    unsigned sender; /* the first of them if several send the same */
+    bool good, acknowledged;
+    uint64_t start_ns, end_ns; /* to the end of EOF or of the error delimiter */
+} CanTraffic;
+
+enum { CAN_PENDING_MAX = CAN_PEERS_MAX * 24 }; /* a broken bus: 17 errors of each sender in one attempt */
 
 typedef struct CanBus {
     /* Set by the owner, no state: */
     void (*notice)(void *user, unsigned peer, const CanNotice *notice); /* may call can_bus_request */
     void *user;
-    /** Asked at the start of each frame: whether one of its `bits` bits is disturbed. NULL: never. */
-    bool (*fault)(void *user, const CanFrame *frame, unsigned bits, CanFault *out);
-    /** Told of each frame at its end: whether it was good, and from when to when it was on the wire. NULL: nobody. */
-    void (*traffic)(void *user, const CanFrame *frame, uint64_t start_ns, uint64_t end_ns, bool good);
+    /** Asked at the start of each frame, which has `bits` bits: whether it is disturbed. NULL: never. */
+    bool (*fault)(void *user, unsigned sender, unsigned bits, CanFault *out);
+    /** Told of each frame at its start, where all that becomes of it is known: `pending` has what participants will be
+     * told. NULL: nobody. */
+    void (*traffic)(void *user, const CanTraffic *traffic);
     /* State: */
     CanPeer peers[CAN_PEERS_MAX];
     CanPending pending[CAN_PENDING_MAX]; /* by time, then as they came */
@@ -168,6 +179,10 @@ void can_bus_request(CanBus *bus, unsigned peer, uint64_t time_ns, const CanRequ
 uint64_t can_bus_next_ns(const CanBus *bus);
 /** Does what is due until then, in order. */
 void can_bus_run(CanBus *bus, uint64_t now_ns);
+/** The same, but nobody starts a frame or joins at now_ns itself: further requests of that time may follow. */
+void can_bus_run_before(CanBus *bus, uint64_t now_ns);
+/** Whether somebody who asks for this leaves the bus, and hears no more of the frame that is on it. */
+bool can_request_leaves(const CanRequest *request);
 void can_bus_reset(CanBus *bus);
 /** State, for owners: what is fed, written and read is the same. False: not what can_bus_save wrote. */
 void can_bus_hash(const CanBus *bus, Hash *hash);

@@ -91,15 +91,22 @@ static const Reg *reg_look_up(Device *dev, uint64_t offset, unsigned *index) {
     return reg;
 }
 
-IN_LINE uint32_t reg_read(Device *dev, const Reg *reg, unsigned index) {
-    uint32_t value = 0;
+static RARE void tell_poll(Device *dev, uint64_t offset, uint32_t value) {
+    unsigned index;
+    const Reg *reg = reg_find(dev->type, offset, &index);
+    guest_poll_full(dev, reg, index, value);
+}
+
+IN_LINE uint32_t reg_read(Device *dev, uint64_t offset, const Reg *reg, unsigned index) {
+    uint32_t value;
     if (LIKELY(reg->read != NULL)) {
         value = reg->read(dev, index);
-    } else if (reg->storage) {
-        value = *device_reg_storage(dev, reg, index);
+    } else {
+        value = reg->storage ? *device_reg_storage(dev, reg, index) : 0;
     }
-    if (LIKELY(dev->board->guest_log != NULL)) {
-        guest_poll_read(dev->board->guest_log, dev, reg, index, value);
+    GuestLog *log = dev->board->guest_log;
+    if (LIKELY(log != NULL) && UNLIKELY(guest_poll_read(log, dev, offset, value))) {
+        tell_poll(dev, offset, value);
     }
     return value;
 }
@@ -122,7 +129,7 @@ static RARE uint32_t odd_read(Device *dev, uint64_t offset) {
     if (reg->unmodelled) {
         access_log(dev, GUEST_UNMODELLED, reg, index, "of an unmodelled register", NULL);
     }
-    return reg_read(dev, reg, index);
+    return reg_read(dev, offset, reg, index);
 }
 
 IN_LINE uint32_t word_read(Device *dev, uint64_t offset) {
@@ -130,7 +137,7 @@ IN_LINE uint32_t word_read(Device *dev, uint64_t offset) {
     if (UNLIKELY(found->offset != offset || !found->plain_read)) {
         return odd_read(dev, offset);
     }
-    return reg_read(dev, found->reg, found->index);
+    return reg_read(dev, offset, found->reg, found->index);
 }
 
 /* One register, or the bytes of it that `lanes` covers. Bytes that are not written keep what is stored: they are merged
@@ -258,23 +265,27 @@ static void regs_reset(Device *dev) {
     }
 }
 
+void device_events_cancel(Device *dev) {
+    const DeviceType *type = dev->type;
+    for (size_t i = 0; i < type->n_events; i++) {
+        device_event_cancel(dev, device_event(dev, &type->events[i]));
+    }
+    if (device_uart(dev)) {
+        device_event_cancel(dev, &device_uart(dev)->arrive);
+    }
+}
+
 void device_reset_tables(Device *dev, bool cold) {
     const DeviceType *type = dev->type;
     if (type->n_fields) {
         field_reset(type->fields, type->n_fields, dev, cold);
     }
     regs_reset(dev);
-    for (size_t i = 0; i < type->n_events; i++) {
-        device_event_cancel(dev, device_event(dev, &type->events[i]));
-    }
+    device_events_cancel(dev);
     for (size_t i = 0; i < type->n_outputs; i++) {
         for (unsigned k = 0; k < device_output_count(&type->outputs[i]); k++) {
             device_lines(dev, &type->outputs[i])[k].level = false;
         }
-    }
-    UartPort *port = device_uart(dev);
-    if (port) {
-        device_event_cancel(dev, &port->arrive);
     }
 }
 

@@ -134,6 +134,8 @@ struct DeviceType {
     uint32_t uart_offset; /* of a UartPort member; 0 = none */
     uint32_t can_offset; /* of a CanPort member; 0 = none */
     uint32_t eth_offset; /* of an EthPort member; 0 = none */
+    uint32_t i2c_bus_offset; /* controllers: of an I2cBus member; 0 = none */
+    uint32_t spi_bus_offset; /* controllers: of a SpiBus member; 0 = none */
     uint32_t leon_irq_offset; /* of a LeonIrqPort member (bus/leon_irq.h); 0 = none */
 
     uint32_t cpu_offset; /* of a Cpu member; 0 = it is no CPU */
@@ -163,6 +165,8 @@ struct DeviceType {
     bool (*map)(Device *dev, uint64_t base, uint64_t size, Err *err);
     /** The backing of memory types, for devices that program them (flash controllers); valid after init, else NULL. */
     struct Memory *(*memory)(Device *dev);
+    /** Of those: without power all its bytes become `*fill`; false, or NULL: it keeps them. */
+    bool (*forgets)(const Device *dev, uint8_t *fill);
     /** State outside of the tables (memory contents): all three or none. */
     void (*hash)(const Device *dev, Hash *hash);
     void (*save)(const Device *dev, ByteVec *out);
@@ -201,6 +205,7 @@ typedef enum StopReason {
     STOP_HALTED, /* a CPU took a trap that it could not take (SPARC error mode), with a code: many programs end so */
     STOP_DEADLINE, /* the time by which the guest should have ended has come */
     STOP_BREAKPOINT, /* a CPU stands before an instruction at a breakpoint */
+    STOP_EXPECT, /* somebody waited for what has just happened */
 } StopReason;
 
 struct Board {
@@ -210,7 +215,11 @@ struct Board {
     MemMap map;
     const Log *log;
     struct GuestLog *guest_log;
+    LineGuard lines;
+    struct LinkEnd *link_ends; /* ports of this board that links join, the last one first */
     uint64_t seed;
+    bool off; /* no power: what arrives is lost */
+    bool reset_pin; /* the reset under way comes from outside */
     unsigned current_cpu; /* index of the core whose turn it is: who makes an access */
     /** Never runs backwards for what all cores share: if another core has been ahead in its slice, that time counts. */
     uint64_t (*now_ns)(Board *board);
@@ -224,6 +233,8 @@ struct Board {
      * False if there is no such core or it is not held. */
     bool (*start_cpu)(Board *board, unsigned index, uint64_t entry);
     void (*send_event)(Board *board); /* SEV of the running core, for all others */
+    /** The outside (a wire from another node, a finger) holds an input of a device at that level from now on. */
+    void (*outside_level)(Board *board, Device *dev, unsigned input, bool level);
 };
 
 #define BOARD_ENTRY_RESET UINT64_MAX
@@ -246,6 +257,7 @@ void device_bind(Device *dev);
 void device_reset(Device *dev, bool cold);
 void device_reset_tables(Device *dev, bool cold);
 void device_reset_hook(Device *dev);
+void device_events_cancel(Device *dev);
 /** Feeds fields, registers, event times and type->hash. */
 void device_hash(const Device *dev, Hash *hash);
 /** Appends what device_hash feeds, in that order. */
@@ -276,6 +288,12 @@ static inline CanPort *device_can(const Device *dev) {
 }
 static inline EthPort *device_eth(const Device *dev) {
     return dev->type->eth_offset ? (EthPort *)((uintptr_t)dev + dev->type->eth_offset) : NULL;
+}
+static inline I2cBus *device_i2c_bus(const Device *dev) {
+    return dev->type->i2c_bus_offset ? (I2cBus *)((uintptr_t)dev + dev->type->i2c_bus_offset) : NULL;
+}
+static inline SpiBus *device_spi_bus(const Device *dev) {
+    return dev->type->spi_bus_offset ? (SpiBus *)((uintptr_t)dev + dev->type->spi_bus_offset) : NULL;
 }
 static inline struct Cpu *device_cpu(const Device *dev) {
     return dev->type->cpu_offset ? (struct Cpu *)((uintptr_t)dev + dev->type->cpu_offset) : NULL;

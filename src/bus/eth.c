@@ -88,8 +88,21 @@ static void learn(EthSwitch *sw, unsigned port, const uint8_t *source, uint64_t 
 
 /* ---- Forwarding -------------------------------------------------------------------------------------------------- */
 
-static void forward(EthSwitch *sw, unsigned port, uint64_t now_ns, const EthFrame *frame) {
+/* What has not left by then is as long as the port stays busy. */
+static bool has_room(const EthSwitch *sw, unsigned port, uint64_t now_ns, const EthFrame *frame) {
+    uint64_t begin_ns = now_ns + sw->latency_ns;
     if (sw->n_waiting == ETH_WAITING_MAX) {
+        return false;
+    }
+    if (!sw->queue_bytes || !sw->bits_per_s || sw->free_ns[port] <= begin_ns) {
+        return true;
+    }
+    unsigned __int128 bits = (unsigned __int128)(sw->free_ns[port] - begin_ns) * sw->bits_per_s / NS_PER_S;
+    return bits / 8 + frame->len <= sw->queue_bytes;
+}
+
+static void forward(EthSwitch *sw, unsigned port, uint64_t now_ns, const EthFrame *frame) {
+    if (!has_room(sw, port, now_ns, frame)) {
         sw->dropped++;
         return;
     }

@@ -19,21 +19,22 @@ enum { ETH_FRAME_MAX = 1518, ETH_FRAME_MIN = 60, ETH_OVERHEAD = 24 /* preamble, 
 /** A frame without its check sequence; up to ETH_FRAME_MAX bytes with a VLAN tag. */
 typedef struct EthFrame {
     uint16_t len;
+    bool damaged; /* the check sequence that came with it is not that of the bytes */
     uint8_t bytes[ETH_FRAME_MAX];
 } EthFrame;
 
 typedef struct EthPort {
     struct Device *device;
-    /* Given by the device: a frame has arrived; what it has no room for is lost. */
+    /* Given by the device: a frame has arrived; what it has no room for is lost. Damaged ones come, too. */
     void (*receive)(struct Device *device, const EthFrame *frame);
-    void (*link)(struct Device *device, bool up); /* the cable was plugged or pulled, or NULL */
     /* Given by the outside: a frame has left the device; NULL: no cable. */
     void (*send)(void *user, const EthFrame *frame);
     void *user;
+    bool pulled; /* the outside says that the cable carries nothing now */
 } EthPort;
 
 static inline bool eth_port_up(const EthPort *port) {
-    return port->send != NULL;
+    return port->send && !port->pulled;
 }
 /** Device: a frame has been sent, now. Frames without a cable or of an impossible length go nowhere. */
 void eth_port_sent(const EthPort *port, const EthFrame *frame);
@@ -73,6 +74,7 @@ typedef struct EthSwitch {
     /** Asked for each frame that enters: false if it is lost; it may change the bytes. NULL: none is. */
     bool (*fault)(void *user, EthFrame *frame);
     uint64_t latency_ns, bits_per_s;
+    uint64_t queue_bytes; /* that wait for one port at most; 0: as many frames as there is room for */
     uint64_t age_ns; /* addresses are forgotten after so long; 0: never */
     uint32_t connected; /* ports that are in use, one bit each */
     /* State: */

@@ -19,16 +19,22 @@ static bool own_file(uint64_t size, PoolRange *range) {
     return host != MAP_FAILED;
 }
 
-void memory_alloc(Memory *memory, uint64_t size) {
-    memory->size = size;
-    if (!(memory->pool ? pool_take(memory->pool, size, &memory->range) : own_file(size, &memory->range))) {
+void memory_take(Memory *memory, uint64_t size, PoolRange *range) {
+    if (!(memory->pool ? pool_take(memory->pool, size, range) : own_file(size, range))) {
         mem_exhausted("guest memory");
     }
+}
+
+void memory_alloc(Memory *memory, uint64_t size) {
+    memory->size = size;
+    memory_take(memory, size, &memory->range);
     memory->host = memory->range.host;
 }
 
 void memory_free(Memory *memory) {
-    if (memory->host && memory->pool) {
+    if (memory->rom) {
+        memory->rom = NULL; /* the store has the bytes */
+    } else if (memory->host && memory->pool) {
         pool_give(memory->pool, &memory->range);
     } else if (memory->host) {
         munmap(memory->host, memory->size);
@@ -67,6 +73,17 @@ static bool map_region(MemMap *map, const MemRegion *r) {
     off_t offset = (off_t)(r->memory->range.offset + r->offset + (begin - r->base));
     return mmap(map->fast + begin, end - begin, rights, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, r->memory->range.fd,
                 offset) != MAP_FAILED;
+}
+
+void memory_moved(MemMap *map, const Memory *memory) {
+    for (uint32_t i = 0; i < map->n_regions && map->fast; i++) {
+        if (map->regions[i].memory == memory && !map_region(map, &map->regions[i])) {
+            mem_exhausted("guest memory");
+        }
+    }
+    if (map->moved) {
+        map->moved(map, memory);
+    }
 }
 
 /* Code that was translated before the window existed. */

@@ -38,8 +38,8 @@ typedef struct GuestLog {
     /* The register that was read last, and how often in a row with the same value. */
     const Device *poll_device;
     uint64_t poll_count;
-    const Reg *poll_reg;
-    uint32_t poll_index, poll_value;
+    uint64_t poll_offset; /* of the register, in the device's window */
+    uint32_t poll_value;
 } GuestLog;
 
 /** A zeroed GuestLog is ready to use; frees what it gathered. */
@@ -63,21 +63,22 @@ void guest_log_summary(const GuestLog *log, const Log *out);
 /** Mistakes counted so far, of all kinds. */
 uint64_t guest_log_total(const GuestLog *log);
 
-/** Called for each register read with its value: finds polls. */
+/** Tells of a poll. */
 void guest_poll_full(Device *dev, const Reg *reg, unsigned index, uint32_t value);
-static inline void guest_poll_read(GuestLog *log, Device *dev, const Reg *reg, unsigned index, uint32_t value) {
-    /* The value first: it tells a poll from firmware that reads a timer. */
-    if (log->poll_value == value && log->poll_reg == reg && log->poll_device == dev && log->poll_index == index) {
-        if (UNLIKELY(++log->poll_count == GUEST_POLL_READS)) {
-            guest_poll_full(dev, reg, index, value);
-        }
-        return;
+/** Called for each register read with its value: true if it is a poll that is to be told. */
+static inline bool guest_poll_read(GuestLog *log, const Device *dev, uint64_t offset, uint32_t value) {
+    /* The value tells a poll from firmware that reads a timer. Who gave it first does not matter yet. */
+    if (LIKELY(log->poll_value != value)) {
+        log->poll_value = value;
+        log->poll_device = NULL;
+        return false;
     }
-    log->poll_device = dev;
-    log->poll_reg = reg;
-    log->poll_index = index;
-    log->poll_value = value;
-    log->poll_count = 1;
+    if (UNLIKELY(log->poll_device != dev || log->poll_offset != offset)) {
+        log->poll_device = dev;
+        log->poll_offset = offset;
+        log->poll_count = 0;
+    }
+    return ++log->poll_count == GUEST_POLL_READS;
 }
 /** Called for each device access that is not such a read: the guest does something else too. */
 static inline void guest_poll_end(GuestLog *log) {

@@ -31,3 +31,47 @@ Device *i2c_target(const I2cBus *bus, uint8_t address) {
     }
     return NULL;
 }
+
+static bool passes(const I2cBus *bus, I2cStep step, uint8_t *byte) {
+    return !bus->wire || bus->wire->pass(bus->wire->user, step, byte);
+}
+
+static bool done(const I2cBus *bus, I2cStep step, uint8_t byte, bool ack) {
+    if (bus->wire) {
+        bus->wire->done(bus->wire->user, step, byte, ack);
+    }
+    return ack;
+}
+
+bool i2c_bus_start(const I2cBus *bus, uint8_t address, bool read) {
+    Device *target = i2c_target(bus, address);
+    uint8_t byte = (uint8_t)(address << 1 | read);
+    bool ack = passes(bus, I2C_START, &byte) && target && target->type->i2c->start(target, read);
+    return done(bus, I2C_START, byte, ack);
+}
+
+bool i2c_bus_write(const I2cBus *bus, uint8_t address, uint8_t byte) {
+    Device *target = i2c_target(bus, address);
+    bool ack = passes(bus, I2C_WRITE, &byte) && target && target->type->i2c->write(target, byte);
+    return done(bus, I2C_WRITE, byte, ack);
+}
+
+uint8_t i2c_bus_read(const I2cBus *bus, uint8_t address, bool ack) {
+    Device *target = i2c_target(bus, address);
+    uint8_t byte = target ? target->type->i2c->read(target, ack) : 0xFF;
+    byte = passes(bus, I2C_READ, &byte) ? byte : 0xFF;
+    done(bus, I2C_READ, byte, ack);
+    return byte;
+}
+
+void i2c_bus_stop(const I2cBus *bus, uint8_t address) {
+    Device *target = i2c_target(bus, address);
+    if (target && target->type->i2c->stop) {
+        target->type->i2c->stop(target);
+    }
+    done(bus, I2C_STOP, 0, true);
+}
+
+uint64_t i2c_bus_stretch_ns(const I2cBus *bus) {
+    return bus->wire ? bus->wire->stretch_ns(bus->wire->user) : 0;
+}

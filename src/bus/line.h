@@ -11,7 +11,7 @@ typedef struct LineSink {
     unsigned input;
 } LineSink;
 
-/** One more who hears of changes, beside sinks and watch: a wire to another node, an expectation. Never removed. */
+/** One more who hears of changes, beside sinks and watch: a wire to another node, an expectation. */
 typedef struct LineTap {
     void (*changed)(void *user, bool level);
     void *user;
@@ -28,10 +28,26 @@ typedef struct Line {
     LineTap *taps; /* newest first */
 } Line;
 
+/* Of a board: outputs that drive each other in a ring whose levels never settle are a mistake of the platform file.
+ * When lines change each other too deep, nobody hears of changes any more, and the board stops with STOP_ERROR. */
+enum { LINE_DEPTH_MAX = 200, LINE_RING_MAX = 8 };
+
+typedef struct LineGuard {
+    unsigned depth; /* changes under way, one inside the other */
+    bool stuck; /* for good */
+    const Line *ring[LINE_RING_MAX]; /* the last one first, in the order in which they return */
+    unsigned n_ring;
+    bool told;
+} LineGuard;
+
 /** Drives the line; sinks hear of changes only. */
 void line_set(Line *line, bool level);
+/** Nobody drives it any more: low. Watch and taps hear of it; the sinks are reset with the device. */
+void line_release(Line *line);
 /** Adds a listener. */
 void line_tap_add(Line *line, LineTap *tap);
+/** Takes it out again; not from a callback. */
+void line_tap_remove(Line *line, LineTap *tap);
 /** High, then low again: for outputs that are edges. */
 void line_pulse(Line *line);
 

@@ -7,7 +7,8 @@
 enum { QUEUE_BYTES = 4096, ARRIVE_PRIORITY = 1 /* behind the node's own events of the same time */ };
 
 /* One line per medium. */
-static const LinkType *const types[] = {&link_uart_type, &link_gpio_type};
+static const LinkType *const types[] = {&link_uart_type, &link_gpio_type, &link_can_type,
+                                        &link_ethernet_type, &link_i2c_type, &link_spi_type};
 
 const LinkType *link_type_at(size_t index) {
     return index < ARRAY_LEN(types) ? types[index] : NULL;
@@ -78,7 +79,9 @@ static void end_arrive(Event *event) {
     LinkMessage message;
     const uint8_t *bytes;
     while (queue_first(&end->in, &message, &bytes) && message.time_ns <= now_ns) {
-        end->link->options.type->deliver(end, &message, bytes);
+        if (!end->board->off || end->link->options.type->is_level) {
+            end->link->options.type->deliver(end, &message, bytes);
+        }
         queue_drop(&end->in, &message);
     }
     if (end->in.len) {
@@ -89,7 +92,7 @@ static void end_arrive(Event *event) {
 LinkEnd *link_attach(Link *link, Device *device, const char *port, Err *err) {
     const LinkType *type = link->options.type;
     if (link->n_ends == type->ends_max) {
-        err_set(err, "a %s link has at most %u ends", type->name, type->ends_max);
+        err_set(err, "%s links have at most %u end%s", type->name, type->ends_max, type->ends_max == 1 ? "" : "s");
         return NULL;
     }
     LinkEnd *end = mem_alloc(sizeof *end);
@@ -104,7 +107,17 @@ LinkEnd *link_attach(Link *link, Device *device, const char *port, Err *err) {
     end->in.data = mem_alloc(end->in.cap = QUEUE_BYTES);
     end->out.data = mem_alloc(end->out.cap = QUEUE_BYTES);
     link->ends[link->n_ends++] = end;
+    end->next_of_board = device->board->link_ends;
+    device->board->link_ends = end;
     return end;
+}
+
+void link_board_off(Board *board) {
+    for (LinkEnd *end = board->link_ends; end; end = end->next_of_board) {
+        if (end->link->options.type->power_off) {
+            end->link->options.type->power_off(end);
+        }
+    }
 }
 
 void link_send(LinkEnd *end, uint64_t value, uint64_t extra, const void *bytes, uint32_t len) {
@@ -116,7 +129,8 @@ void link_send(LinkEnd *end, uint64_t value, uint64_t extra, const void *bytes, 
 
 /* ---- Between windows ---- */
 
-static bool is_cut(const LinkOptions *o, uint64_t time_ns) {
+bool link_is_cut(const Link *link, uint64_t time_ns) {
+    const LinkOptions *o = &link->options;
     for (size_t i = 0; i < o->n_cuts; i++) {
         if (time_ns >= o->cuts[i].from_ns && time_ns < o->cuts[i].to_ns) {
             return true;
@@ -126,36 +140,56 @@ static bool is_cut(const LinkOptions *o, uint64_t time_ns) {
 }
 
 /* A chance of 0 takes no random number, so an error model that is off changes nothing. */
-static bool happens(Link *link, uint32_t chance) {
+bool link_chance(Link *link, uint32_t chance) {
     return chance && rng_below(&link->rng, LINK_CHANCE_ONE) < chance;
+}
+
+/* Into the inbox, behind what is there already; false if the node has no power then. */
+static bool end_put(LinkEnd *to, LinkMessage *arriving, const uint8_t *bytes) {
+    if (arriving->time_ns < to->last_ns) {
+        arriving->time_ns = to->last_ns;
+    }
+    assert(arriving->time_ns >= to->link->horizon_ns); /* or the receiver is past it */
+    if (arriving->time_ns < to->powered_ns) {
+        return false;
+    }
+    if (to->in.len == 0) {
+        event_at(&to->board->events, &to->arrive, arriving->time_ns);
+        if (to->link->woken) {
+            to->link->woken(to->link->woken_user, to->owner, arriving->time_ns);
+        }
+    }
+    to->last_ns = arriving->time_ns;
+    queue_push(&to->in, arriving, bytes);
+    return true;
+}
+
+void link_hand(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_t *bytes, uint64_t time_ns) {
+    LinkMessage arriving = *message;
+    arriving.time_ns = time_ns;
+    link->lost += !end_put(to, &arriving, bytes);
 }
 
 void link_pass(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_t *bytes, uint64_t delay_ns) {
     const LinkOptions *o = &link->options;
     /* All are drawn, whatever the others say. */
-    bool dropped = happens(link, o->loss), damaged = happens(link, o->corrupt);
-    bool lost = dropped || is_cut(o, message->time_ns);
+    bool dropped = link_chance(link, o->loss), damaged = link_chance(link, o->corrupt);
     LinkMessage arriving = *message;
     arriving.time_ns += o->latency_ns + delay_ns + (o->jitter_ns ? rng_below(&link->rng, o->jitter_ns + 1) : 0);
-    if (arriving.time_ns < to->last_ns) {
-        arriving.time_ns = to->last_ns;
-    }
-    assert(arriving.time_ns >= link->horizon_ns); /* or the receiver is past it */
-    if (lost || arriving.time_ns < to->powered_ns) {
+    if (dropped || link_is_cut(link, message->time_ns) || !end_put(to, &arriving, bytes)) {
         link->lost++;
         return;
     }
-    bool was_empty = to->in.len == 0;
-    to->last_ns = arriving.time_ns;
-    queue_push(&to->in, &arriving, bytes);
+    for (const LinkTap *tap = link->taps; tap; tap = tap->next) {
+        if (tap->passed) {
+            tap->passed(tap->user, link, to, message->source, arriving.time_ns);
+        }
+    }
     if (damaged) {
         uint8_t *record = to->in.data + to->in.head + to->in.len - record_bytes(arriving.len);
         o->type->corrupt(&arriving, record + sizeof arriving, &link->rng);
         memcpy(record, &arriving, sizeof arriving);
         link->corrupted++;
-    }
-    if (was_empty) {
-        event_at(&to->board->events, &to->arrive, arriving.time_ns);
     }
 }
 
@@ -181,7 +215,40 @@ static void traffic_add(Link *link, const LinkMessage *m, const uint8_t *bytes) 
     for (uint32_t i = 0; i < m->len; i++) {
         link->traffic = mix(link->traffic, bytes[i]);
     }
+}
+
+void link_tap_add(Link *link, LinkTap *tap) {
+    LinkTap **last = &link->taps;
+    while (*last) {
+        last = &(*last)->next;
+    }
+    *last = tap;
+}
+
+void link_tap_remove(Link *link, LinkTap *tap) {
+    LinkTap **at = &link->taps;
+    while (*at && *at != tap) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = tap->next;
+    }
+}
+
+void link_record(Link *link, const LinkRecord *record) {
     link->sent++;
+    for (const LinkTap *tap = link->taps; tap; tap = tap->next) {
+        tap->record(tap->user, link, record);
+    }
+}
+
+/* A message, counted and as the taps get it: its bytes, or the value as one. */
+static void message_record(Link *link, const LinkMessage *m, const uint8_t *bytes) {
+    uint8_t small = (uint8_t)m->value;
+    LinkRecord record = {.start_ns = m->time_ns, .end_ns = m->time_ns, .from = m->source,
+                         .len = m->len ? m->len : 1, .data = m->len ? bytes : &small};
+    link->options.type->describe(link, m, &record);
+    link_record(link, &record);
 }
 
 void link_exchange(Link *link, uint64_t horizon_ns) {
@@ -202,7 +269,12 @@ void link_exchange(Link *link, uint64_t horizon_ns) {
             break;
         }
         traffic_add(link, &message, bytes);
-        link->options.type->route(link, &message, bytes);
+        if (link->options.type->describe) {
+            message_record(link, &message, bytes);
+        }
+        if (link->options.type->route) {
+            link->options.type->route(link, &message, bytes);
+        }
         queue_drop(&first->out, &message);
     }
     if (link->options.type->settle) {
@@ -248,6 +320,7 @@ void link_hash(const Link *link, Hash *hash) {
         link->options.type->hash(link, hash);
     }
     for (unsigned i = 0; i < link->n_ends; i++) {
+        hash_u64(hash, link->ends[i]->busy_ns);
         const LinkQueue *queues[] = {&link->ends[i]->in, &link->ends[i]->out};
         for (size_t k = 0; k < ARRAY_LEN(queues); k++) {
             hash_u64(hash, queues[k]->len);

@@ -16,6 +16,7 @@
 typedef struct Link Link;
 typedef struct LinkEnd LinkEnd;
 
+enum { LINK_LOCAL_NS = 1000000 /* latency of what joins no nodes: how often it is told of */ };
 enum { LINK_CHANCE_ONE = 1000000000, LINK_ENDS_MAX = 64, LINK_CUTS_MAX = 16, LINK_BYTES_MAX = 65536 };
 
 typedef struct LinkMessage {
@@ -26,16 +27,71 @@ typedef struct LinkMessage {
     uint32_t len; /* of the bytes that follow: frames */
 } LinkMessage;
 
+/* ---- Who looks: captures, load meters ---- */
+
+typedef enum LinkRecordKind {
+    LINK_RECORD_BYTE, /* uart: the byte; from its start bit to its stop bit */
+    LINK_RECORD_LEVEL, /* gpio: 0 or 1; at one instant */
+    LINK_RECORD_CAN, /* can: as in SocketCAN captures (LINKTYPE_CAN_SOCKETCAN): 4 bytes of identifier with the EFF and
+                        RTR flags, most significant first; length; FD flags (1 BRS, 2 ESI, 4 FD); two zeros; data. From
+                        the start of frame to the end of EOF; of an attempt that ended in an error frame, to the end of
+                        the error delimiter */
+    LINK_RECORD_ETHERNET, /* ethernet: the frame without preamble and check sequence; while it occupied the cable of the
+                             end that sent it */
+    LINK_RECORD_SPI, /* spi: a byte out and the byte in; at the instant of its first bit */
+    LINK_RECORD_I2C, /* i2c: address byte with R/W, then data bytes; from the end of the first to STOP or a new START */
+} LinkRecordKind;
+
+enum {
+    LINK_RECORD_ERROR = 1 << 0, /* can: destroyed by an error frame */
+    LINK_RECORD_NACK = 1 << 1, /* i2c: the last byte was not acknowledged; can: nobody acknowledged */
+    LINK_RECORD_DROPPED = 1 << 2, /* ethernet: sent while the link was cut */
+};
+
+/** What the medium carried, as it was sent: what befalls it on its way to one receiver is not told. */
+typedef struct LinkRecord {
+    LinkRecordKind kind;
+    uint32_t flags; /* LINK_RECORD_* */
+    uint64_t start_ns, end_ns;
+    uint32_t from; /* index of the end */
+    uint32_t len;
+    const uint8_t *data; /* valid during the call */
+} LinkRecord;
+
+/** Called between windows, on one thread, in an order that does not depend on threads: by end_ns within one
+ * link. Owned by whoever looks. */
+typedef struct LinkTap {
+    void (*record)(void *user, const Link *link, const LinkRecord *record);
+    /** A message of end `from` will arrive at `to`: the one that was recorded last. CAN does not tell. NULL: nobody
+     * asks. */
+    void (*passed)(void *user, const Link *link, const LinkEnd *to, uint32_t from, uint64_t time_ns);
+    void *user;
+    struct LinkTap *next;
+} LinkTap;
+
+/* ---- Media ---- */
+
+/** Options that a medium understands; others are a mistake. */
+enum {
+    LINK_TAKES_RATE = 1 << 0,
+    LINK_TAKES_QUEUE = 1 << 1,
+    LINK_TAKES_AGE = 1 << 2,
+};
+
 typedef struct LinkType {
     const char *name; /* as in world files */
     const char *summary;
     unsigned ends_max;
+    bool is_level; /* messages are levels, which hold also where there is no power; all else is lost there */
     uint64_t latency_ns; /* if the world file does not tell */
     /** Binds the end to `port` of a device (its text behind the device's name, "" if none), in both directions. */
     bool (*attach)(LinkEnd *end, Device *device, const char *port, Err *err);
     /** Hands a message that has arrived to the device, in the node's own time. */
     void (*deliver)(LinkEnd *end, const LinkMessage *message, const uint8_t *bytes);
-    /** Between windows: decides which ends get a message and when, with link_pass. Messages come in their order. */
+    /** The node's power goes off now, or it has ended for good; NULL: nobody else notices. */
+    void (*power_off)(LinkEnd *end);
+    /** Between windows: decides which ends get a message and when, with link_pass. Messages come in their order. NULL:
+     * nobody gets any; `deliver` is NULL then, too. */
     void (*route)(Link *link, const LinkMessage *message, const uint8_t *bytes);
     /** Media that act by themselves (arbitration, queues of a switch): state of that size, zeroed, in link->state.
      * `settle`, between windows and behind the messages, does what is due before link->horizon_ns, with link_pass at
@@ -46,6 +102,10 @@ typedef struct LinkType {
     void (*hash)(const Link *link, Hash *hash);
     /** Damages a message; NULL: that cannot happen on this medium. */
     void (*corrupt)(LinkMessage *message, uint8_t *bytes, Rng *rng);
+    unsigned takes; /* LINK_TAKES_* */
+    /** Fills what `record` lacks (kind, start_ns, flags) of a message that was sent, for taps; NULL: the medium calls
+     * link_record itself. */
+    void (*describe)(const Link *link, const LinkMessage *message, LinkRecord *record);
 } LinkType;
 
 typedef struct LinkCut {
@@ -60,6 +120,10 @@ typedef struct LinkOptions {
     uint64_t jitter_ns; /* up to that much is added to the latency; messages do not overtake each other */
     LinkCut cuts[LINK_CUTS_MAX];
     size_t n_cuts;
+    /* What the type takes; 0: the medium's own. */
+    uint64_t rate; /* bits per second */
+    uint64_t queue; /* bytes that wait for one end at most */
+    uint64_t age_ns; /* for so long addresses are known that were heard */
 } LinkOptions;
 
 /** Messages one behind the other. */
@@ -72,6 +136,7 @@ struct LinkEnd {
     Link *link;
     unsigned index;
     Board *board;
+    size_t owner; /* number of the node, for link->woken */
     uint64_t powered_ns; /* messages that arrive before are lost */
     LinkQueue out, in;
     Event arrive;
@@ -79,7 +144,10 @@ struct LinkEnd {
     /* The medium's: */
     Device *device;
     unsigned input;
+    LinkEnd *next_of_board;
     bool hears; /* messages are delivered here */
+    uint64_t busy_ns; /* uart: the receiver is in a frame until then */
+    uint32_t left; /* can: how often the controller has left the bus */
     union {
         UartTap uart;
         LineTap line;
@@ -93,8 +161,11 @@ struct Link {
     Rng rng;
     uint64_t horizon_ns; /* during an exchange: the end of the window */
     void *state; /* the medium's */
+    void (*woken)(void *user, size_t owner, uint64_t time_ns); /* something will arrive there then, or NULL */
+    void *woken_user;
     uint64_t sent, lost, corrupted; /* messages: lost counts each receiver */
     uint64_t traffic; /* rolling hash of all that was sent */
+    LinkTap *taps; /* in the order in which they were added */
 };
 
 Link *link_new(const LinkOptions *options);
@@ -102,11 +173,21 @@ void link_free(Link *link);
 /** Joins a port to the link; NULL and an error if there is no room or no such port. */
 LinkEnd *link_attach(Link *link, Device *device, const char *port, Err *err);
 
+/** The board has no power any more: all its ends are told. In the node's time. */
+void link_board_off(Board *board);
+
 /** For media: the device has sent something just now. */
 void link_send(LinkEnd *end, uint64_t value, uint64_t extra, const void *bytes, uint32_t len);
 /** For media, between windows: one end gets the message, `delay_ns` later than the latency alone, if no error befalls
  * it. */
 void link_pass(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_t *bytes, uint64_t delay_ns);
+/** The same at an exact time, not before the horizon, and no error befalls it: what a medium tells an end that knows of
+ * its delays and errors itself. Messages keep their order. */
+void link_hand(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_t *bytes, uint64_t time_ns);
+/** Draws whether something happens; for errors that a medium sees to itself. */
+bool link_chance(Link *link, uint32_t chance);
+/** Whether the link is cut at that time. */
+bool link_is_cut(const Link *link, uint64_t time_ns);
 /** The simplest route: all other ends that hear get it, as on a wire. */
 void link_broadcast(Link *link, const LinkMessage *message, const uint8_t *bytes);
 
@@ -117,10 +198,18 @@ uint64_t link_next_ns(const Link *link);
 /** Traffic, random numbers, and messages on their way. */
 void link_hash(const Link *link, Hash *hash);
 
+/** Adds one who looks, behind those that are there. */
+void link_tap_add(Link *link, LinkTap *tap);
+/** Takes it out again; not from a callback. */
+void link_tap_remove(Link *link, LinkTap *tap);
+/** For media that tell taps themselves, between windows; counts it as sent. */
+void link_record(Link *link, const LinkRecord *record);
+
 /** All media; NULL behind the last. */
 const LinkType *link_type_at(size_t index);
 const LinkType *link_type_named(const char *name, Err *err);
 
-extern const LinkType link_uart_type, link_gpio_type;
+extern const LinkType link_uart_type, link_gpio_type, link_can_type, link_ethernet_type,
+    link_i2c_type, link_spi_type;
 
 #endif

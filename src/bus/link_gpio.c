@@ -1,6 +1,6 @@
-/* A wire from an output of a device (`gpio0.3`) to inputs of others (`gpio0@5`).
- * Not modelled: several drivers on one wire (each change counts, the last one stands); levels that a reset lowers (a
- * device's reset tells nobody, bus/device.h: the wire follows with the next change). */
+/* A wire from an output of a device (`gpio0.3`) to inputs of others (`gpio0@5`). A reset of the sender, or the end of
+ * its power, lowers the wire.
+ * Not modelled: several drivers on one wire (each change counts, the last one stands). */
 #include "base/text.h"
 #include "bus/link.h"
 
@@ -44,15 +44,22 @@ static bool attach(LinkEnd *end, Device *device, const char *port, Err *err) {
 
 static void deliver(LinkEnd *end, const LinkMessage *message, const uint8_t *bytes) {
     (void)bytes;
-    end->device->type->input(end->device, end->input, message->value != 0);
+    end->board->outside_level(end->board, end->device, end->input, message->value != 0);
+}
+
+static void describe(const Link *link, const LinkMessage *message, LinkRecord *record) {
+    (void)link, (void)message;
+    record->kind = LINK_RECORD_LEVEL;
 }
 
 const LinkType link_gpio_type = {
     .name = "gpio",
     .summary = "a wire from an output to inputs",
     .ends_max = LINK_ENDS_MAX,
+    .is_level = true,
     .latency_ns = 10000,
     .attach = attach,
     .deliver = deliver,
     .route = link_broadcast,
+    .describe = describe,
 };

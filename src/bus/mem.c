@@ -10,6 +10,13 @@ static uint64_t region_last(const MemRegion *r) {
     return r->base + (r->size - 1);
 }
 
+void mem_map_reserve(MemMap *map, uint32_t n) {
+    if (n > map->cap) {
+        map->cap = n;
+        map->regions = mem_realloc(map->regions, map->cap * sizeof *map->regions);
+    }
+}
+
 bool mem_map_add(MemMap *map, const MemRegion *region, Err *err) {
     if (region->size == 0) {
         return err_set(err, "%s at 0x%" PRIx64 " is empty", region->name, region->base);
@@ -28,8 +35,7 @@ bool mem_map_add(MemMap *map, const MemRegion *region, Err *err) {
         }
     }
     if (map->n_regions == map->cap) {
-        map->cap = map->cap ? map->cap * 2 : 32;
-        map->regions = mem_realloc(map->regions, map->cap * sizeof *map->regions);
+        mem_map_reserve(map, map->cap ? map->cap * 2 : 32);
     }
     memmove(&map->regions[at + 1], &map->regions[at], (map->n_regions - at) * sizeof *map->regions);
     map->regions[at] = *region;
@@ -64,7 +70,7 @@ const MemRegion *mem_region_search(MemMap *map, uint64_t addr) {
     if (lo == 0 || addr - map->regions[lo - 1].base >= map->regions[lo - 1].size) {
         return NULL;
     }
-    return map->recent[(addr >> MEM_PAGE_SHIFT) % MEM_RECENT] = &map->regions[lo - 1];
+    return map->recent[mem_recent_slot(addr)] = &map->regions[lo - 1];
 }
 
 /* The region that holds all of [addr, addr + size), or NULL. */
@@ -386,6 +392,10 @@ bool mem_poke(MemMap *map, uint64_t addr, const void *data, size_t size) {
     }
     for (size_t done = 0, n; done < size; done += n) {
         n = memory_run(map, addr + done, size - done, &memory, &offset);
+        if (memory->rom && memcmp(memory->host + offset, p + done, n) == 0) {
+            continue; /* what all have may stay common */
+        }
+        memory_unshare(map, memory);
         memcpy(memory->host + offset, p + done, n);
         mem_changed(map, memory, offset, n);
     }

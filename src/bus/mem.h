@@ -11,6 +11,8 @@
 struct Device;
 struct Board;
 
+typedef struct RomStore RomStore;
+
 typedef struct Memory Memory;
 struct Memory {
     const char *name;
@@ -23,6 +25,7 @@ struct Memory {
     bool (*store_hook)(struct Device *owner, uint64_t offset, unsigned size, uint64_t value);
     struct Device *owner;
     MemPool *pool; /* where the bytes come from; NULL: a file of their own */
+    const struct Rom *rom; /* other memories have the same bytes (bus/rom.h); NULL: they are its own */
     PoolRange range; /* the file behind `host`, so that it can be mapped at other places */
     uint64_t code_end; /* no code was translated from here on */
     uint8_t *code; /* one MemMark per 64-byte granule; NULL = none yet */
@@ -57,15 +60,18 @@ struct MemErrorListener {
 typedef struct MemMap {
     MemRegion *regions; /* sorted by base, no two overlap */
     uint32_t n_regions, cap;
-    const MemRegion *recent[MEM_RECENT]; /* by the low bits of the page number, or NULL: only a cache */
+    const MemRegion *recent[MEM_RECENT]; /* by mem_recent_slot, or NULL: only a cache */
     struct Board *board;
     MemPool *pool; /* for the memories of the map, or NULL */
+    RomStore *roms; /* for those that are read-only, or NULL */
     uint8_t *fast; /* window of the whole 32-bit address space (fastmem.c), or NULL */
     bool code_refused; /* set by mem_code_mark: some of it is not pristine, so the code is this node's only */
     bool fault; /* set by a device during an access: answer with a bus error */
     /** Memory that holds translated code changed; the range is whole granules (cut at the memory's end), whose marks
      * are gone: all code read from them must go too. */
     void (*code_changed)(struct MemMap *map, Memory *memory, uint64_t offset, uint64_t size);
+    /** The bytes of a memory are elsewhere from now on; may be NULL. */
+    void (*moved)(struct MemMap *map, const Memory *memory);
     MemErrorListener *error_listeners; /* in the arena of the board */
     /** Told of each access to a device window, or NULL. */
     void (*trace)(struct MemMap *map, const MemRegion *region, uint64_t addr, unsigned size, uint64_t value,
@@ -75,18 +81,30 @@ typedef struct MemMap {
 /** Gives a memory its zeroed bytes (of memory->pool), or takes them away. Ends the process if the host has no room. */
 void memory_alloc(Memory *memory, uint64_t size);
 void memory_free(Memory *memory);
+/** Bytes for a memory, nothing else. */
+void memory_take(Memory *memory, uint64_t size, PoolRange *range);
+/** Before somebody changes `host`: what is shared with other nodes becomes the memory's own. */
+void memory_unshare(MemMap *map, Memory *memory);
+/** To be called when `host` and `range` have changed. */
+void memory_moved(MemMap *map, const Memory *memory);
 /** The next stretch, from offset `at` on, that anybody has touched: [*begin, *end), whole pages of the host, both the
  * size if there is none. What lies outside reads as zero, but reading it there would make it take room. */
 void memory_touched(const Memory *memory, uint64_t at, uint64_t *begin, uint64_t *end);
 
+/** So many regions are going to be there. */
+void mem_map_reserve(MemMap *map, uint32_t n);
 /** Adds a region; false and an error naming both if it overlaps another or wraps around. */
 bool mem_map_add(MemMap *map, const MemRegion *region, Err *err);
 /** Frees the map and the code marks of its memories; call it before the memories go. */
 void mem_map_free(MemMap *map);
 const MemRegion *mem_region_search(MemMap *map, uint64_t addr);
+/** From low and high bits of the page number: vectors, stack and devices often begin at round addresses. */
+static inline unsigned mem_recent_slot(uint64_t addr) {
+    return (unsigned)(addr >> MEM_PAGE_SHIFT ^ addr >> 26) % MEM_RECENT;
+}
 /** The region that holds addr, or NULL. */
 static inline const MemRegion *mem_region_at(MemMap *map, uint64_t addr) {
-    const MemRegion *r = map->recent[(addr >> MEM_PAGE_SHIFT) % MEM_RECENT];
+    const MemRegion *r = map->recent[mem_recent_slot(addr)];
     return LIKELY(r && addr - r->base < r->size) ? r : mem_region_search(map, addr);
 }
 

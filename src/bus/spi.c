@@ -19,3 +19,13 @@ bool spi_attach(SpiBus *bus, Device *target, uint64_t number, Err *err) {
     bus->targets[number] = target;
     return true;
 }
+
+uint8_t spi_bus_transfer(const SpiBus *bus, uint32_t selected, uint8_t out) {
+    uint8_t in = 0xFF;
+    bool heard = !bus->wire || bus->wire->pass(bus->wire->user, &out);
+    for (unsigned i = 0; i < SPI_TARGETS_MAX && heard; i++) {
+        Device *target = selected >> i & 1 ? bus->targets[i] : NULL;
+        in &= target ? target->type->spi->transfer(target, out) : 0xFF;
+    }
+    return bus->wire ? bus->wire->done(bus->wire->user, out, in) : in;
+}

@@ -13,11 +13,24 @@ typedef struct SpiTargetOps {
 
 enum { SPI_TARGETS_MAX = 8 };
 
+#define SPI_ALL_TARGETS ((UINT32_C(1) << SPI_TARGETS_MAX) - 1)
+
+/** Who watches and disturbs what goes over the wires (bus/link_spi.c). */
+typedef struct SpiWire {
+    void *user;
+    bool (*pass)(void *user, uint8_t *out); /* false: no target sees the byte; it may become another one */
+    uint8_t (*done)(void *user, uint8_t out, uint8_t in); /* what the controller reads */
+} SpiWire;
+
 typedef struct SpiBus {
     struct Device *targets[SPI_TARGETS_MAX];
+    const SpiWire *wire; /* NULL: nobody */
 } SpiBus;
 
 /** For DeviceType.attach of controllers. Errors: no SPI device, number in use or out of range. */
 bool spi_attach(SpiBus *bus, struct Device *target, uint64_t number, Err *err);
+/** A byte, the first bit on the wire uppermost, to the targets whose bits are set in `selected` (those with chip-select
+ * lines decide themselves). What they answer is wired-AND. */
+uint8_t spi_bus_transfer(const SpiBus *bus, uint32_t selected, uint8_t out);
 
 #endif

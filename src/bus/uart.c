@@ -46,19 +46,97 @@ void uart_tap_add(UartPort *port, UartTap *tap) {
     *last = tap;
 }
 
-bool uart_arrived(UartPort *port, uint8_t byte, uint64_t frame_ns) {
-    /* Sampled in mid-bit from the start bit on, ten bits may drift by half a bit: 5 %. */
-    enum { TOLERANCE = 20 };
-    uint64_t ours = port->frame_ns(port->device), off = ours > frame_ns ? ours - frame_ns : frame_ns - ours;
-    if (off > ours / TOLERANCE) {
-        return false;
+void uart_tap_remove(UartPort *port, UartTap *tap) {
+    UartTap **at = &port->taps;
+    while (*at && *at != tap) {
+        at = &(*at)->next;
     }
-    if (port->can_receive(port->device)) {
+    if (*at) {
+        *at = tap->next;
+    }
+}
+
+/* ---- Wires ---- */
+
+enum { DATA_BITS = 8 };
+
+static UartFormat format_of(const UartPort *port) {
+    return port->format ? port->format(port->device) : (UartFormat){.parity = UART_PARITY_NONE};
+}
+
+/* Start bit, data, parity. */
+static unsigned bits_before_stop(UartFormat format) {
+    return 1 + DATA_BITS + (format.parity != UART_PARITY_NONE);
+}
+
+static unsigned frame_bits(UartFormat format) {
+    return bits_before_stop(format) + 1 + format.two_stop_bits;
+}
+
+static unsigned parity_bit(UartFormat format, uint8_t byte) {
+    return (unsigned)__builtin_parity(byte) ^ (format.parity == UART_PARITY_ODD);
+}
+
+UartWave uart_wave(const UartPort *port, uint8_t byte) {
+    UartFormat format = format_of(port);
+    uint32_t levels = UINT32_MAX << bits_before_stop(format) | (uint32_t)byte << 1;
+    if (format.parity != UART_PARITY_NONE) {
+        levels |= (uint32_t)parity_bit(format, byte) << (1 + DATA_BITS);
+    }
+    unsigned bits = frame_bits(format);
+    return (UartWave){.levels = levels & ((1u << bits) - 1), .bits = bits, .frame_ns = port->frame_ns(port->device)};
+}
+
+static unsigned level_at(const UartWave *wave, uint64_t bit) {
+    return bit >= wave->bits || (wave->levels >> bit & 1);
+}
+
+/* Half bits of the receiver from an edge on, in bits of the wave, rounded down. */
+static uint64_t half_bits(const UartWave *wave, uint64_t halves, uint64_t ours_ns, unsigned ours_bits) {
+    return (uint64_t)((unsigned __int128)halves * ours_ns * wave->bits /
+                      ((unsigned __int128)2 * ours_bits * wave->frame_ns));
+}
+
+static void frame_received(UartPort *port, UartFormat format, uint32_t levels) {
+    unsigned stop = bits_before_stop(format);
+    uint8_t byte = (uint8_t)(levels >> 1);
+    bool low = (levels >> stop & 1) == 0;
+    unsigned bad = low ? UART_BAD_STOP : 0;
+    if (format.parity != UART_PARITY_NONE && (levels >> (stop - 1) & 1) != parity_bit(format, byte)) {
+        bad |= UART_BAD_PARITY;
+    }
+    bad |= levels == 0 ? UART_BREAK : 0;
+    if (bad && port->damaged) {
+        port->damaged(port->device, byte, bad);
+    } else if (port->can_receive(port->device)) {
         port->receive(port->device, byte);
     } else if (port->overrun) {
         port->overrun(port->device, byte);
     }
-    return true;
+}
+
+void uart_wave_arrived(UartPort *port, const UartWave *wave, uint64_t *busy_ns) {
+    UartFormat format = format_of(port);
+    uint64_t ours_ns = port->frame_ns(port->device), now_ns = port->now_ns(port->device);
+    uint64_t start_ns = now_ns > wave->frame_ns ? now_ns - wave->frame_ns : 0;
+    unsigned ours_bits = frame_bits(format), stop = bits_before_stop(format);
+    unsigned before = 1;
+    for (uint64_t edge = 0; edge < wave->bits; edge++) {
+        bool falls = before && !level_at(wave, edge);
+        before = level_at(wave, edge);
+        uint64_t edge_ns = start_ns + edge * wave->frame_ns / wave->bits;
+        if (!falls || edge_ns < *busy_ns || level_at(wave, edge + half_bits(wave, 1, ours_ns, ours_bits))) {
+            continue;
+        }
+        uint32_t levels = 0;
+        for (unsigned i = 0; i <= stop; i++) {
+            levels |= (uint32_t)level_at(wave, edge + half_bits(wave, 2 * i + 1, ours_ns, ours_bits)) << i;
+        }
+        *busy_ns = edge_ns + (2 * stop + 1) * (ours_ns / (2 * ours_bits));
+        frame_received(port, format, levels);
+        edge += half_bits(wave, 2 * stop + 1, ours_ns, ours_bits);
+        before = level_at(wave, edge);
+    }
 }
 
 void uart_ready(UartPort *port) {

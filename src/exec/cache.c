@@ -53,10 +53,6 @@ static size_t hash_of(IrLoc loc, unsigned limit) {
     return (size_t)(h ^ h >> 29);
 }
 
-static bool matches(const CacheBlock *block, IrLoc loc, unsigned limit) {
-    return block->ir.loc.pc == loc.pc && block->ir.loc.aux == loc.aux && block->limit == limit;
-}
-
 static CacheBlock *load(CacheBlock *const *slot) {
     return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 }
@@ -70,7 +66,7 @@ static void store(CacheBlock **slot, CacheBlock *block) {
 static CacheBlock **place_of(CacheTable *table, IrLoc loc, unsigned limit) {
     size_t mask = table->cap - 1, i = hash_of(loc, limit) & mask;
     for (CacheBlock *block; (block = load(&table->slots[i])) != NULL; i = (i + 1) & mask) {
-        if (table->tags[i] == (uint32_t)loc.pc && !block->dead && matches(block, loc, limit)) {
+        if (table->tags[i] == (uint32_t)loc.pc && cache_matches(block, loc, limit)) {
             break;
         }
     }
@@ -83,12 +79,8 @@ static void add(CacheTable *table, CacheBlock *block) {
     store(place, block);
 }
 
-CacheBlock *cache_find(CodeCache *cache, IrLoc loc, unsigned limit) {
-    CacheBlock **front = &cache->front[(loc.pc >> 1) % CACHE_FRONT_SLOTS], *block = load(front);
-    if (block && !block->dead && matches(block, loc, limit)) {
-        return block;
-    }
-    block = load(place_of(__atomic_load_n(&cache->table, __ATOMIC_ACQUIRE), loc, limit));
+CacheBlock *cache_search(CodeCache *cache, IrLoc loc, unsigned limit, CacheBlock **front) {
+    CacheBlock *block = load(place_of(__atomic_load_n(&cache->table, __ATOMIC_ACQUIRE), loc, limit));
     if (block) {
         store(front, block);
     }

@@ -23,6 +23,7 @@ struct CacheBlock {
     bool interpret; /* it cannot be lowered */
     bool quick, improved; /* its code was made by jit_compile_quick; by jit_improve */
     uint32_t heat; /* of quick code: index of its counter of runs, if it has one */
+    uint8_t runs; /* of a prefix in the interpreter, up to where it gets host code */
 };
 
 typedef struct GranuleEntry {
@@ -56,7 +57,7 @@ typedef struct CodeCache {
     CacheTable *table;
     size_t len;
     VEC(CacheTable *) outgrown; /* somebody may still look at them */
-    CacheBlock *front[CACHE_FRONT_SLOTS]; /* whole blocks by PC: a cache of the table */
+    CacheBlock *front[CACHE_FRONT_SLOTS]; /* a cache of the table: cache_find */
     uint32_t granules[CACHE_GRANULE_BUCKETS]; /* by granule: index + 1 of the first entry; not for a share */
     VEC(GranuleEntry) entries;
     Jit *jit; /* told of blocks that die; NULL: all is interpreted */
@@ -67,8 +68,17 @@ typedef struct CodeCache {
 CodeCache *cache_new(const CacheOptions *options, const ExecWindows *windows);
 /** NULL is fine. */
 void cache_free(CodeCache *cache);
+/** In the table; `front` is where the block shall be found the next time. */
+CacheBlock *cache_search(CodeCache *cache, IrLoc loc, unsigned limit, CacheBlock **front);
+static inline bool cache_matches(const CacheBlock *block, IrLoc loc, unsigned limit) {
+    return block->ir.loc.pc == loc.pc && block->ir.loc.aux == loc.aux && block->limit == limit && !block->dead;
+}
 /** NULL if it is not there. */
-CacheBlock *cache_find(CodeCache *cache, IrLoc loc, unsigned limit);
+static inline CacheBlock *cache_find(CodeCache *cache, IrLoc loc, unsigned limit) {
+    CacheBlock **front = &cache->front[((loc.pc >> 1) + CACHE_FRONT_SLOTS / 4 * limit) % CACHE_FRONT_SLOTS];
+    CacheBlock *block = __atomic_load_n(front, __ATOMIC_ACQUIRE);
+    return LIKELY(block && cache_matches(block, loc, limit)) ? block : cache_search(cache, loc, limit, front);
+}
 bool cache_is_full(const CodeCache *cache);
 /** Adds a block whose ops stand in cache->arena (`literal` may be NULL). Host code that stores to its memory
  * without a look is dropped. A block without bytes (its fetch failed, and may succeed when the rights have

@@ -35,6 +35,7 @@ typedef struct JitLanding {
 struct JitSeat {
     uint64_t serial; /* of the code that the rest is about */
     uint32_t exit; /* site of the last exit that can be linked, or IR_NONE */
+    bool trapped; /* it was a trap */
     bool hot, warm;
     X64Target targets[X64_TARGETS];
 };
@@ -235,6 +236,54 @@ static uint32_t at_point(Cpu *cpu, uint64_t *regs) {
     return 0;
 }
 
+/* ---- Traps ---- */
+
+/* Ticks of a region that was left by other ways than lower_count_leave; they are exact here. */
+static void count_region(Cpu *cpu) {
+    cpu->jit_t1 += cpu->jit_in_region ? cpu_ticks(cpu) : 0;
+    cpu->jit_in_region = 0;
+}
+
+static bool has_target(IrLoc loc) {
+    return loc.aux == 0 || loc.pc <= UINT32_MAX;
+}
+
+/* Read as they have been written just now, byte by byte: one wider load would wait for the stores. */
+static bool looks_elsewhere(const Cpu *cpu) {
+    return __atomic_load_n(&cpu->leave, __ATOMIC_RELAXED) || __atomic_load_n(&cpu->irq_request, __ATOMIC_RELAXED) ||
+           __atomic_load_n(&cpu->halted, __ATOMIC_RELAXED) || __atomic_load_n(&cpu->check_access, __ATOMIC_RELAXED) ||
+           __atomic_load_n(&cpu->check_fetch, __ATOMIC_RELAXED);
+}
+
+/* Where the code stands that the CPU runs next, as an indirect branch would find it; NULL if there is none, or if
+ * anything but to go on may be due. */
+static const void *code_at(const Cpu *cpu) {
+    const JitSeat *seat = CONTAINER_OF((X64Target(*)[X64_TARGETS])cpu->jit_targets, JitSeat, targets);
+    const IrLoc loc = {cpu->pc, cpu->aux};
+    const X64Target *target = &seat->targets[x64_target_index(loc)];
+    bool known = has_target(loc) && target->key == x64_target_key(loc) && seat->serial == cpu->jit->serial;
+    return looks_elsewhere(cpu) || cpu->budget <= 0 || !known ? NULL : (const void *)(uintptr_t)target->code;
+}
+
+/* A trap is an exit that most often leads to other code. Without a hook that takes it, it is one like any other. */
+static const void *take_trap(Cpu *cpu, uint32_t site_index) {
+    const X64Site *site = &cpu->jit->out.sites.data[site_index];
+    cpu->jit_value = cpu->isa->trap ? X64_TRAP_TAKEN : site_index;
+    if (UNLIKELY(!cpu->isa->trap)) {
+        return NULL;
+    }
+    cpu->pc = site->pc & cpu->isa->pc_mask;
+    cpu->aux = site->aux;
+    cpu->prepaid = 0;
+    cpu->budget += site->unused;
+    if (UNLIKELY(cpu->probe != NULL)) {
+        count_region(cpu);
+        cpu->probe->stats.traps++;
+    }
+    cpu->isa->trap(cpu, site->number, cpu->trap_arg);
+    return code_at(cpu);
+}
+
 /* ---- The buffer ---- */
 
 JitSeat *jit_seat_new(void) {
@@ -255,9 +304,9 @@ static void sit_down(const Jit *jit, JitSeat *seat) {
     }
     seat->serial = jit->serial;
     seat->exit = IR_NONE;
-    seat->hot = seat->warm = false;
+    seat->trapped = seat->hot = seat->warm = false;
     for (size_t i = 0; i < X64_TARGETS; i++) {
-        seat->targets[i] = (X64Target){.pc = x64_no_target((uint32_t)i)};
+        seat->targets[i] = (X64Target){.key = x64_no_target((uint32_t)i)};
     }
 }
 
@@ -359,7 +408,7 @@ Jit *jit_new(const JitOptions *options) {
     uint8_t *begin = jit->writable, *middle = begin + jit->code_bytes / 2;
     jit->code.hot = (Asm){.begin = begin, .at = begin, .end = middle};
     jit->code.cold = (Asm){.begin = begin, .at = middle, .end = begin + jit->code_bytes};
-    X64Calls calls = {slow_load, slow_store, slow_call, at_point};
+    X64Calls calls = {slow_load, slow_store, slow_call, take_trap, at_point};
     x64_emit_thunks(&jit->code.hot, &calls, options->flags_slot, &jit->thunks);
     jit->first_block = asm_offset(&jit->code.hot);
     if (options->memory.by_windows) {
@@ -538,8 +587,15 @@ bool jit_take_warm(JitSeat *seat) {
 }
 
 bool jit_leads_on(const Jit *jit, const JitSeat *seat, const CacheBlock *block) {
+    if (seat->exit == IR_NONE) {
+        return false;
+    }
     const CacheBlock *from = jit->blocks.data[jit->out.sites.data[seat->exit].block];
     return from->improved && block->quick && jit->out.heat.data[block->heat] < jit->thunks.crowd * WARM_RUNS / 2;
+}
+
+bool jit_asks(const JitSeat *seat) {
+    return seat->hot || seat->warm || seat->trapped || seat->exit != IR_NONE;
 }
 
 bool jit_take_hot(JitSeat *seat) {
@@ -571,9 +627,10 @@ void jit_kill(Jit *jit, CacheBlock *block) {
         return;
     }
     dissolve_regions(jit, block);
-    X64Target *target = &jit->own->targets[x64_target_index(block->ir.loc.pc)];
-    if (target->pc == block->ir.loc.pc) {
-        target->pc = x64_no_target(x64_target_index(target->pc));
+    uint32_t index = x64_target_index(block->ir.loc);
+    X64Target *target = &jit->own->targets[index];
+    if (has_target(block->ir.loc) && target->key == x64_target_key(block->ir.loc)) {
+        target->key = x64_no_target(index);
     }
     uint32_t site = (uint32_t)jit->out.sites.len;
     X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->ir.loc.aux, .pc = block->ir.loc.pc};
@@ -598,8 +655,9 @@ static IrExit take_quick_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t exit, 
     return IR_EXIT_NEXT;
 }
 
-/* Puts the CPU where the exit says. */
-static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t index, X64SiteKind *kind) {
+/* Puts the CPU where the exit says; `from` is where it has entered. */
+static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *from, uint32_t index,
+                        X64SiteKind *kind) {
     if (index >= X64_EXIT_BUDGET) {
         return take_quick_exit(jit, seat, cpu, index, kind);
     }
@@ -608,8 +666,8 @@ static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t index, X64Si
     cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : site->pc) & cpu->isa->pc_mask;
     cpu->aux = site->aux;
     cpu->prepaid = 0;
-    cpu->budget += site->kind >= X64_SITE_LEAVE && site->kind <= X64_SITE_ACCESS ? site->unused : 0;
-    seat->exit = linkable ? index : IR_NONE;
+    cpu->budget += site->kind == X64_SITE_INDIRECT ? 0 : site->unused;
+    seat->exit = linkable && !from->limit ? index : IR_NONE; /* behind a prefix no budget is left */
     seat->hot = site->kind == X64_SITE_HOT && jit->regions;
     *kind = (X64SiteKind)site->kind;
     if (site->kind == X64_SITE_TRAP) {
@@ -622,8 +680,7 @@ static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t index, X64Si
 /* A region that was left through the engine has not been counted yet; ticks are exact here. */
 static void count_exit(Cpu *cpu, X64SiteKind kind) {
     cpu->probe->stats.exits[kind]++;
-    cpu->jit_t1 += cpu->jit_in_region ? cpu_ticks(cpu) : 0;
-    cpu->jit_in_region = 0;
+    count_region(cpu);
 }
 
 /* With too little budget for the region that begins here, the block runs alone. */
@@ -644,11 +701,12 @@ IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
     seat->warm = false;
     void *memory = jit->thunks.memory.by_windows ? (void *)cpu->windows[0] : cpu->map->fast;
     uint32_t site = enter(cpu, memory, start_of(jit, cpu, block));
-    X64SiteKind kind;
-    IrExit exit = take_exit(jit, seat, cpu, site, &kind);
+    X64SiteKind kind = X64_SITE_TRAP;
+    IrExit exit = site == X64_TRAP_TAKEN ? IR_EXIT_NEXT : take_exit(jit, seat, cpu, block, site, &kind);
     if (UNLIKELY(cpu->probe != NULL)) {
         count_exit(cpu, kind);
     }
+    seat->trapped = site == X64_TRAP_TAKEN;
     return exit;
 }
 
@@ -681,13 +739,28 @@ static void note_landing(Jit *jit, CacheBlock *from, CacheBlock *to) {
 }
 
 bool jit_can_link(const Jit *jit, const JitSeat *seat) {
-    return seat->serial == jit->serial && seat->exit != IR_NONE;
+    return seat->serial == jit->serial && (seat->exit != IR_NONE || seat->trapped);
+}
+
+static void note_target(const Jit *jit, JitSeat *seat, const CacheBlock *block) {
+    if (has_target(block->ir.loc)) {
+        seat->targets[x64_target_index(block->ir.loc)] = (X64Target){
+            x64_target_key(block->ir.loc), (uint64_t)(uintptr_t)(jit->executable + block->code)};
+    }
 }
 
 void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
     uint32_t exit = seat->exit;
+    bool trapped = seat->trapped;
     seat->exit = IR_NONE;
-    if (exit == IR_NONE || !block->code || block->limit) {
+    seat->trapped = false;
+    if (!block->code || block->limit) {
+        return;
+    }
+    if (trapped) {
+        note_target(jit, seat, block);
+    }
+    if (exit == IR_NONE) {
         return;
     }
     X64Site *site = &jit->out.sites.data[exit];
@@ -697,8 +770,7 @@ void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
             if (site->patch && ++site->unused == LANDINGS_NOTED) {
                 asm_link(&jit->code.hot, site->patch, site->patch + 4);
             }
-            seat->targets[x64_target_index(block->ir.loc.pc)] =
-                (X64Target){block->ir.loc.pc, (uint64_t)(uintptr_t)(jit->executable + block->code)};
+            note_target(jit, seat, block);
         }
     } else if (leads_to(site, block)) {
         asm_link(&jit->code.cold, site->patch, block->code); /* the jump may be in either part */

@@ -56,6 +56,8 @@ void jit_flush(Jit *jit, uint64_t serial);
 /** Makes code that still jumps to a dead block come back to the engine. */
 void jit_kill(Jit *jit, CacheBlock *block);
 
+/** True if the last jit_run left something to do: jit_take_hot, jit_can_link. */
+bool jit_asks(const JitSeat *seat);
 /** True once after a jit_run that ended because a loop has run often: the block at cpu->pc begins it. */
 bool jit_take_hot(JitSeat *seat);
 /** Makes code for a region, which from now on runs in place of its first block (the first member); it holds as long as

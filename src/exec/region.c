@@ -35,7 +35,7 @@ static int add(Gather *g, CacheBlock *block) {
         return -1;
     }
     l->n_insns += block->ir.n_insns;
-    l->blocks[l->n] = (LoopBlock){.block = block, .taken = -1, .next = -1};
+    l->blocks[l->n] = (LoopBlock){.block = block, .ir = cache_host_ir(block), .taken = -1, .next = -1};
     return (int)l->n++;
 }
 
@@ -116,6 +116,35 @@ static void find_looping(Loop *l) {
     }
 }
 
+/* The slot of the window pointer if the loop uses windows, and moves them by what is known, else IR_NONE. */
+static uint32_t find_window(const Loop *loop) {
+    uint32_t window = IR_NONE;
+    int32_t move;
+    for (unsigned i = 0; i < loop->n && window == IR_NONE; i++) {
+        if (loop->blocks[i].loops && !ir_window_pointer(loop->blocks[i].ir, &window)) {
+            return IR_NONE;
+        }
+    }
+    for (unsigned i = 0; i < loop->n && window != IR_NONE; i++) {
+        if (loop->blocks[i].loops && !ir_window_move(loop->blocks[i].ir, window, &move)) {
+            return IR_NONE;
+        }
+    }
+    return window;
+}
+
+/* What is known of each block before versions are made. */
+static void describe_blocks(Loop *loop) {
+    for (unsigned i = 0; i < loop->n; i++) {
+        LoopBlock *b = &loop->blocks[i];
+        b->needs = (uint8_t)ir_flags_needed(b->ir);
+        b->move = 0;
+        if (b->loops && loop->window != IR_NONE) {
+            ir_window_move(b->ir, loop->window, &b->move);
+        }
+    }
+}
+
 unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
     Gather g = {.cpu = cpu, .cache = cache};
     if (head->region || !may_join(&g, head)) {
@@ -128,8 +157,14 @@ unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
     }
     share_landings(&g.loop);
     find_looping(&g.loop);
-    for (unsigned i = 0; i < g.loop.n; i++) {
-        g.loop.blocks[i].needs = (uint8_t)ir_flags_needed(&g.loop.blocks[i].block->ir);
+    if (!g.loop.blocks[0].loops) {
+        return 0;
     }
-    return g.loop.blocks[0].loops ? exec_compile_loop(cpu, cache, &g.loop) : 0;
+    Arena arena = {0};
+    g.loop.window = find_window(&g.loop);
+    exec_join_blocks(cpu, cache, &g.loop, &arena);
+    describe_blocks(&g.loop);
+    unsigned n_insns = exec_compile_loop(cpu, cache, &g.loop);
+    arena_free(&arena);
+    return n_insns;
 }

@@ -11,9 +11,11 @@ enum { REGION_LANDINGS_MAX = X64_LANDINGS_MAX /* places that one indirect branch
 /** A block of the loop and where it leads: indices of other blocks, -1 = out of the loop. */
 typedef struct LoopBlock {
     CacheBlock *block;
+    const IrBlock *ir; /* what is made of it: the block's own, or that joined with blocks behind it */
     int taken, next; /* of its GOTO_IF, of its GOTO */
     int landings[REGION_LANDINGS_MAX]; /* where its GOTO_IND has led */
     unsigned n_landings;
+    int32_t move; /* of the window pointer, in words */
     bool loops; /* reaches the first block again */
     uint8_t needs; /* flags, see ir_flags_needed */
 } LoopBlock;
@@ -21,8 +23,12 @@ typedef struct LoopBlock {
 typedef struct Loop {
     LoopBlock blocks[EXEC_REGION_BLOCKS_MAX]; /* the first one is the head */
     unsigned n, n_insns;
+    uint32_t window; /* as in X64Region */
     bool cut; /* not everything found room */
 } Loop;
+
+/** Joins blocks that fork, and whose ways soon join again, with what is on these ways. */
+void exec_join_blocks(Cpu *cpu, CodeCache *cache, Loop *loop, Arena *arena);
 
 /** Makes code for the loop: its guest instructions, 0 if that is not possible. */
 unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop);

@@ -2,6 +2,8 @@
 #include "base/ieee.h"
 #include "exec/probe.h"
 
+enum { PREFIX_RUNS = 8 };
+
 typedef struct Runner {
     Cpu *cpu;
     CodeUse *use;
@@ -162,12 +164,22 @@ static void compile(Runner *r, CacheBlock *block) {
     }
 }
 
+/* Most prefixes run once or twice. A periodic event in a loop comes at few places of it, again and again. */
+static bool runs_often(CacheBlock *block) {
+    uint8_t runs = __atomic_load_n(&block->runs, __ATOMIC_RELAXED);
+    if (!block->limit || runs == PREFIX_RUNS) {
+        return true;
+    }
+    __atomic_store_n(&block->runs, (uint8_t)(runs + 1), __ATOMIC_RELAXED);
+    return false;
+}
+
 /* Host code for a block: false if the interpreter must run it. */
 static bool compiled(Runner *r, CacheBlock *block) {
     if (LIKELY(__atomic_load_n(&block->code, __ATOMIC_ACQUIRE))) {
         return true;
     }
-    if (block->interpret || block->dead || block->limit) {
+    if (block->interpret || block->dead || !runs_often(block)) {
         return false;
     }
     code_lock(r->use);
@@ -182,6 +194,36 @@ static void form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
     if (UNLIKELY(cpu->probe != NULL)) {
         probe_formed(cpu, n_insns, start_ns);
     }
+}
+
+/* Under the lock: the block has quick code, and is worth better one. */
+static void improve_code(Runner *r, CacheBlock *block) {
+    exec_complete(r->cpu, r->run.cache, block);
+    uint64_t start_ns = probe_clock(r->cpu);
+    if (jit_improve(r->run.cache->jit, block) && UNLIKELY(r->cpu->probe != NULL)) {
+        probe_lowered(r->cpu, r->run.cache, block, start_ns);
+    }
+}
+
+/* What the last run of host code has asked for. Only whole blocks are worth it. */
+static RARE void improve(Runner *r, CacheBlock *block) {
+    CodeCache *cache = r->run.cache;
+    CacheBlock *whole = block->limit ? cache_find(cache, block->ir.loc, 0) : block;
+    bool hot = jit_take_hot(r->run.seat) && whole && whole->code, link = jit_can_link(cache->jit, r->run.seat);
+    bool warm = jit_take_warm(r->run.seat) && whole;
+    if (!hot && !warm && !link) {
+        return;
+    }
+    code_lock(r->use);
+    if (hot) {
+        form_region(r->cpu, cache, whole);
+    } else if (warm || (link && jit_leads_on(cache->jit, r->run.seat, block))) {
+        improve_code(r, whole);
+    }
+    if (link) {
+        jit_link(cache->jit, r->run.seat, block);
+    }
+    code_unlock(r->use);
 }
 
 static IrExit run_host(Runner *r, CacheBlock *block) {
@@ -204,33 +246,13 @@ static IrExit interpret(Runner *r, CacheBlock *block) {
     return ir_interp(r->cpu, &block->ir);
 }
 
-/* Under the lock: the block has quick code, and is worth better one. */
-static void improve(Runner *r, CacheBlock *block) {
-    exec_complete(r->cpu, r->run.cache, block);
-    uint64_t start_ns = probe_clock(r->cpu);
-    if (jit_improve(r->run.cache->jit, block) && UNLIKELY(r->cpu->probe != NULL)) {
-        probe_lowered(r->cpu, r->run.cache, block, start_ns);
-    }
-}
-
 static IrExit run_block(Runner *r, CacheBlock *block) {
     CodeCache *cache = r->run.cache;
     if (!can_jit(r->cpu, cache) || !compiled(r, block)) {
         return interpret(r, block);
     }
-    bool hot = jit_take_hot(r->run.seat), warm = jit_take_warm(r->run.seat);
-    bool link = jit_can_link(cache->jit, r->run.seat);
-    if (UNLIKELY(hot || warm || link)) {
-        code_lock(r->use);
-        if (hot) {
-            form_region(r->cpu, cache, block);
-        } else if (warm || (link && jit_leads_on(cache->jit, r->run.seat, block))) {
-            improve(r, block);
-        }
-        if (link) {
-            jit_link(cache->jit, r->run.seat, block);
-        }
-        code_unlock(r->use);
+    if (jit_asks(r->run.seat)) {
+        improve(r, block);
     }
     return run_host(r, block);
 }

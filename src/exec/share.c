@@ -118,14 +118,16 @@ static CodeCache *sit(CodeShare *share, ShareSeat *seat) {
     return cache;
 }
 
-static ShareSeat *free_seat(CodeShare *share) {
+static ShareSeat *free_seat(CodeShare *share, uint8_t *first) {
     for (;;) {
         CodeCache *current = __atomic_load_n(&share->current, __ATOMIC_SEQ_CST);
-        for (unsigned i = 0; i < SEATS; i++) {
+        for (unsigned n = 0; n < SEATS; n++) {
+            unsigned i = (*first + n) % SEATS;
             CodeCache *nobody = NULL;
             if (!__atomic_load_n(&share->seats[i].cache, __ATOMIC_RELAXED) &&
                 __atomic_compare_exchange_n(&share->seats[i].cache, &nobody, current, false, __ATOMIC_SEQ_CST,
                                             __ATOMIC_RELAXED)) {
+                *first = (uint8_t)i;
                 return &share->seats[i];
             }
         }
@@ -200,7 +202,7 @@ void code_use_stats(const CodeUse *use, CodeStats *stats) {
 CodeRun code_enter(CodeUse *use) {
     CodeRun run = {.cache = use->own};
     if (use->share) {
-        run.place = free_seat(use->share);
+        run.place = free_seat(use->share, &use->seat);
         run.cache = sit(use->share, run.place);
         if (!run.place->jit) {
             run.place->jit = jit_seat_new();
@@ -230,20 +232,16 @@ void code_again(CodeUse *use, CodeRun *run, MemMap *map) {
     }
 }
 
-bool code_moved(const CodeUse *use, const CodeRun *run) {
-    return use->share && (use->leave || run->cache != __atomic_load_n(&use->share->current, __ATOMIC_ACQUIRE));
+bool share_moved(const CodeUse *use, const CodeRun *run) {
+    return use->leave || run->cache != __atomic_load_n(&use->share->current, __ATOMIC_ACQUIRE);
 }
 
-void code_lock(CodeUse *use) {
-    if (use->share) {
-        mutex_lock(&use->share->lock);
-    }
+void share_lock(CodeShare *share) {
+    mutex_lock(&share->lock);
 }
 
-void code_unlock(CodeUse *use) {
-    if (use->share) {
-        mutex_unlock(&use->share->lock);
-    }
+void share_unlock(CodeShare *share) {
+    mutex_unlock(&share->lock);
 }
 
 void code_full(CodeUse *use, CodeRun *run) {

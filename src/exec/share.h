@@ -34,12 +34,13 @@ void share_stats(CodeShare *share, CodeStats *stats);
 /** A node's translated code: its own cache, or a share. */
 typedef struct CodeUse CodeUse;
 struct CodeUse {
-    CacheOptions options; /* of an own cache */
-    ExecWindows windows; /* of an own cache */
     CodeShare *share; /* NULL: `own` */
     CodeCache *own;
     bool leave; /* the share, before anything else runs */
+    uint8_t seat; /* where it sat last: it is free as a rule if the same thread runs it again */
     CodeUse *next; /* in the ring of those that leave together */
+    CacheOptions options; /* of an own cache */
+    ExecWindows windows; /* of an own cache */
 };
 
 /** What a CPU runs in, between code_enter and code_exit. */
@@ -66,10 +67,23 @@ CodeRun code_enter(CodeUse *use);
 void code_again(CodeUse *use, CodeRun *run, MemMap *map);
 void code_exit(CodeUse *use, CodeRun *run);
 /** Around what changes the cache. */
-void code_lock(CodeUse *use);
-void code_unlock(CodeUse *use);
+void share_lock(CodeShare *share);
+void share_unlock(CodeShare *share);
+static inline void code_lock(CodeUse *use) {
+    if (use->share) {
+        share_lock(use->share);
+    }
+}
+static inline void code_unlock(CodeUse *use) {
+    if (use->share) {
+        share_unlock(use->share);
+    }
+}
 /** True if `run` must sit down again: its cache is not the share's any more, or the node leaves. */
-bool code_moved(const CodeUse *use, const CodeRun *run);
+bool share_moved(const CodeUse *use, const CodeRun *run);
+static inline bool code_moved(const CodeUse *use, const CodeRun *run) {
+    return use->share && share_moved(use, run);
+}
 /** Under the lock: the cache is full. A cache of one's own is emptied. */
 void code_full(CodeUse *use, CodeRun *run);
 

@@ -1,16 +1,22 @@
 /* The blocks of a loop, specialised for what the flags are where they begin, in the order in which they are lowered.
  *
- * A version is a block together with an entry: the flag ops of the block before it. Versions are made from the head on;
- * a block that would get too many of them has one more for all the others, which finds its flags in the state. */
+ * A version is a block together with an entry, the flag ops of the block before it, and with how far the window pointer
+ * has moved since the region was entered. Versions are made from the head on; a block that would get too many of them
+ * has one more for all the others, which finds its flags in the state. */
 #include <string.h>
 
 #include "exec/probe.h"
 #include "exec/region.h"
 
-enum { VERSIONS_MAX = X64_REGION_BLOCKS_MAX, VERSIONS_PER_BLOCK = 3 };
+enum { VERSIONS_MAX = X64_REGION_BLOCKS_MAX, VERSIONS_PER_BLOCK = 3 /* for one place of the window */ };
+
+/* How far the window pointer may be from where it was when the region was entered: with recursion there is no end to
+ * it. */
+enum { WINDOW_MOVED_MAX = 3 * 16 };
 
 typedef struct Version {
     unsigned loop_block;
+    int32_t moved; /* of the window pointer since the region's entry, in words */
     IrEntry entry;
     unsigned known; /* flags that the entry tells */
     IrBlock ir;
@@ -21,7 +27,6 @@ typedef struct Version {
 
 typedef struct Versions {
     const Loop *loop;
-    uint32_t window; /* as in X64Region */
     Arena *arena;
     Version *all;
     unsigned n;
@@ -34,10 +39,10 @@ static bool same_entry(const IrEntry *x, const IrEntry *y) {
 }
 
 /* Index of the version with that entry; made if there is room; -1 if there is none. */
-static int find_version(Versions *v, unsigned block, const IrEntry *entry, unsigned known) {
+static int find_version(Versions *v, unsigned block, int32_t moved, const IrEntry *entry, unsigned known) {
     unsigned of_block = 0;
     for (unsigned i = 0; i < v->n; i++) {
-        if (v->all[i].loop_block == block) {
+        if (v->all[i].loop_block == block && v->all[i].moved == moved) {
             of_block++;
             if (same_entry(&v->all[i].entry, entry)) {
                 return (int)i;
@@ -46,41 +51,41 @@ static int find_version(Versions *v, unsigned block, const IrEntry *entry, unsig
     }
     /* One place per block is kept for the version without entry. */
     if (entry->n && (of_block >= VERSIONS_PER_BLOCK || v->n + v->loop->n >= VERSIONS_MAX)) {
-        return find_version(v, block, &(IrEntry){0}, 0);
+        return find_version(v, block, moved, &(IrEntry){0}, 0);
     }
-    if (v->n == VERSIONS_MAX) {
+    if (v->n == VERSIONS_MAX || moved < -WINDOW_MOVED_MAX || moved > WINDOW_MOVED_MAX) {
         return -1;
     }
     Version *made = &v->all[v->n];
-    *made = (Version){.loop_block = block, .entry = *entry, .known = known, .taken = -1, .next = -1};
-    IrBlock ir = *cache_host_ir(v->loop->blocks[block].block);
-    if (v->window != IR_NONE) {
-        ir = ir_with_window_slots(&ir, v->arena);
+    *made = (Version){.loop_block = block, .moved = moved, .entry = *entry, .known = known, .taken = -1, .next = -1};
+    IrBlock ir = *v->loop->blocks[block].ir;
+    if (v->loop->window != IR_NONE) {
+        ir = ir_with_window_slots(&ir, v->loop->window, moved, v->arena);
     }
     made->ir = ir_with_entry(&ir, entry, v->arena);
     return (int)v->n++;
 }
 
 /* The version of loop block `to` that follows a version. */
-static int follow(Versions *v, const IrBlock *from, int to, IrShadows *shadows) {
+static int follow(Versions *v, const Version *from, int to, IrShadows *shadows) {
     IrEntry entry;
     if (to < 0 || !v->loop->blocks[to].loops) {
         return -1;
     }
-    unsigned known = ir_flags_at_end(from, v->loop->blocks[to].needs, &entry, shadows);
-    return find_version(v, (unsigned)to, &entry, known);
+    unsigned known = ir_flags_at_end(&from->ir, v->loop->blocks[to].needs, &entry, shadows);
+    return find_version(v, (unsigned)to, from->moved + v->loop->blocks[from->loop_block].move, &entry, known);
 }
 
 static void make_versions(Versions *v) {
-    find_version(v, 0, &(IrEntry){0}, 0);
+    find_version(v, 0, 0, &(IrEntry){0}, 0);
     for (unsigned i = 0; i < v->n; i++) {
         Version *made = &v->all[i];
         const LoopBlock *b = &v->loop->blocks[made->loop_block];
         IrShadows shadows = {{IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
-        made->taken = follow(v, &made->ir, b->taken, &shadows);
-        made->next = follow(v, &made->ir, b->next, &shadows);
+        made->taken = follow(v, made, b->taken, &shadows);
+        made->next = follow(v, made, b->next, &shadows);
         for (unsigned k = 0; k < b->n_landings; k++) {
-            int landing = follow(v, &made->ir, b->landings[k], &shadows);
+            int landing = follow(v, made, b->landings[k], &shadows);
             if (landing >= 0) {
                 made->landings[made->n_landings++] = landing;
             }
@@ -118,22 +123,6 @@ static void find_costs(X64RegionBlock *blocks, unsigned n) {
     }
 }
 
-/* The slot of the window pointer if the loop uses windows and does not move them, else IR_NONE. */
-static uint32_t find_window(const Loop *loop) {
-    uint32_t window = IR_NONE;
-    for (unsigned i = 0; i < loop->n && window == IR_NONE; i++) {
-        if (loop->blocks[i].loops && !ir_window_pointer(cache_host_ir(loop->blocks[i].block), &window)) {
-            return IR_NONE;
-        }
-    }
-    for (unsigned i = 0; i < loop->n && window != IR_NONE; i++) {
-        if (loop->blocks[i].loops && !ir_keeps_window(cache_host_ir(loop->blocks[i].block), window)) {
-            return IR_NONE;
-        }
-    }
-    return window;
-}
-
 static void fill_block(const Versions *v, const int *place, const Version *from, X64RegionBlock *to) {
     const LoopBlock *b = &v->loop->blocks[from->loop_block];
     *to = (X64RegionBlock){
@@ -150,7 +139,7 @@ static void fill_block(const Versions *v, const int *place, const Version *from,
 
 unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop) {
     Arena arena = {0};
-    Versions v = {.loop = loop, .window = find_window(loop), .arena = &arena,
+    Versions v = {.loop = loop, .arena = &arena,
                   .all = ARENA_ARRAY(&arena, Version, VERSIONS_MAX)};
     X64RegionBlock *blocks = ARENA_ARRAY(&arena, X64RegionBlock, VERSIONS_MAX);
     CacheBlock *members[EXEC_REGION_BLOCKS_MAX];
@@ -172,7 +161,7 @@ unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop) {
         }
     }
     find_costs(blocks, v.n_ordered);
-    X64Region region = {blocks, v.n_ordered, v.window};
+    X64Region region = {blocks, v.n_ordered, loop->window};
     bool ok = jit_compile_region(cache->jit, members, n_members, &region);
     if (UNLIKELY(ok && cpu->probe)) {
         probe_region(cpu, cache, members[0]);

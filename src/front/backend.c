@@ -13,6 +13,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <orrery/journal.h>
+
 #include "front/front.h"
 
 enum { OUT_BYTES = 65536, CTRL_A = 1 };
@@ -38,7 +40,8 @@ struct Backend {
 
 static void hand_over(Backend *b, const uint8_t *bytes, size_t len) {
     if (len) {
-        orr_node_uart_input(b->node, b->uart, orr_node_time_ns(b->node), bytes, len);
+        uint64_t now_ns = orr_node_time_ns(b->node), ran_ns = orr_world_ran_ns(orr_node_world(b->node));
+        orr_node_uart_input(b->node, b->uart, now_ns > ran_ns ? now_ns : ran_ns, bytes, len);
     }
 }
 

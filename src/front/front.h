@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include <orrery/orrery.h>
+#include <orrery/world.h>
 
 /** Exit codes beside the guest's own (0..255 through semihosting). docs/ARCHITECTURE.md and --help list them. */
 enum {
@@ -37,7 +37,7 @@ typedef struct RunOptions {
     OptionList uarts; /* NAME=BACKEND */
     OptionList traces; /* KIND=FILE */
     OptionList watches;
-    const char *input, *report, *coverage, *save, *load;
+    const char *input, *report, *coverage, *save, *load, *record;
     const char *dump; /* STAGES[:WHERE][=FILE] */
     const char *hash_log;
     uint64_t hash_every; /* 0: no log */
@@ -53,6 +53,19 @@ typedef struct RunOptions {
     OrrLogLevel log_level;
 } RunOptions;
 
+/** Of `orrery run WORLD.yml`. */
+typedef struct WorldOptions {
+    const char *path, *report, *junit, *record, *input;
+    OptionList uarts; /* NODE.NAME=BACKEND */
+    OptionList captures;
+    OrrWorldFileOptions load;
+    OrrMemory memory;
+    uint64_t seed, threads, for_ns;
+    double pace;
+    OrrLogLevel log_level;
+    bool quiet, control;
+} WorldOptions;
+
 /** Commands that take these options; each option says which. */
 typedef enum OptionUser { OPTION_RUN = 1, OPTION_LOCKSTEP = 2 } OptionUser;
 
@@ -61,8 +74,18 @@ bool options_parse(RunOptions *options, OptionUser user, int argc, char *const *
 void options_help(void);
 /** An engine by its name, `len` characters long. */
 bool engine_named(const char *name, size_t len, OrrEngine *engine);
+bool memory_named(const char *name, OrrMemory *memory);
 
 bool log_level_named(const char *name, OrrLogLevel *level);
+
+/** The same for a world; *help as above. */
+bool world_options_parse(WorldOptions *options, int argc, char *const *argv, bool *help);
+/** A number of threads; false if it is none. */
+bool threads_named(const char *text, uint64_t *threads);
+/** A value of --pace; false, and a complaint, if it is none. */
+bool pace_parse(const char *text, double *pace);
+/** Adds a value; false, and a complaint, if there are too many. */
+bool option_list_add(OptionList *list, const char *value);
 
 /** "2s", "1.5ms", "10us", "7ns", "3" (seconds); exact. False if malformed or beyond 64 bits. */
 bool time_parse(const char *text, uint64_t *ns);
@@ -78,19 +101,24 @@ int command_run(int argc, char **argv);
 /** The same for a world file, which is among the arguments. */
 int command_run_world(int argc, char *const *argv);
 bool is_world_file(const char *path);
+/** A run that the user has ended goes on to a time where all nodes stand, so that it can be had again. */
+void run_settle(OrrWorld *world, OrrStop *stop, uint64_t *until_ns);
 /** Exit code of a run that ended so. */
 int stop_exit_code(const OrrStop *stop);
 int command_list(int argc, char **argv);
 int command_lockstep(int argc, char **argv);
 int command_tracediff(int argc, char **argv);
+int command_replay(int argc, char **argv);
 
 /* ---- session.c: from options to a node ---- */
 
 /** Compiles a device-tree source with dtc; *bytes is freed with free(). */
 bool dts_compile(const char *path, uint8_t **bytes, size_t *len, OrrError *error);
-/** A world with the node that the options describe, images loaded, input scheduled. False and a text if that fails;
- * *world is to be freed in either case. */
+/** A world with the node that the options describe, images loaded. False and a text if that fails; *world is to be
+ * freed in either case. */
 bool session_new(const RunOptions *options, OrrWorld **world, OrrNode **node, OrrError *error);
+/** The world of a world file, the same way (world.c). */
+bool world_session_new(const WorldOptions *options, OrrWorld **world, OrrError *error);
 /** Writes a line of the log on stderr. */
 void print_log_line(void *user, OrrLogLevel level, const char *line);
 /** Splits FILE[@ADDR]; false if the path does not fit. */
@@ -119,8 +147,9 @@ uint64_t host_ns(void);
 /** Runs the two machines side by side and prints what is different. Returns an exit code. */
 int lockstep_run(const RunOptions sides[2], const char *const names[2], uint64_t every, uint64_t until_ns);
 
-/** Reads a file of timed input and schedules it; false and an error text `file:line:col: ...`. */
-bool input_file_load(OrrNode *node, const char *path, OrrError *error);
+/** Reads a file of timed input and gives it; false and an error text `file:line:col: ...`. `only`: the node that all is
+ * for; NULL: what it is for begins with the node's name and a dot. */
+bool input_file_load(OrrWorld *world, OrrNode *only, const char *path, OrrError *error);
 
 /* ---- Where serial ports lead ---- */
 

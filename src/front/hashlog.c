@@ -2,45 +2,12 @@
 #include "front/hashlog.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-bool file_sum(const char *path, uint64_t *sum, OrrError *error) {
-    size_t len;
-    unsigned char *bytes = read_whole(path, &len, error);
-    *sum = UINT64_C(0xcbf29ce484222325); /* FNV-1a: it finds a changed file, it is no proof against malice */
-    for (size_t i = 0; bytes && i < len; i++) {
-        *sum = (*sum ^ bytes[i]) * UINT64_C(0x100000001b3);
-    }
-    free(bytes);
-    return bytes != NULL;
-}
-
-/* ---- Writing ---- */
-
-static void write_text(FILE *f, const char *keyword, const char *text) {
-    fprintf(f, "%s ", keyword);
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        fprintf(f, *p < ' ' || *p == '\\' || *p == 0x7f ? "\\x%02x" : "%c", *p);
-    }
-}
-
-static bool write_file(FILE *f, const char *path, OrrError *error) {
-    uint64_t sum;
-    if (!file_sum(path, &sum, error)) {
-        return false;
-    }
-    char keyword[32];
-    snprintf(keyword, sizeof keyword, "file %016llx", (unsigned long long)sum);
-    write_text(f, keyword, path);
-    fputc('\n', f);
-    return true;
-}
 
 static bool write_files(FILE *f, const RunOptions *o, OrrError *error) {
     const char *const plain[] = {o->repl, o->dtb, o->input, o->load};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
-        if (plain[i] && !write_file(f, plain[i], error)) {
+        if (plain[i] && !textlog_put_file(f, plain[i], error)) {
             return false;
         }
     }
@@ -49,7 +16,7 @@ static bool write_files(FILE *f, const RunOptions *o, OrrError *error) {
         bool has_addr;
         uint64_t addr;
         if (!kernel_split(o->kernels.values[i], path, sizeof path, &has_addr, &addr) ||
-            !write_file(f, path, error)) {
+            !textlog_put_file(f, path, error)) {
             return false;
         }
     }
@@ -63,11 +30,7 @@ bool hash_log_create(HashLogWriter *log, const RunOptions *o, int argc, char *co
         snprintf(error->text, sizeof error->text, "--hash-log %.200s: %s", o->hash_log, strerror(errno));
         return false;
     }
-    fputs(HASH_LOG_HEAD "\nversion " ORR_VERSION "\n", log->f);
-    for (int i = 0; i < argc; i++) {
-        write_text(log->f, "argument", argv[i]);
-        fputc('\n', log->f);
-    }
+    textlog_put_head(log->f, HASH_LOG_HEAD, argc, argv);
     if (!write_files(log->f, o, error)) {
         return false;
     }

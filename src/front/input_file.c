@@ -1,5 +1,6 @@
 /* Timed input: one line each, `TIME PORT "text"` for serial ports, `TIME DEVICE press|release` for buttons and other
- * devices with an input. `#` begins a comment. In texts: \n \r \t \\ \" \xHH. */
+ * devices with an input, `TIME power off|on`, `TIME reset`; in worlds with the node before it: `1s a.uart0 "x"`.
+ * `#` begins a comment. In texts: \n \r \t \\ \" \xHH. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -11,7 +12,8 @@
 enum { LINE_BYTES = 4096 };
 
 typedef struct Line {
-    OrrNode *node;
+    OrrWorld *world;
+    OrrNode *node; /* that it is for */
     const char *path;
     unsigned number;
     const char *start, *at;
@@ -124,6 +126,46 @@ static bool level_input(Line *l, const Word *target, uint64_t time_ns) {
            fail_at(l, target->start, "a device with an input before press or release");
 }
 
+static bool power_input(Line *l, uint64_t time_ns) {
+    Word action;
+    if (!word(l, &action) || (strcmp(action.text, "off") && strcmp(action.text, "on"))) {
+        return fail_at(l, action.start, "off or on");
+    }
+    orr_node_power(l->node, time_ns, strcmp(action.text, "on") == 0);
+    return true;
+}
+
+static bool target_input(Line *l, const Word *target, uint64_t time_ns) {
+    skip_blanks(l);
+    if (*l->at == '"') {
+        return text_input(l, target, time_ns);
+    }
+    if (strcmp(target->text, "power") == 0) {
+        return power_input(l, time_ns);
+    }
+    if (strcmp(target->text, "reset") == 0 && at_end(l)) {
+        orr_node_reset(l->node, time_ns);
+        return true;
+    }
+    return level_input(l, target, time_ns);
+}
+
+/* Takes the node's name off the target. */
+static bool find_node(Line *l, Word *target) {
+    const char *dot = strchr(target->text, '.');
+    OrrNode *node;
+    for (size_t i = 0; dot && (node = orr_world_node(l->world, i)) != NULL; i++) {
+        const char *name = orr_node_name(node);
+        size_t len = (size_t)(dot - target->text);
+        if (strlen(name) == len && memcmp(name, target->text, len) == 0) {
+            l->node = node;
+            memmove(target->text, dot + 1, strlen(dot));
+            return true;
+        }
+    }
+    return fail_at(l, target->start, "a node and what is in it, such as a.uart0");
+}
+
 static bool input_line(Line *l) {
     Word time, target;
     uint64_t time_ns;
@@ -133,20 +175,22 @@ static bool input_line(Line *l) {
     if (!word(l, &time) || !time_parse(time.text, &time_ns)) {
         return fail_at(l, time.start, "a time such as 1.5s");
     }
-    if (time_ns < orr_node_time_ns(l->node)) {
+    if (l->node && time_ns < orr_node_time_ns(l->node)) {
         return fail_at(l, time.start, "a time that is not over: the machine's state was saved later");
     }
     if (!word(l, &target)) {
-        return fail_at(l, target.start, "a serial port or a button");
+        return fail_at(l, target.start, "a serial port, a button, power or reset");
     }
-    skip_blanks(l);
-    if (!(*l->at == '"' ? text_input(l, &target, time_ns) : level_input(l, &target, time_ns))) {
+    if (!l->node && !find_node(l, &target)) {
+        return false;
+    }
+    if (!target_input(l, &target, time_ns)) {
         return false;
     }
     return at_end(l) || fail(l, "the end of the line");
 }
 
-bool input_file_load(OrrNode *node, const char *path, OrrError *error) {
+bool input_file_load(OrrWorld *world, OrrNode *only, const char *path, OrrError *error) {
     FILE *f = fopen(path, "r");
     if (!f) {
         snprintf(error->text, sizeof error->text, "%s: %s", path, strerror(errno));
@@ -155,7 +199,7 @@ bool input_file_load(OrrNode *node, const char *path, OrrError *error) {
     char text[LINE_BYTES];
     bool ok = true;
     for (unsigned number = 1; ok && fgets(text, sizeof text, f); number++) {
-        Line line = {node, path, number, text, text, error};
+        Line line = {world, only, path, number, text, text, error};
         if (!strchr(text, '\n') && !feof(f)) {
             line.at += strlen(text);
             ok = fail(&line, "a line of less than 4096 bytes");

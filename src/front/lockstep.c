@@ -22,7 +22,8 @@ static OrrNode *make(void *user, unsigned side, OrrError *error) {
     OrrNode *node;
     RunOptions options = s->sides[side];
     options.log_level = s->made++ ? ORR_LOG_ERROR : options.log_level; /* what the guest does wrong is told once */
-    if (!session_new(&options, &world, &node, error)) {
+    if (!session_new(&options, &world, &node, error) ||
+        (options.input && !input_file_load(world, node, options.input, error))) {
         orr_world_free(world);
         return NULL;
     }

@@ -18,6 +18,7 @@ static void usage(void) {
     fputs("usage: orrery COMMAND ...\n\n"
           "  run       boot firmware on a board: orrery run --help\n"
           "  list      what there is: orrery list machines|devices|device NAME|cpus|engines|memory\n"
+          "  replay    the run of a journal once more: orrery replay --help\n"
           "  lockstep  two engines side by side, the first difference: orrery lockstep --help\n"
           "  tracediff the first difference of two hash logs: orrery tracediff --help\n\n"
           "  --help, --version\n\n"
@@ -33,6 +34,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", command_run}, {"list", command_list}, {"lockstep", command_lockstep}, {"tracediff", command_tracediff},
+    {"replay", command_replay},
 };
 
 int main(int argc, char **argv) {
@@ -51,9 +53,9 @@ int main(int argc, char **argv) {
         return EXIT_OK;
     }
     if (argc > 1) {
-        complain("no command '%s': run, list, lockstep or tracediff (orrery --help)", command);
+        complain("no command '%s': run, list, replay, lockstep or tracediff (orrery --help)", command);
     } else {
-        complain("a command is missing: run, list, lockstep or tracediff (orrery --help)");
+        complain("a command is missing: run, list, replay, lockstep or tracediff (orrery --help)");
     }
     return EXIT_USAGE;
 }

@@ -29,7 +29,8 @@ void options_help(void) {
         "  --timeout TIME               the same, but the guest should have ended before: exit code 80\n"
         "  --uart NAME=WHERE            serial port to stdio, null, file:PATH, pty or tcp:PORT (on 127.0.0.1);\n"
         "                               the first port is on stdio if nothing else is said\n"
-        "  --input FILE                 timed input, one per line: TIME PORT \"text\" or TIME BUTTON press|release\n"
+        "  --input FILE                 timed input, one per line: TIME PORT \"text\", TIME BUTTON press|release,\n"
+        "                               TIME power off|on or TIME reset\n"
         "  --watch SIGNAL               print changes of a line (gpio.3; * for all) on stderr\n"
         "  --trace KIND=FILE            write insn, irq or mmio events to FILE\n"
         "  --coverage FILE              write how often each instruction encoding was executed\n"
@@ -40,6 +41,7 @@ void options_help(void) {
         "                               commas; WHERE is an address or a function: only what covers it\n"
         "  --perf-map                   name translated code for `perf`: writes /tmp/perf-PID.map, where perf looks\n"
         "  --hash-every N --hash-log FILE  write a state hash every N instructions, for orrery tracediff\n"
+        "  --record FILE                write a journal of all input, for orrery replay and orrery compare\n"
         "  --save FILE                  write the machine's state at the end of the run\n"
         "  --load FILE                  go on from a state saved with the same board, --seed and --cpi, not from\n"
         "                               reset; times count from power-on, --kernel then only gives symbols\n"
@@ -112,7 +114,7 @@ static bool number_parse(const char *text, uint64_t *value) {
     return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
 }
 
-static bool list_add(OptionList *list, const char *value) {
+bool option_list_add(OptionList *list, const char *value) {
     if (list->n == OPTION_LIST_MAX) {
         complain("more than %d of one option", OPTION_LIST_MAX);
         return false;
@@ -216,13 +218,20 @@ static bool set_engine(RunOptions *o, const char *value) {
     return false;
 }
 
-static bool set_memory(RunOptions *o, const char *value) {
+bool memory_named(const char *text, OrrMemory *memory) {
     const char *name, *summary;
     for (size_t i = 0; (name = orr_memory_name(i, &summary)) != NULL; i++) {
-        if (strcmp(value, name) == 0) {
-            o->memory = (OrrMemory)i;
+        if (strcmp(text, name) == 0) {
+            *memory = (OrrMemory)i;
             return true;
         }
+    }
+    return false;
+}
+
+static bool set_memory(RunOptions *o, const char *value) {
+    if (memory_named(value, &o->memory)) {
+        return true;
     }
     complain("--memory '%s': no such memory scheme (orrery list memory)", value);
     return false;
@@ -245,14 +254,18 @@ static bool set_hash_every(RunOptions *o, const char *value) {
     return set_distance(&o->hash_every, "--hash-every", value);
 }
 
-static bool set_pace(RunOptions *o, const char *value) {
+bool pace_parse(const char *text, double *pace) {
     char *end;
-    o->pace = strtod(value, &end);
-    if (*end || end == value || !(o->pace >= 0 && o->pace <= 1e6)) {
-        complain("--pace '%s': expected a number from 0 to 1000000", value);
+    *pace = strtod(text, &end);
+    if (*end || end == text || !(*pace >= 0 && *pace <= 1e6)) {
+        complain("--pace '%s': expected a number from 0 to 1000000", text);
         return false;
     }
     return true;
+}
+
+static bool set_pace(RunOptions *o, const char *value) {
+    return pace_parse(value, &o->pace);
 }
 
 /* ---- The table ---- */
@@ -292,6 +305,7 @@ static const Option options[] = {
     TEXT("input", BOTH, input),
     TEXT("report", OPTION_RUN, report),
     TEXT("save", OPTION_RUN, save),
+    TEXT("record", OPTION_RUN, record),
     TEXT("load", BOTH, load),
     TEXT("coverage", OPTION_RUN, coverage),
     TEXT("dump", OPTION_RUN, dump),
@@ -333,7 +347,7 @@ static bool option_apply(RunOptions *o, const Option *option, const char *value)
         *(const char **)member = value;
         return true;
     case OPTION_LIST:
-        return list_add(member, value);
+        return option_list_add(member, value);
     case OPTION_SET:
         return option->set(o, value);
     case OPTION_FLAG:
@@ -349,7 +363,7 @@ static bool option_apply(RunOptions *o, const Option *option, const char *value)
 static bool parse_one(RunOptions *o, OptionUser user, int argc, char *const *argv, int *i) {
     const char *arg = argv[*i];
     if (arg[0] != '-' || arg[1] == '\0') {
-        return list_add(&o->kernels, arg);
+        return option_list_add(&o->kernels, arg);
     }
     const char *name = arg + (arg[1] == '-' ? 2 : 1), *equals = strchr(name, '=');
     const Option *option = option_named(user, name, equals ? (size_t)(equals - name) : strlen(name));
@@ -391,6 +405,10 @@ bool options_parse(RunOptions *o, OptionUser user, int argc, char *const *argv, 
     }
     if (!o->hash_every != !o->hash_log) {
         complain("--hash-every N and --hash-log FILE go together");
+        return false;
+    }
+    if (o->hash_log && o->record) {
+        complain("--hash-log and --record do not go together: replay the journal to look for differences");
         return false;
     }
     return true;

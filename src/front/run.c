@@ -4,28 +4,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <orrery/debug.h>
 
 #include "front/front.h"
 #include "front/hashlog.h"
-
-enum { LIVE_CHUNK_NS = 5000000 /* how often a live port looks for host input, in virtual time */ };
+#include "front/host.h"
+#include "front/journal.h"
 
 typedef struct Run {
     RunOptions options;
     OrrWorld *world;
     OrrNode *node;
-    Backend *backends[OPTION_LIST_MAX];
-    size_t n_backends;
+    Host host;
     FILE *traces[3]; /* insn, irq, mmio */
     Tools tools;
     HashLogWriter hash_log;
-    int argc; /* of the command line, for the hash log */
+    JournalWriter journal;
+    int argc; /* of the command line, for logs */
     char *const *argv;
     OrrStop stop;
-    bool quit; /* Ctrl-A x */
+    uint64_t until_ns; /* of the last run */
 } Run;
 
 /* The world that Ctrl-C ends; only the signal handler reads it. */
@@ -45,14 +44,6 @@ static void console(void *user, const void *bytes, size_t len) {
 }
 
 /* ---- Setting up ---- */
-
-static bool open_backend(Run *run, const char *uart, const char *spec, OrrError *error) {
-    Backend *b = backend_open(run->node, uart, spec, error);
-    if (b) {
-        run->backends[run->n_backends++] = b;
-    }
-    return b != NULL;
-}
 
 /* The port that --uart NAME=WHERE names, and where it leads; `name` must hold 64 bytes. */
 static bool split_uart(const char *spec, char *name, const char **where, OrrError *error) {
@@ -93,11 +84,11 @@ static bool open_uarts(Run *run, OrrError *error) {
             return false;
         }
         first_said |= uart == first || strcmp(where, "stdio") == 0;
-        if (!open_backend(run, uart, where, error)) {
+        if (!host_open(&run->host, run->node, uart, where, error)) {
             return false;
         }
     }
-    return !first || first_said || open_backend(run, first, "stdio", error);
+    return !first || first_said || host_open(&run->host, run->node, first, "stdio", error);
 }
 
 static void on_trace(void *user, const OrrTrace *event) {
@@ -171,74 +162,30 @@ static bool set_up(Run *run, OrrError *error) {
     if (o->coverage) {
         orr_node_coverage_start(run->node);
     }
-    return open_traces(run, error) && watch_signals(run, error) && open_uarts(run, error) &&
-           tools_open(&run->tools, o, run->node, error) &&
+    if (o->record && !journal_create(&run->journal, o->record, run->world, run->argc, run->argv, o->load, error)) {
+        return false;
+    }
+    return (!o->input || input_file_load(run->world, run->node, o->input, error)) && open_traces(run, error) &&
+           watch_signals(run, error) && open_uarts(run, error) && tools_open(&run->tools, o, run->node, error) &&
            (!o->hash_log || hash_log_create(&run->hash_log, o, run->argc, run->argv, error));
 }
 
 /* ---- Running ---- */
 
-static bool any_live(const Run *run) {
-    for (size_t i = 0; i < run->n_backends; i++) {
-        if (backend_is_live(run->backends[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool any_terminal(const Run *run) {
-    for (size_t i = 0; i < run->n_backends; i++) {
-        if (backend_is_terminal(run->backends[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Lets the host catch up and takes its input; waits if virtual time is ahead of the pace. */
-static void host_turn(Run *run, double pace, uint64_t start_ns, uint64_t start_virtual_ns) {
-    double ahead_ms = 0;
-    if (pace > 0) {
-        double virtual_ns = (double)(orr_node_time_ns(run->node) - start_virtual_ns);
-        ahead_ms = virtual_ns / pace / 1e6 - (double)(host_ns() - start_ns) / 1e6;
-    }
-    int wait_ms = ahead_ms < 1 ? 0 : ahead_ms > 1000 ? 1000 : (int)ahead_ms;
-    for (size_t i = 0; i < run->n_backends; i++) {
-        backend_flush(run->backends[i]);
-        if (!backend_poll(run->backends[i], backend_is_live(run->backends[i]) ? wait_ms : 0)) {
-            run->quit = true;
-        }
-        if (backend_is_live(run->backends[i])) {
-            wait_ms = 0; /* only one of them can wait */
-        }
-    }
-    if (wait_ms > 0 && !any_live(run)) {
-        struct timespec pause = {wait_ms / 1000, wait_ms % 1000 * 1000000L};
-        nanosleep(&pause, NULL);
-    }
-}
-
 static void run_world(Run *run) {
     const RunOptions *o = &run->options;
-    double pace = o->pace >= 0 ? o->pace : any_terminal(run) ? 1 : 0;
-    uint64_t start_ns = host_ns(), start_virtual_ns = orr_node_time_ns(run->node);
+    host_begin(&run->host, run->world, o->pace);
     do {
-        uint64_t until = o->for_ns;
-        bool chunked = any_live(run) || pace > 0;
-        if (chunked && o->for_ns - orr_node_time_ns(run->node) > LIVE_CHUNK_NS) {
-            until = orr_node_time_ns(run->node) + LIVE_CHUNK_NS;
-        }
-        run->stop = o->hash_log ? orr_node_run_instructions(run->node, run->hash_log.next, until)
-                                : orr_world_run(run->world, until);
+        run->until_ns = host_until(&run->host, o->for_ns);
+        run->stop = o->hash_log ? orr_node_run_instructions(run->node, run->hash_log.next, run->until_ns)
+                                : orr_world_run(run->world, run->until_ns);
         hash_log_point(&run->hash_log, run->node);
-        if (chunked) {
-            host_turn(run, pace, start_ns, start_virtual_ns);
-        }
-    } while (run->stop.reason == ORR_STOP_DURATION && !run->quit && orr_node_time_ns(run->node) < o->for_ns);
-    if (run->quit) {
+        host_turn(&run->host);
+    } while (run->stop.reason == ORR_STOP_DURATION && !run->host.quit && orr_node_time_ns(run->node) < o->for_ns);
+    if (run->host.quit) {
         run->stop.reason = ORR_STOP_USER;
     }
+    run_settle(run->world, &run->stop, &run->until_ns);
 }
 
 /* ---- The end ---- */
@@ -249,6 +196,7 @@ int stop_exit_code(const OrrStop *stop) {
     case ORR_STOP_HALTED:
         return stop->exit_code & 0xff;
     case ORR_STOP_DURATION:
+    case ORR_STOP_EXPECT:
         return EXIT_OK;
     case ORR_STOP_DEADLINE:
         return EXIT_DEADLINE;
@@ -265,8 +213,16 @@ int stop_exit_code(const OrrStop *stop) {
     }
 }
 
+void run_settle(OrrWorld *world, OrrStop *stop, uint64_t *until_ns) {
+    if (stop->reason == ORR_STOP_USER) {
+        *until_ns = orr_world_time_ns(world);
+        OrrStop settled = orr_world_run(world, *until_ns);
+        *stop = settled.reason == ORR_STOP_DURATION ? *stop : settled;
+    }
+}
+
 static int exit_code(const Run *run) {
-    return run->quit ? EXIT_OK : stop_exit_code(&run->stop);
+    return run->host.quit ? EXIT_OK : stop_exit_code(&run->stop);
 }
 
 static bool write_report(const Run *run) {
@@ -322,6 +278,7 @@ static int finish(Run *run) {
     const RunOptions *o = &run->options;
     bool written = (!o->report || write_report(run)) && (!o->coverage || write_coverage(run)) &&
                    (!o->save || write_state(run));
+    written &= journal_end(&run->journal, &run->stop, run->until_ns);
     written &= !o->hash_log || hash_log_end(&run->hash_log, run->node, orr_stop_name(run->stop.reason));
     orr_node_log_summary(run->node);
     if (o->stats) {
@@ -337,9 +294,7 @@ static int finish(Run *run) {
 }
 
 static void tear_down(Run *run) {
-    for (size_t i = 0; i < run->n_backends; i++) {
-        backend_close(run->backends[i]);
-    }
+    host_close(&run->host);
     for (size_t i = 0; i < 3; i++) {
         if (run->traces[i]) {
             fclose(run->traces[i]);
@@ -347,6 +302,7 @@ static void tear_down(Run *run) {
     }
     tools_close(&run->tools);
     hash_log_close(&run->hash_log);
+    journal_close(&run->journal);
     interrupted_world = NULL;
     if (run->world) {
         orr_world_free(run->world);
@@ -376,9 +332,7 @@ int command_run(int argc, char **argv) {
         signal(SIGTERM, on_signal);
         signal(SIGPIPE, SIG_IGN);
         run_world(&run);
-        for (size_t i = 0; i < run.n_backends; i++) {
-            backend_flush(run.backends[i]);
-        }
+        host_flush(&run.host);
         code = finish(&run);
     } else {
         complain("%s", error.text);

@@ -1,4 +1,4 @@
-/* From options to a node that is ready to run: what `run`, `lockstep` and `tracediff` share. */
+/* From options to a node that is ready to run: what `run`, `lockstep`, `tracediff` and `replay` share. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,8 +112,7 @@ static bool add_node(const RunOptions *o, OrrWorld *world, OrrNode **node, OrrEr
             return false;
         }
     }
-    return *node && (!o->load || load_state(*node, o->load, error)) &&
-           (!o->input || input_file_load(*node, o->input, error));
+    return *node && (!o->load || load_state(*node, o->load, error));
 }
 
 bool session_new(const RunOptions *o, OrrWorld **world, OrrNode **node, OrrError *error) {

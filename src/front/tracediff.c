@@ -61,7 +61,7 @@ static Split find_split(const HashLog *a, const HashLog *b) {
 
 static void print_point(const HashLog *log, const char *what, const HashPoint *p) {
     char time[TIME_TEXT_BYTES];
-    printf("  %s: %s at %llu instructions, %s s, hash %016llx\n", log->name, what,
+    printf("  %s: %s at %llu instructions, %s s, hash %016llx\n", log->head.name, what,
            (unsigned long long)p->instructions, time_text(time, p->time_ns), (unsigned long long)p->hash);
 }
 
@@ -71,7 +71,7 @@ static void print_ends(const HashLog *a, const HashLog *b) {
         if (logs[i]->ended) {
             print_point(logs[i], logs[i]->reason, &logs[i]->end);
         } else {
-            printf("  %s: cut off after %zu points\n", logs[i]->name, logs[i]->n_points);
+            printf("  %s: cut off after %zu points\n", logs[i]->head.name, logs[i]->n_points);
         }
     }
 }
@@ -85,33 +85,17 @@ static bool equal_ends(const HashLog *a, const HashLog *b) {
 
 /* ---- Running again ---- */
 
-static bool files_unchanged(const HashLog *log) {
-    for (size_t i = 0; i < log->n_files; i++) {
-        OrrError error;
-        uint64_t sum;
-        if (!file_sum(log->files[i].path, &sum, &error)) {
-            printf("no replay: %s\n", error.text);
-            return false;
-        }
-        if (sum != log->files[i].sum) {
-            printf("no replay: %s has changed since %s was written\n", log->files[i].path, log->name);
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool prepare(const HashLog *log, RunOptions *options) {
     bool wants_help;
-    if (strcmp(log->version, ORR_VERSION) != 0) {
-        printf("no replay: %s is of version %s, this is " ORR_VERSION "\n", log->name, log->version);
+    const LogHead *head = &log->head;
+    if (!textlog_replayable(head)) {
         return false;
     }
-    if (!options_parse(options, OPTION_RUN, log->n_arguments, log->arguments, &wants_help) || wants_help) {
-        printf("no replay: %s holds no command line that this program takes\n", log->name);
+    if (!options_parse(options, OPTION_RUN, head->n_arguments, head->arguments, &wants_help) || wants_help) {
+        printf("no replay: %s holds no command line that this program takes\n", head->name);
         return false;
     }
-    return files_unchanged(log);
+    return true;
 }
 
 static uint64_t last_time(const HashLog *log) {
@@ -131,7 +115,7 @@ static int replay(const HashLog *a, const HashLog *b) {
     }
     uint64_t ta = last_time(a), tb = last_time(b), until = (ta > tb ? ta : tb) + 1;
     until = earlier(until, earlier(sides[0].for_ns, sides[1].for_ns));
-    const char *names[2] = {a->name, b->name};
+    const char *names[2] = {a->head.name, b->head.name};
     fflush(stdout);
     int code = lockstep_run(sides, names, earlier(a->every, b->every), until);
     if (code == EXIT_OK) {

@@ -9,40 +9,21 @@
 
 #include <orrery/world.h>
 
-#include "front/front.h"
+#include "front/control.h"
+#include "front/host.h"
+#include "front/journal.h"
+#include "front/show.h"
 
-enum { LINE_BYTES = 4096 };
 #define CHUNK_NS UINT64_C(10000000) /* between two looks at expectations and output */
-
-typedef struct WorldOptions {
-    const char *path, *report, *junit;
-    OrrWorldFileOptions load;
-    uint64_t seed, threads, for_ns;
-    OrrLogLevel log_level;
-    bool quiet;
-} WorldOptions;
-
-/* A finished line of a port. */
-typedef struct Shown {
-    uint64_t time_ns;
-    size_t begin, len; /* in `text` of the port */
-} Shown;
-
-typedef struct Port {
-    OrrNode *node;
-    const char *name;
-    char *text; /* of the lines, and of the one under way */
-    size_t text_len, text_cap, line_begin;
-    Shown *lines;
-    size_t n_lines, lines_cap, next;
-} Port;
 
 typedef struct WorldRun {
     WorldOptions options;
     OrrWorld *world;
-    Port *ports;
-    size_t n_ports;
+    Show *show;
+    Host host;
+    JournalWriter journal;
     OrrStop stop;
+    uint64_t until_ns; /* of the last run */
 } WorldRun;
 
 /* The world that Ctrl-C ends; only the signal handler reads it. */
@@ -53,105 +34,6 @@ static void on_signal(int number) {
     if (interrupted_world) {
         orr_world_stop(interrupted_world);
     }
-}
-
-static void *grown(void *data, size_t *cap, size_t need, size_t size) {
-    if (need <= *cap) {
-        return data;
-    }
-    *cap = need * 2;
-    data = realloc(data, *cap * size);
-    if (!data) {
-        abort();
-    }
-    return data;
-}
-
-/* ---- Output ---- */
-
-static void line_end(Port *port) {
-    port->lines = grown(port->lines, &port->lines_cap, port->n_lines + 1, sizeof *port->lines);
-    port->lines[port->n_lines++] = (Shown){orr_node_time_ns(port->node), port->line_begin,
-                                           port->text_len - port->line_begin};
-    port->line_begin = port->text_len;
-}
-
-/* On the thread that runs the node. */
-static void on_byte(void *user, uint8_t byte) {
-    Port *port = user;
-    if (byte == '\r') {
-        return;
-    }
-    if (byte != '\n') {
-        port->text = grown(port->text, &port->text_cap, port->text_len + 1, 1);
-        port->text[port->text_len++] = (char)byte;
-    }
-    if (byte == '\n' || port->text_len - port->line_begin == LINE_BYTES) {
-        line_end(port);
-    }
-}
-
-static bool open_ports(WorldRun *run) {
-    size_t cap = 0;
-    OrrNode *node;
-    const char *name;
-    for (size_t i = 0; (node = orr_world_node(run->world, i)) != NULL; i++) {
-        for (size_t k = 0; (name = orr_node_uart_name(node, k)) != NULL; k++) {
-            run->ports = grown(run->ports, &cap, run->n_ports + 1, sizeof *run->ports);
-            run->ports[run->n_ports++] = (Port){.node = node, .name = name};
-        }
-    }
-    for (size_t i = 0; i < run->n_ports; i++) { /* they do not move any more */
-        orr_node_uart_output(run->ports[i].node, run->ports[i].name, on_byte, &run->ports[i]);
-    }
-    return true;
-}
-
-/* Bytes that a terminal would obey are shown as escapes. */
-static void print_text(const char *text, size_t len) {
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f) {
-            printf("\\x%02x", c);
-        } else {
-            putchar(c);
-        }
-    }
-}
-
-static Port *port_next(const WorldRun *run) {
-    Port *first = NULL;
-    for (size_t i = 0; i < run->n_ports; i++) {
-        Port *p = &run->ports[i];
-        if (p->next < p->n_lines && (!first || p->lines[p->next].time_ns < first->lines[first->next].time_ns)) {
-            first = p;
-        }
-    }
-    return first;
-}
-
-static void show_lines(WorldRun *run, bool end) {
-    char time[TIME_TEXT_BYTES];
-    for (size_t i = 0; i < run->n_ports && end; i++) {
-        if (run->ports[i].text_len > run->ports[i].line_begin) {
-            line_end(&run->ports[i]);
-        }
-    }
-    for (Port *p; !run->options.quiet && (p = port_next(run)) != NULL;) {
-        const Shown *line = &p->lines[p->next++];
-        printf("%s %s.%s: ", time_text(time, line->time_ns), orr_node_name(p->node), p->name);
-        print_text(p->text + line->begin, line->len);
-        putchar('\n');
-    }
-    for (size_t i = 0; i < run->n_ports; i++) { /* the line under way moves to the front */
-        Port *p = &run->ports[i];
-        if (p->line_begin) {
-            memmove(p->text, p->text + p->line_begin, p->text_len - p->line_begin);
-            p->text_len -= p->line_begin;
-        }
-        p->line_begin = p->n_lines = p->next = 0;
-    }
-    fflush(stdout);
 }
 
 /* ---- Running ---- */
@@ -175,13 +57,33 @@ static bool decided(const WorldRun *run) {
     return total > 0 && n == 0 && run->options.for_ns == ORR_TIME_NEVER;
 }
 
+/* Where nothing happens a chunk is as long as that. */
+static uint64_t chunk_end(const WorldRun *run, uint64_t now_ns) {
+    uint64_t end_ns = run->options.for_ns, wake_ns = orr_world_next_ns(run->world); /* ORR_TIME_NEVER: all sleep */
+    uint64_t from_ns = wake_ns > now_ns ? wake_ns : now_ns;
+    return from_ns < end_ns && end_ns - from_ns > CHUNK_NS ? from_ns + CHUNK_NS : end_ns;
+}
+
+/* Ends where the last expectation is decided. */
 static void run_world(WorldRun *run) {
     uint64_t now_ns = 0, end_ns = run->options.for_ns;
-    do {
-        now_ns = end_ns - now_ns > CHUNK_NS ? now_ns + CHUNK_NS : end_ns;
-        run->stop = orr_world_run(run->world, now_ns);
-        show_lines(run, false);
-    } while (run->stop.reason == ORR_STOP_DURATION && now_ns < end_ns && !decided(run));
+    host_begin(&run->host, run->world, run->options.pace);
+    run->stop.reason = decided(run) ? ORR_STOP_EXPECT : ORR_STOP_DURATION;
+    while (run->stop.reason == ORR_STOP_DURATION && !run->host.quit && now_ns < end_ns) {
+        run->until_ns = host_until(&run->host, chunk_end(run, now_ns));
+        run->stop = orr_world_run(run->world, run->until_ns);
+        show_lines(run->show, false);
+        host_turn(&run->host);
+        if (run->stop.reason == ORR_STOP_DURATION) {
+            now_ns = run->until_ns;
+        } else if (run->stop.reason == ORR_STOP_EXPECT && !decided(run)) {
+            run->stop.reason = ORR_STOP_DURATION; /* others are open: on to the end of the chunk */
+        }
+    }
+    if (run->host.quit) {
+        run->stop.reason = ORR_STOP_USER;
+    }
+    run_settle(run->world, &run->stop, &run->until_ns);
 }
 
 /* ---- The end ---- */
@@ -190,8 +92,11 @@ static int exit_code(const WorldRun *run) {
     size_t total;
     bool failed;
     size_t n = pending(run, &total, &failed);
+    if (run->options.control) { /* whoever asked decides */
+        return EXIT_OK;
+    }
     if (run->stop.reason == ORR_STOP_USER) {
-        return EXIT_INTERRUPTED;
+        return run->host.quit ? EXIT_OK : EXIT_INTERRUPTED;
     }
     if (total > 0) { /* what was expected decides */
         return failed || n > 0 ? EXIT_EXPECTATION : EXIT_OK;
@@ -244,7 +149,7 @@ static bool write_junit(const WorldRun *run) {
         put_escaped(f, orr_node_name(e.node), true);
         fputs("\" name=\"", f);
         put_escaped(f, e.text, true);
-        uint64_t at_ns = e.state == ORR_EXPECT_MET ? e.met_ns : orr_world_time_ns(run->world);
+        uint64_t at_ns = e.state != ORR_EXPECT_PENDING ? e.decided_ns : orr_world_time_ns(run->world);
         fprintf(f, "\" time=\"%s\"", time_text(time, at_ns));
         if (e.state == ORR_EXPECT_MET) {
             fputs("/>\n", f);
@@ -278,8 +183,8 @@ static bool write_report(const WorldRun *run) {
         fputs(i ? ", {\"text\": \"" : "{\"text\": \"", f);
         put_escaped(f, e.text, false);
         fprintf(f, "\", \"state\": \"%s\", \"within_ns\": %llu", state_name(e.state), (unsigned long long)e.within_ns);
-        if (e.state == ORR_EXPECT_MET) {
-            fprintf(f, ", \"met_ns\": %llu", (unsigned long long)e.met_ns);
+        if (e.state != ORR_EXPECT_PENDING) {
+            fprintf(f, ", \"decided_ns\": %llu", (unsigned long long)e.decided_ns);
         }
         fputs("}", f);
     }
@@ -293,21 +198,26 @@ static int finish(WorldRun *run) {
     OrrExpect e;
     uint64_t instructions = 0;
     size_t n = 0;
-    show_lines(run, true);
+    if (run->show) {
+        show_lines(run->show, true);
+    }
     for (; (node = orr_world_node(run->world, n)) != NULL; n++) {
         orr_node_log_summary(node);
         instructions += orr_node_instructions(node);
     }
     for (size_t i = 0; orr_world_expect(run->world, i, &e); i++) {
-        if (e.state != ORR_EXPECT_MET) {
+        if (e.state != ORR_EXPECT_MET && !run->options.control) {
             complain("expected: within %s s %s", time_text(time, e.within_ns), e.text);
         }
     }
+    OrrError error;
+    bool captured = orr_world_capture_end(run->world, &error); /* has told what is wrong */
     bool written = (!run->options.report || write_report(run)) && (!run->options.junit || write_junit(run));
+    written &= journal_end(&run->journal, &run->stop, run->until_ns);
     fprintf(stderr, "orrery: %s at %s s, %zu nodes, %llu instructions, hash %016llx\n",
             orr_stop_name(run->stop.reason), time_text(time, orr_world_time_ns(run->world)), n,
             (unsigned long long)instructions, (unsigned long long)orr_world_hash(run->world));
-    return written ? exit_code(run) : EXIT_USAGE;
+    return written && captured ? exit_code(run) : EXIT_USAGE;
 }
 
 /* ---- The command line ---- */
@@ -320,10 +230,19 @@ static void help(void) {
           "                               one, when all that is expected has happened or failed)\n"
           "  --seed N                     instead of the file's\n"
           "  --engine NAME                interp, t0 or jit (default): changes nothing but speed\n"
+          "  --memory NAME                fastmem (default) or window: changes nothing but speed\n"
           "  --slice N                    run in pieces of N instructions: changes nothing but speed (for tests)\n"
+          "  --input FILE                 timed input, one per line: TIME NODE.PORT \"text\", TIME NODE.BUTTON\n"
+          "                               press|release, TIME NODE.power off|on, TIME NODE.reset\n"
+          "  --uart NODE.NAME=WHERE       serial port to stdio, null, file:PATH, pty or tcp:PORT (on 127.0.0.1)\n"
+          "  --record FILE                write a journal of all input, for orrery replay and orrery compare\n"
+          "  --pace X                     at most X virtual seconds per second (default 1 on a terminal, else none)\n"
           "  --report FILE.json           write reason, exit_code, time_ns, hash, nodes, expectations\n"
           "  --junit FILE.xml             write expectations as test cases\n"
+          "  --capture FILE               write what happens: *.vcd lines and serial ports, *.pcapng CAN and\n"
+          "                               Ethernet, *.json a timeline for Perfetto; more than once\n"
           "  --quiet                      do not show what the boards send\n"
+          "  --control                    answer requests on stdin, as lines of JSON, on stdout (docs/CONTROL.md)\n"
           "  --log error|warn|info|debug  what to tell on stderr (default warn)\n\n"
           "Exit code: with expectations 0, or 84 if one is not met; else as of `orrery run`.\n",
           stdout);
@@ -336,67 +255,113 @@ static bool number(const char *text, uint64_t *value) {
     return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0;
 }
 
-static bool set_option(WorldOptions *o, const char *name, const char *value) {
-    if (!strcmp(name, "--threads")) {
-        return number(value, &o->threads) && o->threads >= 1 && o->threads <= 256;
-    }
-    if (!strcmp(name, "--for")) {
-        return time_parse(value, &o->for_ns);
-    }
-    if (!strcmp(name, "--seed")) {
-        o->load.seed = &o->seed;
-        return number(value, &o->seed);
-    }
-    if (!strcmp(name, "--engine")) {
-        return engine_named(value, strlen(value), &o->load.engine);
-    }
-    if (!strcmp(name, "--slice")) {
-        return number(value, &o->load.slice);
-    }
-    if (!strcmp(name, "--report")) {
-        o->report = value;
-        return true;
-    }
-    if (!strcmp(name, "--junit")) {
-        o->junit = value;
-        return true;
-    }
+bool threads_named(const char *text, uint64_t *threads) {
+    return number(text, threads) && *threads >= 1 && *threads <= 256;
+}
+
+static bool set_threads(WorldOptions *o, const char *value) {
+    return threads_named(value, &o->threads);
+}
+
+static bool set_for(WorldOptions *o, const char *value) {
+    return time_parse(value, &o->for_ns);
+}
+
+static bool set_seed(WorldOptions *o, const char *value) {
+    o->load.seed = &o->seed;
+    return number(value, &o->seed);
+}
+
+static bool set_engine(WorldOptions *o, const char *value) {
+    return engine_named(value, strlen(value), &o->load.engine);
+}
+
+static bool set_slice(WorldOptions *o, const char *value) {
+    return number(value, &o->load.slice);
+}
+
+static bool set_uart(WorldOptions *o, const char *value) {
+    return option_list_add(&o->uarts, value);
+}
+
+static bool set_capture(WorldOptions *o, const char *value) {
+    return option_list_add(&o->captures, value);
+}
+
+static bool set_memory(WorldOptions *o, const char *value) {
+    return memory_named(value, &o->memory);
+}
+
+static bool set_pace(WorldOptions *o, const char *value) {
+    return pace_parse(value, &o->pace);
+}
+
+static bool set_log(WorldOptions *o, const char *value) {
     return log_level_named(value, &o->log_level);
 }
 
-static bool parse(WorldOptions *o, int argc, char *const *argv, bool *wants_help) {
-    static const char *const names[] = {"--threads", "--for",    "--seed",  "--engine",
-                                        "--slice",   "--report", "--junit", "--log"};
-    *o = (WorldOptions){.for_ns = ORR_TIME_NEVER, .threads = 1, .log_level = ORR_LOG_WARN,
+typedef struct WorldOption {
+    const char *name;
+    bool (*set)(WorldOptions *o, const char *value); /* NULL: the value is a text */
+    size_t offset; /* of that text */
+} WorldOption;
+
+#define TEXT(name, member) {name, NULL, offsetof(WorldOptions, member)}
+
+static const WorldOption options[] = {
+    {"--threads", set_threads, 0}, {"--for", set_for, 0},         {"--seed", set_seed, 0},
+    {"--engine", set_engine, 0},   {"--memory", set_memory, 0},   {"--slice", set_slice, 0},
+    {"--uart", set_uart, 0},       {"--capture", set_capture, 0}, {"--pace", set_pace, 0},
+    {"--log", set_log, 0},         TEXT("--report", report),      TEXT("--junit", junit),
+    TEXT("--record", record),      TEXT("--input", input),
+};
+
+static const WorldOption *option_named(const char *name) {
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        if (strcmp(options[i].name, name) == 0) {
+            return &options[i];
+        }
+    }
+    return NULL;
+}
+
+static bool option_set(WorldOptions *o, const WorldOption *option, const char *value) {
+    if (value && !option->set) {
+        *(const char **)((char *)o + option->offset) = value;
+        return true;
+    }
+    if (value && option->set(o, value)) {
+        return true;
+    }
+    complain("%s '%s': see orrery run world.yml --help", option->name, value ? value : "");
+    return false;
+}
+
+bool world_options_parse(WorldOptions *o, int argc, char *const *argv, bool *wants_help) {
+    *o = (WorldOptions){.for_ns = ORR_TIME_NEVER, .threads = 1, .log_level = ORR_LOG_WARN, .pace = -1,
                         .load = {.engine = ENGINE_DEFAULT}};
     for (int i = 0; i < argc; i++) {
-        size_t k = 0;
+        const WorldOption *option = option_named(argv[i]);
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
             *wants_help = true;
             return true;
         }
         if (argv[i][0] != '-' && !o->path) {
             o->path = argv[i];
-            continue;
-        }
-        if (!strcmp(argv[i], "--quiet")) {
+        } else if (!strcmp(argv[i], "--quiet")) {
             o->quiet = true;
-            continue;
-        }
-        while (k < sizeof names / sizeof *names && strcmp(argv[i], names[k]) != 0) {
-            k++;
-        }
-        if (k == sizeof names / sizeof *names) {
+        } else if (!strcmp(argv[i], "--control")) {
+            o->control = true;
+        } else if (!option) {
             complain("a world has no option %s (orrery run world.yml --help)", argv[i]);
             return false;
-        }
-        if (i + 1 == argc || !set_option(o, names[k], argv[i + 1])) {
-            complain("%s '%s': see orrery run world.yml --help", names[k], i + 1 < argc ? argv[i + 1] : "");
+        } else if (!option_set(o, option, i + 1 < argc ? argv[i + 1] : NULL)) {
             return false;
+        } else {
+            i++;
         }
-        i++;
     }
-    return true;
+    return o->path || *wants_help;
 }
 
 bool is_world_file(const char *path) {
@@ -404,41 +369,101 @@ bool is_world_file(const char *path) {
     return path[0] != '-' && dot && (!strcmp(dot, ".yml") || !strcmp(dot, ".yaml"));
 }
 
+bool world_session_new(const WorldOptions *o, OrrWorld **world, OrrError *error) {
+    OrrWorldOptions options = {.log_level = o->log_level, .log = print_log_line, .memory = o->memory};
+    *world = orr_world_new(&options);
+    orr_world_threads(*world, (unsigned)o->threads);
+    return orr_world_load(*world, o->path, &o->load, error);
+}
+
+/* NODE.NAME=WHERE. */
+static bool open_uart(WorldRun *run, const char *spec, OrrError *error) {
+    const char *dot = strchr(spec, '.'), *equals = dot ? strchr(dot, '=') : NULL;
+    char name[64];
+    OrrNode *node;
+    for (size_t i = 0; equals && (node = orr_world_node(run->world, i)) != NULL; i++) {
+        size_t len = (size_t)(dot - spec), name_len = (size_t)(equals - dot - 1);
+        if (strlen(orr_node_name(node)) == len && memcmp(orr_node_name(node), spec, len) == 0 &&
+            name_len < sizeof name) {
+            memcpy(name, dot + 1, name_len);
+            name[name_len] = '\0';
+            return host_open(&run->host, node, name, equals + 1, error);
+        }
+    }
+    snprintf(error->text, sizeof error->text, "--uart %.200s: expected NODE.NAME=stdio|null|file:PATH|pty|tcp:PORT",
+             spec);
+    return false;
+}
+
+static bool open_captures(WorldRun *run, OrrError *error) {
+    bool ok = true;
+    for (size_t i = 0; i < run->options.captures.n && ok; i++) {
+        OrrCaptureOptions options = {.path = run->options.captures.values[i]};
+        ok = orr_world_capture(run->world, &options, error);
+    }
+    return ok;
+}
+
+/* Until nobody asks any more. */
+static bool serve(WorldRun *run) {
+    bool answered = control_serve(run->world, stdin, stdout, &run->stop);
+    run->until_ns = orr_world_ran_ns(run->world);
+    return answered;
+}
+
+static bool set_up(WorldRun *run, int argc, char *const *argv, OrrError *error) {
+    WorldOptions *o = &run->options;
+    if (!world_session_new(o, &run->world, error)) {
+        return false;
+    }
+    if (o->for_ns == ORR_TIME_NEVER) {
+        o->for_ns = orr_world_duration_ns(run->world);
+    }
+    run->show = o->control ? NULL : show_open(run->world, o->quiet);
+    if (o->record && !journal_create(&run->journal, o->record, run->world, argc, argv, NULL, error)) {
+        return false;
+    }
+    bool ok = !o->input || input_file_load(run->world, NULL, o->input, error);
+    for (size_t i = 0; ok && i < o->uarts.n; i++) {
+        ok = open_uart(run, o->uarts.values[i], error);
+    }
+    return ok && open_captures(run, error);
+}
+
 static void tear_down(WorldRun *run) {
     interrupted_world = NULL;
+    host_close(&run->host);
+    journal_close(&run->journal);
     orr_world_free(run->world);
-    for (size_t i = 0; i < run->n_ports; i++) {
-        free(run->ports[i].text);
-        free(run->ports[i].lines);
-    }
-    free(run->ports);
+    show_close(run->show);
 }
 
 int command_run_world(int argc, char *const *argv) {
     WorldRun run = {0};
-    WorldOptions *o = &run.options;
     OrrError error = {0};
     bool wants_help = false;
-    if (!parse(o, argc, argv, &wants_help)) {
+    if (!world_options_parse(&run.options, argc, argv, &wants_help)) {
         return EXIT_USAGE;
     }
     if (wants_help) {
         help();
         return EXIT_OK;
     }
-    OrrWorldOptions options = {.log_level = o->log_level, .log = print_log_line};
-    run.world = orr_world_new(&options);
-    orr_world_threads(run.world, (unsigned)o->threads);
     int code = EXIT_USAGE;
-    if (orr_world_load(run.world, o->path, &o->load, &error) && open_ports(&run)) {
-        if (o->for_ns == ORR_TIME_NEVER) {
-            o->for_ns = orr_world_duration_ns(run.world);
-        }
+    if (set_up(&run, argc, argv, &error)) {
         interrupted_world = run.world;
         signal(SIGINT, on_signal);
         signal(SIGTERM, on_signal);
-        run_world(&run);
+        signal(SIGPIPE, SIG_IGN);
+        bool good = true;
+        if (run.options.control) {
+            good = serve(&run);
+        } else {
+            run_world(&run);
+        }
+        host_flush(&run.host);
         code = finish(&run);
+        code = good ? code : EXIT_USAGE;
     } else {
         complain("%s", error.text);
     }

@@ -467,18 +467,16 @@ static void fold_get(Fold *f, IrOp op, uint32_t old) {
 
 /* ---- Short parts that may be skipped ---- */
 
-/* True if the part behind the SKIP at `skip` only computes and puts, and is short: then it runs always, and its PUTs
- * choose between the new value and the old one, which costs less than a branch. */
-static bool may_always_run(const Fold *f, uint32_t skip) {
-    enum { OPS_MAX = 12 };
-    uint32_t label = f->old_ops[skip].b;
-    for (uint32_t i = skip + 1; i < label; i++) {
-        uint8_t op = f->old_ops[i].op;
+/* True if what may be skipped only computes and puts, and is short: then it runs always, and its PUTs choose between
+ * the new value and the old one, which costs less than a branch. */
+bool ir_may_always_run(const IrOp *ops, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        uint8_t op = ops[i].op;
         if (!(ir_op_info[op].traits & IR_TRAIT_PURE) && op != IR_GET && op != IR_PUT && op != IR_COND) {
             return false;
         }
     }
-    return label - skip <= OPS_MAX;
+    return n <= IR_ALWAYS_RUN_OPS;
 }
 
 /* The value to put into a slot: under a chooser, what is there already if the part should have been skipped. */
@@ -585,7 +583,7 @@ static void fold_op(Fold *f, IrOp op, uint32_t old) {
         break;
     }
     case IR_SKIP:
-        if (may_always_run(f, old)) {
+        if (ir_may_always_run(&f->old_ops[old + 1], op.b - old - 1)) {
             f->chooser = op.a;
         } else {
             f->label_of[op.b] = append(f, op);

@@ -19,14 +19,28 @@ uint64_t cpu_current_pc(const Cpu *cpu) {
     return (cpu->block->loc.pc + (uint64_t)(int64_t)cpu->block->faults[entry].pc_offset) & cpu->isa->pc_mask;
 }
 
+/* The lower half of a slot is copied into a variable of its own size: a host stalls when it reads back in one what it
+ * has just written in parts. */
 static uint64_t slot_read(const Cpu *cpu, uint32_t slot, IrType type) {
-    uint64_t value = 0;
-    memcpy(&value, (const uint8_t *)cpu->state + slot, type == IR_I64 ? 8 : 4);
-    return value;
+    const uint8_t *at = (const uint8_t *)cpu->state + slot;
+    uint64_t wide;
+    uint32_t word;
+    if (type == IR_I64) {
+        memcpy(&wide, at, sizeof wide);
+        return wide;
+    }
+    memcpy(&word, at, sizeof word);
+    return word;
 }
 
 static void slot_write(Cpu *cpu, uint32_t slot, IrType type, uint64_t value) {
-    memcpy((uint8_t *)cpu->state + slot, &value, type == IR_I64 ? 8 : 4);
+    uint8_t *at = (uint8_t *)cpu->state + slot;
+    uint32_t word = (uint32_t)value;
+    if (type == IR_I64) {
+        memcpy(at, &value, sizeof value);
+    } else {
+        memcpy(at, &word, sizeof word);
+    }
 }
 
 static void set_nz(uint8_t *flags, IrType type, uint64_t value) {
@@ -202,6 +216,9 @@ SPECIALISED bool run_effect(Cpu *cpu, const IrBlock *block, IrOpcode opcode, uin
         return true;
     case IR_SKIP:
         *at = v[op->a] ? index : op->b;
+        return true;
+    case IR_REFUND:
+        cpu->budget += v[op->a] ? op->b : 0;
         return true;
     case IR_LOAD: case IR_STORE: case IR_CALL:
         if (LIKELY(run_access(cpu, block, index, opcode, v))) {

@@ -40,6 +40,9 @@ enum {
     IR_MEM_UNPRIV = 1 << 5, /* access with user rights */
 };
 
+/** Most instructions that one REFUND gives back. */
+enum { IR_REFUND_MAX = 4 };
+
 /** In op.n of a flag op, PUT or PUTX: who needs the result. Flag ops have four bits of each kind (N Z C V, bits
  * 0..3). */
 enum {
@@ -152,16 +155,33 @@ void ir_finish_in_region(IrBlock *block, Arena *arena);
 /** Slots that only exist between the blocks of a region, for what flag ops are made of and no guest register holds. */
 enum { IR_SHADOW_SLOT = 0x7f00, IR_SHADOWS = 4, IR_SHADOW_BYTES = 8 };
 
-/** In regions that do not move the window: slot IR_WINDOW_SLOT + a stands for what GETX a names, for one value of the
- * window pointer all along, so that it is a slot like any other. */
-enum { IR_WINDOW_SLOT = 0x4000 };
+/** In regions slot IR_WINDOW_ZERO + a + 4 * m stands for what GETX a names when the window pointer has moved by m words
+ * since the region's entry, where it was IR_WINDOW_BASE: so these are slots like any other. */
+enum {
+    IR_WINDOW_MOVE_MAX = 256, /* words */
+    IR_WINDOW_SLOT = 0x4000, /* the first one */
+    IR_WINDOW_ZERO = IR_WINDOW_SLOT + 4 * IR_WINDOW_MOVE_MAX,
+    IR_WINDOW_BASE = IR_SHADOW_SLOT - 4,
+};
 /** The slot that all GETX and PUTX of a block are counted from, IR_NONE if it has none of them; false if there is not
  * one such slot. */
 bool ir_window_pointer(const IrBlock *block, uint32_t *slot);
-/** True if all of them are counted from this slot, and the block leaves it as it is. */
-bool ir_keeps_window(const IrBlock *block, uint32_t slot);
-/** A copy of a block with GET and PUT of window slots for its GETX and PUTX. */
-IrBlock ir_with_window_slots(const IrBlock *block, Arena *arena);
+/** True if all of them are counted from this slot, and the block moves it by a number of words that is known. */
+bool ir_window_move(const IrBlock *block, uint32_t slot, int32_t *words);
+/** A copy of a block with GET and PUT of window slots for its GETX and PUTX, counted from slot `pointer`, which has
+ * moved by so many words when the block begins. */
+IrBlock ir_with_window_slots(const IrBlock *block, uint32_t pointer, int32_t moved, Arena *arena);
+
+/** True if ops that may be skipped are few and have no effects but on slots: the passes turn them into choices. */
+enum { IR_ALWAYS_RUN_OPS = 11 };
+bool ir_may_always_run(const IrOp *ops, uint32_t n);
+/** True if a block ends with a GOTO, and all before it may always run. With `windowed` GETX and PUTX are no more than
+ * GET and PUT. */
+bool ir_may_join(const IrBlock *way, bool windowed);
+/** The block `fork`, which ends with a GOTO_IF and a GOTO, together with what lies on one or both ways from there to
+ * where they join, at address `join`: one block without a fork. `taken` and `next` are blocks that end with a GOTO, or
+ * NULL, not both, for which ir_may_join holds. */
+IrBlock ir_join(const IrBlock *fork, const IrBlock *taken, const IrBlock *next, uint64_t join, Arena *arena);
 
 /** Which values of a block must be in the shadow slots at its end; IR_NONE: none. */
 typedef struct IrShadows {

@@ -164,6 +164,8 @@ static bool check_special(const Verify *v, const IrOp *op) {
         return !v->may_have_left || complain(v, "instruction begins after a conditional exit");
     case IR_COND:
         return op->a < IR_COND_COUNT || complain(v, "no such condition");
+    case IR_REFUND:
+        return op->b <= IR_REFUND_MAX || complain(v, "gives back too much");
     case IR_CONST:
         return op->type == IR_I64 || op->b == 0 || complain(v, "constant is wider than its type");
     default:

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <ctype.h>
 #include <elf.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -60,7 +61,19 @@ void image_sort(void *items, size_t n, size_t size, int (*compare)(const void *,
     mem_free(spare);
 }
 
-static ImageFormat format_detect(const ImageInput *in) {
+/* A raw binary may begin like a text format. The shortest record has this many digits behind its mark. */
+static bool is_record(const ImageInput *in, size_t digits_at) {
+    enum { DIGITS_MIN = 8 };
+    for (size_t i = digits_at; i < digits_at + DIGITS_MIN; i++) {
+        if (i >= in->len || !isxdigit(in->bytes[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What has a load address is a raw binary, if it does not look very much like something else. */
+static ImageFormat format_detect(const ImageInput *in, bool has_raw_addr) {
     if (in->len >= SELFMAG && memcmp(in->bytes, ELFMAG, SELFMAG) == 0) {
         return IMAGE_ELF;
     }
@@ -71,10 +84,11 @@ static ImageFormat format_detect(const ImageInput *in) {
     while (i < in->len && in->bytes[i] && strchr(" \t\r\n", in->bytes[i])) {
         i++;
     }
-    if (i < in->len && in->bytes[i] == ':') {
+    if (i < in->len && in->bytes[i] == ':' && (!has_raw_addr || is_record(in, i + 1))) {
         return IMAGE_IHEX;
     }
-    if (in->len - i >= 2 && in->bytes[i] == 'S' && in->bytes[i + 1] >= '0' && in->bytes[i + 1] <= '9') {
+    if (in->len - i >= 2 && in->bytes[i] == 'S' && in->bytes[i + 1] >= '0' && in->bytes[i + 1] <= '9' &&
+        (!has_raw_addr || is_record(in, i + 2))) {
         return IMAGE_SREC;
     }
     return IMAGE_RAW;
@@ -122,7 +136,7 @@ bool image_parse(Image *image, Arena *arena, const char *path, const uint8_t *by
     if (len > IMAGE_BYTES_MAX) {
         return err_set(err, "%s: expected an image of at most 1 GiB, found %zu bytes", path, len);
     }
-    ImageFormat found = format == IMAGE_AUTO ? format_detect(&in) : format;
+    ImageFormat found = format == IMAGE_AUTO ? format_detect(&in, has_raw_addr) : format;
     if (format == IMAGE_AUTO && found == IMAGE_RAW && !has_raw_addr) {
         return image_fail(&in, 0,
                           "expected ELF (0x7f 'ELF'), Intel HEX (':'), SREC ('S0') or UF2 ('UF2'), or a load address "

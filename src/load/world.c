@@ -5,9 +5,11 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/map.h"
 #include "base/text.h"
 
 enum { KEYS_MAX = 16, CHANCE_ONE = 1000000000, CPI_MAX = 1000 };
+#define SCALED_MAX UINT64_C(1000000000000)
 
 typedef struct Reader {
     Arena *arena;
@@ -23,6 +25,7 @@ typedef enum ValueKind {
     VALUE_TEXTS, /* WorldTexts: a list, or one alone */
     VALUE_TIME, /* WorldTime */
     VALUE_NUMBER, /* WorldNumber */
+    VALUE_SCALED, /* WorldNumber, with k, M or G behind it */
     VALUE_CHANCE, /* uint32_t, parts of 10^9 */
     VALUE_BOOL, /* bool */
     VALUE_SPANS, /* WorldSpans: pairs of times */
@@ -30,6 +33,8 @@ typedef enum ValueKind {
     VALUE_NODES, /* of the file */
     VALUE_LINKS,
     VALUE_EXPECTS,
+    VALUE_POWER, /* of a node */
+    VALUE_CAPTURES,
     VALUE_ERRORS, /* of a link: a mapping of its own */
 } ValueKind;
 
@@ -108,6 +113,26 @@ static bool number_read(Reader *r, const yaml_node_t *node, const char *what, Wo
            FAIL(r, node, "%s: '%s': expected a number below 2^64", what, text.text);
 }
 
+static bool scaled_read(Reader *r, const yaml_node_t *node, const char *what, WorldNumber *out) {
+    static const char units[] = "kMG";
+    WorldText text;
+    if (!text_read(r, node, what, &text)) {
+        return false;
+    }
+    size_t len = strlen(text.text);
+    const char *unit = len ? strchr(units, text.text[len - 1]) : NULL;
+    uint64_t scale = 1;
+    for (const char *u = units; unit && u <= unit; u++) {
+        scale *= 1000;
+    }
+    const char *digits = unit ? arena_strndup(r->arena, text.text, len - 1) : text.text;
+    bool ok = text_parse_u64(digits, &out->value) && out->value > 0 && out->value <= SCALED_MAX / scale;
+    out->given = true;
+    out->value *= ok ? scale : 0;
+    return ok || FAIL(r, node, "%s: '%s': expected a number such as 9600, 100k, 100M or 1G, up to 1000G", what,
+                      text.text);
+}
+
 static bool chance_read(Reader *r, const yaml_node_t *node, const char *what, uint32_t *out) {
     WorldText text;
     return text_read(r, node, what, &text) &&
@@ -163,6 +188,47 @@ static bool spans_read(Reader *r, const yaml_node_t *node, const char *what, Wor
         if (span->from_ns >= span->to_ns) {
             return FAIL(r, pair, "%s: the second time is not later than the first", what);
         }
+    }
+    return true;
+}
+
+/* `off: 1s`, `on: 2s` or `reset: 3s`. */
+static bool power_read(Reader *r, const yaml_node_t *node, WorldFilePower *out) {
+    static const char *const names[] = {[WORLD_POWER_OFF] = "off", [WORLD_POWER_ON] = "on", [WORLD_RESET] = "reset"};
+    const yaml_node_pair_t *pair = node->type == YAML_MAPPING_NODE ? node->data.mapping.pairs.start : NULL;
+    WorldText what;
+    if (!pair || node->data.mapping.pairs.top - pair != 1) {
+        return FAIL(r, node, "power: expected {off: TIME}, {on: TIME} or {reset: TIME}");
+    }
+    if (!text_read(r, node_at(r, pair->key), "power", &what)) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(what.text, names[i]) == 0) {
+            out->what = (WorldPower)i;
+            return time_read(r, node_at(r, pair->value), what.text, &out->time_ns);
+        }
+    }
+    return FAIL(r, node_at(r, pair->key), "power: '%s': expected off, on or reset", what.text);
+}
+
+static bool powers_read(Reader *r, const yaml_node_t *value, WorldFileNode *node) {
+    size_t n = value->type == YAML_SEQUENCE_NODE
+                   ? (size_t)(value->data.sequence.items.top - value->data.sequence.items.start)
+                   : 0;
+    if (n == 0 || n > WORLD_LIST_MAX) {
+        return FAIL(r, value, "power: expected a list of up to %d times: [{off: 1s}, {on: 2s}]", WORLD_LIST_MAX);
+    }
+    node->power = ARENA_ARRAY(r->arena, WorldFilePower, n);
+    for (size_t i = 0; i < n; i++) {
+        const yaml_node_t *item = node_at(r, value->data.sequence.items.start[i]);
+        if (!power_read(r, item, &node->power[i])) {
+            return false;
+        }
+        if (i && node->power[i].time_ns <= node->power[i - 1].time_ns) {
+            return FAIL(r, item, "power: not later than the one before");
+        }
+        node->n_power++;
     }
     return true;
 }
@@ -228,17 +294,21 @@ static bool map_read(Reader *r, const yaml_node_t *node, const Keys *table, void
 static const Key node_keys[] = {
     AT(WorldFileNode, machine, VALUE_TEXT),
     AT(WorldFileNode, repl, VALUE_TEXT),
+    AT(WorldFileNode, parts, VALUE_TEXT),
     {"kernel", VALUE_TEXTS, offsetof(WorldFileNode, kernels)},
     AT(WorldFileNode, seed, VALUE_NUMBER),
     AT(WorldFileNode, quantum, VALUE_NUMBER),
+    AT(WorldFileNode, count, VALUE_NUMBER),
     {"cpi", VALUE_CPI, offsetof(WorldFileNode, cpi_num)},
     AT(WorldFileNode, start, VALUE_TIME),
+    {"power", VALUE_POWER, 0},
     AT(WorldFileNode, ends, VALUE_TEXT),
     AT(WorldFileNode, strict, VALUE_BOOL),
     {"stub_unknown", VALUE_BOOL, offsetof(WorldFileNode, stub_unknown)},
 };
 static const Key link_keys[] = {
-    AT(WorldFileLink, latency, VALUE_TIME),
+    AT(WorldFileLink, latency, VALUE_TIME), AT(WorldFileLink, rate, VALUE_SCALED),
+    AT(WorldFileLink, queue, VALUE_SCALED), AT(WorldFileLink, age, VALUE_TIME),
     {"errors", VALUE_ERRORS, 0},
 };
 static const Key error_keys[] = {
@@ -252,11 +322,17 @@ static const Key expect_keys[] = {
     AT(WorldFileExpect, within, VALUE_TIME), AT(WorldFileExpect, node, VALUE_TEXT),
     AT(WorldFileExpect, uart, VALUE_TEXT),   AT(WorldFileExpect, prints, VALUE_TEXT),
     AT(WorldFileExpect, line, VALUE_TEXT),   AT(WorldFileExpect, level, VALUE_NUMBER),
-    AT(WorldFileExpect, exits, VALUE_NUMBER),
+    AT(WorldFileExpect, exits, VALUE_NUMBER), AT(WorldFileExpect, never, VALUE_BOOL),
+    AT(WorldFileExpect, matches, VALUE_TEXT),
+};
+static const Key capture_keys[] = {
+    AT(WorldFileCapture, file, VALUE_TEXT),
+    AT(WorldFileCapture, of, VALUE_TEXTS),
 };
 static const Key file_keys[] = {
     AT(WorldFile, seed, VALUE_NUMBER), AT(WorldFile, duration, VALUE_TIME), {"nodes", VALUE_NODES, 0},
     {"links", VALUE_LINKS, 0},         {"expect", VALUE_EXPECTS, 0},
+    {"captures", VALUE_CAPTURES, 0},
 };
 _Static_assert(sizeof node_keys / sizeof *node_keys <= KEYS_MAX, "they fit");
 
@@ -272,20 +348,62 @@ static bool node_read(Reader *r, const yaml_node_t *key, const yaml_node_t *valu
     if (!node->name.text[0] || strchr(node->name.text, '.')) {
         return FAIL(r, key, "'%s': a node's name has a letter, and no dot", node->name.text);
     }
-    for (size_t i = 0; i + 1 < file->n_nodes; i++) {
-        if (strcmp(file->nodes[i].name.text, node->name.text) == 0) {
-            return FAIL(r, key, "there is a node '%s' already", node->name.text);
-        }
-    }
     if (!map_read(r, value, KEYS(node_keys, "a node"), node, NULL)) {
         return false;
     }
     if (!node->machine.text == !node->repl.text) {
         return FAIL(r, value, "node '%s' needs a machine or a repl, and not both", node->name.text);
     }
+    if (node->count.given && (node->count.value < 1 || node->count.value > WORLD_NODES_MAX)) {
+        return FAIL(r, value, "count: expected 1 to %d nodes", WORLD_NODES_MAX);
+    }
+    if (node->n_power && node->power[0].time_ns <= node->start.ns) {
+        return FAIL(r, value, "power: not later than the node's start");
+    }
     const char *ends = node->ends.text;
     return !ends || strcmp(ends, "world") == 0 || strcmp(ends, "node") == 0 ||
            err_at(r->err, r->path, node->ends.line, node->ends.col, "ends: '%s': expected world or node", ends);
+}
+
+/* One of the nodes of a key; false if there is one of that name. */
+static bool node_add(Reader *r, WorldFile *file, Map *names, const WorldFileNode *from, size_t number) {
+    WorldFileNode *node = &file->nodes[file->n_nodes++];
+    *node = *from;
+    node->number = number;
+    if (from->count.given) {
+        node->name.text = arena_printf(r->arena, "%s%zu", from->name.text, number);
+    }
+    uint64_t hash = text_hash(node->name.text, 0);
+    for (const uint64_t *at; (at = map_get(names, hash)) != NULL; hash++) {
+        if (strcmp(file->nodes[*at].name.text, node->name.text) == 0) {
+            return err_at(r->err, r->path, node->name.line, node->name.col, "there is a node '%s' already",
+                          node->name.text);
+        }
+    }
+    map_set(names, hash, file->n_nodes - 1);
+    return true;
+}
+
+static bool nodes_expand(Reader *r, const yaml_node_t *value, WorldFile *file) {
+    const WorldFileNode *keys = file->nodes;
+    size_t n_keys = file->n_nodes, n = 0;
+    Map names = {0};
+    for (size_t i = 0; i < n_keys; i++) {
+        n += keys[i].count.given ? keys[i].count.value : 1;
+    }
+    if (n > WORLD_NODES_MAX) {
+        return FAIL(r, value, "more than %d nodes", WORLD_NODES_MAX);
+    }
+    file->nodes = ARENA_ARRAY(r->arena, WorldFileNode, n + 1);
+    file->n_nodes = 0;
+    bool ok = true;
+    for (size_t i = 0; i < n_keys && ok; i++) {
+        for (size_t k = 0; k < (keys[i].count.given ? keys[i].count.value : 1) && ok; k++) {
+            ok = node_add(r, file, &names, &keys[i], k);
+        }
+    }
+    map_free(&names);
+    return ok;
 }
 
 static bool nodes_read(Reader *r, const yaml_node_t *value, WorldFile *file) {
@@ -302,7 +420,7 @@ static bool nodes_read(Reader *r, const yaml_node_t *value, WorldFile *file) {
             return false;
         }
     }
-    return true;
+    return nodes_expand(r, value, file);
 }
 
 /* The key that is the kind of link; its value are the ends. */
@@ -322,16 +440,20 @@ static bool link_kind_read(Reader *r, const WorldText *key, const yaml_node_t *v
     }
     link->kind = *key;
     return texts_read(r, value, key->text, &link->ends) &&
-           (link->ends.n >= 2 || FAIL(r, value, "%s: a link has two ends or more", key->text));
+           (link->ends.n >= 1 || FAIL(r, value, "%s: a link has ends: NODE.PORT", key->text));
 }
 
 static bool link_read(Reader *r, const yaml_node_t *value, void *object) {
     WorldFileLink *link = object;
+    link->place = (WorldText){"", (unsigned)value->start_mark.line + 1, (unsigned)value->start_mark.column + 1};
     if (!map_read(r, value, KEYS(link_keys, "a link"), link, link_kind_read)) {
         return false;
     }
     if (link->latency.given && link->latency.ns == 0) {
         return FAIL(r, value, "latency: must be more than 0: nodes run that far ahead of each other");
+    }
+    if (link->age.given && link->age.ns == 0) {
+        return FAIL(r, value, "age: must be more than 0");
     }
     return link->kind.text || FAIL(r, value, "a link needs its kind: `uart: [a.uart0, b.uart0]`");
 }
@@ -345,14 +467,23 @@ static bool expect_read(Reader *r, const yaml_node_t *value, void *object) {
     if (!e->within.given || !e->node.text) {
         return FAIL(r, value, "an expectation needs `within` and `node`");
     }
-    if ((e->uart.text != NULL) + (e->line.text != NULL) + e->exits.given != 1 ||
-        !e->uart.text != !e->prints.text || !e->line.text != !e->level.given) {
-        return FAIL(r, value, "an expectation has one of: uart and prints; line and level; exits");
+    unsigned n_texts = (e->prints.text != NULL) + (e->matches.text != NULL);
+    if ((e->uart.text != NULL) + (e->line.text != NULL) + e->exits.given != 1 || n_texts != (e->uart.text != NULL) ||
+        !e->line.text != !e->level.given) {
+        return FAIL(r, value, "an expectation has one of: uart and prints or matches; line and level; exits");
     }
-    if (e->prints.text && !e->prints.text[0]) {
-        return FAIL(r, value, "prints: the text is empty");
+    const char *text = e->prints.text ? e->prints.text : e->matches.text;
+    if (text && (!text[0] || strlen(text) > WORLD_TEXT_MAX)) {
+        return FAIL(r, value, "%s: expected a text of 1 to %d bytes", e->prints.text ? "prints" : "matches",
+                    WORLD_TEXT_MAX);
     }
     return (!e->level.given || e->level.value <= 1) || FAIL(r, value, "level: expected 0 or 1");
+}
+
+static bool capture_read(Reader *r, const yaml_node_t *value, void *object) {
+    WorldFileCapture *capture = object;
+    return map_read(r, value, KEYS(capture_keys, "a capture"), capture, NULL) &&
+           (capture->file.text || FAIL(r, value, "a capture needs `file`"));
 }
 
 /* A list of mappings into an array of objects. */
@@ -381,6 +512,9 @@ static bool file_list_read(Reader *r, ValueKind kind, const yaml_node_t *value, 
     if (kind == VALUE_LINKS) {
         ok = list_read(r, value, "links", sizeof *file->links, &items, &file->n_links, link_read);
         file->links = items;
+    } else if (kind == VALUE_CAPTURES) {
+        ok = list_read(r, value, "captures", sizeof *file->captures, &items, &file->n_captures, capture_read);
+        file->captures = items;
     } else {
         ok = list_read(r, value, "expect", sizeof *file->expects, &items, &file->n_expects, expect_read);
         file->expects = items;
@@ -400,6 +534,8 @@ static bool value_read(Reader *r, const Key *key, const yaml_node_t *value, void
         return time_read(r, value, key->name, &((WorldTime *)at)->ns);
     case VALUE_NUMBER:
         return number_read(r, value, key->name, at);
+    case VALUE_SCALED:
+        return scaled_read(r, value, key->name, at);
     case VALUE_CHANCE:
         return chance_read(r, value, key->name, at);
     case VALUE_BOOL:
@@ -410,6 +546,8 @@ static bool value_read(Reader *r, const Key *key, const yaml_node_t *value, void
         return cpi_read(r, value, key->name, at);
     case VALUE_NODES:
         return nodes_read(r, value, object);
+    case VALUE_POWER:
+        return powers_read(r, value, object);
     case VALUE_ERRORS:
         return map_read(r, value, KEYS(error_keys, "errors"), object, NULL);
     default:

@@ -5,7 +5,13 @@
 #include "base/alloc.h"
 #include "base/err.h"
 
-enum { WORLD_NODES_MAX = 65536, WORLD_LINKS_MAX = 65536, WORLD_LIST_MAX = 64, WORLD_FILE_BYTES_MAX = 16 << 20 };
+enum {
+    WORLD_NODES_MAX = 65536,
+    WORLD_LINKS_MAX = 65536,
+    WORLD_LIST_MAX = 64,
+    WORLD_TEXT_MAX = 4096,
+    WORLD_FILE_BYTES_MAX = 16 << 20,
+};
 
 /** A text and where it stands in the file; lines and columns count from 1. */
 typedef struct WorldText {
@@ -37,12 +43,24 @@ typedef struct WorldSpans {
     size_t n;
 } WorldSpans;
 
+typedef enum WorldPower { WORLD_POWER_OFF, WORLD_POWER_ON, WORLD_RESET } WorldPower;
+
+typedef struct WorldFilePower {
+    WorldPower what;
+    uint64_t time_ns;
+} WorldFilePower;
+
 typedef struct WorldFileNode {
     WorldText name; /* the key */
     WorldText machine, repl; /* one of the two; paths are as seen from where the file lies */
+    WorldText parts; /* added to the board, as in a platform file */
     WorldTexts kernels; /* FILE or FILE@ADDR */
     WorldNumber seed, quantum, cpi_num, cpi_den;
+    WorldNumber count; /* of this one and those made by the same key; they stand one behind the other */
+    size_t number; /* of this one among them */
     WorldTime start;
+    WorldFilePower *power; /* in the order of time */
+    size_t n_power;
     WorldText ends; /* "world" or "node" */
     bool strict, stub_unknown;
 } WorldFileNode;
@@ -54,14 +72,24 @@ typedef struct WorldFileLink {
     uint32_t loss, corrupt; /* parts of 10^9 */
     WorldSpans cuts;
     WorldNumber seed;
+    WorldText place; /* of the entry; its text is unused */
+    WorldNumber rate; /* bits per second */
+    WorldNumber queue; /* bytes */
+    WorldTime age;
 } WorldFileLink;
 
 typedef struct WorldFileExpect {
     WorldText place; /* of the entry; its text is unused */
     WorldTime within;
-    WorldText node, uart, prints, line;
+    WorldText node, uart, prints, matches, line;
     WorldNumber level, exits;
+    bool never; /* it must not happen */
 } WorldFileExpect;
+
+typedef struct WorldFileCapture {
+    WorldText file; /* as seen from where the world file lies */
+    WorldTexts of; /* what is captured: "node.uart0", with wildcards */
+} WorldFileCapture;
 
 typedef struct WorldFile {
     const char *path;
@@ -73,6 +101,8 @@ typedef struct WorldFile {
     size_t n_links;
     WorldFileExpect *expects;
     size_t n_expects;
+    WorldFileCapture *captures;
+    size_t n_captures;
 } WorldFile;
 
 /** Parses a world file into the arena. `kinds` are the names of links that there are. NULL and

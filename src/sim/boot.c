@@ -32,8 +32,8 @@ static bool image_covers(const Image *image, uint64_t addr) {
 /* False if there is boot code, or no image at all. */
 static bool program_entry(const Node *node, uint64_t reset_address, uint64_t *entry) {
     bool found = false, named = false;
-    for (size_t i = 0; i < node->n_images; i++) {
-        const Image *image = &node->images[i].image;
+    for (size_t i = 0; i < node->images.len; i++) {
+        const Image *image = &node->images.data[i]->image;
         if (image_covers(image, reset_address)) {
             return false;
         }
@@ -53,8 +53,8 @@ void node_boot(Node *node) {
         return;
     }
     Err err; /* they have been placed before */
-    for (size_t i = 0; cpu_ticks(node->cpu) && i < node->n_images; i++) {
-        const Image *image = &node->images[i].image;
+    for (size_t i = 0; cpu_ticks(node->cpu) && i < node->images.len; i++) {
+        const Image *image = &node->images.data[i]->image;
         for (size_t k = 0; k < image->n_segments; k++) {
             node_place_segment(node, image, &image->segments[k], &err);
         }

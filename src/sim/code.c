@@ -9,8 +9,8 @@ enum { CACHE_BYTES_MAX = 64 << 20, PAGE_BYTES = 4096, CROWD_MAX = 1 << 14 };
 /* ---- Windows ---- */
 
 static bool holds_code(const Node *node, const MemRegion *r) {
-    for (size_t i = 0; i < node->n_images; i++) {
-        const Image *image = &node->images[i].image;
+    for (size_t i = 0; i < node->images.len; i++) {
+        const Image *image = &node->images.data[i]->image;
         for (size_t s = 0; s < image->n_segments; s++) {
             const ImageSegment *segment = &image->segments[s];
             uint64_t code = segment->addr + segment->code_at;
@@ -93,8 +93,8 @@ typedef struct CodePlan {
 } CodePlan;
 
 static void expect_code(Node *node) {
-    for (size_t i = 0; i < node->n_images; i++) {
-        const Image *image = &node->images[i].image;
+    for (size_t i = 0; i < node->images.len; i++) {
+        const Image *image = &node->images.data[i]->image;
         for (size_t s = 0; s < image->n_segments; s++) {
             const ImageSegment *segment = &image->segments[s];
             mem_code_expect(&node->board.map, segment->addr + segment->code_at, segment->code_size);
@@ -189,6 +189,16 @@ static void caches_invalidate(Node *node, uint64_t addr, uint64_t size) {
     }
 }
 
+/* Translated code may have the old place in a register. */
+void node_code_moved(MemMap *map, const Memory *memory) {
+    Node *node = (Node *)map->board;
+    (void)memory;
+    for (unsigned i = 0; i < node->n_cores && node->code_ready; i++) {
+        exec_windows_attach(&node->cores[i].code->windows, node->cores[i].cpu);
+        node->cores[i].cpu->leave = true;
+    }
+}
+
 /* Memory that code was translated from has changed, at any of the addresses where it is mapped. */
 void node_code_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t size) {
     Node *node = (Node *)map->board;
@@ -203,6 +213,20 @@ void node_code_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t si
 }
 
 /* ---- Which nodes are alike ---- */
+
+typedef struct ShareEntry {
+    uint64_t key;
+    const Isa *isa;
+    unsigned n; /* nodes that have come with this key */
+    bool marked; /* the memories of the first of them */
+    CodeShare *shares[NODE_CORES_MAX]; /* by the first core of a kind; all NULL: there was one node only */
+} ShareEntry;
+
+struct CodeShares {
+    VEC(ShareEntry) entries;
+    Map by_key; /* index + 1 */
+    Map rom_hashes; /* of contents, by Rom * */
+};
 
 /* Number of a memory in its node: that of the first region that shows it. */
 static unsigned memory_index(const MemMap *map, const Memory *memory) {
@@ -270,8 +294,8 @@ static void visit_ranges(const Node *node, RangeVisit visit, void *user) {
             Range all = {region->memory, r, 0, region->memory->size};
             visit(user, &all);
         }
-        for (size_t k = 0; region->memory && !region->memory->read_only && k < node->n_images; k++) {
-            const Image *image = &node->images[k].image;
+        for (size_t k = 0; region->memory && !region->memory->read_only && k < node->images.len; k++) {
+            const Image *image = &node->images.data[k]->image;
             for (size_t s = 0; s < image->n_segments; s++) {
                 Range range;
                 if (range_of(map, region, &image->segments[s], &range)) {
@@ -282,17 +306,39 @@ static void visit_ranges(const Node *node, RangeVisit visit, void *user) {
     }
 }
 
+typedef struct Keying {
+    Hash *hash;
+    Map *roms; /* Rom * -> hash of its contents: it is a part of many nodes */
+} Keying;
+
+static uint64_t contents_hash(const Range *range) {
+    Hash *hash = hash_new();
+    hash_contents(range->memory, range->offset, range->offset + range->size, hash);
+    uint64_t value = hash_value(hash);
+    hash_free(hash);
+    return value;
+}
+
 static void hash_range(void *user, const Range *range) {
-    hash_u64(user, range->index);
-    hash_u64(user, range->offset);
-    hash_u64(user, range->size);
-    hash_contents(range->memory, range->offset, range->offset + range->size, user);
+    const Keying *k = user;
+    bool whole = range->size == range->memory->size;
+    uint64_t rom = whole ? (uint64_t)(uintptr_t)range->memory->rom : 0;
+    const uint64_t *known = rom ? map_get(k->roms, rom) : NULL;
+    uint64_t value = known ? *known : contents_hash(range);
+    if (rom && !known) {
+        map_set(k->roms, rom, value);
+    }
+    hash_u64(k->hash, range->index);
+    hash_u64(k->hash, range->offset);
+    hash_u64(k->hash, range->size);
+    hash_u64(k->hash, value);
 }
 
 /* All that translations depend on. */
-static uint64_t key_of(const Node *node, const CodePlan *plan) {
+static uint64_t key_of(CodeShares *shares, const Node *node, const CodePlan *plan) {
     const MemMap *map = &node->board.map;
     Hash *hash = hash_new();
+    Keying keying = {hash, &shares->rom_hashes};
     for (unsigned i = 0; i < node->n_cores; i++) {
         hash_text(hash, node->cores[i].cpu->isa->name);
         hash_u64(hash, node->cores[i].cpu->features);
@@ -313,26 +359,13 @@ static uint64_t key_of(const Node *node, const CodePlan *plan) {
         hash_u64(hash, (uint64_t)(plan->windows.regions[k] - map->regions));
         hash_u64(hash, exec_windows_code_end(&plan->windows, k));
     }
-    visit_ranges(node, hash_range, hash);
+    visit_ranges(node, hash_range, &keying);
     uint64_t key = hash_value(hash);
     hash_free(hash);
     return key;
 }
 
 /* ---- The shares of a world ---- */
-
-typedef struct ShareEntry {
-    uint64_t key;
-    const Isa *isa;
-    unsigned n; /* nodes that have come with this key */
-    bool marked; /* the memories of the first of them */
-    CodeShare *shares[NODE_CORES_MAX]; /* by the first core of a kind; all NULL: there was one node only */
-} ShareEntry;
-
-struct CodeShares {
-    VEC(ShareEntry) entries;
-    Map by_key; /* index + 1 */
-};
 
 CodeShares *code_shares_new(void) {
     return mem_alloc(sizeof(CodeShares));
@@ -347,6 +380,7 @@ void code_shares_free(CodeShares *shares) {
     if (shares) {
         vec_free(&shares->entries);
         map_free(&shares->by_key);
+        map_free(&shares->rom_hashes);
         mem_free(shares);
     }
 }
@@ -438,7 +472,7 @@ void code_shares_join(CodeShares *shares, Node *const *nodes, size_t n) {
         if (!nodes[i]->code_ready) {
             node_start(nodes[i]);
             plans[i] = plan_of(nodes[i]);
-            keys[i] = key_of(nodes[i], &plans[i]);
+            keys[i] = key_of(shares, nodes[i], &plans[i]);
             ShareEntry *entry = entry_of(shares, keys[i], nodes[i]->cpu->isa);
             if (entry) {
                 entry->n++;

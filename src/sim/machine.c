@@ -7,16 +7,9 @@
 #include "base/text.h"
 #include "sim/machine_internal.h"
 
-/* ---- Help for the steps ----------------------------------------------------------------------------------------- */
+enum { OTHER_BYTES = 256 /* the board's name and the like */ };
 
-/* FNV-1a (Fowler, Noll, Vo), 64 bits. */
-uint64_t machine_name_hash(const char *name, uint64_t seed) {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ seed;
-    for (; *name; name++) {
-        hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
+/* ---- Help for the steps ----------------------------------------------------------------------------------------- */
 
 bool build_fail(Build *b, ReplPos pos, const char *fmt, ...) {
     char text[sizeof b->err->text];
@@ -25,6 +18,21 @@ bool build_fail(Build *b, ReplPos pos, const char *fmt, ...) {
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     return err_at(b->err, pos.file, pos.line, pos.col, "%s", text);
+}
+
+bool build_leave_out(Build *b, ReplPos pos, const char *fmt, ...) {
+    char text[sizeof b->err->text];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (!b->options->stub_unknown) {
+        return build_fail(b, pos, "%s", text);
+    }
+    Err told = {0};
+    err_at(&told, pos.file, pos.line, pos.col, "%s", text);
+    log_line(b->board->log, LOG_WARN, "%s: it is left out", told.text);
+    return true;
 }
 
 const char *build_nearest(Build *b, const char *name, const char *const *names, size_t n) {
@@ -77,10 +85,22 @@ bool build_init(Build *b) {
     return true;
 }
 
-static void name_add(Machine *machine, const char *name, size_t index) {
-    uint64_t key = machine_name_hash(name, 0);
-    if (!map_get(&machine->names, key)) {
-        map_set(&machine->names, key, index + 1);
+static void name_add(Build *b, const char *name, size_t index) {
+    uint64_t key = text_hash(name, 0);
+    if (!map_get(&b->machine_names, key)) {
+        map_set(&b->machine_names, key, index + 1);
+    }
+}
+
+/* They are those of any machine of the plan. */
+static void names_add(Build *b) {
+    for (size_t i = 0; i < b->devices.len; i++) {
+        name_add(b, b->devices.data[i]->name, i);
+    }
+    for (size_t i = 0; i < b->parts.len; i++) {
+        if (b->parts.data[i]->alias) {
+            name_add(b, b->parts.data[i]->alias, i);
+        }
     }
 }
 
@@ -94,51 +114,106 @@ static void hand_over(Build *b) {
     machine->cpus = ARENA_ARRAY(b->board->arena, Device *, b->cpus.len + 1);
     for (size_t i = 0; i < b->devices.len; i++) {
         machine->devices[i] = b->devices.data[i];
-        name_add(machine, b->devices.data[i]->name, i);
     }
     for (size_t i = 0; i < b->cpus.len; i++) {
         machine->cpus[i] = b->cpus.data[i];
     }
-    for (size_t i = 0; i < b->parts.len && i < b->devices.len; i++) {
-        if (b->parts.data[i]->alias) {
-            name_add(machine, b->parts.data[i]->alias, i);
-        }
+}
+
+/* What the machine before has left. */
+static void start_over(Build *b) {
+    b->devices.len = b->cpus.len = 0;
+    b->n_tags = 0;
+    for (size_t i = 0; i < b->parts.len; i++) {
+        Part *part = b->parts.data[i];
+        part->device = NULL;
+        part->is_init = part->is_cpu = false;
     }
 }
 
-static void build_free(Build *b) {
-    vec_free(&b->declared);
-    vec_free(&b->parts);
-    vec_free(&b->devices);
-    vec_free(&b->cpus);
-    vec_free(&b->visited);
-    map_free(&b->part_names);
-    map_free(&b->device_names);
-    map_free(&b->type_names);
-    arena_free(&b->scratch);
-}
-
-bool machine_build(Machine *machine, Board *board, const ReplFile *file, const MachineOptions *options, Err *err) {
+static bool make(MachinePlan *b, Machine *machine, Board *board, Err *err) {
     static const struct {
         bool (*run)(Build *);
         ErrCode code;
     } steps[] = {
-        {build_types, ERR_TYPE},       {build_create, ERR_DEVICE}, {build_properties, ERR_PROPERTY},
-        {build_attach, ERR_ADDRESS},   {build_wire, ERR_CONNECTION}, {build_init, ERR_DEVICE},
-        {build_place, ERR_ADDRESS},    {build_tags, ERR_ADDRESS},
+        {build_create, ERR_DEVICE},  {build_properties, ERR_PROPERTY}, {build_attach, ERR_ADDRESS},
+        {build_wire, ERR_CONNECTION}, {build_init, ERR_DEVICE},         {build_place, ERR_ADDRESS},
+        {build_tags, ERR_ADDRESS},
     };
-    *machine = (Machine){.board = board, .name = arena_strdup(board->arena, file->path)};
-    Build b = {.machine = machine, .board = board, .options = options, .err = err};
-    bool ok = build_merge(&b, file) || err_code(err, ERR_SYNTAX);
+    bool ok = true;
+    b->machine = machine;
+    b->board = board;
+    b->err = err;
+    start_over(b);
+    mem_map_reserve(&board->map, b->n_regions);
     for (size_t i = 0; ok && i < ARRAY_LEN(steps); i++) {
-        ok = steps[i].run(&b) || err_code(err, steps[i].code);
+        ok = steps[i].run(b) || err_code(err, steps[i].code);
     }
-    hand_over(&b);
-    build_free(&b);
+    hand_over(b);
+    if (ok && b->machine_names.len == 0) {
+        names_add(b);
+    }
+    arena_reset(&b->scratch);
+    return ok;
+}
+
+bool build_plan(MachinePlan *b, const ReplFile *file, const MachineOptions *options, const Log *log, Err *err) {
+    Arena before = b->arena;
+    b->options = options;
+    b->log = log;
+    b->err = err;
+    bool ok = (build_merge(b, file) || err_code(err, ERR_SYNTAX)) && (build_types(b) || err_code(err, ERR_TYPE));
+    b->arena = b->scratch;
+    b->scratch = before;
+    b->log = NULL;
+    return ok;
+}
+
+size_t machine_plan_bytes(const MachinePlan *plan) {
+    return plan->machine_bytes ? plan->machine_bytes + OTHER_BYTES : 0;
+}
+
+void machine_plan_free(MachinePlan *plan) {
+    if (!plan) {
+        return;
+    }
+    vec_free(&plan->declared);
+    vec_free(&plan->parts);
+    vec_free(&plan->devices);
+    vec_free(&plan->cpus);
+    vec_free(&plan->visited);
+    map_free(&plan->part_names);
+    map_free(&plan->device_names);
+    map_free(&plan->type_names);
+    map_free(&plan->machine_names);
+    arena_free(&plan->scratch);
+    arena_free(&plan->arena);
+    arena_free(&plan->files);
+    mem_free(plan);
+}
+
+bool machine_build(Machine *machine, Board *board, const ReplFile *file, const MachineOptions *options, Err *err) {
+    MachinePlan *plan = mem_alloc(sizeof *plan);
+    *machine = (Machine){.board = board, .plan = plan, .owns_plan = true,
+                         .name = arena_strdup(board->arena, file->path)};
+    bool ok = build_plan(plan, file, options, board->log, err) && make(plan, machine, board, err);
     if (!ok) {
         machine_free(machine);
     }
     return ok;
+}
+
+Machine *machine_new(Board *board, MachinePlan *plan, bool owned, Err *err) {
+    size_t before = board->arena->total;
+    Machine *machine = ARENA_NEW(board->arena, Machine);
+    *machine = (Machine){.board = board, .plan = plan, .owns_plan = owned, .name = plan->name};
+    if (!make(plan, machine, board, err)) {
+        machine_free(machine);
+        return NULL;
+    }
+    plan->machine_bytes = board->arena->total - before;
+    plan->n_regions = board->map.n_regions;
+    return machine;
 }
 
 void machine_free(Machine *machine) {
@@ -151,7 +226,7 @@ void machine_free(Machine *machine) {
             uart_port_free(device_uart(dev));
         }
     }
-    map_free(&machine->names);
+    machine_plan_free(machine->owns_plan ? machine->plan : NULL);
     *machine = (Machine){0};
 }
 
@@ -167,6 +242,27 @@ void machine_reset(Machine *machine, bool cold) {
     }
 }
 
+void machine_clear(Machine *machine) {
+    for (size_t i = 0; i < machine->n_devices; i++) {
+        device_reset_tables(machine->devices[i], true);
+        if (device_uart(machine->devices[i])) {
+            uart_restore(device_uart(machine->devices[i]), NULL, 0); /* what waited outside is lost, too */
+        }
+    }
+}
+
+void machine_outputs_release(Machine *machine) {
+    for (size_t i = 0; i < machine->n_devices; i++) {
+        const DeviceType *type = machine->devices[i]->type;
+        for (size_t k = 0; k < type->n_outputs; k++) {
+            Line *lines = device_lines(machine->devices[i], &type->outputs[k]);
+            for (unsigned n = 0; n < device_output_count(&type->outputs[k]); n++) {
+                line_release(&lines[n]);
+            }
+        }
+    }
+}
+
 void machine_hash(const Machine *machine, Hash *hash) {
     for (size_t i = 0; i < machine->n_devices; i++) {
         device_hash(machine->devices[i], hash);
@@ -174,7 +270,7 @@ void machine_hash(const Machine *machine, Hash *hash) {
 }
 
 static Device *find_device(const Machine *machine, const char *name) {
-    const uint64_t *index = map_get(&machine->names, machine_name_hash(name, 0));
+    const uint64_t *index = map_get(&machine->plan->machine_names, text_hash(name, 0));
     return index ? machine->devices[*index - 1] : NULL;
 }
 

@@ -1,8 +1,9 @@
 /* A machine: the devices of a board, built from a platform file and device types.
  *
- * The builder merges the entries of all files, makes the devices (zeroed, in the board's arena), sets properties,
- * attaches devices to their parents, wires lines, calls `init`, then maps windows. Each step goes in file order, so two
- * builds of one file are equal; but the devices that a device's properties name are initialised before it. Inputs that
+ * The builder merges the entries of all files and finds their types: that is a plan, from which any number of machines
+ * can be built. For each it makes the devices (zeroed, in the board's arena), sets properties, attaches devices to
+ * their parents, wires lines, calls `init`, then maps windows. Each step goes in file order, so two machines of one
+ * plan are equal; but the devices that a device's properties name are initialised before it. Inputs that
  * several outputs drive get an or-gate in between. Addresses that are only named (`Tag` lines of sysbus) and, if asked
  * for, devices of unknown types become windows that report each access as unmodelled and fill what nothing else
  * occupies.
@@ -28,8 +29,13 @@ typedef struct MachineOptions {
     bool stub_unknown; /* unknown types become windows that log, instead of errors */
 } MachineOptions;
 
+/** A platform file, understood, and what all machines made of it have in common. */
+typedef struct MachinePlan MachinePlan;
+
 typedef struct Machine {
     Board *board;
+    MachinePlan *plan; /* holds the names of the devices and lines */
+    bool owns_plan; /* nobody else uses it */
     const char *name; /* path of the platform file or name of the built-in board */
     Device **devices; /* in file order; or-gates, stubs and tags of the builder at the end */
     size_t n_devices;
@@ -37,7 +43,6 @@ typedef struct Machine {
     Device **cpus; /* registered on sysbus without an address */
     size_t n_cpus;
     bool big_endian; /* `sysbus: { Endianess: Endianess.BigEndian }` */
-    Map names; /* hash of a name -> index in devices + 1 */
 } Machine;
 
 /** Builds the devices of file onto a board whose arena, log and functions are set and whose map is empty. False and
@@ -50,6 +55,7 @@ typedef struct MachineSource {
     const ReplFile *file; /* a syntax tree */
     const char *name; /* of a built-in board */
     const char *text; /* of a platform file */
+    const char *text_name; /* where that comes from; NULL: "platform" */
     const char *dtb_path; /* of a device tree; if `dtb` is given, only its name in messages */
     const char *path; /* of a platform file */
     const void *dtb; /* dtb_size bytes */
@@ -59,9 +65,15 @@ typedef struct MachineSource {
     bool stub_unknown;
 } MachineSource;
 
-/** Builds it with all device types of this program. The machine lives in the board's arena. NULL and an error on a
- * mistake. */
-Machine *machine_new(Board *board, const MachineSource *source, Err *err);
+/** A plan with all device types of this program. NULL and an error on a mistake. `log` is told what is left out. */
+MachinePlan *machine_plan_new(const MachineSource *source, const Log *log, Err *err);
+/** What a machine of the plan takes of its board's arena, about; 0 if none has been built yet. */
+size_t machine_plan_bytes(const MachinePlan *plan);
+/** After all its machines. NULL is fine. */
+void machine_plan_free(MachinePlan *plan);
+/** A machine of the plan, in the board's arena. NULL and an error on a mistake; the plan is the machine's if `owned`,
+ * also then. One thread at a time may build from a plan. */
+Machine *machine_new(Board *board, MachinePlan *plan, bool owned, Err *err);
 /** The platform file that a flattened device tree amounts to (machine_dtb.c); it lives in the arena and does not point
  * into the blob. NULL and `path:/node: what was expected` on a mistake. */
 const ReplFile *machine_dtb(Arena *arena, const char *path, const void *blob, size_t len,
@@ -71,6 +83,10 @@ void machine_free(Machine *machine);
 
 /** Resets every device, in order. */
 void machine_reset(Machine *machine, bool cold);
+/** Without power: all state as after a cold reset, but no device does anything. */
+void machine_clear(Machine *machine);
+/** All outputs go low; who watches from outside hears of it, devices do not. */
+void machine_outputs_release(Machine *machine);
 /** Feeds every device, in order. */
 void machine_hash(const Machine *machine, Hash *hash);
 

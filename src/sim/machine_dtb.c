@@ -100,11 +100,11 @@ static const char *name_new(DtBuild *b, const char *wish) {
         *p = letter ? *p : '_';
     }
     const char *unique = name;
-    for (unsigned i = 2; strcmp(unique, "sysbus") == 0 || map_get(&b->names, machine_name_hash(unique, 0));) {
+    for (unsigned i = 2; strcmp(unique, "sysbus") == 0 || map_get(&b->names, text_hash(unique, 0));) {
         unique = arena_printf(b->arena, "%s_%u", name, i);
         i += (unsigned)b->devices.len + 1; /* a hostile tree has many of one name */
     }
-    map_set(&b->names, machine_name_hash(unique, 0), 1);
+    map_set(&b->names, text_hash(unique, 0), 1);
     return unique;
 }
 

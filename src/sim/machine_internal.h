@@ -35,8 +35,10 @@ struct Part {
     const ReplReg *regs;
     const ReplFile *regs_scope;
     SettingList props, irqs, sections;
-    Device *device;
+    const char **line_names; /* of its outputs; NULL: no machine has been built yet */
     unsigned number; /* place in Build.parts */
+    /* Of the machine that is being built: */
+    Device *device;
     bool is_init;
     bool is_cpu; /* on sysbus without an address */
     Part *hash_next;
@@ -45,27 +47,41 @@ struct Part {
 enum { PART_PROPS_MAX = 256, PART_SECTIONS_MAX = 256, BUILD_TAGS_MAX = 4096, GATE_INPUTS_MAX = 64 };
 enum { MACHINE_BANK_MAX = 32 };
 
-typedef struct Build {
+typedef struct MachinePlan Build;
+
+/** A plan is the half of a build that is kept for the next machine. */
+struct MachinePlan {
+    /* ---- Of the machine that is being built */
     Machine *machine;
     Board *board;
-    const MachineOptions *options;
     Err *err;
-    Arena scratch; /* until the machine is built */
-    VEC(Part *) declared; /* entries in file order */
-    VEC(Part *) parts; /* the same with their inline objects, each before its owner */
+    Arena scratch; /* until it is built */
     VEC(Device *) devices;
     VEC(Device *) cpus;
+    unsigned n_tags;
+    /* ---- Kept */
+    Arena files; /* syntax trees */
+    Arena arena; /* parts, names */
+    const char *name; /* of machines: path of the platform file or name of the built-in board */
+    const MachineOptions *options;
+    const Log *log; /* while the plan is made */
+    size_t machine_bytes; /* that a machine has taken of its board's arena */
+    uint32_t n_regions; /* of its map */
+    VEC(Part *) declared; /* entries in file order */
+    VEC(Part *) parts; /* the same with their inline objects, each before its owner */
     VEC(const ReplFile *) visited;
     Map part_names; /* hash of key and scope -> Part * */
     Map device_names; /* hash of each name in use */
     Map type_names; /* hash of a Renode type -> index in options->types + 1 */
+    Map machine_names; /* hash of a device's name or alias -> index in Machine.devices + 1 */
     Part *sysbus;
-    unsigned n_entries, n_tags;
-} Build;
+    unsigned n_entries;
+};
 
-uint64_t machine_name_hash(const char *name, uint64_t seed);
 /** Stores `file:line:col: text`. Returns false. */
 bool build_fail(Build *b, ReplPos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/** For what a file says to another model than ours: with stubs it is told and left out, which is true. */
+bool build_leave_out(Build *b, ReplPos pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /** "; the nearest is 'x'", or "". */
 const char *build_nearest(Build *b, const char *name, const char *const *names, size_t n);
 /** The entry that a name of the file means; sysbus too. NULL and an error if there is none. */
@@ -74,7 +90,11 @@ Part *build_resolve(Build *b, const ReplFile *scope, const char *name, ReplPos p
 const char *build_value_kind(const ReplValue *value);
 Device *build_device_new(Build *b, const DeviceType *type, const char *name);
 
-/* The steps, in this order. */
+/** Understands a platform file, whose tree must live as long as the plan is built from. */
+bool build_plan(MachinePlan *plan, const ReplFile *file, const MachineOptions *options, const Log *log, Err *err);
+
+/* The steps, in this order: the first two make the plan, the others a machine. Each part of the plan is made in
+ * b->scratch, which becomes b->arena. */
 bool build_merge(Build *b, const ReplFile *file);
 bool build_types(Build *b);
 bool build_create(Build *b);

@@ -1,14 +1,16 @@
 /* First step of the machine builder: the entries of all files become parts, one per device, as Renode merges them. A
  * later entry replaces the registrations, adds and replaces properties and interrupt connections one by one, and
- * replaces init, preinit and reset sections unless it says `add`. */
+ * replaces init, preinit and reset sections unless it says `add`. Which of them gives the type does not matter: an
+ * entry may be updated before it is declared. */
 #include <string.h>
 
+#include "base/text.h"
 #include "sim/machine_internal.h"
 
 /* ---- Names ------------------------------------------------------------------------------------------------------ */
 
 static uint64_t part_hash(const char *key, const ReplFile *local_to) {
-    return machine_name_hash(key, (uint64_t)(uintptr_t)local_to);
+    return text_hash(key, (uint64_t)(uintptr_t)local_to);
 }
 
 static Part *part_find(const Build *b, const char *key, const ReplFile *local_to) {
@@ -114,11 +116,17 @@ static bool attributes_add(Build *b, Part *part, const ReplAttr *attrs, const Re
     return true;
 }
 
-static bool part_new(Build *b, const ReplFile *file, const ReplEntry *entry, Part **out) {
-    const char *key = entry->name;
-    if (file->prefix[0] && !entry->local) {
-        key = arena_printf(&b->scratch, "%s%s", file->prefix, key);
+/* The name that a creating entry gives its device. */
+static const char *entry_key(Build *b, const ReplFile *file, const ReplEntry *entry) {
+    bool prefixed = file->prefix[0] && !entry->local;
+    return prefixed ? arena_printf(&b->scratch, "%s%s", file->prefix, entry->name) : entry->name;
+}
+
+static bool entry_declare(Build *b, const ReplFile *file, const ReplEntry *entry) {
+    if (!entry->type) {
+        return true;
     }
+    const char *key = entry_key(b, file, entry);
     const ReplFile *local_to = entry->local ? file : NULL;
     const Part *other = part_find(b, key, local_to);
     if (other) {
@@ -133,18 +141,14 @@ static bool part_new(Build *b, const ReplFile *file, const ReplEntry *entry, Par
         .key = key, .pos = entry->pos, .local_to = local_to, .type_name = entry->type, .type_pos = entry->type_pos};
     part_index(b, part, key);
     vec_push(&b->declared, part);
-    *out = part;
     return true;
 }
 
 static bool entry_merge(Build *b, const ReplFile *file, const ReplEntry *entry) {
-    Part *part = NULL;
     b->n_entries++;
-    if (entry->type) {
-        if (!part_new(b, file, entry, &part)) {
-            return false;
-        }
-    } else if (!(part = build_resolve(b, file, entry->name, entry->pos))) {
+    Part *part = entry->type ? part_find(b, entry_key(b, file, entry), entry->local ? file : NULL)
+                             : build_resolve(b, file, entry->name, entry->pos);
+    if (!part) {
         return false;
     }
     if (entry->regs) {
@@ -158,8 +162,10 @@ static bool entry_merge(Build *b, const ReplFile *file, const ReplEntry *entry) 
     return attributes_add(b, part, entry->attrs, file);
 }
 
+typedef bool EntryStep(Build *b, const ReplFile *file, const ReplEntry *entry);
+
 /* Used files come first, each once; repl_load made files that are used twice one tree. */
-static bool file_merge(Build *b, const ReplFile *file) {
+static bool files_walk(Build *b, const ReplFile *file, EntryStep *step) {
     for (size_t i = 0; i < b->visited.len; i++) {
         if (b->visited.data[i] == file) {
             return true;
@@ -170,12 +176,12 @@ static bool file_merge(Build *b, const ReplFile *file) {
         if (!using->file) {
             return build_fail(b, using->pos, "expected a file that has been loaded, found only its name");
         }
-        if (!file_merge(b, using->file)) {
+        if (!files_walk(b, using->file, step)) {
             return false;
         }
     }
     for (const ReplEntry *entry = file->entries; entry; entry = entry->next) {
-        if (!entry_merge(b, file, entry)) {
+        if (!step(b, file, entry)) {
             return false;
         }
     }
@@ -208,16 +214,16 @@ static bool objects_push(Build *b, Part *owner) {
 }
 
 static bool name_taken(const Build *b, const char *name) {
-    return map_get(&b->device_names, machine_name_hash(name, 0)) != NULL;
+    return map_get(&b->device_names, text_hash(name, 0)) != NULL;
 }
 
 static void name_claim(Build *b, const char *name) {
-    map_set(&b->device_names, machine_name_hash(name, 0), 1);
+    map_set(&b->device_names, text_hash(name, 0), 1);
 }
 
 /* Local names of two files may be equal; the names of devices may not. */
 static const char *device_name(Build *b, const Part *part) {
-    Arena *arena = b->board->arena;
+    Arena *arena = &b->scratch;
     const char *name = arena_strdup(arena, part->key);
     for (size_t i = b->parts.len; part->local_to && name_taken(b, name); i++) {
         name = arena_printf(arena, "%s_%zu", part->key, i);
@@ -247,7 +253,7 @@ static bool alias_claim(Build *b, Part *part) {
         return build_fail(b, part->regs->pos, "expected a new alias, '%.100s' is a name already", part->alias);
     }
     name_claim(b, part->alias);
-    part->alias = arena_strdup(b->board->arena, part->alias);
+    part->alias = arena_strdup(&b->scratch, part->alias);
     return true;
 }
 
@@ -255,7 +261,11 @@ bool build_merge(Build *b, const ReplFile *file) {
     b->sysbus = ARENA_NEW(&b->scratch, Part);
     *b->sysbus = (Part){.key = "sysbus", .name = "sysbus", .pos = {file->path, 1, 1}};
     part_index(b, b->sysbus, "sysbus");
-    if (!file_merge(b, file)) {
+    if (!files_walk(b, file, entry_declare)) {
+        return false;
+    }
+    b->visited.len = 0;
+    if (!files_walk(b, file, entry_merge)) {
         return false;
     }
     for (size_t i = 0; i < b->declared.len; i++) {

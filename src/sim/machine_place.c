@@ -15,6 +15,7 @@ typedef struct Place {
     bool has_base, has_size;
     uint64_t base, size, offset;
     const Device *cpu; /* the only one that sees it, or NULL */
+    bool unseen; /* it is for initiators that are stubs, or of a kind that is left out */
 } Place;
 
 /* ---- Stubs ------------------------------------------------------------------------------------------------------ */
@@ -121,21 +122,37 @@ static bool place_number(Build *b, const ReplAttr *attr, uint64_t *number) {
     return true;
 }
 
+/* The initiator that a registration is for; *place tells if it is a stub, which sees nothing. */
+static const Part *place_initiator(Build *b, const Part *part, const ReplAttr *attr, Place *place) {
+    const ReplValue *value = attr->value;
+    if (value->kind != REPL_REF) {
+        build_fail(b, value->pos, "expected the name of a CPU, found %s", build_value_kind(value));
+        return NULL;
+    }
+    const Part *initiator = build_resolve(b, part->regs_scope, value->text, value->pos);
+    place->unseen |= initiator && initiator != b->sysbus && !initiator->type;
+    return initiator;
+}
+
 /* A registration for one CPU is one for all if there is no other. */
 static bool place_cpu(Build *b, const Part *part, const ReplAttr *attr, Place *place) {
     const ReplValue *value = attr->value;
-    if (value->kind != REPL_REF) {
-        return build_fail(b, value->pos, "expected the name of a CPU, found %s", build_value_kind(value));
-    }
-    const Part *cpu = build_resolve(b, part->regs_scope, value->text, value->pos);
-    if (!cpu) {
-        return false;
+    const Part *cpu = place_initiator(b, part, attr, place);
+    if (!cpu || place->unseen) {
+        return cpu != NULL;
     }
     if (!cpu->device || !device_cpu(cpu->device)) {
         return build_fail(b, value->pos, "expected a CPU, %s is none", cpu->name);
     }
     place->cpu = b->cpus.len > 1 ? cpu->device : NULL;
     return true;
+}
+
+/* Clusters exist as stubs only. */
+static bool place_cluster(Build *b, const Part *part, const ReplAttr *attr, Place *place) {
+    const Part *cluster = place_initiator(b, part, attr, place);
+    return cluster && (place->unseen ||
+                       build_fail(b, attr->pos, "expected a cluster of CPUs, %s is none", cluster->name));
 }
 
 static bool place_attribute(Build *b, const Part *part, const ReplAttr *attr, Place *place) {
@@ -159,15 +176,23 @@ static bool place_attribute(Build *b, const Part *part, const ReplAttr *attr, Pl
         return place_cpu(b, part, attr, place);
     }
     if (strcmp(name, "range") == 0 && attr->value->kind == REPL_RANGE) {
-        *place = (Place){true, true, attr->value->number, attr->value->size, place->offset, place->cpu};
+        place->has_base = place->has_size = true;
+        place->base = attr->value->number;
+        place->size = attr->value->size;
         return true;
     }
     if (strcmp(name, "region") == 0) {
-        return build_fail(b, attr->pos, "expected no region: the model of %s (%s) has one window", part->name,
-                          part->device->type->name);
+        place->unseen = true;
+        return build_leave_out(b, attr->pos, "expected no region: the model of %s (%s) has one window", part->name,
+                               part->device->type->name);
     }
-    if (strcmp(name, "cluster") == 0 || strcmp(name, "condition") == 0) {
-        return build_fail(b, attr->pos, "expected no '%s': registrations for some initiators are not modelled", name);
+    if (strcmp(name, "cluster") == 0) {
+        return place_cluster(b, part, attr, place);
+    }
+    if (strcmp(name, "condition") == 0) {
+        place->unseen = true;
+        return build_leave_out(b, attr->pos,
+                               "expected no 'condition': registrations for some accesses are not modelled");
     }
     return build_fail(b, attr->pos, "expected address, size, offset, range or cpu, found '%.100s'%s", name,
                       build_nearest(b, name, names, ARRAY_LEN(names)));
@@ -208,7 +233,10 @@ static bool place_read(Build *b, const Part *part, const ReplReg *reg, Place *pl
         return build_fail(b, value->pos, "expected an address or a range <address, +size>, found %s",
                           build_value_kind(value));
     }
-    *place = (Place){true, value->kind == REPL_RANGE, value->number, value->size, 0, NULL};
+    *place = (Place){.has_base = true,
+                     .has_size = value->kind == REPL_RANGE,
+                     .base = value->number,
+                     .size = value->size};
     return true;
 }
 
@@ -242,6 +270,9 @@ static bool place_device(Build *b, const Part *part, const ReplReg *reg) {
     ReplPos pos = reg->value ? reg->value->pos : reg->pos;
     if (!place_read(b, part, reg, &place)) {
         return false;
+    }
+    if (place.unseen) {
+        return true;
     }
     if (!place.has_base) {
         return part->is_cpu || build_fail(b, pos, "expected the address of %s (%s) on sysbus", part->name, type->name);
@@ -431,18 +462,11 @@ static bool tag_statement(Build *b, const ReplStatement *statement) {
     return build_fill(b, dev, base, size, statement->pos);
 }
 
-/* Commands configure models that are not ours; where stubs stand for those, they are told and left out. */
 static bool section_skip(Build *b, const ReplStatement *s) {
-    Err err = {0};
-    Err *to = b->options->stub_unknown ? &err : b->err;
-    err_at(to, s->pos.file, s->pos.line, s->pos.col,
-           "expected only Tag <...> lines in init of sysbus: '%.60s' is a monitor command of Renode, which has no "
-           "meaning here",
-           s->text);
-    if (b->options->stub_unknown) {
-        log_line(b->board->log, LOG_WARN, "%s: it is left out", err.text);
-    }
-    return b->options->stub_unknown;
+    return build_leave_out(b, s->pos,
+                           "expected only Tag <...> lines in init of sysbus: '%.60s' is a monitor command of Renode, "
+                           "which has no meaning here",
+                           s->text);
 }
 
 static bool section_read(Build *b, const Part *part, const ReplAttr *attr) {

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "sim/machine_internal.h"
 
 #define NAMESPACE "Antmicro.Renode.Peripherals."
@@ -11,13 +12,13 @@
 static void types_index(Build *b) {
     for (size_t i = 0; i < b->options->n_types; i++) {
         for (const char *const *name = b->options->types[i]->repl_types; name && *name; name++) {
-            map_set(&b->type_names, machine_name_hash(*name, 0), i + 1);
+            map_set(&b->type_names, text_hash(*name, 0), i + 1);
         }
     }
 }
 
 static const DeviceType *type_find(const Build *b, const char *name) {
-    const uint64_t *index = map_get(&b->type_names, machine_name_hash(name, 0));
+    const uint64_t *index = map_get(&b->type_names, text_hash(name, 0));
     const DeviceType *type = index ? b->options->types[*index - 1] : NULL;
     for (const char *const *n = type ? type->repl_types : NULL; n && *n; n++) {
         if (strcmp(*n, name) == 0) {
@@ -25,6 +26,11 @@ static const DeviceType *type_find(const Build *b, const char *name) {
         }
     }
     return NULL;
+}
+
+static const char *type_short(const Part *part) {
+    const char *name = part->type_name;
+    return strncmp(name, NAMESPACE, strlen(NAMESPACE)) == 0 ? name + strlen(NAMESPACE) : name;
 }
 
 static bool same_last_part(const char *a, const char *b) {
@@ -47,14 +53,31 @@ static bool type_unknown(Build *b, const Part *part, const char *name) {
     return build_fail(b, part->type_pos, "expected a known device type, found '%.100s'%s", name, hint);
 }
 
+static bool names_cpu(const char *type_name) {
+    return strncmp(type_name, "CPU.", 4) == 0;
+}
+
+/* Stubs stand for devices; a board whose CPUs are all unknown cannot run, and this is the reason to tell. */
+static bool check_cpus(Build *b) {
+    const Part *unknown = NULL;
+    for (size_t i = 0; i < b->parts.len; i++) {
+        const Part *part = b->parts.data[i];
+        if (!names_cpu(type_short(part))) {
+            continue;
+        }
+        if (part->type) {
+            return true;
+        }
+        unknown = unknown ? unknown : part;
+    }
+    return !unknown || type_unknown(b, unknown, type_short(unknown));
+}
+
 bool build_types(Build *b) {
     types_index(b);
     for (size_t i = 0; i < b->parts.len; i++) {
         Part *part = b->parts.data[i];
-        const char *name = part->type_name;
-        if (strncmp(name, NAMESPACE, strlen(NAMESPACE)) == 0) {
-            name += strlen(NAMESPACE);
-        }
+        const char *name = type_short(part);
         part->type = type_find(b, name);
         if (!part->type && !b->options->stub_unknown) {
             return type_unknown(b, part, name);
@@ -63,27 +86,43 @@ bool build_types(Build *b) {
             Err text = {0};
             err_at(&text, part->type_pos.file, part->type_pos.line, part->type_pos.col,
                    "'%.100s' is no known device type: %s becomes a stub", name, part->name);
-            log_line(b->board->log, LOG_WARN, "%s", text.text);
+            log_line(b->log, LOG_WARN, "%s", text.text);
         }
     }
-    return true;
+    return check_cpus(b);
 }
 
 /* ---- Devices ---------------------------------------------------------------------------------------------------- */
 
-static void lines_name(Build *b, const Device *dev) {
-    Arena *arena = b->board->arena;
+/* In the order of machine_output. */
+static const char **line_names(Build *b, const Part *part, const DeviceType *type) {
+    Arena *arena = &b->arena;
+    const char **names = ARENA_ARRAY(arena, const char *, machine_output_count(type) + 1);
     unsigned number = 0;
-    for (size_t i = 0; i < dev->type->n_outputs; i++) {
-        const Output *output = &dev->type->outputs[i];
-        Line *lines = (Line *)((uintptr_t)dev + output->offset);
+    size_t n = 0;
+    for (size_t i = 0; i < type->n_outputs; i++) {
+        const Output *output = &type->outputs[i];
         if (output->name && output->count <= 1) {
-            lines->name = arena_printf(arena, "%s.%s", dev->name, output->name);
+            names[n++] = arena_printf(arena, "%s.%s", part->name, output->name);
             continue;
         }
-        unsigned in_array = 0, *n = output->name ? &in_array : &number;
-        for (unsigned k = 0; k < (output->count ? output->count : 1); k++) {
-            lines[k].name = arena_printf(arena, "%s.%s%u", dev->name, output->name ? output->name : "", (*n)++);
+        unsigned in_array = 0, *k = output->name ? &in_array : &number;
+        for (unsigned end = *k + (output->count ? output->count : 1); *k < end;) {
+            names[n++] = arena_printf(arena, "%s.%s%u", part->name, output->name ? output->name : "", (*k)++);
+        }
+    }
+    return names;
+}
+
+static void lines_name(Build *b, Part *part) {
+    const DeviceType *type = part->device->type;
+    if (!part->line_names) {
+        part->line_names = line_names(b, part, type);
+    }
+    const char *const *name = part->line_names;
+    for (size_t i = 0; i < type->n_outputs; i++) {
+        for (unsigned k = 0; k < device_output_count(&type->outputs[i]); k++) {
+            device_lines(part->device, &type->outputs[i])[k].name = *name++;
         }
     }
 }
@@ -92,7 +131,7 @@ bool build_create(Build *b) {
     for (size_t i = 0; i < b->parts.len; i++) {
         Part *part = b->parts.data[i];
         part->device = build_device_new(b, part->type ? part->type : &machine_stub_type, part->name);
-        lines_name(b, part->device);
+        lines_name(b, part);
         vec_push(&b->devices, part->device);
     }
     return true;
@@ -226,16 +265,9 @@ static bool check_known(Build *b, const Part *part, const Setting *setting) {
             return true;
         }
     }
-    Err told = {0};
-    bool loose = b->options->stub_unknown; /* the models that a file was written for know more than ours */
     const ReplAttr *attr = setting->attr;
-    err_at(loose ? &told : b->err, attr->pos.file, attr->pos.line, attr->pos.col,
-           "expected a property of %s (%s), found '%.100s'%s", part->name, type->name, attr->name,
-           build_nearest(b, attr->name, names, type->n_props));
-    if (loose) {
-        log_line(b->board->log, LOG_WARN, "%s: it is left out", told.text);
-    }
-    return loose;
+    return build_leave_out(b, attr->pos, "expected a property of %s (%s), found '%.100s'%s", part->name, type->name,
+                           attr->name, build_nearest(b, attr->name, names, type->n_props));
 }
 
 static bool part_properties(Build *b, const Part *part) {

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+#include "bus/dt_binding.h"
 #include "sim/machine_internal.h"
 
 typedef struct Link Link;
@@ -96,19 +98,6 @@ static unsigned output_size(const Output *output) {
     return output->count ? output->count : 1;
 }
 
-/* `-> x@1`: the only output, or the one that is called IRQ. */
-static bool output_default(const DeviceType *type, size_t *index) {
-    size_t at = 0;
-    for (size_t i = 0; i < type->n_outputs; at += output_size(&type->outputs[i++])) {
-        if (type->outputs[i].name && strcmp(type->outputs[i].name, "IRQ") == 0 && output_size(&type->outputs[i]) == 1) {
-            *index = at;
-            return true;
-        }
-    }
-    *index = 0;
-    return at == 1;
-}
-
 static bool output_numbered(const DeviceType *type, uint32_t number, size_t *index) {
     size_t at = 0;
     for (size_t i = 0; i < type->n_outputs; at += output_size(&type->outputs[i++])) {
@@ -144,6 +133,25 @@ static bool output_named(const DeviceType *type, const char *name, size_t *index
         }
     }
     return false;
+}
+
+/* The interrupt of a device tree's binding that has but one. */
+static const char *default_name(const DeviceType *type) {
+    const DtName *names = type->dt ? type->dt->interrupts : NULL;
+    return names && names[0].dt && !names[0].dt[0] && !names[1].dt ? names[0].name : NULL;
+}
+
+/* `-> x@1`: the output that is called IRQ, the only one, or the type's one interrupt. */
+static bool output_default(const DeviceType *type, size_t *index) {
+    const char *name = default_name(type);
+    uint64_t number;
+    if (output_named(type, "IRQ", index)) {
+        return true;
+    }
+    *index = 0;
+    return machine_output_count(type) == 1 ||
+           (name && (output_named(type, name, index) ||
+                     (text_parse_u64(name, &number) && output_numbered(type, (uint32_t)number, index))));
 }
 
 static bool output_unknown(Build *b, const Part *part, const Cursor *c, ReplPos pos) {

@@ -6,6 +6,8 @@
 #include "sim/code.h"
 #include "sim/node_internal.h"
 
+enum { ROMS_MAX = 16 /* read-only memories of a node that others may have the contents of */ };
+
 
 /* ---- What the board needs from the node ---- */
 
@@ -15,7 +17,7 @@ static Node *node_of(Board *board) {
 
 static void node_stop(Board *board, StopReason reason, int code) {
     Node *node = node_of(board);
-    if (node->stop == STOP_NONE) {
+    if (node->stop == STOP_NONE || node->stop == STOP_EXPECT) { /* who waits must not hide the guest's own end */
         node->stop = reason;
         node->stop_code = code;
     }
@@ -35,6 +37,7 @@ static bool node_add_cpu(Board *board, Cpu *cpu, uint64_t hz) {
     if (node->n_cores == NODE_CORES_MAX) {
         return false;
     }
+    node->cores = mem_realloc(node->cores, (node->n_cores + 1) * sizeof *node->cores);
     unsigned at = node->n_cores++;
     for (; at > 0 && node->cores[at - 1].cpu->index > cpu->index; at--) {
         node->cores[at] = node->cores[at - 1];
@@ -45,26 +48,13 @@ static bool node_add_cpu(Board *board, Cpu *cpu, uint64_t hz) {
 
 /* ---- Symbols ---- */
 
-static void describe_line(NodeImage *image, uint64_t pc, char *out, size_t size) {
-    const char *file;
-    unsigned line;
-    if (!image->lines_tried) {
-        image->lines_tried = true;
-        image->lines = image_lines_open(&image->image);
-    }
-    if (image->lines && image_lines_at(image->lines, pc, &file, &line)) {
-        const char *base = strrchr(file, '/');
-        snprintf(out, size, " (%s:%u)", base ? base + 1 : file, line);
-    }
-}
-
 void node_describe(Node *node, uint64_t pc, char *out, size_t size) {
     out[0] = '\0';
-    for (size_t i = 0; i < node->n_images; i++) {
-        const ImageSymbol *symbol = image_symbol_at(&node->images[i].image, pc);
+    for (size_t i = 0; i < node->images.len; i++) {
+        const ImageSymbol *symbol = image_symbol_at(&node->images.data[i]->image, pc);
         if (symbol) {
             snprintf(out, size, "%s+0x%llx", symbol->name, (unsigned long long)(pc - symbol->addr));
-            describe_line(&node->images[i], pc, out + strlen(out), size - strlen(out));
+            stock_image_line(node->images.data[i], pc, out + strlen(out), size - strlen(out));
             return;
         }
     }
@@ -102,10 +92,14 @@ static void init_board(Node *node, const NodeOptions *options) {
     board->add_cpu = node_add_cpu;
     board->start_cpu = node_start_cpu;
     board->send_event = node_send_event;
+    board->outside_level = node_outside_level;
     board->events.on_earlier = node_on_earlier;
     board->map.board = board;
     board->map.pool = options->pool;
     board->map.code_changed = node_code_changed;
+    board->map.moved = node_code_moved;
+    board->map.roms = stock_roms(options->stock);
+    node->stock = options->stock;
     node->guest_log.strict = options->strict;
     node->guest_log.describe = describe_pc;
     node->guest_log.describe_user = node;
@@ -202,8 +196,7 @@ static void init_memory(Node *node, const NodeOptions *options) {
     }
 }
 
-/* Registers first, so that a line that a device raises in its reset is not lost; then the devices. */
-void node_reset_all(Node *node, bool cold) {
+static void cores_clear(Node *node, bool cold) {
     for (unsigned i = 0; i < node->n_cores; i++) {
         Cpu *cpu = node->cores[i].cpu;
         field_reset(cpu->isa->fields, cpu->isa->n_fields, cpu->state, cold);
@@ -211,7 +204,18 @@ void node_reset_all(Node *node, bool cold) {
         cpu->halted = cpu->held = cpu->starts_held;
         cpu->aux = 0;
     }
+}
+
+/* Registers first, so that a line that a device raises in its reset is not lost; then the devices. */
+void node_reset_all(Node *node, bool cold) {
+    machine_outputs_release(node->machine);
+    cores_clear(node, cold);
     machine_reset(node->machine, cold);
+}
+
+void node_clear_all(Node *node) {
+    cores_clear(node, true);
+    machine_clear(node->machine);
 }
 
 Node *node_new(const NodeOptions *options, Err *err) {
@@ -221,13 +225,24 @@ Node *node_new(const NodeOptions *options, Err *err) {
         err_code(err, ERR_ARGUMENT);
         return NULL;
     }
-    Node *node = mem_alloc(sizeof *node);
-    init_board(node, options);
     MachineSource source = {.file = options->repl, .name = options->machine, .text = options->repl_text,
-                            .path = options->repl_path, .dtb_path = options->dtb_path, .dtb = options->dtb,
-                            .dtb_size = options->dtb_size, .types = options->types, .n_types = options->n_types,
+                            .text_name = options->repl_name, .path = options->repl_path,
+                            .dtb_path = options->dtb_path, .dtb = options->dtb, .dtb_size = options->dtb_size,
+                            .types = options->types, .n_types = options->n_types,
                             .stub_unknown = options->stub_unknown};
-    node->machine = machine_new(&node->board, &source, err);
+    bool owned;
+    MachinePlan *plan = stock_plan(options->stock, &source, options->log, &owned, err);
+    if (!plan) {
+        return NULL;
+    }
+    Arena arena = {0};
+    if (machine_plan_bytes(plan)) {
+        arena_reserve(&arena, machine_plan_bytes(plan) + sizeof(Node));
+    }
+    Node *node = ARENA_NEW(&arena, Node);
+    node->arena = arena;
+    init_board(node, options);
+    node->machine = machine_new(&node->board, plan, owned, err);
     if (!node->machine || !init_cores(node, options, err)) {
         node_free(node);
         return NULL;
@@ -239,9 +254,12 @@ Node *node_new(const NodeOptions *options, Err *err) {
 
 void node_free(Node *node) {
     node_inputs_free(node);
-    for (size_t i = 0; i < node->n_images; i++) {
-        image_lines_close(node->images[i].lines);
+    for (size_t i = 0; i < node->images.len && !node->stock; i++) {
+        stock_image_free(node->images.data[i]);
     }
+    vec_free(&node->images);
+    vec_free(&node->levels);
+    vec_free(&node->breakpoints);
     mem_map_free(&node->board.map);
     if (node->machine) {
         machine_free(node->machine);
@@ -249,8 +267,9 @@ void node_free(Node *node) {
     event_queue_free(&node->board.events);
     guest_log_free(&node->guest_log);
     node_code_free(node);
-    arena_free(&node->arena);
-    mem_free(node);
+    mem_free(node->cores);
+    Arena arena = node->arena; /* which the node lives in */
+    arena_free(&arena);
 }
 
 /* ---- Images ---- */
@@ -265,8 +284,8 @@ static bool check_machine(const Node *node, const Image *image, Err *err) {
 }
 
 static bool check_overlap(const Node *node, const Image *image, Err *err) {
-    for (size_t i = 0; i < node->n_images; i++) {
-        const Image *other = &node->images[i].image;
+    for (size_t i = 0; i < node->images.len; i++) {
+        const Image *other = &node->images.data[i]->image;
         for (size_t a = 0; a < image->n_segments; a++) {
             for (size_t b = 0; b < other->n_segments; b++) {
                 const ImageSegment *x = &image->segments[a], *y = &other->segments[b];
@@ -294,94 +313,53 @@ bool node_place_segment(Node *node, const Image *image, const ImageSegment *s, E
                          (unsigned long long)s->size, (unsigned long long)s->addr, node->machine->name);
 }
 
-bool node_load(Node *node, const char *path, ImageFormat format, bool has_addr, uint64_t addr, Err *err) {
-    if (node->n_images == NODE_IMAGES_MAX) {
-        return err_set(err, "%s: more than %d images", path, NODE_IMAGES_MAX);
-    }
-    Image image;
-    if (!image_load(&image, &node->arena, path, format, has_addr, addr, err) || !check_machine(node, &image, err) ||
-        !check_overlap(node, &image, err)) {
-        return false;
-    }
-    for (size_t i = 0; i < image.n_segments; i++) {
-        if (!node_place_segment(node, &image, &image.segments[i], err)) {
+static bool place_segments(Node *node, const Image *image, Err *err) {
+    for (size_t i = 0; i < image->n_segments; i++) {
+        if (!node_place_segment(node, image, &image->segments[i], err)) {
             return false;
         }
     }
-    node->images[node->n_images++] = (NodeImage){.image = image};
     return true;
 }
 
-/* ---- Input ---- */
-
-static void input_fire(Event *event) {
-    NodeInput *in = CONTAINER_OF(event, NodeInput, event);
-    if (in->port) {
-        uart_input(in->port, in->bytes, in->len);
-    } else if (in->device) {
-        in->device->type->input(in->device, in->input, in->level);
+/* Read-only memories that are as other nodes' were before those loaded this image become as they are now; then there is
+ * nothing to write. The first node writes, and others may have what comes of it. */
+static bool place_image(Node *node, const StockImage *image, Err *err) {
+    MemMap *map = &node->board.map;
+    const struct Rom *before[ROMS_MAX];
+    Memory *roms[ROMS_MAX];
+    unsigned n = 0;
+    for (uint32_t i = 0; i < map->n_regions && n < ROMS_MAX; i++) {
+        Memory *memory = map->regions[i].memory;
+        if (memory && memory->rom && !rom_load(map, memory, image)) {
+            before[n] = memory->rom;
+            roms[n++] = memory;
+        }
     }
-    if (in->prev) {
-        in->prev->next = in->next;
-    } else {
-        in->node->inputs = in->next;
-    }
-    if (in->next) {
-        in->next->prev = in->prev;
-    }
-    mem_free(in);
-}
-
-NodeInput *node_input_new(Node *node, Device *device, const uint8_t *bytes, size_t len) {
-    NodeInput *in = mem_alloc(sizeof *in + len);
-    in->node = node;
-    in->device = device;
-    in->event.fire = input_fire;
-    in->len = len;
-    if (len) {
-        memcpy(in->bytes, bytes, len);
-    }
-    in->next = node->inputs;
-    if (in->next) {
-        in->next->prev = in;
-    }
-    node->inputs = in;
-    return in;
-}
-
-void node_inputs_free(Node *node) {
-    while (node->inputs) {
-        NodeInput *next = node->inputs->next;
-        event_cancel(&node->board.events, &node->inputs->event);
-        mem_free(node->inputs);
-        node->inputs = next;
-    }
-}
-
-bool node_input_uart(Node *node, Device *uart, uint64_t time_ns, const void *bytes, size_t len) {
-    if (!device_uart(uart)) {
+    if (!place_segments(node, &image->image, err)) {
         return false;
     }
-    NodeInput *in = node_input_new(node, uart, bytes, len);
-    in->port = device_uart(uart);
-    event_at(&node->board.events, &in->event, time_ns);
-    return true;
-}
-
-/* Events fire where all cores meet: one that does nothing is a meeting. */
-void node_meet_at(Node *node, uint64_t time_ns) {
-    event_at(&node->board.events, &node_input_new(node, NULL, NULL, 0)->event, time_ns);
-}
-
-bool node_input_signal(Node *node, Device *device, unsigned input, uint64_t time_ns, bool level) {
-    if (input >= device->type->n_inputs) {
-        return false;
+    for (unsigned i = 0; i < n && node->stock; i++) {
+        if (!roms[i]->rom) {
+            rom_keep(map, roms[i], before[i], image);
+        }
     }
-    NodeInput *in = node_input_new(node, device, NULL, 0);
-    in->input = input;
-    in->level = level;
-    event_at(&node->board.events, &in->event, time_ns);
     return true;
+}
+
+bool node_load(Node *node, const char *path, ImageFormat format, bool has_addr, uint64_t addr, Err *err) {
+    if (node->images.len == NODE_IMAGES_MAX) {
+        return err_set(err, "%s: more than %d images", path, NODE_IMAGES_MAX);
+    }
+    StockImage *image = stock_image(node->stock, path, format, has_addr, addr, err);
+    bool ok = image && check_machine(node, &image->image, err) && check_overlap(node, &image->image, err) &&
+              place_image(node, image, err);
+    if (ok) {
+        vec_push(&node->images, image);
+    } else if (image && !node->stock) {
+        stock_image_free(image);
+    }
+    return ok;
 }
 
 /* ---- Looking at it ---- */
@@ -430,12 +408,27 @@ void node_hash_cpu(const Node *node, Hash *hash) {
     if (node->n_cores > 1) {
         round_hash(node, hash);
     }
+    if (node->board.off) {
+        hash_text(hash, "off");
+    }
+}
+
+/* What the outside holds, also while there is no power. */
+static void levels_hash(const Node *node, Hash *hash) {
+    for (size_t i = 0; i < node->levels.len; i++) {
+        const NodeLevel *l = &node->levels.data[i];
+        if (l->level) {
+            hash_text(hash, l->device->name);
+            hash_u64(hash, l->input);
+        }
+    }
 }
 
 uint64_t node_hash(const Node *node) {
     Hash *hash = hash_new();
     node_hash_cpu(node, hash);
     machine_hash(node->machine, hash);
+    levels_hash(node, hash);
     uint64_t value = hash_value(hash);
     hash_free(hash);
     return value;

@@ -13,6 +13,7 @@
 #include "load/image.h"
 #include "sim/clock.h"
 #include "sim/machine.h"
+#include "sim/stock.h"
 
 enum {
     NODE_IMAGES_MAX = 32,
@@ -43,6 +44,7 @@ typedef struct NodeOptions {
     const ReplFile *repl; /* a platform file as a syntax tree */
     const char *machine; /* name of a built-in board */
     const char *repl_text; /* a platform file in memory */
+    const char *repl_name; /* its name; NULL: "platform" */
     const char *dtb_path; /* of a device tree, which is in `dtb` or else in that file */
     const char *repl_path; /* path of a platform file */
     const void *dtb;
@@ -60,17 +62,30 @@ typedef struct NodeOptions {
     MemScheme memory;
     size_t code_bytes; /* for translated code; 0: 64 MiB; when they are full, all is dropped */
     MemPool *pool; /* where the memories come from, or NULL */
+    Stock *stock; /* what it has in common with others, or NULL */
     bool strict; /* guest mistakes stop the run */
     bool stub_unknown; /* device types without a model become logged stubs */
 } NodeOptions;
 
-typedef struct NodeImage {
-    Image image;
-    ImageLines *lines; /* opened at the first look-up */
-    bool lines_tried;
-} NodeImage;
-
 typedef struct NodeInput NodeInput;
+
+/** What comes from outside; the numbers stand in saved state. */
+typedef enum NodeInputKind {
+    INPUT_MEETING, /* nothing: all cores meet */
+    INPUT_BYTES, /* for a serial port */
+    INPUT_LEVEL, /* of an input of a device */
+    INPUT_POWER_OFF,
+    INPUT_POWER_ON,
+    INPUT_RESET, /* the reset pin */
+    INPUT_KINDS,
+} NodeInputKind;
+
+/** A level that the outside has driven an input to. */
+typedef struct NodeLevel {
+    Device *device;
+    unsigned input;
+    bool level;
+} NodeLevel;
 
 /** A time in ticks of one core, kept until the time changes. */
 typedef struct NodeTick {
@@ -89,38 +104,41 @@ typedef struct NodeCore {
 
 typedef struct Node {
     Board board; /* first: devices reach the node through it */
+    Cpu *cpu; /* the first core */
+    NodeCore *cores;
+    unsigned n_cores, n_clocks; /* n_clocks: different ones */
+    /* What each run looks at stands together. */
+    bool running; /* inside exec_run */
+    bool started; /* the CPUs have taken their first reset */
+    bool reset_requested;
+    bool code_ready; /* the cores' `code` is set, since one has run first */
+    StopReason stop;
+    int stop_code;
+    unsigned last_ran; /* the core that ran instructions last */
+    uint64_t slice, quantum;
+    const volatile bool *interrupted; /* set from a signal handler or another thread: stop soon (STOP_USER); or NULL */
+    VEC(uint64_t) breakpoints; /* for debuggers; no part of the machine */
+    CodeUse code; /* of the first core */
     Arena arena;
     Machine *machine;
-    Cpu *cpu; /* the first core */
-    NodeCore cores[NODE_CORES_MAX];
-    unsigned n_cores, n_clocks; /* n_clocks: different ones */
     Engine engine;
     MemScheme memory;
     size_t code_bytes;
-    CodeUse code; /* of the first core */
-    bool code_ready; /* the cores' `code` is set, since one has run first */
     GuestLog guest_log;
-    NodeImage images[NODE_IMAGES_MAX];
-    size_t n_images;
+    Stock *stock; /* or NULL */
+    VEC(StockImage *) images;
     NodeInput *inputs; /* timed input, newest first; each frees itself */
-    uint64_t slice, quantum;
+    VEC(NodeLevel) levels; /* in the order in which they were first driven */
     /* Of nodes with several cores: the round under way. The core in turn is board.current_cpu. */
     bool in_round;
     uint64_t round_tick, round_ns; /* of the meeting that ends it; round_ns is 0 if nobody needs it */
     uint64_t latest_ns; /* the latest time that a shared device has seen */
-    unsigned last_ran; /* the core that ran instructions last */
-    bool running; /* inside exec_run */
-    bool started; /* the CPUs have taken their first reset */
-    bool reset_requested;
-    StopReason stop;
-    int stop_code;
     void (*console)(void *user, const void *bytes, size_t len); /* semihosting output, or NULL */
     void *console_user;
-    /* For debuggers; no part of the machine. */
-    uint64_t breakpoints[NODE_BREAKPOINTS_MAX];
-    size_t n_breakpoints;
-    uint64_t break_ticks; /* of the core that stands at a breakpoint and may go on, + 1 */
-    const volatile bool *interrupted; /* set from a signal handler or another thread: stop soon (STOP_USER); or NULL */
+    uint64_t break_ticks; /* for debuggers: of the core that stands at a breakpoint and may go on, + 1 */
+    /** A core has slept: for who looks on; or NULL. */
+    void (*slept)(void *user, unsigned core, uint64_t from_ns, uint64_t to_ns);
+    void *slept_user;
     void *user; /* of the API layer */
 } Node;
 
@@ -180,6 +198,14 @@ uint64_t node_state_sum(const void *bytes, size_t len);
  * device cannot take it. */
 bool node_input_uart(Node *node, Device *uart, uint64_t time_ns, const void *bytes, size_t len);
 bool node_input_signal(Node *node, Device *device, unsigned input, uint64_t time_ns, bool level);
+
+/** The power goes (what is lost then is told in power.c) or comes, or the reset pin is pulsed, at a time not before
+ * now. On a node that is off, or is on, already nothing happens; nor does a reset on one that is off. */
+void node_input_power(Node *node, NodeInputKind kind, uint64_t time_ns);
+/** When the power will come next, as far as is known; TIME_NEVER. */
+uint64_t node_power_on_ns(const Node *node);
+/** A node that has ended stands still until its power is switched on (again). */
+void node_retire(Node *node);
 
 /** All cores stand at exactly that time (not before now) when a run gets there. */
 void node_meet_at(Node *node, uint64_t time_ns);

@@ -8,8 +8,8 @@ struct NodeInput {
     Event event;
     Node *node;
     NodeInput *prev, *next;
-    Device *device; /* NULL: nothing but a meeting of all cores */
-    UartPort *port; /* bytes for a UART, or NULL: a level */
+    NodeInputKind kind;
+    Device *device; /* of bytes and levels, else NULL */
     unsigned input;
     bool level;
     size_t len;
@@ -17,12 +17,21 @@ struct NodeInput {
 };
 
 /** Adds an input that is armed for no time yet; the caller arms its event, which frees it when it has fired. */
-NodeInput *node_input_new(Node *node, Device *device, const uint8_t *bytes, size_t len);
+NodeInput *node_input_new(Node *node, NodeInputKind kind, Device *device, const uint8_t *bytes, size_t len);
 /** Forgets all that wait. */
 void node_inputs_free(Node *node);
+/** Of the board: the outside holds a level at an input of a device from now on. */
+void node_outside_level(Board *board, Device *device, unsigned input, bool level);
+
+/* power.c: in the node's own time, between instructions. */
+void node_power_off(Node *node);
+void node_power_on(Node *node);
+void node_power_reset(Node *node);
 
 /** Resets all cores and devices; the cores take their first steps when they run again. */
 void node_reset_all(Node *node, bool cold);
+/** The power is gone: the same without what devices do at a reset. */
+void node_clear_all(Node *node);
 
 /* schedule.c: functions of the board. */
 uint64_t node_now_ns(Board *board);

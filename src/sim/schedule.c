@@ -51,15 +51,19 @@ uint64_t node_seen_ns(const Node *node) {
     return node->board.events.firing ? node->board.events.firing_ns : core_ns(&node->cores[node->board.current_cpu]);
 }
 
-uint64_t node_now_ns(Board *board) {
-    Node *node = node_of(board);
-    if (LIKELY(node->n_cores == 1)) {
-        const Clock *clock = &node->cores[0].clock; /* counts from time 0 */
-        return board->events.firing ? board->events.firing_ns : clock_span_ns(clock, cpu_ticks(node->cpu));
-    }
+static RARE uint64_t latest_ns(Node *node) {
     uint64_t now_ns = node_seen_ns(node);
     node->latest_ns = now_ns > node->latest_ns ? now_ns : node->latest_ns;
     return node->latest_ns;
+}
+
+uint64_t node_now_ns(Board *board) {
+    Node *node = node_of(board);
+    if (UNLIKELY(node->n_cores != 1)) {
+        return latest_ns(node);
+    }
+    const Clock *clock = &node->cores[0].clock; /* counts from time 0 */
+    return board->events.firing ? board->events.firing_ns : clock_span_ns(clock, cpu_ticks(node->cpu));
 }
 
 uint64_t node_core_now_ns(Board *board, const Cpu *cpu) {
@@ -236,7 +240,7 @@ static StopReason meet(Node *node, uint64_t until_ns) {
         return STOP_USER;
     }
     fire_due(node);
-    if (node->stop != STOP_NONE || node->reset_requested) {
+    if (node->stop != STOP_NONE || node->reset_requested || !node->started) {
         return node->stop;
     }
     return round_begin(node, until_ns) ? STOP_NONE : STOP_ASLEEP;
@@ -251,6 +255,13 @@ static void skip_to(Cpu *cpu, uint64_t tick) {
     cpu->budget = 0;
 }
 
+static void sleep_to(Node *node, NodeCore *core, uint64_t tick) {
+    if (UNLIKELY(node->slept && core->cpu->halted)) {
+        node->slept(node->slept_user, core->cpu->index, core_ns(core), clock_ns(&core->clock, tick));
+    }
+    skip_to(core->cpu, tick);
+}
+
 /* Whether the core stands before a breakpoint that it has not told of. An interrupt that it would take here comes
  * first, as it does in the engine. */
 static bool at_breakpoint(Node *node, Cpu *cpu) {
@@ -258,8 +269,8 @@ static bool at_breakpoint(Node *node, Cpu *cpu) {
     }
     bool told = node->break_ticks == cpu_ticks(cpu) + 1;
     node->break_ticks = 0;
-    for (size_t i = 0; i < node->n_breakpoints && !told && !cpu->halted; i++) {
-        if (node->breakpoints[i] == cpu->pc) {
+    for (size_t i = 0; i < node->breakpoints.len && !told && !cpu->halted; i++) {
+        if (node->breakpoints.data[i] == cpu->pc) {
             node->break_ticks = cpu_ticks(cpu) + 1;
             node->board.stop(&node->board, STOP_BREAKPOINT, 0);
             return true;
@@ -270,7 +281,7 @@ static bool at_breakpoint(Node *node, Cpu *cpu) {
 
 static void run_to(Node *node, NodeCore *core, uint64_t tick) {
     uint64_t now = cpu_ticks(core->cpu);
-    if (UNLIKELY(node->n_breakpoints)) {
+    if (UNLIKELY(node->breakpoints.len)) {
         if (at_breakpoint(node, core->cpu)) {
             return;
         }
@@ -323,7 +334,7 @@ static StopReason slice_run(Node *node, uint64_t until_ns) {
     }
     if (now < tick) {
         if (cpu->halted || cpu->yielded) {
-            skip_to(cpu, tick);
+            sleep_to(node, core, tick);
         } else {
             resume(node, cpu);
             run_to(node, core, tick);
@@ -354,7 +365,7 @@ static StopReason run_alone(Node *node, uint64_t until_ns) {
     }
     if (event_tick(node, core) <= now) {
         event_run(&node->board.events, core_ns(core));
-        if (node->stop != STOP_NONE || node->reset_requested) {
+        if (node->stop != STOP_NONE || node->reset_requested || !node->started) {
             return node->stop;
         }
     }
@@ -365,7 +376,7 @@ static StopReason run_alone(Node *node, uint64_t until_ns) {
     } else if (tick == TICK_NEVER) {
         return STOP_ASLEEP;
     } else {
-        skip_to(cpu, tick);
+        sleep_to(node, core, tick);
     }
     return node->stop;
 }
@@ -377,7 +388,7 @@ static StopReason run_together(Node *node, uint64_t until_ns) {
 
 StopReason node_step(Node *node) {
     uint64_t slice = node->slice, before = node_instructions(node);
-    StopReason reason = node->stop = STOP_NONE;
+    StopReason reason = node->stop = node->board.lines.stuck ? STOP_ERROR : STOP_NONE;
     node->slice = 1;
     while (reason == STOP_NONE && node_instructions(node) == before) {
         reason = (node->n_cores == 1 ? run_alone : run_together)(node, TIME_NEVER);
@@ -388,21 +399,22 @@ StopReason node_step(Node *node) {
 
 bool node_break(Node *node, uint64_t pc, bool set) {
     size_t i = 0;
-    while (i < node->n_breakpoints && node->breakpoints[i] != pc) {
+    while (i < node->breakpoints.len && node->breakpoints.data[i] != pc) {
         i++;
     }
     if (!set) {
-        bool found = i < node->n_breakpoints;
+        bool found = i < node->breakpoints.len;
         if (found) {
-            node->breakpoints[i] = node->breakpoints[--node->n_breakpoints];
+            node->breakpoints.data[i] = node->breakpoints.data[--node->breakpoints.len];
         }
         return found;
     }
     if (i == NODE_BREAKPOINTS_MAX) {
         return false;
     }
-    node->breakpoints[i] = pc;
-    node->n_breakpoints += i == node->n_breakpoints;
+    if (i == node->breakpoints.len) {
+        vec_push(&node->breakpoints, pc);
+    }
     return true;
 }
 
@@ -421,7 +433,8 @@ void node_power_on_at(Node *node, uint64_t time_ns) {
 
 uint64_t node_next_ns(const Node *node) {
     bool idle = node->started && !node->reset_requested && all_asleep(node);
-    uint64_t next_ns = idle ? event_next_ns(&node->board.events) : node_time_ns(node);
+    uint64_t next_ns = event_next_ns(&node->board.events), now_ns = node_time_ns(node);
+    next_ns = idle || next_ns < now_ns ? next_ns : now_ns; /* one within the last tick is still to come */
     for (unsigned i = 1; i < node->n_cores && !idle; i++) { /* between meetings they are behind the first */
         uint64_t core_time_ns = core_ns(&node->cores[i]);
         next_ns = core_time_ns < next_ns ? core_time_ns : next_ns;
@@ -431,7 +444,7 @@ uint64_t node_next_ns(const Node *node) {
 
 StopReason node_run_until(Node *node, uint64_t until_ns) {
     StopReason (*const step)(Node *, uint64_t) = node->n_cores == 1 ? run_alone : run_together;
-    StopReason reason = node->stop = STOP_NONE;
+    StopReason reason = node->stop = node->board.lines.stuck ? STOP_ERROR : STOP_NONE;
     while (reason == STOP_NONE) {
         reason = step(node, until_ns);
     }

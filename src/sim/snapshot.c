@@ -10,7 +10,7 @@
 
 #include "sim/node_internal.h"
 
-enum { VERSION = 1, MAGIC_BYTES = 8 };
+enum { VERSION = 2, MAGIC_BYTES = 8 };
 static const uint8_t magic[MAGIC_BYTES] = {'O', 'R', 'R', 'S', 'T', 'A', 'T', 'E'};
 
 _Static_assert(NODE_STATE_SUM == MAGIC_BYTES + 8 && NODE_STATE_BODY == NODE_STATE_SUM + 8, "as written below");
@@ -91,6 +91,7 @@ static void time_save(const Node *node, ByteVec *out) {
     }
     bytes_put_u8(out, node->started);
     bytes_put_u8(out, node->reset_requested);
+    bytes_put_u8(out, node->board.off);
     bytes_put_u64(out, node->board.events.sequence);
     if (node->n_cores > 1) {
         bytes_put_u8(out, node->in_round);
@@ -138,12 +139,22 @@ static void inputs_save(const Node *node, ByteVec *out) {
     bytes_put_u32(out, n);
     for (const NodeInput *in = oldest; in; in = in->prev) {
         bytes_put_u32(out, device_index(node->machine, in->device));
-        bytes_put_u8(out, in->port != NULL);
+        bytes_put_u8(out, (uint8_t)in->kind);
         bytes_put_u32(out, in->input);
         bytes_put_u8(out, in->level);
         device_event_save(&in->event, out);
         bytes_put_u64(out, in->len);
         bytes_put(out, in->bytes, in->len);
+    }
+}
+
+static void levels_save(const Node *node, ByteVec *out) {
+    bytes_put_u32(out, (uint32_t)node->levels.len);
+    for (size_t i = 0; i < node->levels.len; i++) {
+        const NodeLevel *l = &node->levels.data[i];
+        bytes_put_u32(out, device_index(node->machine, l->device));
+        bytes_put_u32(out, l->input);
+        bytes_put_u8(out, l->level);
     }
 }
 
@@ -160,6 +171,7 @@ bool node_save(const Node *node, ByteVec *out) {
     for (size_t i = 0; i < node->machine->n_devices; i++) {
         device_save(node->machine->devices[i], out);
     }
+    levels_save(node, out);
     inputs_save(node, out);
     uint64_t sum = node_state_sum(out->data + start, out->len - start);
     ByteVec bytes = {0};
@@ -297,9 +309,9 @@ static bool time_load(Node *node, StateReader *in) {
             return false;
         }
     }
-    uint8_t started = bytes_take_u8(&in->in), reset = bytes_take_u8(&in->in);
+    uint8_t started = bytes_take_u8(&in->in), reset = bytes_take_u8(&in->in), off = bytes_take_u8(&in->in);
     in->sequence = bytes_take_u64(&in->in);
-    if (started > 1 || reset > 1) {
+    if (started > 1 || reset > 1 || off > 1 || (off && (reset || !started))) {
         return err_set(in->err, "the saved state has an impossible time");
     }
     if (in->apply) {
@@ -307,6 +319,7 @@ static bool time_load(Node *node, StateReader *in) {
         node->board.events.sequence = in->sequence;
         node->started = started;
         node->reset_requested = reset;
+        node->board.off = off;
     }
     return node->n_cores == 1 || round_load(node, in, ticks);
 }
@@ -346,9 +359,21 @@ static bool cpu_load(Cpu *cpu, StateReader *in) {
     return true;
 }
 
+/* Whether a device can take such an input. */
+static bool input_fits(NodeInputKind kind, const Device *device, uint32_t input, uint64_t len) {
+    switch (kind) {
+    case INPUT_BYTES:
+        return device && device_uart(device);
+    case INPUT_LEVEL:
+        return device && input < device->type->n_inputs && !len;
+    default:
+        return !device && !len;
+    }
+}
+
 static bool input_load(Node *node, StateReader *in) {
     uint32_t index = bytes_take_u32(&in->in);
-    uint8_t is_bytes = bytes_take_u8(&in->in);
+    uint8_t kind = bytes_take_u8(&in->in);
     uint32_t input = bytes_take_u32(&in->in);
     uint8_t level = bytes_take_u8(&in->in);
     StateReader event = *in;
@@ -357,20 +382,38 @@ static bool input_load(Node *node, StateReader *in) {
     uint64_t len = bytes_take_u64(&in->in);
     const uint8_t *bytes = bytes_take(&in->in, len);
     Device *device = index < node->machine->n_devices ? node->machine->devices[index] : NULL;
-    bool fits = device ? (is_bytes ? device_uart(device) != NULL : input < device->type->n_inputs && !len)
-                       : index == NO_DEVICE && !is_bytes && !len;
-    if (!bytes || !fits || is_bytes > 1 || level > 1 || time_ns == TIME_NEVER) {
+    bool known = kind < INPUT_KINDS && (device || index == NO_DEVICE);
+    if (!bytes || !known || !input_fits((NodeInputKind)kind, device, input, len) || level > 1 ||
+        time_ns == TIME_NEVER) {
         return err_set(in->err, "the saved state has an input that no device can take");
     }
     if (!in->apply) {
         Event none = {0};
         return device_event_load(&none, &node->board.events, &event);
     }
-    NodeInput *added = node_input_new(node, device, bytes, (size_t)len);
-    added->port = is_bytes ? device_uart(device) : NULL;
+    NodeInput *added = node_input_new(node, (NodeInputKind)kind, device, bytes, (size_t)len);
     added->input = input;
     added->level = level;
     return device_event_load(&added->event, &node->board.events, &event);
+}
+
+static bool levels_load(Node *node, StateReader *in) {
+    if (in->apply) {
+        node->levels.len = 0;
+    }
+    for (uint32_t n = bytes_take_u32(&in->in); n > 0; n--) {
+        uint32_t index = bytes_take_u32(&in->in), input = bytes_take_u32(&in->in);
+        uint8_t level = bytes_take_u8(&in->in);
+        Device *device = index < node->machine->n_devices ? node->machine->devices[index] : NULL;
+        if (in->in.failed || !device || input >= device->type->n_inputs || level > 1) {
+            return err_set(in->err, "the saved state has a level at an input that is not there");
+        }
+        if (in->apply) {
+            NodeLevel held = {device, input, level};
+            vec_push(&node->levels, held);
+        }
+    }
+    return true;
 }
 
 static bool inputs_load(Node *node, StateReader *in) {
@@ -401,7 +444,7 @@ static bool state_load(Node *node, StateReader *in) {
             return false;
         }
     }
-    return inputs_load(node, in);
+    return levels_load(node, in) && inputs_load(node, in);
 }
 
 bool node_restore(Node *node, const void *bytes, size_t len, Err *err) {

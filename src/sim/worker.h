@@ -12,7 +12,9 @@ typedef struct Workers Workers;
 /** `threads` in all, the caller's among them: 1 to WORKERS_MAX. If the host gives fewer, there are fewer. */
 Workers *workers_new(unsigned threads);
 void workers_free(Workers *workers);
-/** Calls job(arg, i) for each i below n, each once; returns when all are done. */
-void workers_run(Workers *workers, void (*job)(void *arg, size_t i), void *arg, size_t n);
+/** Does the jobs [from, to). */
+typedef void (*WorkerJob)(void *arg, size_t from, size_t to);
+/** Has all jobs below n done, each once; returns when they are. */
+void workers_run(Workers *workers, WorkerJob job, void *arg, size_t n);
 
 #endif

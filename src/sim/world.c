@@ -9,12 +9,18 @@ enum { UNLINKED_WINDOW_NS = 1000000 };
 
 /* ---- Log lines: in the order of nodes, whatever the order of threads ---- */
 
+/* Threads only ever set it while nodes run. */
+static void tell(bool *flag) {
+    __atomic_store_n(flag, true, __ATOMIC_RELAXED);
+}
+
 static void slot_log(void *user, LogLevel level, const char *line) {
     WorldNode *slot = user;
     const Log *log = slot->world->log;
-    if (slot->buffered) {
+    if (slot->world->in_window) {
         bytes_put_u8(&slot->lines, (uint8_t)level);
         bytes_put(&slot->lines, line, strlen(line) + 1);
+        tell(&slot->world->any_line);
     } else if (log && log->sink) {
         log->sink(log->user, level, line);
     }
@@ -28,7 +34,6 @@ static void lines_flush(WorldNode *slot) {
         i += 1 + strlen(line) + 1;
     }
     slot->lines.len = 0;
-    slot->buffered = false;
 }
 
 /* ---- Building ---- */
@@ -48,7 +53,11 @@ WorldNode *world_node_new(World *world) {
 
 void world_node_add(WorldNode *slot, Node *node) {
     slot->node = node;
+    slot->index = slot->world->nodes.len;
     vec_push(&slot->world->nodes, slot);
+    if (node->n_cores > 1) {
+        vec_push(&slot->world->gathering, slot);
+    }
 }
 
 void world_node_drop(WorldNode *slot) {
@@ -60,8 +69,15 @@ void world_node_start_at(WorldNode *slot, uint64_t start_ns) {
     slot->start_ns = start_ns;
 }
 
+/* Something will arrive at a node. */
+static void woken(void *user, size_t index, uint64_t time_ns) {
+    wakes_lower(&((World *)user)->wakes, index, time_ns);
+}
+
 Link *world_link_new(World *world, const LinkOptions *options) {
     Link *link = link_new(options);
+    link->woken = woken;
+    link->woken_user = world;
     vec_push(&world->links, link);
     if (!world->lookahead_ns || options->latency_ns < world->lookahead_ns) {
         world->lookahead_ns = options->latency_ns;
@@ -91,6 +107,7 @@ bool world_link_attach(Link *link, WorldNode *slot, const char *port, Err *err) 
     LinkEnd *end = device ? link_attach(link, device, rest, err) : NULL;
     if (end) {
         end->powered_ns = slot->start_ns;
+        end->owner = slot->index;
     }
     return end != NULL;
 }
@@ -108,7 +125,9 @@ void world_free(World *world) {
     }
     vec_free(&world->nodes);
     vec_free(&world->links);
-    vec_free(&world->turn);
+    vec_free(&world->gathering);
+    wakes_free(&world->wakes);
+    mem_free(world->turn);
 }
 
 /* ---- Windows ---- */
@@ -117,7 +136,7 @@ void world_free(World *world) {
 static uint64_t slot_next_ns(const WorldNode *slot) {
     const Node *node = slot->node;
     if (slot->ended) {
-        return TIME_NEVER;
+        return node_power_on_ns(node);
     }
     uint64_t now_ns = node_time_ns(node);
     if (slot->start_ns > now_ns) {
@@ -130,14 +149,24 @@ static uint64_t sum_ns(uint64_t a, uint64_t b) {
     return a < TIME_NEVER - b ? a + b : TIME_NEVER;
 }
 
-/* Opens a window. One that is open may have to end sooner: input from outside has come since. */
-static void window_plan(World *world) {
-    uint64_t first_ns = TIME_NEVER;
+/* Input from outside may have come for any node since the last run. */
+static void wakes_find(World *world) {
+    if (world->nodes.len != world->wakes.n) {
+        world->turn = mem_realloc(world->turn, (world->nodes.len + 1) * sizeof *world->turn);
+    }
+    wakes_reset(&world->wakes, world->nodes.len);
     for (size_t i = 0; i < world->nodes.len; i++) {
         WorldNode *slot = world->nodes.data[i];
-        slot->next_ns = slot_next_ns(slot);
-        first_ns = slot->next_ns < first_ns ? slot->next_ns : first_ns;
+        if (!slot->untold) {
+            slot->reason = STOP_DURATION;
+            wakes_lower(&world->wakes, i, slot_next_ns(slot));
+        }
     }
+}
+
+/* Opens a window. One that is open may have to end sooner: input from outside has come since. */
+static void window_plan(World *world) {
+    uint64_t first_ns = wakes_first(&world->wakes);
     for (size_t i = 0; i < world->links.len; i++) {
         uint64_t link_ns = link_next_ns(world->links.data[i]);
         first_ns = link_ns < first_ns ? link_ns : first_ns;
@@ -146,11 +175,11 @@ static void window_plan(World *world) {
     if (!world->open || end_ns < world->window_end_ns) {
         world->window_end_ns = end_ns;
     }
-    for (size_t i = 0; i < world->nodes.len && world->links.len; i++) {
-        WorldNode *slot = world->nodes.data[i];
-        if (slot->node->n_cores > 1 && !slot->ended &&
-            (!world->open || slot->meeting.time_ns != world->window_end_ns)) {
+    for (size_t i = 0; i < world->gathering.len && world->links.len; i++) {
+        WorldNode *slot = world->gathering.data[i];
+        if (!slot->ended && (!world->open || slot->meeting.time_ns != world->window_end_ns)) {
             event_at(&slot->node->board.events, &slot->meeting, world->window_end_ns);
+            wakes_lower(&world->wakes, slot->index, world->window_end_ns);
         }
     }
     world->windows += !world->open;
@@ -159,17 +188,33 @@ static void window_plan(World *world) {
 
 /* Time has not begun for a node that has no power yet, though it may have been prepared. */
 static void slot_power(WorldNode *slot) {
-    if (slot->start_ns > node_time_ns(slot->node)) {
+    if (slot->start_ns && slot->start_ns > node_time_ns(slot->node)) {
         node_power_on_at(slot->node, slot->start_ns);
     }
 }
 
-static void slot_run(void *user, size_t i) {
-    World *world = user;
-    WorldNode *slot = world->turn.data[i];
-    Node *node = slot->node;
+static void slot_run(World *world, WorldNode *slot) {
+    if (slot->untold) {
+        tell(&world->any_stop);
+        return; /* it stands where it has stopped */
+    }
     slot_power(slot);
-    slot->reason = (world->run_node ? world->run_node : node_run_until)(node, world->target_ns);
+    if (slot->ended) { /* its power comes back in this window */
+        node_retire(slot->node);
+        slot->ended = false;
+    }
+    slot->reason = (world->run_node ? world->run_node : node_run_until)(slot->node, world->target_ns);
+    world->wakes.at[slot->index] = slot_next_ns(slot); /* as long as it is at hand */
+    if (UNLIKELY(slot->reason != STOP_DURATION)) {
+        tell(&world->any_stop);
+    }
+}
+
+static void slots_run(void *user, size_t from, size_t to) {
+    World *world = user;
+    for (size_t i = from; i < to; i++) {
+        slot_run(world, world->nodes.data[world->turn[i]]);
+    }
 }
 
 static unsigned threads_wanted(const World *world) {
@@ -177,32 +222,45 @@ static unsigned threads_wanted(const World *world) {
     return world->threads == 0 ? 1 : world->threads < most ? world->threads : (unsigned)most;
 }
 
+/* Those that do something in this window, and those whose stop has not been told, in their order. */
+static size_t turn_with_untold(World *world) {
+    size_t n = 0;
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        world->turn[n] = (uint32_t)i;
+        n += world->nodes.data[i]->untold || world->wakes.at[i] < world->target_ns;
+    }
+    return n;
+}
+
 /* Nodes with nothing to do stay behind: whoever looks at them calls catch_up. */
 static void window_run(World *world) {
-    world->turn.len = 0;
-    for (size_t i = 0; i < world->nodes.len; i++) {
-        WorldNode *slot = world->nodes.data[i];
-        slot->reason = STOP_DURATION;
-        if (!slot->ended && slot->next_ns < world->target_ns) {
-            slot->buffered = slot->log.sink != NULL;
-            vec_push(&world->turn, slot);
-        }
-    }
+    world->n_turn = world->any_untold ? turn_with_untold(world)
+                                      : wakes_due(&world->wakes, world->target_ns, world->turn);
+    world->any_stop = world->any_line = false;
     if (!world->workers) {
         world->workers = workers_new(threads_wanted(world));
     }
-    workers_run(world->workers, slot_run, world, world->turn.len);
-    for (size_t i = 0; i < world->turn.len; i++) {
-        lines_flush(world->turn.data[i]);
+    world->in_window = true;
+    workers_run(world->workers, slots_run, world, world->n_turn);
+    world->in_window = false;
+    for (size_t i = 0, settled = SIZE_MAX; i < world->n_turn; i++) {
+        if (world->turn[i] / WAKES_GROUP != settled) {
+            settled = world->turn[i] / WAKES_GROUP;
+            wakes_settle(&world->wakes, world->turn[i]);
+        }
+    }
+    for (size_t i = 0; i < world->n_turn && world->any_line; i++) {
+        lines_flush(world->nodes.data[world->turn[i]]);
     }
 }
 
-/* A node that has ended may go on to the end of the world, as switched off. */
+/* A node that has ended may wait for the end of the world, or for its power to be switched on again. */
 static bool slot_ends_alone(WorldNode *slot) {
     bool final = slot->reason == STOP_EXIT || slot->reason == STOP_HALTED || slot->reason == STOP_LOCKUP;
     if (final && slot->ends_alone) {
         slot->ended = true;
-        slot->reason = STOP_DURATION;
+        link_board_off(&slot->node->board);
+        slot->reason = slot->tells_end ? STOP_EXPECT : STOP_DURATION;
         return true;
     }
     return false;
@@ -211,24 +269,34 @@ static bool slot_ends_alone(WorldNode *slot) {
 static WorldStop window_stop(World *world) {
     WorldStop stop = {.reason = STOP_DURATION};
     bool ended = false;
-    for (size_t i = 0; i < world->turn.len; i++) {
-        WorldNode *slot = world->turn.data[i];
-        ended |= slot_ends_alone(slot);
+    for (size_t i = 0; i < world->n_turn && world->any_stop; i++) {
+        WorldNode *slot = world->nodes.data[world->turn[i]];
+        if (slot_ends_alone(slot)) {
+            ended = true;
+            world->wakes.at[slot->index] = slot_next_ns(slot);
+            wakes_settle(&world->wakes, slot->index);
+        }
         if (slot->reason != STOP_DURATION &&
             (!stop.node || node_time_ns(slot->node) < node_time_ns(stop.node->node))) {
             stop = (WorldStop){slot->reason, slot};
         }
     }
     for (size_t i = 0; i < world->nodes.len && ended; i++) {
-        ended = world->nodes.data[i]->ended;
+        ended = world->nodes.data[i]->ended && node_power_on_ns(world->nodes.data[i]->node) == TIME_NEVER;
     }
-    if (ended && !stop.node) { /* the last one */
-        WorldNode *last = world->turn.data[0];
-        for (size_t i = 1; i < world->turn.len; i++) {
-            WorldNode *slot = world->turn.data[i];
+    if (ended && (!stop.node || stop.reason == STOP_EXPECT)) { /* the last one */
+        WorldNode *last = world->nodes.data[world->turn[0]];
+        for (size_t i = 1; i < world->n_turn; i++) {
+            WorldNode *slot = world->nodes.data[world->turn[i]];
             last = node_time_ns(slot->node) > node_time_ns(last->node) ? slot : last;
         }
         stop = (WorldStop){last->node->stop, last};
+    }
+    world->any_untold = false;
+    for (size_t i = 0; i < world->n_turn && world->any_stop; i++) {
+        WorldNode *slot = world->nodes.data[world->turn[i]];
+        slot->untold = slot != stop.node && slot->reason != STOP_DURATION && slot->reason != STOP_USER;
+        world->any_untold |= slot->untold;
     }
     return stop;
 }
@@ -237,7 +305,8 @@ static WorldStop window_stop(World *world) {
 static void catch_up(World *world, uint64_t until_ns) {
     for (size_t i = 0; i < world->nodes.len; i++) {
         WorldNode *slot = world->nodes.data[i];
-        if (!slot->ended && slot->next_ns >= until_ns && slot->start_ns <= node_time_ns(slot->node)) {
+        if (!slot->ended && slot->reason == STOP_DURATION && world->wakes.at[i] >= until_ns &&
+            slot->start_ns <= node_time_ns(slot->node)) {
             node_run_until(slot->node, until_ns);
         }
     }
@@ -258,6 +327,7 @@ WorldStop world_run(World *world, uint64_t until_ns) {
     if (world->nodes.len == 1 && world->links.len == 0) {
         return run_alone(world->nodes.data[0], until_ns);
     }
+    wakes_find(world);
     while (world->nodes.len && stop.reason == STOP_DURATION) {
         window_plan(world);
         bool ends = world->window_end_ns <= until_ns && world->window_end_ns != TIME_NEVER;
@@ -291,6 +361,20 @@ uint64_t world_time_ns(const World *world) {
         now_ns = node_ns > now_ns ? node_ns : now_ns;
     }
     return now_ns;
+}
+
+/* Messages that wait to be exchanged are sent at the end of the window. */
+uint64_t world_next_ns(const World *world) {
+    uint64_t first_ns = world->open && world->links.len ? world->window_end_ns : TIME_NEVER;
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        uint64_t next_ns = slot_next_ns(world->nodes.data[i]);
+        first_ns = next_ns < first_ns ? next_ns : first_ns;
+    }
+    for (size_t i = 0; i < world->links.len; i++) {
+        uint64_t next_ns = link_next_ns(world->links.data[i]);
+        first_ns = next_ns < first_ns ? next_ns : first_ns;
+    }
+    return first_ns;
 }
 
 uint64_t world_hash(const World *world) {

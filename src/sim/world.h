@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "bus/link.h"
 #include "sim/node.h"
+#include "sim/wakes.h"
 #include "sim/worker.h"
 
 typedef struct World World;
@@ -22,14 +23,15 @@ typedef struct World World;
 typedef struct WorldNode {
     World *world;
     Node *node;
+    uint64_t start_ns; /* power on */
+    StopReason reason; /* of the last run */
+    bool ends_alone; /* its stop does not end the world */
+    bool ended; /* it has stopped, and does not run before its power is switched on again */
+    bool tells_end; /* somebody waits for its end: STOP_EXPECT, though it ends alone */
+    bool untold; /* it has stopped in a run that another one ended: the next run tells */
+    size_t index; /* in the world */
     Log log; /* given to the node: lines wait in `lines` while a window runs */
     ByteVec lines; /* level, text, NUL */
-    bool buffered;
-    uint64_t start_ns; /* power on */
-    bool ends_alone; /* its stop does not end the world */
-    bool ended; /* it has stopped, and does not run again */
-    StopReason reason; /* of the run under way */
-    uint64_t next_ns; /* it does nothing before */
     Event meeting;
 } WorldNode;
 
@@ -48,7 +50,13 @@ struct World {
     const volatile bool *interrupted;
     /* ---- Its own */
     Workers *workers; /* from the first window on */
-    VEC(WorldNode *) turn; /* nodes that do something in this window */
+    Wakes wakes; /* of the nodes: they do nothing before; valid while world_run is under way */
+    uint32_t *turn; /* indices of the nodes that do something in this window */
+    size_t n_turn;
+    VEC(WorldNode *) gathering; /* nodes with several cores, that have a meeting at each end of a window */
+    bool in_window; /* nodes are running, maybe on several threads */
+    bool any_stop, any_line; /* of a node of this window; set by any thread */
+    bool any_untold; /* of all nodes */
     bool open; /* a window is under way */
     uint64_t window_end_ns, target_ns, lookahead_ns;
     uint64_t windows; /* so far */
@@ -68,10 +76,12 @@ Link *world_link_new(World *world, const LinkOptions *options);
 bool world_link_attach(Link *link, WorldNode *slot, const char *port, Err *err);
 
 /** Runs all nodes until that time, or to the first stop that ends the world: the earliest one, by the node's number if
- * there are several. */
+ * there are several; the others are told by the runs that follow. */
 WorldStop world_run(World *world, uint64_t until_ns);
 /** Where the node is that is furthest. */
 uint64_t world_time_ns(const World *world);
+/** No node does anything before that time; TIME_NEVER: none ever will. */
+uint64_t world_next_ns(const World *world);
 /** Hash of all nodes and all that is on its way. */
 uint64_t world_hash(const World *world);
 /** Frees nodes, links and threads, not the world itself. */

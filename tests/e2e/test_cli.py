@@ -24,6 +24,27 @@ def line_of(text: str) -> int:
 
 # --- How a run ends --------------------------------------------------------------------------------------------------
 
+OSCILLATOR = """
+using "mps2-an385"
+first: Miscellaneous.Button @ none
+    invert: true
+    IRQ -> second@0
+second: Miscellaneous.LED @ none
+    lit -> first@0
+"""
+
+
+def test_oscillator(tmp_path: Path) -> None:
+    """Lines whose levels never settle end the run with an error that names them."""
+    board = tmp_path / "board.repl"
+    board.write_text(OSCILLATOR)
+    for engine in ENGINES:
+        result = orrery("run", "--repl", str(board), "--kernel", program("multi"), "--engine", engine, "--for", "1ms")
+        assert result.code == 70 and "orrery: error at 0.000000000 s" in result.last, result.err
+        assert "lines that change each other without end: " in result.err
+        assert "first.IRQ" in result.err and "second.lit" in result.err
+
+
 ENDS = [
     ("e", [], 42, "exit"),
     ("u", [], 0, "exit"),

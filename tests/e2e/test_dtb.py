@@ -223,6 +223,26 @@ def test_many_parts(tmp_path: Path) -> None:
     assert result.code == 64 and "/memory@20000000: expected at most 4096 devices" in result.last
 
 
+def test_shapes(tmp_path: Path) -> None:
+    """Trees that dtc makes only if it is forced to, and that no honest one is."""
+    nodes = 70
+    shapes = {
+        "expected a phandle of its own, 0x7": "a { phandle = <7>; }; b { phandle = <7>; };",
+        "expected at most 32 nodes in each other": "n { " * nodes + "}; " * nodes,
+        "expected names of 1 to": "n" * 300 + " { };",
+    }
+    for message, text in shapes.items():
+        source = tmp_path / "shape.dts"
+        source.write_text("/dts-v1/; / { " + text + " };")
+        tree = blob(source, tmp_path / "shape.dtb", "-f")
+        result = orrery("run", "--dtb", str(tree), "--for", "1us")
+        assert result.code == 64 and message in result.last, result.err
+    large = tmp_path / "large.dtb"
+    large.write_bytes(bytes(20 << 20))
+    result = orrery("run", "--dtb", str(large), "--for", "1us")
+    assert result.code == 64 and "expected a device tree of at most" in result.last, result.err
+
+
 def test_sources(tmp_path: Path) -> None:
     """dtc tells what is wrong with a source; more than one board is refused."""
     path = tmp_path / "bad.dts"

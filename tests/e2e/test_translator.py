@@ -291,10 +291,10 @@ BAD_LOGS = [
     ("orrery hash log 1\nfile 12 a\n", 2, 8), ("orrery hash log 1\nfile 0123456789abcdef\n", 2, 22),
     ("orrery hash log 1\nnonsense\n", 2, 1),
     ("orrery hash log 1\n" + "argument x\n" * 257, 258, 10),
-    ("orrery hash log 1\n" + "file 0123456789abcdef x\n" * 65, 66, 6),
+    ("orrery hash log 1\n" + "file 0123456789abcdef x\n" * 1025, 1026, 6),
     (HEAD + "point 10 400\n", 4, 13), (HEAD + "point 10 400 0123456789abcdeF\n", 4, 29),
     (HEAD + "point 10 400 0123456789abcdef \n", 4, 30), (HEAD + "point  10\n", 4, 7),
-    (HEAD + POINT + POINT, 5, 7), (HEAD + "end duration\n", 4, 5), (HEAD + "end  1 2 3\n", 4, 5),
+    (HEAD + POINT + POINT, 5, 7), (HEAD + "end duration\n", 4, 13), (HEAD + "end  1 2 3\n", 4, 5),
     (HEAD + "end exit 10 400 0123456789abcdef\n" + POINT, 5, 1),
     (HEAD + "po\0int\n", 4, 3), (HEAD + "every 10\n", 4, 1), (HEAD + "\x7fELF\n", 4, 1),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,19 @@ expect:
     assert json.loads(report.read_text())["nodes"][1]["hash"] != two["hash"]
 
 
+def test_count(tmp_path: Path) -> None:
+    """One key for many nodes is as many keys; links and expectations know them by their names."""
+    report = tmp_path / "report.json"
+    node = f"{{machine: mps2-an385, kernel: {program('ball')}, ends: node"
+    end = "links:\n  - uart: [n1.uart0, s.uart0]\nexpect:\n  - {within: 1s, node: n1, exits: 0}\nduration: 20ms\n"
+    serve = f"  s: {{machine: mps2-an385, kernel: {program('ball_serve')}, ends: node}}\n"
+    one = world(tmp_path, f"nodes:\n  n: {node}, count: 3}}\n{serve}{end}", "--report", str(report))
+    each = "".join(f"  n{i}: {node}}}\n" for i in range(3))
+    assert one.code == 0, one.err
+    assert receipt(one) == receipt(world(tmp_path, f"nodes:\n{each}{serve}{end}"))
+    assert [n["name"] for n in json.loads(report.read_text())["nodes"]] == ["n0", "n1", "n2", "s"]
+
+
 NODES = "nodes:\n  a: {machine: mps2-an385}\n  b: {machine: mps2-an385}\n"
 MISTAKES = [
     ("", "1:1: the file is empty: expected `nodes:`"),
@@ -184,6 +198,9 @@ MISTAKES = [
     ("nodes:\n  a: {machine: [x]}", "2:16: machine: expected a text, not a list"),
     ("nodes:\n  a: {}", "2:6: node 'a' needs a machine or a repl"),
     ("nodes:\n  a: {machine: microbit}\n  a: {machine: microbit}", "3:3: there is a node 'a' already"),
+    ("nodes:\n  a: {machine: microbit, count: 2}\n  a1: {machine: microbit}", "3:3: there is a node 'a1' already"),
+    ("nodes:\n  a: {machine: microbit, count: 0}", "2:6: count: expected 1 to 65536"),
+    ("nodes:\n  a: {machine: microbit, count: 60000}\n  b: {machine: microbit, count: 9000}", "2:3: more than 65536"),
     ("nodes:\n  a.b: {machine: microbit}", "2:3: 'a.b': a node's name"),
     ("nodes:\n  a: {machine: microbit, kernel: nothing.elf}", "2:34: "),
     ("nodes:\n  a: {machine: microbit, start: soon}", "2:33: start: 'soon': expected a time"),
@@ -192,7 +209,7 @@ MISTAKES = [
     ("nodes:\n  a: {machine: microbit, quantum: 3}", "2:16: the quantum must be"),
     ("nodes:\n  a: {machine: microbit, strict: yes}", "2:34: strict: 'yes': expected true or false"),
     ("nodes:\n  a: {machine: microbit, machine: microbit}", "2:26: 'machine' stands here twice"),
-    (NODES + "links:\n  - uart: [a.uart0]", "5:11: uart: a link has two ends"),
+    (NODES + "links:\n  - uart: [a.uart0]", "5:5: uart: a link has two ends"),
     (NODES + "links:\n  - urt: [a.uart0, b.uart0]", "5:5: no kind of link 'urt': did you mean uart?"),
     (NODES + "links:\n  - uart: [a.uart0, c.uart0]", "5:21: no node 'c'"),
     (NODES + "links:\n  - uart: [a.uart0, b]", "5:21: 'b': expected a node and its port"),
@@ -203,7 +220,24 @@ MISTAKES = [
     (NODES + "links:\n  - uart: [a.uart0, b.uart0]\n    errors: {cut: [[2s, 1s]]}", "6:20: cut: the second time"),
     (NODES + "links:\n  - uart: [a.uart0, b.uart0]\n    gpio: [a.gpio0.1, b.gpio0@1]", "6:5: a link is of one kind"),
     (NODES + "links:\n  - gpio: [a.gpio0.1, b.gpio0@99]", "5:23: gpio0 has"),
-    (NODES + "links:\n  - gpio: [a.gpio0.1, b.gpio0@1]\n    errors: {corrupt: 0.1}", "5:5: a gpio link cannot"),
+    (NODES + "links:\n  - gpio: [a.gpio0.1, b.gpio0@1]\n    errors: {corrupt: 0.1}", "5:5: gpio links cannot"),
+    (NODES + "links:\n  - can: [a.uart0, b.uart0]", "5:11: uart0 is no CAN controller"),
+    (NODES + "links:\n  - ethernet: [a.ethernet.1, b.ethernet]", "5:16: ethernet.1 is no Ethernet controller"),
+    (NODES + "links:\n  - ethernet: [a.ethernet, a.ethernet]", "5:28: ethernet is on an ether"),
+    (NODES + "links:\n  - uart: [a.uart0, b.uart0]\n    rate: 1M", "5:5: uart links have no 'rate'"),
+    (NODES + "links:\n  - ethernet: [a.ethernet, b.ethernet]\n    rate: 1m", "6:11: rate: '1m': expected a number"),
+    (NODES + "links:\n  - ethernet: [a.ethernet, b.ethernet]\n    rate: 10", "5:5: rate: expected 1000 to"),
+    (NODES + "links:\n  - ethernet: [a.ethernet, b.ethernet]\n    queue: 2G", "5:5: queue: expected 1 to"),
+    (NODES + "links:\n  - ethernet: [a.ethernet, b.ethernet]\n    age: 0", "5:5: age: must be more than 0"),
+    (NODES + "links:\n  - uart: []", "5:11: uart: a link has ends"),
+    (NODES + "links:\n  - spi: a.gpio0", "5:10: gpio0 is no SPI controller"),
+    (NODES + "links:\n  - i2c: a.spi", "5:10: spi is no I2C controller"),
+    (NODES + "links:\n  - spi: [a.spi, b.spi]", "5:18: spi links have at most 1 end"),
+    (NODES + "links:\n  - spi: a.spi\n  - spi: a.spi", "6:10: spi is on an spi link already"),
+    (NODES + "links:\n  - spi: a.spi\n    errors: {jitter: 1us}", "5:10: spi links have no jitter"),
+    (NODES + "links:\n  - spi: a.spi\n    latency: 1us", "5:5: spi links join no nodes"),
+    ("nodes:\n  a:\n    machine: mps2-an385\n    parts: |\n      x: SPI.W25Q @ spy 0", "5:15: "),
+    ("nodes:\n  a:\n    machine: mps2-an38\n    parts: |\n      x: SPI.W25Q @ spi 0", "3:1: "),
     (NODES + "expect:\n  - {within: 1s, node: a}", "5:5: an expectation has one of"),
     (NODES + "expect:\n  - {within: 1s, node: x, exits: 0}", "5:24: no node 'x'"),
     (NODES + "expect:\n  - {within: 1s, node: a, uart: u, prints: x}", "5:33: "),
@@ -219,6 +253,104 @@ def test_mistakes(tmp_path: Path, text: str, message: str) -> None:
     """File, line, column, what was expected."""
     result = world(tmp_path, text)
     assert result.code == EXIT_USAGE and f"world.yml:{message}" in result.err, result.err
+
+
+def test_buses(tmp_path: Path) -> None:
+    """Boards of three kinds hear each other on a CAN bus and through a switch, whatever the number of threads."""
+    text = "nodes:\n"
+    for kind, machines in (("can", ("gr712rc", "gr740", "gr712rc")), ("eth", ("gr712rc", "gr740", "mps2-an385"))):
+        for i, machine in enumerate(machines):
+            text += f"  {kind}{i}: {{machine: {machine}, kernel: {program(f'party_{kind}_{i}')}, ends: node}}\n"
+    text += """links:
+  - can: [can0.canoc, can1.grcan0, can2.canoc]
+    errors: {corrupt: 0.02, loss: 0.02}
+  - ethernet: [eth0.greth, eth1.greth0, eth2.ethernet]
+    queue: 20k
+expect:
+"""
+    text += "".join(f"  - {{within: 1s, node: {kind}{i}, exits: 0}}\n" for kind in ("can", "eth") for i in range(3))
+    wanted = receipt(world(tmp_path, text, "--quiet"))
+    assert wanted[2] == "6"
+    assert receipt(world(tmp_path, text, "--quiet", "--threads", "3", "--engine", "t0")) == wanted
+    result = world(tmp_path, text)
+    assert result.code == 0, result.err
+    heard = [line.split()[1] for line in result.out.decode().splitlines() if line.endswith("party: heard all")]
+    assert sorted(heard) == ["can0.uart0:", "can1.uart0:", "can2.uart0:", "eth0.uart0:", "eth1.uart0:"]
+
+
+def sampled(byte: int, ratio: Fraction) -> list[int]:
+    """What a receiver makes of an 8N1 frame if its bits last `ratio` bits of the sender: each bit is looked at in its
+    middle, from a falling edge on; 8N1, the stop bit must be high."""
+    levels = [0] + [byte >> i & 1 for i in range(8)] + [1]
+    line = "".join(map(str, levels)) + "1" * 40
+    heard, idle_from = [], 0
+    for edge in range(len(levels)):
+        falls = line[edge] == "0" and (edge == 0 or line[edge - 1] == "1")
+        bits = [int(line[edge + int((i + Fraction(1, 2)) * ratio)]) for i in range(10)]
+        if edge >= idle_from and falls and bits[0] == 0:
+            assert bits[9] == 1
+            heard.append(sum(bit << i for i, bit in enumerate(bits[1:9])))
+            idle_from = edge + int(Fraction(19, 2) * ratio) + 1
+    return heard
+
+
+def test_uart_formats(tmp_path: Path) -> None:
+    """256 bytes, 8N1 at 115200 baud, to receivers of the same format, with parity, and of half the speed."""
+    def counts(name: str) -> list[int]:
+        text = f"""
+nodes:
+  s: {{machine: mps2-an385, kernel: {program("uart_count")}, ends: node}}
+  r: {{machine: gr712rc, kernel: {program("gr712rc_uart_" + name)}, ends: node}}
+links:
+  - uart: [s.uart0, r.uart1]
+"""
+        out = world(tmp_path, text, "--for", "1s").out.decode("latin-1")
+        return [int(value, 16) for value in re.findall(r"r.uart0: \w+ ([0-9a-f]{8})", out)]
+
+    odd = [byte for byte in range(256) if bin(byte).count("1") % 2]  # their even parity bit is as high as a stop bit
+    slow = [heard for byte in range(256) for heard in sampled(byte, Fraction(8 * 174 * 25, 217 * 80))]
+    assert counts("8n1") == [256, sum(range(256)), 0, 0, 0]
+    assert counts("8e1") == [len(odd), sum(odd), 256 - len(odd), 0, 0]
+    assert counts("slow") == [len(slow), sum(slow), 0, 0, 0]
+
+
+PARTS = f"""
+nodes:
+  a:
+    machine: gr712rc
+    kernel: {program("gr712rc_parts")}
+    parts: |
+      thermo: Sensors.LM75 @ i2cmst 0x48
+          temperature: 21500
+      eeprom: Memory.AT24 @ i2cmst 0x50
+      flash: SPI.W25Q @ spictrl 0
+      gpio0:
+          5 -> flash@0
+links:
+  - i2c: a.i2cmst
+  - spi: a.spictrl
+"""
+
+
+def test_parts(tmp_path: Path) -> None:
+    """Parts that the world file adds to a board answer; what is not acknowledged on a bad wire is tried again."""
+    def run(text: str, *more: str) -> tuple[dict[str, int], tuple[str, ...]]:
+        result = world(tmp_path, text, "--for", "1s", *more)
+        told = re.findall(r"a.uart0: (\w+) ([0-9a-f]{8})", result.out.decode())
+        return {name: int(value, 16) for name, value in told}, receipt(result)
+
+    told, _ = run(PARTS)
+    write_cycle = told.pop("retries")
+    assert told == {"temperature": 0x1580, "eeprom": 0x1234, "flash": 0xef4014}
+    bad = PARTS.replace("i2c: a.i2cmst", "i2c: a.i2cmst\n    errors: {loss: 0.05, jitter: 2us, seed: 3}")
+    told, wanted = run(bad)
+    assert told.pop("retries") != write_cycle and told["flash"] == 0xef4014
+    for engine in ENGINES:
+        assert run(bad, "--engine", engine)[1] == wanted
+    told, _ = run(PARTS.replace("spi: a.spictrl", "spi: a.spictrl\n    errors: {cut: [[0s, 2s]]}"))
+    assert told["flash"] == 0xffffff and told["eeprom"] == 0x1234
+    told, _ = run(PARTS.replace("i2c: a.i2cmst", "i2c: a.i2cmst\n    errors: {cut: [[0s, 1s]]}"))
+    assert not told
 
 
 def test_readme(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2", "-g"]
-LIBRARIES = ["libelf", "libxxhash"]
+LIBRARIES = ["libelf", "libxxhash", "yaml-0.1"]
 OPTIONAL_LIBRARIES = ["libdw"]
 
 
@@ -51,7 +51,7 @@ def link_flags() -> list[str]:
     """Linker flags of what liborrery.a needs."""
     optional = [name for name in OPTIONAL_LIBRARIES if not subprocess.run(["pkg-config", "--exists", name]).returncode]
     text = subprocess.run(["pkg-config", "--libs", *LIBRARIES, *optional], check=True, capture_output=True, text=True)
-    return [*text.stdout.split(), "-lpthread"]
+    return [*text.stdout.split(), "-lfdt", "-lpthread"]
 
 
 def build(build_dir: Path, directory: Path) -> Path:

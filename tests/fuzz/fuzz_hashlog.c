@@ -13,14 +13,14 @@ static void require(bool held) {
 }
 
 static void check(const HashLog *log, size_t size) {
-    require(log->version && log->every > 0 && strlen(log->version) < size);
-    require(log->n_arguments <= HASH_LOG_ARGUMENTS_MAX && log->n_files <= HASH_LOG_FILES_MAX);
+    require(log->head.version && log->every > 0 && strlen(log->head.version) < size);
+    require(log->head.n_arguments <= LOG_ARGUMENTS_MAX && log->head.n_files <= LOG_FILES_MAX);
     size_t len = 0;
-    for (int i = 0; i < log->n_arguments; i++) {
-        len += strlen(log->arguments[i]);
+    for (int i = 0; i < log->head.n_arguments; i++) {
+        len += strlen(log->head.arguments[i]);
     }
-    for (size_t i = 0; i < log->n_files; i++) {
-        len += strlen(log->files[i].path);
+    for (size_t i = 0; i < log->head.n_files; i++) {
+        len += strlen(log->head.files[i].path);
     }
     require(len < size);
     for (size_t i = 1; i < log->n_points; i++) {

@@ -22,7 +22,10 @@ static void check_file(const WorldFile *file) {
     }
     for (size_t i = 0; i < file->n_links; i++) {
         const WorldFileLink *l = &file->links[i];
-        require(l->kind.text && l->ends.n >= 2 && l->loss <= 1000000000 && l->corrupt <= 1000000000);
+        require(l->kind.text && l->ends.n >= 1 && l->loss <= 1000000000 && l->corrupt <= 1000000000);
+        require(!l->rate.given || (l->rate.value > 0 && l->rate.value <= UINT64_C(1000000000000)));
+        require(!l->queue.given || l->queue.value > 0);
+        require(!l->age.given || l->age.ns > 0);
         for (size_t k = 0; k < l->ends.n; k++) {
             require(l->ends.items[k].text != NULL);
         }
@@ -38,10 +41,10 @@ static void check_file(const WorldFile *file) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char *const kinds[] = {"uart", "gpio"};
+    static const char *const kinds[] = {"uart", "gpio", "can", "ethernet", "i2c", "spi"};
     Arena arena = {0};
     Err err = {0};
-    const WorldFile *file = world_file_parse(&arena, "f.yml", (const char *)data, size, kinds, 2, &err);
+    const WorldFile *file = world_file_parse(&arena, "f.yml", (const char *)data, size, kinds, 6, &err);
     if (file) {
         check_file(file);
     } else {

@@ -45,6 +45,18 @@ i2c: I2C.Fake
 s: Sensors.Fake @ i2c 0x1d as "tilt"
 s: @ none
 """,
+    # Updated before they are declared; for initiators that are stubs.
+    """p: { -> c@1 }
+c: CPU.Fake @ sysbus
+c:
+    cpuType: "m"
+r: CPU.Other @ sysbus
+p: IRQControllers.Pic @ {
+        sysbus new Bus.BusPointRegistration { address: 0x1000; cpu: r };
+        sysbus new Bus.BusRangeRegistration { range: <0x2000, +16>; cluster: r };
+        sysbus new Bus.BusPointRegistration { address: 0x3000; cpu: c }
+    }
+""",
     # Files, prefixes, scopes.
     'using "base" prefixed "p_"\nusing "leaf"; using "base" prefixed "q_"\n'
     'local s: Sensors.Fake @ p_bus 3\np_cpu: { nvic: q_pic }',

@@ -131,7 +131,7 @@ static inline Device *guest_device(const Node *node, const char *name) {
 }
 
 static inline uint32_t guest_symbol(const Node *node, const char *name) {
-    const ImageSymbol *symbol = image_symbol_named(&node->images[0].image, name);
+    const ImageSymbol *symbol = image_symbol_named(&node->images.data[0]->image, name);
     if (!symbol) {
         fail_msg("no symbol %s", name);
     }

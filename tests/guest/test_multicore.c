@@ -380,7 +380,7 @@ static void test_debug(void **state) {
     unsigned stops = 0;
     assert_false(node_break(node, handler, false));
     assert_true(node_break(node, handler, true) && node_break(node, handler, true));
-    assert_int_equal(node->n_breakpoints, 1);
+    assert_int_equal(node->breakpoints.len, 1);
     while (node_run_until(node, 1500000) == STOP_BREAKPOINT) {
         assert_int_equal(node->board.current_cpu, 1);
         assert_int_equal(node->cores[1].cpu->pc, handler);

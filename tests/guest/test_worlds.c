@@ -215,8 +215,10 @@ static void test_cores(void **state) {
 
 /* ---- Threads alone ---- */
 
-static void add_one(void *arg, size_t i) {
-    ((uint32_t *)arg)[i]++;
+static void add_one(void *arg, size_t from, size_t to) {
+    for (size_t i = from; i < to; i++) {
+        ((uint32_t *)arg)[i]++;
+    }
 }
 
 static void test_workers(void **state) {

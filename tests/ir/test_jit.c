@@ -24,7 +24,7 @@ typedef struct Suite {
     CodeCache *cache; /* of the loops */
     Jit *jit;
     uint64_t only; /* one seed, or 0 for all */
-    uint64_t compiled, refused, windowed;
+    uint64_t compiled, refused, windowed, moved;
 } Suite;
 
 static void start(Suite *s, Rig *rig, const IrBlock *block, uint64_t seed) {
@@ -150,8 +150,10 @@ static void check_region(Suite *s, uint64_t seed) {
         return;
     }
     uint32_t window;
+    int32_t move = 0;
     s->compiled++;
     s->windowed += ir_window_pointer(&ir, &window) && window == RIG_SLOT_WP;
+    s->moved += window == RIG_SLOT_WP && ir_window_move(&ir, window, &move) && move != 0;
     for (uint64_t run = 0; run < RUNS_PER_BLOCK; run++) {
         uint64_t start_seed = seed * RUNS_PER_BLOCK + run;
         Rig want, got;
@@ -183,10 +185,12 @@ static void check_regions(Suite *s, bool by_windows) {
             arena_reset(&s->arena);
         }
     }
-    print_message("%llu loops compiled, %llu with a window, %llu refused\n", (unsigned long long)s->compiled,
-                  (unsigned long long)s->windowed, (unsigned long long)s->refused);
+    print_message("%llu loops compiled, %llu with a window, %llu move it, %llu refused\n",
+                  (unsigned long long)s->compiled, (unsigned long long)s->windowed, (unsigned long long)s->moved,
+                  (unsigned long long)s->refused);
     assert_true(s->only || s->compiled > LOOPS / 2);
     assert_true(s->only || s->windowed > LOOPS / 8);
+    assert_true(s->only || s->moved > LOOPS / 32);
     assert_true(s->refused * 20 <= s->compiled);
     cache_free(s->cache);
     s->jit = NULL;

@@ -15,13 +15,14 @@ typedef struct Gen {
     unsigned n[2];
     unsigned depth;
     IrVal root; /* of window indices, or IR_NONE */
+    bool refunded, moved;
     bool plain; /* only what may stand in a region */
-    bool windowed; /* window indices are counted from RIG_SLOT_WP, which the block does not write */
+    bool windowed; /* window indices are counted from RIG_SLOT_WP, which the block moves at most once */
 } Gen;
 
 /** In a seed: ask for a block without calls and traps at the end. */
 #define GEN_PLAIN (UINT64_C(1) << 63)
-/** In a seed: ask for a block that does not move its window. */
+/** In a seed: ask for a block that moves its window by a constant, or not at all. */
 #define GEN_WINDOWED (UINT64_C(1) << 62)
 
 static inline unsigned gen_below(Gen *g, unsigned bound) {
@@ -173,9 +174,20 @@ static inline void gen_flags(Gen *g) {
     }
 }
 
+static inline void gen_move(Gen *g) {
+    static const uint32_t moves[] = {1, 2, -1u, -2u};
+    uint32_t move = moves[gen_below(g, ARRAY_LEN(moves))];
+    ir_put(&g->b, RIG_SLOT_WP, ir_op2i(&g->b, IR_ADD, ir_get(&g->b, IR_I32, RIG_SLOT_WP), move));
+    g->moved = true;
+}
+
 static inline void gen_state(Gen *g) {
     IrType type = gen_type(g);
     unsigned k = gen_below(g, 6);
+    if (g->windowed && g->depth == 0 && !g->moved && gen_below(g, 6) == 0) {
+        gen_move(g);
+        return;
+    }
     switch (k) {
     case 0: case 1: gen_keep(g, ir_get(&g->b, type, gen_slot(g, type))); break;
     case 2: {
@@ -219,6 +231,16 @@ static inline void gen_trap_if(Gen *g) {
     ir_trap_if(&g->b, gen_below(g, 12) ? rare : x, number, arg);
 }
 
+/* Fewer than have been paid for: a loop must come to an end. */
+static inline void gen_refund(Gen *g) {
+    if (g->b.n_insns > 1 && !(g->plain && g->refunded)) {
+        unsigned most = g->b.n_insns - 1 < IR_REFUND_MAX ? g->b.n_insns - 1 : IR_REFUND_MAX;
+        IrVal truth = gen_truth(g);
+        ir_emit(&g->b, IR_REFUND, IR_VOID, 0, truth, 1 + gen_below(g, most), 0);
+        g->refunded = true;
+    }
+}
+
 static inline void gen_op(Gen *g);
 
 static inline void gen_skipped(Gen *g) {
@@ -253,6 +275,8 @@ static inline void gen_op(Gen *g) {
         gen_trap_if(g);
     } else if (k < 99) {
         gen_skipped(g);
+    } else if (gen_below(g, 2)) {
+        gen_refund(g);
     } else {
         ir_emit(&g->b, IR_NOP, IR_VOID, 0, 0, 0, 0);
     }

@@ -342,6 +342,9 @@ static inline IrExit model_run(Model *m, uint64_t *executed) {
         case IR_SKIP:
             i = m->v[op->a] != 0 ? i : op->b;
             break;
+        case IR_REFUND:
+            cpu->budget += m->v[op->a] ? op->b : 0;
+            break;
         case IR_LOAD: case IR_STORE: case IR_CALL:
             if (!model_call_out(m, i)) {
                 model_charge(m, model_insns_upto(m->block, i));

@@ -11,9 +11,9 @@
 typedef struct RigState {
     uint32_t r[16];
     uint64_t d[4];
-    uint32_t window[16]; /* for GETX and PUTX */
+    uint32_t window[272]; /* for GETX and PUTX */
     uint8_t flags[4]; /* N Z C V */
-    uint32_t wp; /* 0..7: an index of window[] */
+    uint32_t wp; /* an index of window[], at first near its middle: blocks may move it */
 } RigState;
 
 enum {
@@ -174,7 +174,7 @@ static inline void rig_init(Rig *rig, uint64_t seed, uint64_t deadline, int64_t 
     for (size_t i = 0; i < sizeof rig->memory; i++) {
         rig->memory[i] = (uint8_t)rng_next(&rng);
     }
-    rig->state.wp = rng_next(&rng) & 7;
+    rig->state.wp = 128 + (rng_next(&rng) & 7);
 }
 
 /** Name of the first thing that differs after two runs of the same guest code, or NULL. */

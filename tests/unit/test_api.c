@@ -279,10 +279,10 @@ static void test_stops(void **state) {
     assert_int_equal(stop.reason, ORR_STOP_BREAKPOINT);
     assert_int_equal(stop.core, 1);
     assert_ptr_equal(stop.node, b.node);
-    for (OrrStopReason reason = ORR_STOP_DURATION; reason <= ORR_STOP_BREAKPOINT; reason++) {
+    for (OrrStopReason reason = ORR_STOP_DURATION; reason <= ORR_STOP_EXPECT; reason++) {
         assert_string_not_equal(orr_stop_name(reason), "unknown");
     }
-    assert_string_equal(orr_stop_name(ORR_STOP_BREAKPOINT + 1), "unknown");
+    assert_string_equal(orr_stop_name(ORR_STOP_EXPECT + 1), "unknown");
     orr_world_free(b.world);
 }
 

@@ -36,8 +36,8 @@ static void heard(void *user, unsigned peer, const CanNotice *notice) {
     }
 }
 
-static bool fault(void *user, const CanFrame *frame, unsigned bits, CanFault *out) {
-    (void)frame, (void)bits;
+static bool fault(void *user, unsigned sender, unsigned bits, CanFault *out) {
+    (void)sender, (void)bits;
     Rig *rig = user;
     *out = (CanFault){.bit = rig->fault_bit, .peer = rig->fault_peer};
     return rig->faulty >> rig->frames++ & 1;

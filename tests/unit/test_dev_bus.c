@@ -409,6 +409,43 @@ static void canoc_pair(void **state) {
     assert_int_equal(oc_rd(rig.a, OC_IR), 2);
 }
 
+/* The FIFO holds 5 messages of 11 bytes; the loss of the sixth is told when these have been read. The interrupt is a
+ * pulse for each time that there is something new; accesses are bytes. */
+static void canoc_overrun(void **state) {
+    Bench *bench = *state;
+    CanRig rig = can_rig(bench, &gaisler_canoc_type);
+    oc_start(rig.a);
+    oc_start(rig.b);
+    oc_wr(rig.b, OC_IER, 9);
+    wait_ns(bench, 11 * BIT_NS);
+    for (unsigned i = 0; i < 6; i++) {
+        for (unsigned k = 0; k < 8; k++) {
+            oc_wr(rig.a, OC_BUF + 3 + k, (uint8_t)(i + 1));
+        }
+        oc_wr(rig.a, OC_BUF, 8);
+        oc_wr(rig.a, OC_BUF + 1, 0x20);
+        oc_wr(rig.a, OC_CMR, 1);
+        wait_ns(bench, 200 * BIT_NS);
+    }
+    assert_int_equal(oc_rd(rig.b, OC_RMC), 5);
+    assert_int_equal(bench->probe->rises[1], 1);
+    assert_false(bench->probe->level[1]);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(oc_rd(rig.b, OC_SR) & 3, 1);
+        assert_int_equal(oc_rd(rig.b, OC_BUF + 3), i + 1);
+        oc_wr(rig.b, OC_CMR, 4);
+    }
+    assert_int_equal(oc_rd(rig.b, OC_SR) & 3, 2);
+    assert_int_equal(oc_rd(rig.b, OC_IR), 8);
+    oc_wr(rig.b, OC_CMR, 8);
+    assert_int_equal(oc_rd(rig.b, OC_SR) & 3, 0);
+    assert_int_equal(rd(rig.b, 4), 0x09090909); /* IER, four times */
+    rig.b->type->write(rig.b, 4, 4, 0);
+    assert_true(rig.b->board->map.fault);
+    rig.b->board->map.fault = false;
+    assert_int_equal(oc_rd(rig.b, OC_IER), 9);
+}
+
 /* Alone: 16 missing ACKs make it error passive, the 12th warns; self reception in self-test mode needs none. */
 static void canoc_errors(void **state) {
     Bench *bench = *state;
@@ -621,7 +658,7 @@ static void greth_through_switch(void **state) {
     wait_ns(bench, 6719);
     assert_int_equal(peek(bench, RAM) & EN, EN);
     wait_ns(bench, 1);
-    assert_int_equal(peek(bench, RAM), 16 | WRAP | IE);
+    assert_int_equal(peek(bench, RAM), 0);
     assert_int_equal(rd(a, E_STATUS), 8);
     assert_int_equal(rd(a, E_CTRL) & E_TE, 0); /* the next one was not enabled */
     assert_int_equal(bench->probe->rises[0], 1);
@@ -630,13 +667,15 @@ static void greth_through_switch(void **state) {
     wait_ns(bench, 1);
     assert_int_equal(rd(b, E_STATUS), 4);
     assert_int_equal(bench->probe->rises[1], 1);
-    assert_int_equal(peek(bench, RAM + 0x1400), 60 | WRAP | IE);
+    assert_int_equal(peek(bench, RAM + 0x1400), 60);
+    assert_int_equal(rd(b, E_CTRL) & E_RE, 0); /* it has looked at the next one */
     assert_int_equal(peek(bench, RAM + 0x200C), 0x0800CAFE);
     assert_int_equal(peek(bench, RAM + 0x2010), 0);
     wr(b, E_STATUS, 4);
     assert_int_equal(rd(b, E_STATUS), 0);
     /* not for it: told, but not stored */
     poke(bench, RAM + 0x1400, EN | WRAP);
+    wr(b, E_CTRL, E_RE | E_SP);
     frame_put(bench, RAM + 0x3000, 0x77, 0x10);
     poke(bench, RAM, 16 | EN | WRAP);
     wr(a, E_CTRL, E_TE | E_SP);
@@ -645,17 +684,89 @@ static void greth_through_switch(void **state) {
     assert_int_equal(peek(bench, RAM + 0x1400), EN | WRAP);
 }
 
+/* What comes back is never sent or stored: no length, too much of it, control frames, no memory; none interrupts but
+ * for a descriptor's sake. */
+static void greth_refuses(void **state) {
+    Bench *bench = *state;
+    Device *sw = device(bench, &eth_switch_type, "switch");
+    Device *a = greth_new(bench, sw, 0, RAM), *b = greth_new(bench, sw, 1, RAM + 0x1000);
+    start(sw);
+    poke(bench, RAM, EN | IE);
+    poke(bench, RAM + 8, 1515 | EN);
+    poke(bench, RAM + 12, RAM + 0x3000);
+    wr(a, E_CTRL, E_TE | E_TI | E_SP);
+    assert_int_equal(peek(bench, RAM) | peek(bench, RAM + 8), 0);
+    assert_int_equal(rd(a, E_TXDESC), RAM + 16);
+    assert_int_equal(rd(a, E_STATUS), 8);
+    assert_int_equal(bench->probe->rises[0], 1);
+    poke(bench, RAM + 16, 14 | EN | IE);
+    poke(bench, RAM + 20, 0x10000000);
+    wr(a, E_CTRL, E_TE | E_TI | E_SP);
+    assert_int_equal(rd(a, E_STATUS), 0x28);
+    assert_int_equal(rd(a, E_CTRL) & E_TE, 0);
+    assert_int_equal(bench->probe->rises[0], 1);
+    wr(b, E_CTRL, E_RE | E_SP); /* its descriptor is not enabled */
+    assert_int_equal(rd(b, E_CTRL) & E_RE, 0);
+    poke(bench, RAM + 0x1400, EN | WRAP | IE);
+    poke(bench, RAM + 0x1404, RAM + 0x2001); /* the core knows words only */
+    wr(b, E_CTRL, E_RE | E_RI | 0x20 | E_SP); /* all */
+    frame_put(bench, RAM + 0x3000, 0x11, 0x10);
+    poke(bench, RAM + 0x300C, 0x88080001);
+    poke(bench, RAM + 16, 16 | EN | WRAP);
+    poke(bench, RAM + 20, RAM + 0x3000);
+    wr(a, E_CTRL, E_TE | E_SP);
+    wait_ns(bench, 20000);
+    assert_int_equal(rd(b, E_STATUS), 0x80);
+    poke(bench, RAM, 16 | EN | WRAP);
+    poke(bench, RAM + 4, RAM + 0x3002);
+    poke(bench, RAM + 0x300C, 0x08000001);
+    wr(a, E_CTRL, E_TE | E_SP);
+    wait_ns(bench, 20000);
+    assert_int_equal(peek(bench, RAM + 0x1400), 60);
+    assert_int_equal(peek(bench, RAM + 0x2000), 0x02000000);
+    wr(b, E_RXDESC, 0x10000000);
+    wr(b, E_CTRL, E_RE | E_RI | E_SP);
+    assert_int_equal(rd(b, E_STATUS), 0x94);
+    assert_int_equal(bench->probe->rises[1], 1);
+}
+
+/* A frame whose check sequence is wrong: stored all the same, and marked. */
+static void frames_with_errors(void **state) {
+    Bench *bench = *state;
+    Device *sw = device(bench, &eth_switch_type, "switch"), *eth = greth_new(bench, sw, 0, RAM);
+    Device *lan = device(bench, &lan9118_type, "lan");
+    start(lan);
+    EthFrame frame = {.len = 60, .damaged = true, .bytes = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2}};
+    poke(bench, RAM + 0x400, EN | WRAP | IE);
+    poke(bench, RAM + 0x404, RAM + 0x2000);
+    wr(eth, E_CTRL, E_RE | E_RI | E_SP);
+    device_eth(eth)->receive(eth, &frame);
+    assert_int_equal(peek(bench, RAM + 0x400), 60 | 1 << 16);
+    assert_int_equal(rd(eth, E_STATUS), 1);
+    assert_int_equal(peek(bench, RAM + 0x2004), 0xFFFF0200);
+    wr(lan, 0xA8, 4);
+    wr(lan, 0xA4, 0x80000001u);
+    device_eth(lan)->receive(lan, &frame);
+    assert_int_equal(rd(lan, 0x40), 64 << 16 | 1 << 15 | 1 << 13 | 1 << 1);
+    /* the cable is pulled: no link in BMSR */
+    device_eth(lan)->pulled = true;
+    wr(lan, 0xA8, 1 << 11 | 1 << 6 | 1);
+    wr(lan, 0xA4, 0x80000006u);
+    wr(lan, 0xA4, 0xC0000007u);
+    assert_int_equal(rd(lan, 0xA8) & 4, 0);
+}
+
 static void greth_mdio(void **state) {
     Bench *bench = *state;
     Device *sw = device(bench, &eth_switch_type, "switch"), *eth = greth_new(bench, sw, 0, RAM);
-    assert_int_equal(rd(eth, E_CTRL), 1 << 25);
+    assert_int_equal(rd(eth, E_CTRL), 1 << 25 | E_SP);
     wr(eth, E_MDIO, 1 << 6 | 2); /* BMSR */
     assert_int_equal(rd(eth, E_MDIO) & 8, 8);
     wait_ns(bench, 25600);
     assert_int_equal(rd(eth, E_MDIO), 0x782Du << 16 | 1 << 6); /* link, auto-negotiation complete */
     wr(eth, E_MDIO, 5 << 11 | 1 << 6 | 2); /* no such PHY */
     wait_ns(bench, 25600);
-    assert_int_equal(rd(eth, E_MDIO) & 0x1A, 0x10);
+    assert_int_equal(rd(eth, E_MDIO) & 0x1E, 0x14);
     wr(eth, E_MDIO, 0x2100u << 16 | 1); /* BMCR: 100 Mbit/s, no auto-negotiation */
     wait_ns(bench, 25600);
     wr(eth, E_MDIO, 2);
@@ -711,7 +822,7 @@ static void lan9118_through_switch(void **state) {
     wr(lan, 0x58, UINT32_MAX);
     assert_false(bench->probe->level[0]);
     wait_ns(bench, 5000 + 6720);
-    assert_int_equal(peek(bench, RAM + 0x400), 60 | WRAP | IE);
+    assert_int_equal(peek(bench, RAM + 0x400), 60);
     assert_int_equal(peek(bench, RAM + 0x2000), 0x02000000);
     assert_int_equal(peek(bench, RAM + 0x2004), 0x00110200);
     assert_int_equal(peek(bench, RAM + 0x200C), 0x0800CAFE);
@@ -789,8 +900,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(i2c_temperature), TEST(i2c_eeprom),           TEST(spi_flash),     TEST(spi_events),
         TEST(pl022_flash),     TEST(canoc_pair),           TEST(canoc_errors),  TEST(canoc_bus_off),
-        TEST(canoc_basic),     TEST(grcan_rings),          TEST(greth_mdio),    TEST(greth_through_switch),
-        TEST(switch_learns),   TEST(lan9118_through_switch),
+        TEST(canoc_overrun),   TEST(canoc_basic),          TEST(grcan_rings),   TEST(greth_mdio),
+        TEST(greth_refuses),   TEST(greth_through_switch), TEST(switch_learns), TEST(lan9118_through_switch),
+        TEST(frames_with_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

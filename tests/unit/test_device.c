@@ -605,6 +605,59 @@ static void buses_check_what_is_attached(void **state) {
     assert_string_equal(err.text, "spi0: SPI select number 1 is in use by spi0");
 }
 
+/* ---- Lines that drive each other ---- */
+
+typedef struct Inverter {
+    Device dev;
+    Line out;
+} Inverter;
+
+static void inverter_input(Device *dev, unsigned index, bool level) {
+    (void)index;
+    line_set(&((Inverter *)dev)->out, !level);
+}
+
+static const DeviceType inverter_type = {.name = "inverter", .struct_size = sizeof(Inverter), .n_inputs = 1,
+                                         .input = inverter_input};
+
+/* A ring of `n` inverters, and one that drives into it, without being of it. */
+static const char *ring(FakeBoard *fake, unsigned n, Inverter inverters[], LineSink sinks[]) {
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"};
+    for (unsigned i = 0; i <= n; i++) {
+        inverters[i] = (Inverter){.dev = {.type = &inverter_type, .name = names[i], .board = &fake->board}};
+        sinks[i] = (LineSink){&inverters[i < n ? (i + 1) % n : 0].dev, 0};
+        inverters[i].out = (Line){.sinks = &sinks[i], .n_sinks = 1, .name = names[i], .level = i % 2 != 0};
+    }
+    inverters[n].out.level = true;
+    line_set(&inverters[n].out, false);
+    return fake->last_line;
+}
+
+static void lines_that_never_settle(void **state) {
+    (void)state;
+    Inverter inverters[12];
+    LineSink sinks[12];
+    for (unsigned n = 1; n <= 11; n++) { /* an even number of inverters settles */
+        FakeBoard fake;
+        fake_board_init(&fake);
+        const char *told = ring(&fake, n, inverters, sinks);
+        assert_int_equal(fake.stopped == STOP_ERROR, n % 2);
+        assert_int_equal(fake.lines, n % 2);
+        assert_int_equal(fake.board.lines.depth, 0);
+        if (n == 1) {
+            assert_string_equal(told, "node: lines that change each other without end: a");
+        } else if (n == 3) { /* in the order of driving, beginning anywhere */
+            assert_true(strstr(told, "end: a, b, c") || strstr(told, "end: b, c, a") || strstr(told, "end: c, a, b"));
+        } else if (n == 11) {
+            assert_non_null(strstr(told, " and more"));
+        }
+        bool before = inverters[0].out.level;
+        line_set(&inverters[n].out, true); /* nobody hears of anything any more */
+        assert_int_equal(inverters[0].out.level == before, n % 2);
+        fake_board_free(&fake);
+    }
+}
+
 #define BENCH_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
@@ -626,6 +679,7 @@ int main(void) {
         BENCH_TEST(state_comes_back),
         BENCH_TEST(bad_state_is_refused),
         BENCH_TEST(buses_check_what_is_attached),
+        cmocka_unit_test(lines_that_never_settle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,8 +108,8 @@ def test_documents_name_what_exists(path: Path) -> None:
     """Options are those of `orrery run --help`, paths lead somewhere."""
     text = path.read_text()
     helps = "".join(orrery(*name, "--help").stdout
-                    for name in (["run"], ["run", "world.yml"], ["lockstep"], ["tracediff"]))
-    known = set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--help"}
+                    for name in (["run"], ["run", "world.yml"], ["lockstep"], ["tracediff"], ["replay"]))
+    known = set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--help", "--orrery"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known
     for name in PATHS.findall(text):
         assert list(ROOT.glob(name)), f"{path.name}: no {name}"

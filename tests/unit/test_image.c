@@ -409,6 +409,11 @@ static void raw_goes_where_told(void **state) {
     assert_true(image_parse(&image, &arena, "f", (const uint8_t *)"abc", 3, IMAGE_AUTO, true, 0x8000, &err));
     assert_int_equal(image.format, IMAGE_RAW);
     assert_segment(&image, 0, 0x8000, 3, "abc", 3);
+    static const char *const marks[] = {":\0\0\0", ":123", "S123", "S2\1\2"}; /* the number 58, and others */
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        assert_true(image_parse(&image, &arena, "f", (const uint8_t *)marks[i], 4, IMAGE_AUTO, true, 0x8000, &err));
+        assert_int_equal(image.format, IMAGE_RAW);
+    }
     assert_true(image_parse(&image, &arena, "f", (const uint8_t *)":bc", 3, IMAGE_RAW, true, UINT64_MAX - 2, &err));
     assert_segment(&image, 0, UINT64_MAX - 2, 3, ":bc", 3);
     assert_false(image_parse(&image, &arena, "f", (const uint8_t *)"abc", 3, IMAGE_RAW, true, UINT64_MAX - 1, &err));

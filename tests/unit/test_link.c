@@ -50,8 +50,15 @@ static void corrupt(LinkMessage *message, uint8_t *bytes, Rng *rng) {
     }
 }
 
+/* Each message takes as long as its `extra` tells. */
+static void describe(const Link *link, const LinkMessage *message, LinkRecord *record) {
+    (void)link;
+    record->kind = LINK_RECORD_BYTE;
+    record->start_ns = message->time_ns - message->extra;
+}
+
 static const LinkType wire = {.name = "test", .ends_max = ENDS, .attach = attach, .deliver = deliver,
-                              .route = link_broadcast, .corrupt = corrupt};
+                              .route = link_broadcast, .corrupt = corrupt, .describe = describe};
 
 /* One that repeats each message 1,000 ns after it came, one at a time. */
 typedef struct Repeater {
@@ -257,12 +264,51 @@ static void test_medium(void **state) {
     bench_free(b);
 }
 
+typedef struct Look {
+    LinkTap tap;
+    LinkRecord records[4];
+    uint8_t first[4];
+    unsigned n;
+} Look;
+
+static void look(void *user, const Link *link, const LinkRecord *record) {
+    Look *l = user;
+    assert_non_null(link);
+    assert_true(l->n < 4);
+    l->first[l->n] = record->data[0];
+    l->records[l->n++] = *record;
+}
+
+/* Values are told as a byte, frames as they are, in the order of sending; what is lost on the way, too. */
+static void test_taps(void **state) {
+    (void)state;
+    Bench *b = bench_new((LinkOptions){.type = &wire, .loss = LINK_CHANCE_ONE});
+    Look one = {.tap = {.record = look, .user = &one}}, two = {.tap = {.record = look, .user = &two}};
+    link_tap_add(b->link, &one.tap);
+    link_tap_add(b->link, &two.tap);
+    send(b, 2, 30, 0x141, "frame", 5);
+    b->places[1].now_ns = 20;
+    link_send(b->link->ends[1], 0x42, 15, NULL, 0);
+    link_exchange(b->link, 100);
+    assert_int_equal(one.n, 2);
+    assert_int_equal(two.n, 2);
+    assert_int_equal(one.records[0].start_ns, 5);
+    assert_int_equal(one.records[0].end_ns, 20);
+    assert_int_equal(one.records[0].from, 1);
+    assert_int_equal(one.records[0].len, 1);
+    assert_int_equal(one.first[0], 0x42);
+    assert_int_equal(two.records[1].from, 2);
+    assert_int_equal(two.records[1].len, 5);
+    assert_int_equal(two.first[1], 'f');
+    bench_free(b);
+}
+
 static void test_mistakes(void **state) {
     (void)state;
     Err err;
     Bench *b = bench_new((LinkOptions){.type = &wire});
     assert_null(link_attach(b->link, &b->devices[0], "", &err));
-    assert_string_equal(err.text, "a test link has at most 3 ends");
+    assert_string_equal(err.text, "test links have at most 3 ends");
     b->link->n_ends--;
     LinkEnd *last = b->link->ends[2];
     assert_null(link_attach(b->link, &b->devices[0], "x", &err));
@@ -276,6 +322,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),         cmocka_unit_test(test_frames), cmocka_unit_test(test_errors),
         cmocka_unit_test(test_cut_and_power), cmocka_unit_test(test_medium), cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_taps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

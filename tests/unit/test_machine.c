@@ -180,6 +180,32 @@ static void test_scopes(void **state) {
     bench_free(&b);
 }
 
+/* An entry may be updated before it is declared, also from a file that does not declare it. */
+static void test_declared_later(void **state) {
+    (void)state;
+    static const char main_text[] = "using \"a\" prefixed \"x_\"\nusing \"b\"\nt: Timers.Fake { mode: \"main\" }\n"
+                                    "s: { frequency: 4 }\nlocal s: Timers.Fake\nx_u: Timers.Fake";
+    static const char a_text[] = "t: { frequency: 2; mode: \"a\" }\nu: { frequency: 3 }";
+    static const char b_text[] = "t: { frequency: 5 }\nlocal s: Timers.Fake { peer: t }";
+    static const EmbeddedFile files[] = {{"a", a_text, sizeof a_text - 1}, {"b", b_text, sizeof b_text - 1}};
+    Bench b = {0};
+    Arena arena = {0};
+    ReplSearch search = {NULL, 0, files, ARRAY_LEN(files)};
+    const ReplFile *file = repl_load_text(&arena, "main", main_text, sizeof main_text - 1, &search, &b.err);
+    if (!file || !bench_build_file(&b, file)) {
+        fail_msg("%s", b.err.text);
+    }
+    arena_free(&arena);
+    const FakeTimer *t = device(&b, "t"), *of_main = device(&b, "s_2"), *of_b = device(&b, "s");
+    assert_int_equal(t->frequency, 5);
+    assert_string_equal(t->mode, "main");
+    assert_int_equal(of_main->frequency, 4);
+    assert_int_equal(of_b->frequency, 1000);
+    assert_ptr_equal(of_b->peer, t);
+    assert_int_equal(((const FakeTimer *)device(&b, "x_u"))->frequency, 3);
+    bench_free(&b);
+}
+
 static void test_places(void **state) {
     (void)state;
     Bench b = {0};
@@ -326,21 +352,49 @@ static void test_stubs(void **state) {
     bench_free(&b);
 }
 
+/* What is registered for initiators that are stubs is seen by nobody; a board without any known CPU is refused. */
+static void test_stub_initiators(void **state) {
+    (void)state;
+    Bench b = {.stub = true};
+    bench_build(&b, "rpu: CPU.Other @ sysbus\nc: CPU.Fake @ sysbus { cpuType: \"m\" }\ngroup: CPU.Group @ sysbus\n"
+                    "p: IRQControllers.Pic @ {\n"
+                    " sysbus new Bus.BusPointRegistration { address: 0x1000; cpu: rpu };\n"
+                    " sysbus new Bus.BusRangeRegistration { range: <0x2000, +16>; cluster: group };\n"
+                    " sysbus new Bus.BusPointRegistration { address: 0x3000; cpu: c } }");
+    assert_int_equal(b.board.map.n_regions, 1);
+    assert_int_equal(b.board.map.regions[0].base, 0x3000);
+    bench_free(&b);
+    Bench none = {.stub = true};
+    assert_false(bench_try(&none, "a: No.Such @ sysbus 0\nrpu: CPU.Other @ sysbus\nq: CPU.Third @ sysbus"));
+    assert_string_equal(none.err.text,
+                        "f:2:6: expected a known device type, found 'CPU.Other'; the nearest is 'Timers.Other'");
+    bench_free(&none);
+}
+
 /* With stubs, what was written for another model of a known type is told and left out; the rest is as without. */
 static void test_loose(void **state) {
     (void)state;
     Bench b = {.stub = true};
     bench_build(&b, "t: Timers.Fake { frequenzy: 7; frequency: 5; init: { Mode 1 } }\n"
-                    "sysbus: { init: { ApplySVD @x; Tag <0, 3> \"A\" 9 } }");
+                    "sysbus: { init: { ApplySVD @x; Tag <0, 3> \"A\" 9 } }\n"
+                    "p: IRQControllers.Pic @ {\n"
+                    " sysbus new Bus.BusMultiRegistration { address: 0x9000; size: 16; region: \"r\" };\n"
+                    " sysbus new Bus.BusPointRegistration { address: 0x8000; condition: \"privileged\" };\n"
+                    " sysbus 0x7000 }");
     assert_string_equal(b.logged,
                         "f:1:18: expected a property of t (fake-timer), found 'frequenzy'; the nearest is 'frequency': "
                         "it is left out\n"
+                        "f:4:67: expected no region: the model of p (fake-pic) has one window: it is left out\n"
+                        "f:5:57: expected no 'condition': registrations for some accesses are not modelled: it is left "
+                        "out\n"
                         "f:1:54: expected only Tag <...> lines in init of sysbus: 'Mode 1' is a monitor command of "
                         "Renode, which has no meaning here: it is left out\n"
                         "f:2:19: expected only Tag <...> lines in init of sysbus: 'ApplySVD @x' is a monitor command "
                         "of Renode, which has no meaning here: it is left out\n");
     assert_int_equal(((FakeTimer *)device(&b, "t"))->frequency, 5);
     assert_int_equal(read_word(&b, 0), 9);
+    assert_int_equal(b.board.map.n_regions, 2);
+    assert_int_equal(b.board.map.regions[1].base, 0x7000);
     bench_free(&b);
     Bench bad = {.stub = true};
     assert_false(bench_try(&bad, "t: Timers.Fake { frequency: \"x\" }"));
@@ -395,6 +449,8 @@ static const Case mistakes[] = {
     {"a: Nothing.Like.It.At.All", "f:1:4: expected a known device type, found 'Nothing.Like.It.At.All'"},
     {"tim: Timers.Fake\ntmi: { frequency: 1 }",
      "f:2:1: expected the name of an entry, found 'tmi'; the nearest is 'tim'"},
+    {"tmi: { frequency: 1 }\ntim: Timers.Fake",
+     "f:1:1: expected the name of an entry, found 'tmi'; the nearest is 'tim'"},
     {"a: Timers.Fake\nb: Timers.Fake\na: Timers.Fake", "f:3:1: expected a new name, 'a' is declared in f:1"},
     {"sysbus: Timers.Fake", "f:1:1: expected a new name, 'sysbus' is declared in f:1"},
     {"sysbus: @ none", "f:1:11: expected no registration of sysbus itself"},
@@ -463,7 +519,15 @@ static const Case mistakes[] = {
     {"p: IRQControllers.Pic @ sysbus new Bus.BusMultiRegistration { address: 0; size: 1; region: \"r\" }",
      "f:1:84: expected no region: the model of p (fake-pic) has one window"},
     {"p: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration { address: 0; condition: \"x\" }",
-     "f:1:75: expected no 'condition': registrations for some initiators are not modelled"},
+     "f:1:75: expected no 'condition': registrations for some accesses are not modelled"},
+    {CPU "p: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration { address: 0; cluster: c }",
+     "f:2:75: expected a cluster of CPUs, c is none"},
+    {"p: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration { address: 0; cluster: 1 }",
+     "f:1:84: expected the name of a CPU, found a number"},
+    {CPU "p: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration { address: 0; cpu: d }",
+     "f:2:80: expected the name of an entry, found 'd'; the nearest is 'c'"},
+    {CPU "p: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration { address: 0; cpu: sysbus }",
+     "f:2:80: expected a CPU, sysbus is none"},
     {CPU "p: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration { address: 0; cpu: p }",
      "f:2:80: expected a CPU, p is none"},
     {TWO_CPUS "p: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration { address: 0; cpu: c }\n"
@@ -505,6 +569,8 @@ static const Case mistakes[] = {
     {PIC "a: Timers.Fake { 0 -> p#1@0 }", "f:2:23: expected no local index: p (fake-pic) has only inputs of its own"},
     {PIC "a: Timers.Fake\n    IRQ -> p@1\n    [0, IRQ] -> p@[1-2]",
      "f:4:9: expected each output once in an entry, a.IRQ is connected in line 3 already"},
+    {PIC "a: Timers.Fake\n    -> p@1\n    IRQ -> p@2",
+     "f:4:5: expected each output once in an entry, a.IRQ is connected in line 3 already"},
     {PIC "a: Timers.Fake { [0, 0] -> p@[1-2] }",
      "f:2:22: expected each output once in an entry, a.0 is connected in line 2 already"},
     {PIC "sysbus: { 0 -> p@1 }", "f:2:11: expected no connections of sysbus: it has no outputs"},
@@ -552,21 +618,25 @@ static void test_mistakes(void **state) {
 static void test_names(void **state) {
     (void)state;
     Bench b = {0};
-    bench_build(&b, PIC "timer: Timers.Fake\nuart0: UART.Fake");
+    bench_build(&b, PIC "timer: Timers.Fake\nuart0: UART.Fake\ns: Sensors.Fake");
     assert_null(machine_device(&b.machine, "time", &b.err));
     assert_string_equal(b.err.text, "expected the name of a device, found 'time'; the nearest is 'timer'");
     assert_null(machine_line(&b.machine, "timer", &b.err));
     assert_string_equal(b.err.text, "expected the name of a line, such as gpio.3 or uart0.IRQ, found 'timer'");
     assert_null(machine_line(&b.machine, "timer.CC9", &b.err));
     assert_string_equal(b.err.text, "expected the name of a line, found 'timer.CC9'; the nearest is 'timer.CC0'");
+    assert_null(machine_line(&b.machine, "s.0", &b.err));
+    assert_string_equal(b.err.text, "expected a line: this device has none, found 's.0'");
     assert_null(machine_line(&b.machine, "tim.0", &b.err));
     assert_string_equal(b.err.text, "expected the name of a device, found 'tim'; the nearest is 'timer'");
     bench_free(&b);
 }
 
+#define CPU_NUMBERED "c%zu: CPU.Fake @ sysbus { cpuType: \"m\" }\n"
+
 /* Text of n pieces, built by a printer. */
 static void check_limit(size_t n, void (*piece)(char *out, size_t size, size_t i), const char *message) {
-    size_t cap = n * 64;
+    size_t cap = n * 128;
     char *text = mem_alloc(cap);
     size_t len = 0;
     for (size_t i = 0; i < n; i++) {
@@ -620,6 +690,11 @@ static void piece_tag(char *out, size_t size, size_t i) {
     snprintf(out, size, i ? "        Tag <0, 3> \"x\"\n" : "sysbus:\n    init:\n");
 }
 
+static void piece_bank(char *out, size_t size, size_t i) {
+    snprintf(out, size, CPU_NUMBERED "p%zu: IRQControllers.Pic @ sysbus new Bus.BusPointRegistration "
+                        "{ address: 0; cpu: c%zu }\n", i, i, i);
+}
+
 static void piece_section(char *out, size_t size, size_t i) {
     (void)i;
     snprintf(out, size, "sysbus: { init add: {} }\n");
@@ -636,6 +711,7 @@ static void test_limits(void **state) {
     check_limit(66, piece_gate, "expected at most 64 outputs at one input, input 3 of p has 65");
     check_limit(4098, piece_tag, "expected at most 4096 tags");
     check_limit(257, piece_section, "expected at most 256 sections");
+    check_limit(33, piece_bank, "expected at most 32 devices at one address");
 }
 
 int main(void) {
@@ -643,7 +719,8 @@ int main(void) {
         cmocka_unit_test(test_properties), cmocka_unit_test(test_merge),      cmocka_unit_test(test_scopes),
         cmocka_unit_test(test_places),     cmocka_unit_test(test_init_order), cmocka_unit_test(test_lines),
         cmocka_unit_test(test_gates),      cmocka_unit_test(test_tags),       cmocka_unit_test(test_stubs),
-        cmocka_unit_test(test_loose),
+        cmocka_unit_test(test_loose),      cmocka_unit_test(test_stub_initiators),
+        cmocka_unit_test(test_declared_later),
         cmocka_unit_test(test_mistakes),   cmocka_unit_test(test_names),      cmocka_unit_test(test_limits),
         cmocka_unit_test(test_banks),
     };

@@ -35,16 +35,18 @@ static void compare(SparcState *s, Model *m) {
 
 /* What translated SAVE and RESTORE do without asking must be harmless. */
 static void check_bounds(const SparcState *s, const Model *m) {
-    bool quick_save = s->wp >= s->save_bound, quick_restore = s->wp - SPARC_WINDOW_WORDS < s->restore_bound;
+    bool quick_save = s->wp >= s->save_bound, quick_restore = s->wp < s->restore_bound;
     assert_false(quick_save && m->wim >> ((m->cwp + m->n - 1) % m->n) & 1);
     assert_false(quick_restore && m->wim >> ((m->cwp + 1) % m->n) & 1);
-    assert_false(quick_save && s->wp < 2 * SPARC_WINDOW_WORDS);
-    assert_false(quick_restore && (s->wp == 0 || s->wp / SPARC_WINDOW_WORDS + 1 >= m->n));
+    uint32_t at = s->wp / SPARC_WINDOW_WORDS;
+    assert_in_range(at, s->bottom, s->bottom + m->n - 1);
+    assert_false(quick_save && at < s->bottom + 2);
+    assert_false(quick_restore && (at == s->bottom || at + 1 >= s->bottom + m->n));
 }
 
 static void step(SparcState *s, Model *m, Rng *rng) {
     uint32_t mask = m->n == 32 ? UINT32_MAX : (1u << m->n) - 1;
-    switch (rng_below(rng, 12)) {
+    switch (rng_below(rng, 14)) {
     case 0: case 1: case 2:
         if (s->wp >= s->save_bound) {
             s->wp -= SPARC_WINDOW_WORDS; /* as translated code does */
@@ -54,7 +56,7 @@ static void step(SparcState *s, Model *m, Rng *rng) {
         m->cwp = (m->cwp + m->n - 1) % m->n;
         break;
     case 3: case 4: case 5:
-        if (s->wp - SPARC_WINDOW_WORDS < s->restore_bound) {
+        if (s->wp < s->restore_bound) {
             s->wp += SPARC_WINDOW_WORDS;
         } else {
             sparc_window_up(s);
@@ -71,7 +73,7 @@ static void step(SparcState *s, Model *m, Rng *rng) {
         assert_int_equal(s->wim, m->wim);
         break;
     case 8: { /* saved, and restored in a core that ran something else */
-        SparcState other = {.config = s->config, .cut = (uint32_t)rng_below(rng, m->n)};
+        SparcState other = {.config = s->config, .bottom = 77, .lowest = 99};
         sparc_windows_settle(s);
         memset(other.file, 0xa5, sizeof other.file);
         memcpy(other.windows, s->windows, sizeof other.windows);
@@ -81,6 +83,14 @@ static void step(SparcState *s, Model *m, Rng *rng) {
         *s = other;
         break;
     }
+    case 9:
+        sparc_window_enter(s);
+        m->cwp = (m->cwp + m->n - 1) % m->n;
+        break;
+    case 10:
+        sparc_window_return(s);
+        m->cwp = (m->cwp + 1) % m->n;
+        break;
     default: {
         uint32_t r = 8 + (uint32_t)rng_below(rng, 24), value = (uint32_t)rng_next(rng);
         *sparc_reg(s, r) = *model_reg(m, r) = value;

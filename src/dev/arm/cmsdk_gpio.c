@@ -14,6 +14,7 @@ enum { PINS = 16, PIN_IRQS = 8, PIN_BITS = 0xFFFF };
 typedef struct CmsdkGpio {
     Device dev;
     uint32_t altfunc_reset;
+    bool has_pin_irqs;
     Line pin[PINS], combined, pin_irq[PIN_IRQS];
     uint32_t dataout, outen, altfunc, inten, inttype, intpol, intstatus;
     uint32_t inputs; /* as driven from outside */
@@ -39,7 +40,7 @@ static void gpio_update(CmsdkGpio *g) {
         line_set(&g->pin[i], bit(g->dataout & g->outen & ~g->altfunc, i));
     }
     for (unsigned i = 0; i < PIN_IRQS; i++) {
-        line_set(&g->pin_irq[i], bit(g->intstatus, i));
+        line_set(&g->pin_irq[i], g->has_pin_irqs && bit(g->intstatus, i));
     }
     line_set(&g->combined, g->intstatus != 0);
 }
@@ -130,6 +131,7 @@ static void gpio_reset(Device *dev) {
 
 static const Prop props[] = {
     PROP_U32(CmsdkGpio, altfunc_reset, "alternateFunctionResetValue", 0, "ALTFUNCSET after reset"),
+    PROP_BOOL(CmsdkGpio, has_pin_irqs, "hasDedicatedIRQs", true, "one interrupt per pin besides the combined one"),
 };
 
 static const Field fields[] = {

@@ -7,8 +7,8 @@
  * in it and sets the overrun. With the transmitter off, a byte written is lost. Switching it off lets bytes on their
  * way finish.
  * Bytes from the host wait for room (bus/uart.h); from a wire, one replaces that in a full buffer and sets the overrun.
- * Not modelled: framing (a byte of another speed is not seen); the up to 1/16 bit that a
- * transmission waits for the next baud tick. */
+ * It has no parity and does not look at the stop bit: a byte of another speed or format comes as what is sampled.
+ * Not modelled: the up to 1/16 bit that a transmission waits for the next baud tick. */
 #include "bus/dt_binding.h"
 #include "dev/arm/cmsdk.h"
 

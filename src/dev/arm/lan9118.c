@@ -27,7 +27,8 @@ enum { MAC_CR = 1, MAC_ADDRH, MAC_ADDRL, MAC_HASHH, MAC_HASHL, MAC_MII_ACC, MAC_
 enum { CR_RXEN = 4, CR_TXEN = 8, CR_BCAST = 0x800, CR_HPFILT = 0x2000, CR_HO = 0x8000, CR_INVFILT = 0x20000,
        CR_PRMS = 0x40000, CR_MCPAS = 0x80000 };
 enum { CMD_FIRST = 1 << 13, CMD_LAST = 1 << 12, CMD_SIZE = 0x7FF, MII_WRITE = 2, E2P_TIMEOUT = 0x200 };
-enum { STATUS_BROADCAST = 1 << 13, STATUS_MULTICAST = 1 << 10, STATUS_ETHERNET = 1 << 5, FCS_BYTES = 4 };
+enum { STATUS_BROADCAST = 1 << 13, STATUS_MULTICAST = 1 << 10, STATUS_ETHERNET = 1 << 5, STATUS_CRC = 1 << 1,
+       STATUS_ERROR = 1 << 15, FCS_BYTES = 4 };
 enum { TX_COMMAND_A, TX_COMMAND_B, TX_DATA };
 #define GPT_STEP_NS UINT64_C(100000)
 #define MBIT_100 UINT64_C(100000000)
@@ -216,7 +217,7 @@ static void rx_store(Lan9118 *l, const EthFrame *frame) {
         interrupt(l, INT_RSFF);
         return;
     }
-    uint32_t fcs = eth_fcs(frame->bytes, frame->len);
+    uint32_t fcs = eth_fcs(frame->bytes, frame->len) ^ (frame->damaged ? UINT32_MAX : 0); /* what came is not known */
     for (uint32_t i = 0; i < words; i++) {
         uint32_t word = 0;
         for (unsigned k = 0; k < 4; k++) {
@@ -232,7 +233,7 @@ static void rx_store(Lan9118 *l, const EthFrame *frame) {
     l->rx_frame_words[(l->frame_head + l->frame_len++) % RX_FRAMES] = (uint16_t)words;
     l->rx_status[(l->status_head + l->status_len++) % RX_FRAMES] =
         (uint32_t)(frame->len + FCS_BYTES) << 16 | (broadcast ? STATUS_BROADCAST : group ? STATUS_MULTICAST : 0) |
-        (ethernet ? STATUS_ETHERNET : 0);
+        (ethernet ? STATUS_ETHERNET : 0) | (frame->damaged ? STATUS_CRC | STATUS_ERROR : 0);
     interrupt(l, l->status_len > (l->fifo_int & 0xFF) ? INT_RSFL : 0);
 }
 

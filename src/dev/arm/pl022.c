@@ -78,22 +78,16 @@ static void timeout_arm(Pl022 *s) {
     }
 }
 
-static uint8_t byte_exchange(Pl022 *s, uint8_t out) {
-    uint8_t in = 0xFF;
-    for (unsigned i = 0; i < SPI_TARGETS_MAX; i++) {
-        Device *target = s->spi.targets[i];
-        in &= target ? target->type->spi->transfer(target, out) : 0xFF;
-    }
-    return in;
-}
-
 static uint16_t frame_exchange(Pl022 *s, uint16_t out) {
     uint16_t mask = (uint16_t)((UINT32_C(1) << frame_bits(s)) - 1);
     if (s->cr1 & CR1_LBM) {
         return out & mask;
     }
-    uint16_t in = frame_bits(s) > 8 ? (uint16_t)(byte_exchange(s, (uint8_t)(out >> 8)) << 8) : 0;
-    return (in | byte_exchange(s, (uint8_t)out)) & mask;
+    unsigned in = 0;
+    if (frame_bits(s) > 8) {
+        in = (unsigned)spi_bus_transfer(&s->spi, SPI_ALL_TARGETS, (uint8_t)(out >> 8)) << 8;
+    }
+    return (uint16_t)((in | spi_bus_transfer(&s->spi, SPI_ALL_TARGETS, (uint8_t)out)) & mask);
 }
 
 static void frame_start(Pl022 *s, uint64_t start_cycle) {
@@ -272,6 +266,7 @@ const DeviceType pl022_type = {
     DEVICE_TABLE(regs, ssp_regs),
     DEVICE_TABLE(outputs, ssp_outputs),
     DEVICE_TABLE(events, ssp_events),
+    .spi_bus_offset = offsetof(Pl022, spi),
     .window_size = 0x1000,
     .init = ssp_init,
     .reset = ssp_reset,

@@ -4,7 +4,8 @@
  * Devices are registered here with their bus index: masters as 0 to 63, slaves as 64 to 127, so that the record of
  * index n stands at 32 * n. A record is made when it is read, from what the device says (bus/amba.h), where it stands
  * on the bus and how its interrupt is wired. Windows behind an APB bridge of the same bus belong to the bridge's own
- * table. The last 16 bytes tell the chip and the GRLIB version.
+ * table. The records of masters give no interrupt, except GRSPW2's. The last 16 bytes tell the chip and the GRLIB
+ * version.
  * Not modelled: arbitration, early bursts, split; debug registers of the controller. */
 #include "dev/gaisler/gaisler.h"
 
@@ -86,6 +87,9 @@ static uint32_t record_word(const AhbCtrl *ahb, unsigned slot, unsigned word) {
     AmbaRecord record;
     uint32_t base;
     amba_record(child, &record);
+    if (slot < FIRST_SLAVE && !record.master_irq) {
+        record.irq = 0;
+    }
     if (word == 0) {
         return amba_id_word(&record);
     }

@@ -6,15 +6,20 @@
  * (TI; with a FIFO of one byte, when any does) and when the shift register has emptied (SI); it is held by a
  * half-empty transmitter FIFO (TF) and a half-full receiver FIFO (RF). In debug mode (DB) the transmitter stands
  * still, the FIFO register takes bytes out of the transmitter FIFO and puts bytes into the receiver's.
- * Not modelled: the wait for the bit clock before a start bit; receiver overrun, framing, parity errors and breaks
- * (bytes from outside wait for room, bus/uart.h); CTS/RTS pins: the other side is always ready; external clock. */
+ * Bytes from the host wait for room (bus/uart.h). Of those from a wire, one that finds the FIFO full stays in the shift
+ * register until there is room; the next one takes its place and sets OV. A frame with a parity or framing error or a
+ * break sets PE, FE or BR, and its byte is dropped.
+ * Not modelled: the wait for the bit clock before a start bit; CTS/RTS pins: the other side is always ready; external
+ * clock. */
 #include "dev/gaisler/gaisler.h"
 
 enum { FIFO_MAX = 32, OVERSAMPLING = 8, DELAY_BITS = 48 };
+enum { STATUS_BR = 8, STATUS_OV = 0x10, STATUS_PE = 0x20, STATUS_FE = 0x40 };
 enum { STATUS_DR = 1, STATUS_TS = 2, STATUS_TE = 4, STATUS_ERRORS = 0x78, STATUS_TH = 1 << 7, STATUS_RH = 1 << 8,
        STATUS_TF = 1 << 9, STATUS_RF = 1 << 10, STATUS_TCNT_SHIFT = 20, STATUS_RCNT_SHIFT = 26 };
-enum { CTRL_RE = 1, CTRL_TE = 2, CTRL_RI = 4, CTRL_TI = 8, CTRL_PE = 0x20, CTRL_LB = 0x80, CTRL_EC = 0x100,
-       CTRL_TF = 0x200, CTRL_RF = 0x400, CTRL_DB = 0x800, CTRL_DI = 0x2000, CTRL_SI = 0x4000, CTRL_NS = 0x8000 };
+enum { CTRL_RE = 1, CTRL_TE = 2, CTRL_RI = 4, CTRL_TI = 8, CTRL_PS = 0x10, CTRL_PE = 0x20, CTRL_LB = 0x80,
+       CTRL_EC = 0x100, CTRL_TF = 0x200, CTRL_RF = 0x400, CTRL_DB = 0x800, CTRL_BI = 0x1000, CTRL_DI = 0x2000,
+       CTRL_SI = 0x4000, CTRL_NS = 0x8000 };
 #define CTRL_FA (UINT32_C(1) << 31)
 
 typedef struct Fifo {
@@ -34,6 +39,7 @@ typedef struct Apbuart {
     Fifo tx, rx;
     uint64_t frame_end_cycle;
     uint8_t shifting, shift_byte;
+    uint8_t rx_held, rx_shift; /* a byte from a wire waits in the receiver's shift register */
 } Apbuart;
 
 static Apbuart *uart_of(Device *dev) {
@@ -175,6 +181,49 @@ static void uart_silence(Event *event) {
     }
 }
 
+static bool hears_wire(const Apbuart *u) {
+    return (u->ctrl & CTRL_RE) && !(u->ctrl & CTRL_LB);
+}
+
+/* What the shift register held is gone when the next frame begins. */
+static void held_lose(Apbuart *u) {
+    u->errors |= u->rx_held ? STATUS_OV : 0;
+    u->rx_held = 0;
+}
+
+static void overrun(Device *dev, uint8_t byte) {
+    Apbuart *u = uart_of(dev);
+    if (!hears_wire(u)) {
+        return;
+    }
+    held_lose(u);
+    u->rx_held = 1;
+    u->rx_shift = byte;
+    if (u->ctrl & CTRL_RI) {
+        irq_pulse(u);
+    }
+}
+
+static void damaged(Device *dev, uint8_t byte, unsigned bad) {
+    (void)byte;
+    Apbuart *u = uart_of(dev);
+    if (!hears_wire(u)) {
+        return;
+    }
+    held_lose(u);
+    bool breaks = bad & UART_BREAK, stop_low = bad & UART_BAD_STOP;
+    u->errors |= breaks ? STATUS_BR : stop_low ? STATUS_FE : STATUS_PE;
+    if (((u->ctrl & CTRL_RI) && !(u->ctrl & CTRL_DI)) || (breaks && (u->ctrl & CTRL_BI))) {
+        irq_pulse(u);
+    }
+}
+
+static UartFormat format(Device *dev) {
+    uint32_t ctrl = uart_of(dev)->ctrl;
+    UartParity parity = ctrl & CTRL_PS ? UART_PARITY_ODD : UART_PARITY_EVEN;
+    return (UartFormat){.parity = ctrl & CTRL_PE ? parity : UART_PARITY_NONE, .two_stop_bits = (ctrl & CTRL_NS) != 0};
+}
+
 static uint64_t frame_ns(Device *dev) {
     const Apbuart *u = uart_of(dev);
     Clock clock = clock_of_hz(u->frequency);
@@ -185,6 +234,10 @@ static uint32_t data_read(Device *dev, unsigned index) {
     (void)index;
     Apbuart *u = uart_of(dev);
     uint8_t byte = fifo_take(u, &u->rx);
+    if (u->rx_held) {
+        u->rx_held = 0;
+        fifo_put(u, &u->rx, u->rx_shift);
+    }
     irq_update(u);
     uart_ready(&u->port);
     return byte;
@@ -267,6 +320,9 @@ static bool uart_init(Device *dev, Err *err) {
     u->port.can_receive = can_receive;
     u->port.receive = receive;
     u->port.frame_ns = frame_ns;
+    u->port.format = format;
+    u->port.overrun = overrun;
+    u->port.damaged = damaged;
     if (u->fifo_size < 1 || u->fifo_size > FIFO_MAX || (u->fifo_size & (u->fifo_size - 1))) {
         return err_set(err, "%s: fifoSize must be a power of 2 from 1 to %d", dev->name, FIFO_MAX);
     }
@@ -295,6 +351,8 @@ static const Field fields[] = {
     FIELD(Apbuart, frame_end_cycle, 0, "clock cycle at which the byte in the shift register has been sent"),
     FIELD_MAX(Apbuart, shifting, 0, 1, "a byte is in the shift register"),
     FIELD(Apbuart, shift_byte, 0, "that byte"),
+    FIELD_MAX(Apbuart, rx_held, 0, 1, "a byte is in the shift register of the receiver"),
+    FIELD(Apbuart, rx_shift, 0, "that byte"),
 };
 
 static const Reg regs[] = {

@@ -1,11 +1,14 @@
 /* CAN_OC: the OpenCores CAN controller on AHB, an SJA1000 without its analogue parts. GRLIB IP Core User's Manual,
- * "CAN_OC"; SJA1000 data sheet (Philips, 2000), sections 6.3 (BasicCAN), 6.4 (PeliCAN), 6.5 (bus timing).
+ * "CAN_OC"; GR712RC User's Manual, section 18; SJA1000 data sheet (Philips, 2000), sections 6.3 (BasicCAN), 6.4
+ * (PeliCAN), 6.5 (bus timing). Accesses and interrupt are those of GRLIB's RTL (can_mc.vhd).
  *
- * Registers are bytes at consecutive addresses of a big-endian bus. A bit lasts 2 * (BRP + 1) * (TSEG1 + TSEG2 + 3)
- * clock cycles. The receive FIFO has 64 bytes. The output IRQ is high while IR is not 0 (without RI's enable: the
- * rest). Bus-off puts the core into reset mode with TXERR = 127; leaving that begins the recovery. Not modelled:
- * sleep mode, the clock output, TXERR counting down during recovery; a change of mode in the middle of an own frame
- * lets that frame end on the wire (bus/can.h). Registers are at their places of the mode that CDR selects. */
+ * Registers are bytes at consecutive addresses of a big-endian bus: a wider read repeats the byte at its address, a
+ * wider write is a bus error. A bit lasts 2 * (BRP + 1) * (TSEG1 + TSEG2 + 3) clock cycles. The receive FIFO has 64
+ * bytes; that a message was lost is told when those before it have been read, other than in the SJA1000. The output
+ * IRQ is pulsed when IR becomes something else than 0. Bus-off puts the core into reset mode with TXERR = 127; leaving
+ * that begins the recovery. Not modelled: sleep mode, the clock output, TXERR counting down during recovery; a change
+ * of mode in the middle of an own frame lets that frame end on the wire (bus/can.h). Registers are at their places of
+ * the mode that CDR selects. */
 #include <string.h>
 
 #include "dev/gaisler/canoc.h"
@@ -37,7 +40,11 @@ static uint8_t enables(const Canoc *c) {
 
 static void irq_update(Canoc *c) {
     c->ir = (uint8_t)((c->ir & ~IR_RI) | (c->messages && !in_reset(c) ? enables(c) & IR_RI : 0));
-    line_set(&c->irq, c->ir != 0);
+    bool active = c->ir != 0;
+    if (active && !c->told) {
+        line_pulse(&c->irq);
+    }
+    c->told = active;
 }
 
 static void irq_raise(Canoc *c, uint8_t which) {
@@ -80,7 +87,7 @@ static void bus_configure(Canoc *c) {
 static void reset_enter(Canoc *c) {
     c->mode |= MOD_RM;
     c->sending = c->on_wire = c->self_receive = 0;
-    c->fifo_head = c->fifo_len = c->messages = c->overrun = 0;
+    c->fifo_head = c->fifo_len = c->messages = c->overrun = c->overrun_after = 0;
     bus_configure(c);
     irq_update(c);
 }
@@ -115,8 +122,7 @@ static void message_store(Canoc *c, const CanFrame *frame) {
     uint8_t message[CANOC_BUFFER];
     unsigned len = canoc_message(c, frame, message);
     if (c->fifo_len + len > CANOC_FIFO) {
-        c->overrun = 1;
-        irq_raise(c, IR_DOI);
+        c->overrun_after = c->overrun_after ? c->overrun_after : c->messages;
         return;
     }
     for (unsigned i = 0; i < len; i++) {
@@ -223,6 +229,10 @@ static void message_release(Canoc *c) {
         c->fifo_head = (uint8_t)((c->fifo_head + len) % CANOC_FIFO);
         c->fifo_len = (uint8_t)(c->fifo_len - len);
         c->messages--;
+        if (c->overrun_after && --c->overrun_after == 0) {
+            c->overrun = 1;
+            irq_raise(c, IR_DOI);
+        }
     }
     irq_update(c);
 }
@@ -392,18 +402,23 @@ static void register_write(Canoc *c, unsigned reg, uint8_t value) {
 }
 
 /* The byte at the lowest address of a word is its upper one (bus/mem.c numbers them the other way). */
+/* The register at the first byte of an access, as the big-endian bus counts. */
+static unsigned register_at(uint64_t offset, unsigned size) {
+    return (unsigned)((size < 4 ? offset ^ (4 - size) : offset) % REGISTERS);
+}
+
 static uint64_t canoc_read(Device *dev, uint64_t offset, unsigned size) {
-    uint64_t value = 0;
-    for (unsigned i = 0; i < size; i++) {
-        value |= (uint64_t)register_read(canoc_of(dev), ((offset + i) ^ 3) % REGISTERS) << (8 * i);
-    }
-    return value;
+    uint64_t byte = register_read(canoc_of(dev), register_at(offset, size));
+    return byte * (UINT64_MAX / 0xFF >> (64 - 8 * size));
 }
 
 static void canoc_write(Device *dev, uint64_t offset, unsigned size, uint64_t value) {
-    for (unsigned i = 0; i < size; i++) {
-        register_write(canoc_of(dev), ((offset + i) ^ 3) % REGISTERS, (uint8_t)(value >> (8 * i)));
+    if (size > 1) {
+        device_guest_log(dev, GUEST_MISUSE, "CAN_OC", "write of %u bytes at once", size);
+        dev->board->map.fault = true;
+        return;
     }
+    register_write(canoc_of(dev), register_at(offset, size), (uint8_t)value);
 }
 
 static bool canoc_init(Device *dev, Err *err) {
@@ -453,6 +468,8 @@ static const Field fields[] = {
     FIELD_MAX(Canoc, fifo_len, 0, CANOC_FIFO, "bytes in it"),
     FIELD_MAX(Canoc, messages, 0, CANOC_FIFO, "messages in it"),
     FIELD_MAX(Canoc, overrun, 0, 1, "DOS"),
+    FIELD(Canoc, overrun_after, 0, "messages to be read before DOS tells that one was lost"),
+    FIELD_MAX(Canoc, told, 0, 1, "IR was not 0"),
     FIELD_MAX(Canoc, sending, 0, 1, "the transmit buffer is locked"),
     FIELD_MAX(Canoc, on_wire, 0, 1, "TS"),
     FIELD_MAX(Canoc, sent_well, 1, 1, "TCS"),

@@ -20,6 +20,8 @@ typedef struct Canoc {
     uint8_t tx[CANOC_BUFFER];
     uint8_t fifo[CANOC_FIFO], fifo_head, fifo_len; /* messages one after another, as in the receive buffer */
     uint8_t messages;
+    uint8_t overrun_after; /* messages before a lost one: DOS is told when they are read */
+    uint8_t told; /* IR was not 0 at the last look */
     uint8_t overrun, sending, on_wire, sent_well, self_receive, bus_off, passive, warning;
     uint8_t alc_held, ecc_held; /* until they are read */
     uint16_t tec, rec;

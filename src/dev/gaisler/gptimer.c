@@ -385,7 +385,7 @@ static const Output outputs[] = {
 static const EventField events[] = {
     {.name = "underflow", .offset = offsetof(Gptimer, underflow), .fire = gptimer_underflow}};
 static const AmbaCore gptimer_amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x011};
-static const AmbaCore grtimer_amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x038};
+static const AmbaCore grtimer_amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x038, .version = 1};
 static const DtName dt_devices[] = {{"gaisler,irqmp", "interruptController"}, {NULL, NULL}};
 static const DtBinding dt = {.devices = dt_devices, .consecutive = "numberOfTimers"};
 static const char *const gptimer_repl_types[] = {"Timers.Gaisler_GPTimer", NULL};

@@ -1,4 +1,5 @@
-/* GRCAN: CAN 2.0 controller with DMA. GRLIB IP Core User's Manual, "GRCAN"; register bits as in GRLIB's software.
+/* GRCAN: CAN 2.0 controller with DMA. GRLIB IP Core User's Manual, "GRCAN"; register bits as in RTEMS 6
+ * (bsps/include/grlib/grcan-regs.h, made from Gaisler's manuals, and grcan.h).
  *
  * Messages of 16 bytes stand in circular buffers in memory, one for each direction, between a read and a write pointer;
  * one place of the receive buffer stays empty. A bit lasts (SCALER + 1) * 2^BPR * (2 + PS1 + PS2) clock cycles. The
@@ -10,7 +11,7 @@
 #include "dev/gaisler/gaisler.h"
 
 enum { CONF_ABORT = 1, CONF_SILENT = 0x10 };
-#define CONF_BITS UINT32_C(0xFFFF731F)
+#define CONF_BITS UINT32_C(0xFFFF733F)
 enum { STAT_PASS = 1, STAT_OFF = 2, STAT_OR = 4, STAT_AHBERR = 8, STAT_ACTIVE = 0x10 };
 enum { CTRL_ENABLE = 1, CTRL_RESET = 2 };
 enum { CHANNEL_ENABLE = 1, CHANNEL_ONGOING = 2, CHANNEL_SINGLE = 4 };

@@ -1,10 +1,13 @@
-/* GRETH and GRETH_GBIT: Ethernet MAC with DMA. GRLIB IP Core User's Manual, "GRETH"; register and descriptor bits as
- * in GRLIB's software.
+/* GRETH and GRETH_GBIT: Ethernet MAC with DMA. GRLIB IP Core User's Manual, "GRETH"; register bits as in RTEMS 6
+ * (bsps/include/grlib/grethgbit-regs.h, made from Gaisler's manuals). The rest was compared with the RTL of the 10/100
+ * core in GRLIB; that of GRETH_GBIT is not public.
  *
  * Descriptors of two words stand in areas of 1 KiB; the core takes them in turn until it finds one without EN, and
- * then clears TE or RE. A frame takes its time on the link (10, 100, 1000 Mbit/s by SP and GB) before its descriptor
- * is given back. Short frames are padded. Address filter: own, broadcast, multicast by hash (ME), all (PM). MDIO
- * reaches one PHY (bus/mdio.h); an operation takes 64 periods of 2.5 MHz. The output IRQ is pulsed. GBIT: frames
+ * then clears TE or RE; the receiver looks at the next one before a frame comes. All bits of a descriptor but its
+ * status are 0 when it comes back. A frame takes its time on the link (10, 100, 1000 Mbit/s by SP and GB) before its
+ * descriptor is given back. Short frames are padded. Received ones with a wrong check sequence are stored, with CE and
+ * RE. Address filter: own, broadcast, multicast by hash (ME), all (PM); control frames are dropped. MDIO reaches one
+ * PHY (bus/mdio.h); an operation takes 64 periods of 2.5 MHz. The output IRQ is pulsed, for descriptors only. GBIT: frames
  * gathered from several descriptors (MO). Not modelled: checksum offload, the debug link (EDCL), half duplex, PHY
  * interrupts, the transmitter's FIFO. */
 #include <string.h>
@@ -18,11 +21,12 @@ enum { CTRL_TE = 1, CTRL_RE = 2, CTRL_TI = 4, CTRL_RI = 8, CTRL_PM = 0x20, CTRL_
 #define CTRL_GA (UINT32_C(1) << 27)
 enum { STATUS_RE = 1, STATUS_TE = 2, STATUS_RI = 4, STATUS_TI = 8, STATUS_RA = 0x10, STATUS_TA = 0x20,
        STATUS_TS = 0x40, STATUS_IA = 0x80, STATUS_BITS = 0x1FF };
-enum { BD_LEN = 0x7FF, BD_EN = 0x800, BD_WR = 0x1000, BD_IE = 0x2000, BD_TX_AL = 0x8000, BD_TX_MO = 0x20000,
-       BD_TX_CHECKSUMS = 0x1C0000, BD_RX_TOO_LONG = 0x8000 };
+enum { BD_LEN = 0x7FF, BD_EN = 0x800, BD_WR = 0x1000, BD_IE = 0x2000, BD_TX_MO = 0x20000,
+       BD_TX_CHECKSUMS = 0x1C0000, BD_RX_TOO_LONG = 0x8000, BD_RX_CRC = 0x10000 };
 #define BD_RX_MC (UINT32_C(1) << 26)
-enum { BD_BYTES = 8, BD_AREA = 0x400, RX_BUFFER = 1518 };
-enum { MDIO_WR = 1, MDIO_RD = 2, MDIO_BUSY = 8, MDIO_NV = 0x10, MDIO_NS = 64 * 400 };
+enum { BD_BYTES = 8, BD_AREA = 0x400, RX_BUFFER = 1518, TX_MAX = 1514, TYPE_AT = 12, TYPE_CONTROL = 0x8808 };
+enum { MDIO_WR = 1, MDIO_RD = 2, MDIO_LF = 4, MDIO_BUSY = 8, MDIO_NV = 0x10, MDIO_ABSENT = MDIO_LF | MDIO_NV,
+       MDIO_NS = 64 * 400 };
 enum { PHY_ID = 0x00221555 };
 
 typedef struct Greth {
@@ -98,9 +102,20 @@ static uint64_t bits_per_s(const Greth *g) {
 static void transmit_stop(Greth *g, uint32_t status) {
     g->ctrl &= ~(uint32_t)CTRL_TE;
     g->tx.len = 0;
-    if (status) {
-        tell(g, status, CTRL_TI, BD_IE);
-    }
+    g->status |= status;
+}
+
+/* Gives a descriptor back. */
+static void transmit_done(Greth *g, uint32_t word) {
+    g->tx.len = 0;
+    word_write(g, g->tx_bd, 0);
+    bd_advance(&g->tx_bd, word);
+    tell(g, STATUS_TI, CTRL_TI, word);
+}
+
+/* The 10/100 core has no bytes within a word to begin with. */
+static uint32_t buffer_at(const Greth *g, uint32_t addr) {
+    return g->gigabit ? addr : addr & ~UINT32_C(3);
 }
 
 /* Takes descriptors until a frame is whole; it is on the wire then. */
@@ -123,20 +138,18 @@ static void transmit_next(Greth *g) {
         if (word & BD_TX_CHECKSUMS && g->gigabit) {
             device_guest_log(&g->dev, GUEST_UNMODELLED, "descriptor", "checksum offload is not modelled");
         }
-        if (g->tx.len + len > ETH_FRAME_MAX) {
-            word_write(g, g->tx_bd, (word & ~(uint32_t)BD_EN) | BD_TX_AL);
-            bd_advance(&g->tx_bd, word);
-            transmit_stop(g, STATUS_TE);
-            return;
+        if (len == 0 || g->tx.len + len > (g->gigabit ? ETH_FRAME_MAX : TX_MAX)) {
+            transmit_done(g, word); /* such a frame is not sent */
+            continue;
         }
-        if (!bytes_read(g, addr, g->tx.bytes + g->tx.len, len)) {
+        if (!bytes_read(g, buffer_at(g, addr), g->tx.bytes + g->tx.len, len)) {
             transmit_stop(g, STATUS_TA);
             return;
         }
         g->tx.len = (uint16_t)(g->tx.len + len);
         g->tx_word = word;
         if (g->gigabit && (word & BD_TX_MO)) {
-            word_write(g, g->tx_bd, word & ~(uint32_t)BD_EN);
+            word_write(g, g->tx_bd, 0);
             bd_advance(&g->tx_bd, word);
             continue;
         }
@@ -154,10 +167,7 @@ static void greth_sent(Event *event) {
     }
     eth_port_sent(&g->port, &g->tx);
     g->sending = 0;
-    g->tx.len = 0;
-    word_write(g, g->tx_bd, g->tx_word & ~(uint32_t)(BD_EN | 0xC000));
-    bd_advance(&g->tx_bd, g->tx_word);
-    tell(g, STATUS_TI, CTRL_TI, g->tx_word);
+    transmit_done(g, g->tx_word);
     transmit_next(g);
 }
 
@@ -181,45 +191,56 @@ static bool is_own(const Greth *g, const uint8_t *address) {
     return own == seen;
 }
 
-static bool wanted(const Greth *g, const uint8_t *address) {
-    if ((g->ctrl & CTRL_PM) || eth_is_broadcast(address) || is_own(g, address)) {
-        return true;
-    }
+static bool in_hash(const Greth *g, const uint8_t *address) {
     unsigned hash = hash_of(address);
     return eth_is_group(address) && (g->ctrl & CTRL_ME) && bit(hash < 32 ? g->hash_low : g->hash_high, hash % 32);
+}
+
+static bool wanted(const Greth *g, const EthFrame *frame) {
+    const uint8_t *address = frame->bytes;
+    if (frame->len >= TYPE_AT + 2 && (frame->bytes[TYPE_AT] << 8 | frame->bytes[TYPE_AT + 1]) == TYPE_CONTROL) {
+        return false;
+    }
+    return (g->ctrl & CTRL_PM) || eth_is_broadcast(address) || is_own(g, address) || in_hash(g, address);
+}
+
+static void receive_stop(Greth *g, uint32_t status) {
+    g->ctrl &= ~(uint32_t)CTRL_RE;
+    g->status |= status;
+}
+
+/* The next descriptor is taken, or the receiver stops. */
+static bool receive_arm(Greth *g, uint32_t *word, uint32_t *addr) {
+    if (!word_read(g, g->rx_bd, word) || !word_read(g, g->rx_bd + 4, addr)) {
+        receive_stop(g, STATUS_RA);
+    } else if (!(*word & BD_EN)) {
+        receive_stop(g, 0);
+    }
+    return g->ctrl & CTRL_RE;
 }
 
 static void greth_receive(Device *dev, const EthFrame *frame) {
     Greth *g = greth_of(dev);
     uint32_t word, addr;
-    if (!(g->ctrl & CTRL_RE)) {
+    if (!(g->ctrl & CTRL_RE) || !receive_arm(g, &word, &addr)) {
         return;
     }
-    if (!wanted(g, frame->bytes)) {
+    if (!wanted(g, frame)) {
         g->status |= STATUS_IA;
-        return;
-    }
-    if (!word_read(g, g->rx_bd, &word) || !word_read(g, g->rx_bd + 4, &addr)) {
-        g->ctrl &= ~(uint32_t)CTRL_RE;
-        tell(g, STATUS_RA, CTRL_RI, BD_IE);
-        return;
-    }
-    if (!(word & BD_EN)) {
-        g->ctrl &= ~(uint32_t)CTRL_RE;
         return;
     }
     bool too_long = frame->len > RX_BUFFER;
     unsigned len = too_long ? RX_BUFFER : frame->len;
-    if (!bytes_write(g, addr, frame->bytes, len)) {
-        g->ctrl &= ~(uint32_t)CTRL_RE;
-        tell(g, STATUS_RA, CTRL_RI, word);
+    if (!bytes_write(g, buffer_at(g, addr), frame->bytes, len)) {
+        receive_stop(g, STATUS_RA);
         return;
     }
-    uint32_t back = (word & (BD_WR | BD_IE)) | len | (too_long ? BD_RX_TOO_LONG : 0) |
-                    (eth_is_group(frame->bytes) && !eth_is_broadcast(frame->bytes) ? BD_RX_MC : 0);
-    word_write(g, g->rx_bd, back);
+    bool by_hash = in_hash(g, frame->bytes) && !eth_is_broadcast(frame->bytes);
+    word_write(g, g->rx_bd, len | (too_long ? BD_RX_TOO_LONG : 0) |
+                             (frame->damaged ? BD_RX_CRC : 0) | (by_hash ? BD_RX_MC : 0));
     bd_advance(&g->rx_bd, word);
-    tell(g, too_long ? STATUS_RE : STATUS_RI, CTRL_RI, word);
+    tell(g, too_long || frame->damaged ? STATUS_RE : STATUS_RI, CTRL_RI, word);
+    receive_arm(g, &word, &addr);
 }
 
 /* ---- Registers --------------------------------------------------------------------------------------------------- */
@@ -236,6 +257,10 @@ static void ctrl_write(Device *dev, unsigned index, uint32_t value, uint32_t old
     if (value & CTRL_RS) {
         device_reset(dev, false);
         return;
+    }
+    uint32_t word, addr;
+    if (g->ctrl & CTRL_RE) {
+        receive_arm(g, &word, &addr);
     }
     transmit_next(g);
 }
@@ -258,7 +283,7 @@ static void greth_mdio_done(Event *event) {
     bool present = (g->mdio >> 11 & 31) == g->phy_address;
     if (g->mdio & MDIO_RD) {
         uint32_t data = present ? phy_read(&g->phy, reg, eth_port_up(&g->port)) : 0xFFFF;
-        g->mdio = (g->mdio & 0xFFFF & ~(uint32_t)MDIO_NV) | data << 16 | (present ? 0 : MDIO_NV);
+        g->mdio = (g->mdio & 0xFFFF & ~(uint32_t)MDIO_ABSENT) | data << 16 | (present ? 0 : MDIO_ABSENT);
     } else if (present) {
         phy_write(&g->phy, reg, (uint16_t)(g->mdio >> 16));
     }
@@ -291,8 +316,8 @@ static const Field fields[] = {
 };
 
 static const Reg regs[] = {
-    {.name = "CTRL", .offset = 0x00, .storage = offsetof(Greth, ctrl), .writable = CTRL_BITS, .read = ctrl_read,
-     .write = ctrl_write},
+    {.name = "CTRL", .offset = 0x00, .storage = offsetof(Greth, ctrl), .writable = CTRL_BITS, .reset = CTRL_SP,
+     .read = ctrl_read, .write = ctrl_write},
     {.name = "STATUS", .offset = 0x04, .storage = offsetof(Greth, status), .clear_on_one = STATUS_BITS},
     {.name = "MACMSB", .offset = 0x08, .storage = offsetof(Greth, mac_high), .writable = 0xFFFF},
     {.name = "MACLSB", .offset = 0x0C, .storage = offsetof(Greth, mac_low), .writable = UINT32_MAX},

@@ -172,6 +172,10 @@ static bool gpio_init(Device *dev, Err *err) {
                    PINS_MAX);
 }
 
+static void gpio_describe(const Device *dev, AmbaRecord *record) {
+    record->version = ((const Grgpio *)dev)->has_flags;
+}
+
 static void gpio_reset(Device *dev) {
     port_update(gpio_of(dev));
 }
@@ -213,7 +217,8 @@ static const Output outputs[] = {
     {.offset = offsetof(Grgpio, pins), .count = PINS_MAX},
     {.offset = offsetof(Grgpio, irqs), .count = PINS_MAX},
 };
-static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x01A, .version = 1, .irq_output = PINS_MAX};
+static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x01A, .irq_output = PINS_MAX,
+                             .describe = gpio_describe};
 /* One interrupt is that of the first generator. */
 static const DtName dt_interrupts[] = {{"", "32"}, {NULL, NULL}};
 static const DtBinding dt = {.interrupts = dt_interrupts};

@@ -3,15 +3,15 @@
  *
  * An SCL period lasts 5 * (PRESCALE + 1) clock cycles. A start takes one, a byte with its acknowledge nine, a stop
  * one; a command register with several bits does them in this order, and IF is set at the end of each byte and of a
- * stop. The output IRQ is high while IF and IEN are set. Not modelled: other masters (AL stays 0), clock stretching,
- * the dynamic filter register's effect. */
+ * stop. The output IRQ is high while IF and IEN are set. Not modelled: other masters (AL stays 0), the dynamic filter
+ * register's effect. */
 #include "bus/i2c.h"
 #include "dev/gaisler/gaisler.h"
 
 enum { CTRL_EN = 0x80, CTRL_IEN = 0x40 };
 enum { CMD_STA = 0x80, CMD_STO = 0x40, CMD_RD = 0x20, CMD_WR = 0x10, CMD_NACK = 0x08, CMD_IACK = 0x01 };
 enum { STATUS_NACKED = 0x80, STATUS_BUSY = 0x40, STATUS_TIP = 0x02, STATUS_IF = 0x01 };
-enum { SCL_CYCLES = 5, BYTE_BITS = 9 };
+enum { SCL_CYCLES = 5, BYTE_BITS = 9, NOBODY = 0x80 /* no address */ };
 
 typedef struct I2cmst {
     Device dev;
@@ -34,29 +34,23 @@ static void irq_update(I2cmst *m) {
     line_set(&m->irq, (m->status & STATUS_IF) && (m->control & CTRL_IEN));
 }
 
-static Device *target_of(const I2cmst *m) {
-    return m->status & STATUS_NACKED && m->addressing ? NULL : i2c_target(&m->bus, m->address);
-}
-
 static void byte_write(I2cmst *m) {
     bool ack = false;
     if (m->addressing) {
         m->address = m->transmit >> 1;
         m->reading = m->transmit & 1;
         m->addressing = 0;
-        Device *target = i2c_target(&m->bus, m->address);
-        ack = target && target->type->i2c->start(target, m->reading);
-    } else {
-        Device *target = target_of(m);
-        ack = target && !m->reading && target->type->i2c->write(target, m->transmit);
+        ack = i2c_bus_start(&m->bus, m->address, m->reading);
+        m->address = ack ? m->address : NOBODY; /* what follows is not for it either */
+    } else if (!m->reading) {
+        ack = i2c_bus_write(&m->bus, m->address, m->transmit);
     }
     m->status = (uint8_t)((m->status & ~STATUS_NACKED) | (ack ? 0 : STATUS_NACKED));
 }
 
 static void byte_read(I2cmst *m) {
-    Device *target = target_of(m);
-    bool answers = target && m->reading;
-    m->receive = answers ? target->type->i2c->read(target, !(m->command & CMD_NACK)) : 0xFF;
+    bool waits = m->addressing && (m->status & STATUS_NACKED); /* for an address: nobody has been spoken to */
+    m->receive = m->reading && !waits ? i2c_bus_read(&m->bus, m->address, !(m->command & CMD_NACK)) : 0xFF;
     m->status = (uint8_t)((m->status & ~STATUS_NACKED) | (m->command & CMD_NACK ? STATUS_NACKED : 0));
 }
 
@@ -72,9 +66,8 @@ static void i2c_done(Event *event) {
         byte_read(m);
     }
     if (m->command & CMD_STO) {
-        Device *target = i2c_target(&m->bus, m->address);
-        if ((m->status & STATUS_BUSY) && target && target->type->i2c->stop) {
-            target->type->i2c->stop(target);
+        if (m->status & STATUS_BUSY) {
+            i2c_bus_stop(&m->bus, m->address);
         }
         m->status &= (uint8_t)~STATUS_BUSY;
     }
@@ -101,7 +94,8 @@ static void command_write(Device *dev, unsigned index, uint32_t value, uint32_t 
     m->command = value & 0xF8;
     m->status |= STATUS_TIP;
     uint64_t cycle = gaisler_now(dev, &m->clock) + (uint64_t)scl * SCL_CYCLES * (m->prescale + 1);
-    device_event_at(dev, &m->done, clock_ns(&m->clock, cycle));
+    uint64_t stretch_ns = value & (CMD_RD | CMD_WR) ? i2c_bus_stretch_ns(&m->bus) : 0;
+    device_event_at(dev, &m->done, clock_ns(&m->clock, cycle) + stretch_ns);
 }
 
 static uint32_t status_read(Device *dev, unsigned index) {
@@ -185,6 +179,7 @@ const DeviceType gaisler_i2cmst_type = {
     DEVICE_TABLE(regs, regs),
     DEVICE_TABLE(outputs, outputs),
     DEVICE_TABLE(events, events),
+    .i2c_bus_offset = offsetof(I2cmst, bus),
     .window_size = GAISLER_APB_WINDOW,
     .init = i2c_init,
     .attach = i2cmst_attach,

@@ -534,7 +534,13 @@ static const Reg regs[] = {
 };
 
 static const Output outputs[] = {{.offset = offsetof(Irqmp, out), .count = CPUS_MAX}};
-static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x00D, .version = 2, .irq_output = CPUS_MAX};
+/* 2 as in QEMU's LEON3, 3 as on the GR712RC; that of IRQ(A)MP is a guess. */
+static void irqmp_describe(const Device *dev, AmbaRecord *record) {
+    record->version = ((const Irqmp *)dev)->eirq ? 3 : 2;
+}
+
+static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x00D, .irq_output = CPUS_MAX,
+                             .describe = irqmp_describe};
 static const DtName dt_props[] = {{"eirq", "extendedInterrupt"}, {NULL, NULL}};
 static const DtBinding dt = {.props = dt_props, .drives_cpus = true};
 static const char *const repl_types[] = {"IRQControllers.GaislerIRQMP", "IRQControllers.GaislerMIC", NULL};

@@ -3,10 +3,12 @@
  *
  * Memory behind it is always coherent here, so the cache holds nothing: control bits keep what is written, flushes are
  * done at once, diagnostic reads of tags and data give 0 (no valid line).
+ * Fields are those of RTEMS 6 (bsps/include/grlib/l2cache-regs.h, made from Gaisler's manuals); L2CS of GR740 is
+ * 0x00502803 as in the SIS simulator. The error registers' reset values are not in any source that was at hand.
  * Not modelled: hit counters, locked ways, EDAC and its error registers, timing; write protection by MTRRs. */
 #include "dev/gaisler/gaisler.h"
 
-enum { MTRRS = 16, L2CS_MTRR_SHIFT = 16, L2CS_MP = 1 << 22,
+enum { MTRRS = 16, L2CS_MTRR_SHIFT = 16, L2CS_MP = 1 << 22, L2CS_BBUS_128 = 1 << 13,
        L2CS_WAY_SIZE_SHIFT = 2, WAYS_MAX = 4, WINDOW = 0x400000 };
 
 typedef struct L2cache {
@@ -19,7 +21,7 @@ typedef struct L2cache {
 static uint32_t status_read(Device *dev, unsigned index) {
     (void)index;
     const L2cache *c = (const L2cache *)dev;
-    return MTRRS << L2CS_MTRR_SHIFT | L2CS_MP | c->way_kib << L2CS_WAY_SIZE_SHIFT | (c->ways - 1);
+    return MTRRS << L2CS_MTRR_SHIFT | L2CS_MP | L2CS_BBUS_128 | c->way_kib << L2CS_WAY_SIZE_SHIFT | (c->ways - 1);
 }
 
 static void flush_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {
@@ -72,14 +74,14 @@ static const Prop props[] = {
 
 #define AT(member) .storage = offsetof(L2cache, member), .writable = UINT32_MAX
 static const Reg regs[] = {
-    {.name = "L2CC", .offset = 0x00, .storage = offsetof(L2cache, control), .writable = 0xF0FFFFFF},
+    {.name = "L2CC", .offset = 0x00, .storage = offsetof(L2cache, control), .writable = 0xF007FF3F},
     {.name = "L2CS", .offset = 0x04, .read = status_read, .access = REG_RO},
     {.name = "L2CFMA", .offset = 0x08, .write = flush_write},
     {.name = "L2CFSI", .offset = 0x0C, .write = flush_write},
     {.name = "L2CERR", .offset = 0x20, .storage = offsetof(L2cache, error), .writable = 0x00080FFE},
     {.name = "L2CERRA", .offset = 0x24, .access = REG_RO},
-    {.name = "L2CTCB", .offset = 0x28, AT(tcb)},
-    {.name = "L2CCB", .offset = 0x2C, AT(cb)},
+    {.name = "L2CTCB", .offset = 0x28, .storage = offsetof(L2cache, tcb), .writable = 0x7F},
+    {.name = "L2CCB", .offset = 0x2C, .storage = offsetof(L2cache, cb), .writable = 0x0FFFFFFF},
     {.name = "L2CSCRUB", .offset = 0x30, .storage = offsetof(L2cache, scrub), .writable = 0xFFFF000E},
     {.name = "L2CSDEL", .offset = 0x34, .storage = offsetof(L2cache, delay), .writable = 0xFFFF},
     {.name = "L2CEINJ", .offset = 0x38, AT(inject), .unmodelled = true},

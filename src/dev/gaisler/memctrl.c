@@ -3,17 +3,21 @@
  *
  * FTMCTRL and MCTRL: PROM, I/O, SRAM and SDRAM. GRLIB IP Core User's Manual, "FTMCTRL" and "MCTRL"; GR712RC User's
  * Manual; GR740 User's Manual, section on the PROM/IO controller. Its areas on the AHB are properties,
- * since the controller decodes more than there is memory.
+ * since the controller decodes more than there is memory. MCTRL is told apart by its identity and MCFG3.ME only: fields
+ * that it does not have keep what is written.
  * MMCTRL: the SDRAM controller of GR740 (SDCTRL64 with EDAC multiplexer), GR740 User's Manual, section on SDRAM.
  * MEMSCRUB: the memory scrubber of GR740: a run is over when it begins, since no memory has errors; in mode initialise
- * it writes the pattern of INIT to the range.
+ * it writes the pattern of INIT to the range. DONE stays until 0 is written to it.
+ * Offsets and fields are those of RTEMS 6 (bsps/include/grlib/{ftmctrl,mmctrl,memscrub}-regs.h, made from Gaisler's
+ * manuals); reset values of MMCTRL and the scrubber's burst length are not in any source that was at hand.
  * Not modelled: widths, wait states (the CPU's cycles per instruction hold them), write protection of PROM (PWEN),
  * EDAC: check bits, injected errors, the diagnostic registers keep what is written. */
 #include "dev/gaisler/gaisler.h"
 
 /* ---- FTMCTRL, MCTRL ---------------------------------------------------------------------------------------------- */
 
-enum { MCFG1_RESET = 0x0003C0FF, MCFG1_WIDTH_SHIFT = 8, MCFG2_RESET = 0x7C400000, MCFG_WORDS = 7 };
+enum { MCFG1_RESET = 0x0003C0FF, MCFG1_WIDTH_SHIFT = 8, MCFG2_RESET = 0x7C400000, MCFG3_ME = 1 << 27,
+       MCFG_WORDS = 7 };
 
 typedef struct Ftmctrl {
     Device dev;
@@ -54,6 +58,7 @@ static bool ftm_init(Device *dev, Err *err) {
 static void ftm_reset(Device *dev) {
     Ftmctrl *m = (Ftmctrl *)dev;
     m->mcfg[0] = MCFG1_RESET | (m->rom_width & 3) << MCFG1_WIDTH_SHIFT;
+    m->mcfg[2] = m->is_mctrl ? 0 : MCFG3_ME; /* it has EDAC */
 }
 
 static const Prop ftm_props[] = {
@@ -70,13 +75,14 @@ static const Prop ftm_props[] = {
 static const Reg ftm_regs[] = {
     {.name = "MCFG1", .offset = 0x00, MCFG(1), .writable = 0x7EFFFBFF},
     {.name = "MCFG2", .offset = 0x04, MCFG(2), .writable = UINT32_MAX, .reset = MCFG2_RESET},
-    {.name = "MCFG3", .offset = 0x08, MCFG(3), .writable = 0x0FFFFFFF},
+    {.name = "MCFG3", .offset = 0x08, MCFG(3), .writable = 0x07FFFFFF},
     {.name = "MCFG4", .offset = 0x0C, MCFG(4), .writable = UINT32_MAX},
     {.name = "MCFG5", .offset = 0x10, MCFG(5), .writable = 0x3F803F80},
     {.name = "MCFG6", .offset = 0x14, MCFG(6), .writable = 0x00003F80},
     {.name = "MCFG7", .offset = 0x18, MCFG(7), .writable = UINT32_MAX},
 };
-static const AmbaCore ftm_amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x054, .describe = ftm_describe};
+static const AmbaCore ftm_amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x054, .version = 1,
+                                 .describe = ftm_describe};
 static const char *const ftm_repl_types[] = {"MemoryControllers.GaislerFTMCTRL", NULL};
 
 const DeviceType gaisler_ftmctrl_type = {
@@ -121,7 +127,7 @@ static const Reg mm_regs[] = {
     {.name = "SDCFG1", .offset = 0x00, MM(sdcfg1), .writable = UINT32_MAX & ~SDCFG1_READ_ONLY, .reset = 0x7C408000,
      .write = sdcfg1_write},
     {.name = "SDCFG2", .offset = 0x04, MM(sdcfg2), .writable = 0x4000E000},
-    {.name = "MUXCFG", .offset = 0x20, MM(muxcfg), .writable = 0x00000FFF},
+    {.name = "MUXCFG", .offset = 0x20, MM(muxcfg), .writable = 0x000000FF},
     {.name = "FTDA", .offset = 0x24, MM(ftda), .writable = 0xFFFFFFFC},
     {.name = "FTDC", .offset = 0x28, MM(ftdc), .writable = UINT32_MAX},
     {.name = "FTDD", .offset = 0x2C, MM(ftdd), .writable = UINT32_MAX},
@@ -163,6 +169,18 @@ static void range_init(Memscrub *m) {
     }
 }
 
+/* DONE stands here, too; the flags of errors are never set. */
+static uint32_t ahbs_read(Device *dev, unsigned index) {
+    (void)index;
+    const Memscrub *m = (const Memscrub *)dev;
+    return m->ahbs | (m->stat & STAT_DONE);
+}
+
+static void stat_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {
+    (void)index;
+    ((Memscrub *)dev)->stat = old & (value | ~(uint32_t)STAT_DONE);
+}
+
 static void config_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {
     (void)index, (void)old;
     Memscrub *m = (Memscrub *)dev;
@@ -183,10 +201,10 @@ static void config_write(Device *dev, unsigned index, uint32_t value, uint32_t o
 
 #define MS(member) .storage = offsetof(Memscrub, member)
 static const Reg scrub_regs[] = {
-    {.name = "AHBS", .offset = 0x00, MS(ahbs), .writable = 0xFFFFE300},
+    {.name = "AHBS", .offset = 0x00, MS(ahbs), .read = ahbs_read, .writable = 0xFFFFC000},
     {.name = "AHBFAR", .offset = 0x04, MS(ahbfar), .access = REG_RO},
     {.name = "AHBERC", .offset = 0x08, MS(ahberc), .writable = 0xFFFFC003},
-    {.name = "STAT", .offset = 0x10, MS(stat), .clear_on_one = STAT_DONE, .reset = 4 << 1},
+    {.name = "STAT", .offset = 0x10, MS(stat), .write = stat_write, .reset = 4 << 1},
     {.name = "CONFIG", .offset = 0x14, MS(config), .writable = 0xFFBF, .write = config_write},
     {.name = "RANGEL", .offset = 0x18, MS(rangel), .writable = 0xFFFFFFE0},
     {.name = "RANGEH", .offset = 0x1C, MS(rangeh), .writable = 0xFFFFFFE0, .reset = 0x1F},

@@ -3,9 +3,10 @@
  * Master. Words of 4 to 16 or 32 bits, MSB or LSB first, from a queue of `fifoDepth` words. SCK is the clock divided
  * by 4 * (PM + 1), by 2 * (PM + 1) with FACT, and by 16 more with DIV16; CG adds SCK periods between words. Words go
  * to the selected targets in bytes, the last one padded if the length is no multiple of 8. SLVSEL selects targets by
- * number (low active); with ASEL the register ASLVSEL takes its place during a transfer. The output IRQ is high while
- * an event of MASK is set. LT is set when the queue runs empty after the command LST. Not modelled: slave mode and
- * multiple-master errors (the model's own select lines never collide), automated transfers, three-wire mode, open
+ * number (low active); with ASEL the register ASLVSEL takes its place during a transfer; those whose number is not
+ * below `slaves` have chip-select lines from elsewhere. The output IRQ is high while an event of MASK is set. LT is set
+ * when the queue runs empty after the command LST. Not modelled: slave mode and multiple-master errors (the model's own
+ * select lines never collide), automated transfers, three-wire mode, open
  * drain. */
 #include "bus/spi.h"
 #include "dev/gaisler/gaisler.h"
@@ -72,9 +73,14 @@ static void irq_update(Spictrl *s) {
     line_set(&s->irq, (events_now(s) & s->mask) != 0);
 }
 
+/* Targets that the core selects itself; those with higher numbers have chip-select lines from elsewhere. */
+static uint32_t select_lines(const Spictrl *s) {
+    return (UINT32_C(1) << s->slaves) - 1;
+}
+
 static void select_update(Spictrl *s) {
     uint32_t lines = (s->mode & MODE_ASEL) && s->shifting ? s->aslvsel : s->slvsel;
-    uint32_t wanted = ~lines & ((UINT32_C(1) << s->slaves) - 1);
+    uint32_t wanted = ~lines & select_lines(s);
     for (unsigned i = 0; i < SPI_TARGETS_MAX; i++) {
         Device *target = s->bus.targets[i];
         if (target && target->type->spi->select && bit(wanted ^ s->selected, i)) {
@@ -99,22 +105,13 @@ static uint32_t bits_reversed(uint32_t word, unsigned bits) {
     return out;
 }
 
-static uint8_t byte_exchange(Spictrl *s, uint8_t out) {
-    uint8_t in = 0xFF;
-    for (unsigned i = 0; i < SPI_TARGETS_MAX; i++) {
-        Device *target = bit(s->selected, i) ? s->bus.targets[i] : NULL;
-        in &= target ? target->type->spi->transfer(target, out) : 0xFF;
-    }
-    return in;
-}
-
 /* Right-aligned, the first bit on the wire on top. */
 static uint32_t wire_exchange(Spictrl *s, uint32_t out, unsigned bits) {
-    uint32_t in = 0;
+    uint32_t in = 0, by_line = SPI_ALL_TARGETS & ~select_lines(s);
     for (unsigned left = bits; left;) {
         unsigned n = left < 8 ? left : 8;
         uint8_t byte = (uint8_t)(out >> (left - n) << (8 - n));
-        in = in << n | byte_exchange(s, byte) >> (8 - n);
+        in = in << n | spi_bus_transfer(&s->bus, s->selected | by_line, byte) >> (8 - n);
         left -= n;
     }
     return in;
@@ -295,7 +292,7 @@ static const Reg regs[] = {
 static const Output outputs[] = {{.name = "IRQ", .offset = offsetof(Spictrl, irq)}};
 static const EventField events[] = {
     {.name = "shifted", .offset = offsetof(Spictrl, shifted), .fire = spi_shifted}};
-static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x02D};
+static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x02D, .version = 2};
 static const char *const repl_types[] = {"SPI.GaislerSPICTRL", NULL};
 static const char *const compatible[] = {"gaisler,spictrl", NULL};
 
@@ -310,6 +307,7 @@ const DeviceType gaisler_spictrl_type = {
     DEVICE_TABLE(regs, regs),
     DEVICE_TABLE(outputs, outputs),
     DEVICE_TABLE(events, events),
+    .spi_bus_offset = offsetof(Spictrl, bus),
     .window_size = GAISLER_APB_WINDOW,
     .init = spictrl_init,
     .attach = spictrl_attach,

@@ -13,7 +13,7 @@ typedef struct GaislerStub {
     uint32_t vendor, device, version, value;
     uint32_t user1; /* word [1] of the AHB record: the I/O area behind a bridge */
     uint32_t area0, area1, area2, area0_size, area1_size, area2_size;
-    bool cacheable;
+    bool cacheable, master_irq;
     Line irq;
 } GaislerStub;
 
@@ -53,6 +53,7 @@ static void stub_describe(const Device *dev, AmbaRecord *record) {
     record->device = (uint16_t)s->device;
     record->version = (uint8_t)s->version;
     record->user[1] = s->user1;
+    record->master_irq = s->master_irq;
     area_add(s, record, s->area0, s->area0_size);
     area_add(s, record, s->area1, s->area1_size);
     area_add(s, record, s->area2, s->area2_size);
@@ -84,6 +85,7 @@ static const Prop props[] = {
     PROP_U32(GaislerStub, area1_size, "area1Size", 0, "its size"),
     PROP_U32(GaislerStub, area2, "area2", 0, "address of a third one"),
     PROP_U32(GaislerStub, area2_size, "area2Size", 0, "its size"),
+    PROP_BOOL(GaislerStub, master_irq, "masterInterrupt", false, "its record as a master gives the interrupt, too"),
     PROP_BOOL(GaislerStub, cacheable, "cacheable", false, "these areas are cacheable and prefetchable"),
 };
 

@@ -1,15 +1,17 @@
 /* Plain memory, RAM or ROM, that can be mapped at several addresses. Contents survive every reset; they are `fill` (or
- * Renode's initialValue) until something is loaded.
- * Not modelled: access times (the CPU's cycles per instruction hold them), parity, retention without power. */
+ * Renode's initialValue) until something is loaded, and again when the power has been away, but for read-only memory
+ * (ROM, flash) and what is `retained` (battery, FRAM).
+ * Not modelled: access times (the CPU's cycles per instruction hold them), parity. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "bus/device.h"
+#include "bus/rom.h"
 
 typedef struct MemoryDevice {
     Device dev;
     uint64_t size;
-    bool read_only;
+    bool read_only, retained;
     uint32_t fill, initial_value;
     Memory memory;
 } MemoryDevice;
@@ -40,6 +42,11 @@ static bool memory_create(MemoryDevice *m, Err *err) {
     }
     m->memory = (Memory){.name = m->dev.name, .size = m->size, .read_only = m->read_only, .owner = &m->dev,
                          .pool = m->dev.board->map.pool};
+    MemMap *map = &m->dev.board->map;
+    if (m->read_only && map->roms) {
+        rom_fill(map, &m->memory, m->size, (uint8_t)fill);
+        return true;
+    }
     memory_alloc(&m->memory, m->size);
     if (fill) {
         memset(m->memory.host, (int)fill, (size_t)m->size);
@@ -66,6 +73,12 @@ static bool memory_map(Device *dev, uint64_t base, uint64_t size, Err *err) {
 
 static Memory *memory_backing(Device *dev) {
     return &memory_of(dev)->memory;
+}
+
+static bool memory_forgets(const Device *dev, uint8_t *fill) {
+    const MemoryDevice *m = (const MemoryDevice *)dev;
+    *fill = (uint8_t)fill_of(m);
+    return !m->read_only && !m->retained;
 }
 
 /* ---- Contents: only pages that are not as they were at first. Most of a memory never is touched ---- */
@@ -124,6 +137,7 @@ static void memory_save(const Device *dev, ByteVec *out) {
 static void page_restore(MemoryDevice *m, uint64_t at, const uint8_t *bytes) {
     uint64_t len = page_bytes(m, at);
     if (memcmp(m->memory.host + at, bytes, (size_t)len) != 0) {
+        memory_unshare(&m->dev.board->map, &m->memory);
         memcpy(m->memory.host + at, bytes, (size_t)len);
         mem_changed(&m->dev.board->map, &m->memory, at, len);
     }
@@ -133,6 +147,7 @@ static void page_restore(MemoryDevice *m, uint64_t at, const uint8_t *bytes) {
 static void pages_clear(MemoryDevice *m, PageWalk *walk, uint64_t end) {
     for (; page_next(m, walk) && walk->at < end; walk->at += PAGE_BYTES) {
         uint64_t len = page_bytes(m, walk->at);
+        memory_unshare(&m->dev.board->map, &m->memory);
         memset(m->memory.host + walk->at, (int)fill_of(m), (size_t)len);
         mem_changed(&m->dev.board->map, &m->memory, walk->at, len);
     }
@@ -171,6 +186,7 @@ static const Prop props[] = {
     {.name = "size", .kind = PROP_KIND_U64, .offset = offsetof(MemoryDevice, size), .required = true,
      .description = "bytes"},
     PROP_BOOL(MemoryDevice, read_only, "readOnly", false, "CPU stores are bus errors"),
+    PROP_BOOL(MemoryDevice, retained, "retained", false, "contents outlast the power, though it is no ROM"),
     PROP_U32(MemoryDevice, fill, "fill", 0, "byte that it holds at first, such as 0xFF for erased flash"),
     PROP_U32(MemoryDevice, initial_value, "initialValue", 0, "the same, as Renode calls it"),
 };
@@ -189,6 +205,7 @@ const DeviceType memory_type = {
     .free = memory_release,
     .map = memory_map,
     .memory = memory_backing,
+    .forgets = memory_forgets,
     .hash = memory_hash,
     .save = memory_save,
     .load = memory_load,

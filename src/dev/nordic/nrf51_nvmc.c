@@ -41,6 +41,7 @@ static bool word_program(Nrf51Nvmc *n, Memory *memory, uint64_t offset, unsigned
                          n->config == CONFIG_WEN ? "only aligned words can be written" : "CONFIG.WEN is not set");
         return false;
     }
+    memory_unshare(&n->dev.board->map, memory);
     for (unsigned i = 0; i < 4; i++) {
         memory->host[offset + i] &= (uint8_t)(value >> (8 * i));
     }
@@ -57,6 +58,7 @@ static bool uicr_store(Device *dev, uint64_t offset, unsigned size, uint64_t val
 }
 
 static void erase(Nrf51Nvmc *n, Memory *memory, uint64_t offset, uint64_t size) {
+    memory_unshare(&n->dev.board->map, memory);
     memset(memory->host + offset, ERASED, size);
     mem_changed(&n->dev.board->map, memory, offset, size);
 }

@@ -17,7 +17,7 @@ enum {
 
 enum { SRC_RC, SRC_XTAL, SRC_SYNTH };
 
-enum { RESETREAS_DOG = 1u << 1, RESETREAS_SREQ = 1u << 2 };
+enum { RESETREAS_PIN = 1u << 0, RESETREAS_DOG = 1u << 1, RESETREAS_SREQ = 1u << 2 };
 #define RESETREAS_MASK 0x7000Fu
 #define STATE_RUNNING (1u << 16)
 
@@ -231,11 +231,11 @@ void nrf51_reset_by_watchdog(NrfPart *part) {
     }
 }
 
-/* The only warm resets here are the watchdog's and software's (AIRCR.SYSRESETREQ). */
+/* Warm resets are the pin's, the watchdog's and software's (AIRCR.SYSRESETREQ). */
 static void power_reset(Device *dev) {
     Nrf51Power *p = power_of(dev);
     if (p->powered) {
-        p->resetreas |= p->watchdog_reset ? RESETREAS_DOG : RESETREAS_SREQ;
+        p->resetreas |= dev->board->reset_pin ? RESETREAS_PIN : p->watchdog_reset ? RESETREAS_DOG : RESETREAS_SREQ;
     }
     p->powered = 1;
     p->watchdog_reset = 0;

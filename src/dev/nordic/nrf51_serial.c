@@ -5,7 +5,7 @@
  * FREQUENCY * 16 MHz / 2^32. Children with an SPI side all see each byte (their chip selects are lines), what they
  * answer is wired-AND.
  * TWI: see the state machine below. A start and address take ten cycles, a byte with its ACK nine, a stop one.
- * Not modelled: SPI slave (ENABLE = 2), clock stretching by targets, other masters, signals on pins. */
+ * Not modelled: SPI slave (ENABLE = 2), other masters, signals on pins. */
 #include "dev/nordic/nordic.h"
 
 enum {
@@ -20,7 +20,6 @@ enum {
 enum { ENABLE_SPI = 1, ENABLE_TWI = 5 };
 enum { SHORT_BB_SUSPEND = 1, SHORT_BB_STOP = 2 };
 enum { ERROR_ANACK = 2, ERROR_DNACK = 4 };
-enum { NO_BYTE = 0xFF };
 
 /* What the TWI does. IDLE: bus free or, after a transfer that was not stopped, held. WAIT: it would go on, but lacks
  * a byte to send, room for a received one, or is suspended. The others end at the event `step`. */
@@ -49,8 +48,8 @@ static uint64_t cycles_ns(const Nrf51Serial *s, unsigned cycles) {
     return (((uint64_t)cycles << 31) * 125 + divisor - 1) / divisor;
 }
 
-static void step_after(Nrf51Serial *s, unsigned cycles) {
-    device_event_at(&s->part.dev, &s->step, device_now_ns(&s->part.dev) + cycles_ns(s, cycles));
+static void step_after(Nrf51Serial *s, unsigned cycles, uint64_t stretch_ns) {
+    device_event_at(&s->part.dev, &s->step, device_now_ns(&s->part.dev) + cycles_ns(s, cycles) + stretch_ns);
 }
 
 /* ---- SPI -------------------------------------------------------------------------------------------------------- */
@@ -63,13 +62,7 @@ static uint8_t bit_reversed(uint8_t byte) {
 
 static uint8_t spi_exchange(Nrf51Serial *s, uint8_t out) {
     bool lsb_first = s->config & 1; /* targets count bits from the first on the wire, as MSB */
-    uint8_t in = NO_BYTE;
-    for (unsigned i = 0; i < SPI_TARGETS_MAX; i++) {
-        Device *target = s->spi.targets[i];
-        if (target) {
-            in &= target->type->spi->transfer(target, lsb_first ? bit_reversed(out) : out);
-        }
-    }
+    uint8_t in = spi_bus_transfer(&s->spi, SPI_ALL_TARGETS, lsb_first ? bit_reversed(out) : out);
     return lsb_first ? bit_reversed(in) : in;
 }
 
@@ -78,7 +71,7 @@ static void spi_shift(Nrf51Serial *s) {
         s->shift_in = spi_exchange(s, s->txd);
         s->txd_full = 0;
         s->shifting = 1;
-        step_after(s, 8);
+        step_after(s, 8, 0);
     }
 }
 
@@ -107,13 +100,13 @@ static void spi_step(Nrf51Serial *s) {
  * ACK bit, BB is raised: with BB_STOP (or STOP through the PPI) the byte is not acknowledged and the transfer ends;
  * with BB_SUSPEND the bus is held behind the byte until RESUME. It is also held while RXD has not been read. */
 
-static Device *twi_target(Nrf51Serial *s) {
-    return i2c_target(&s->i2c, (uint8_t)(s->address & 0x7F));
+static uint8_t twi_address(const Nrf51Serial *s) {
+    return s->address & 0x7F;
 }
 
 static void twi_begin(Nrf51Serial *s, TwiState state, unsigned cycles) {
     s->state = (uint8_t)state;
-    step_after(s, cycles);
+    step_after(s, cycles, state == TWI_STOP ? 0 : i2c_bus_stretch_ns(&s->i2c));
 }
 
 static void twi_go_on(Nrf51Serial *s) {
@@ -133,8 +126,7 @@ static void twi_fail(Nrf51Serial *s, uint32_t error) {
 }
 
 static void twi_addressed(Nrf51Serial *s) {
-    Device *target = twi_target(s);
-    s->addressed = target && target->type->i2c->start(target, s->reading);
+    s->addressed = i2c_bus_start(&s->i2c, twi_address(s), s->reading);
     if (s->addressed) {
         s->state = TWI_WAIT;
     } else {
@@ -145,8 +137,7 @@ static void twi_addressed(Nrf51Serial *s) {
 }
 
 static void twi_byte_sent(Nrf51Serial *s) {
-    Device *target = twi_target(s);
-    bool ack = target && target->type->i2c->write(target, s->txd);
+    bool ack = i2c_bus_write(&s->i2c, twi_address(s), s->txd);
     s->txd_full = 0;
     s->state = TWI_WAIT;
     nrf_event(&s->part, EVENT_TXDSENT);
@@ -160,8 +151,7 @@ static void twi_byte_received(Nrf51Serial *s) {
     bool suspend = s->part.shorts & SHORT_BB_SUSPEND;
     s->suspended |= suspend;
     nrf_event(&s->part, EVENT_BB); /* the PPI may stop or suspend, too */
-    Device *target = twi_target(s);
-    s->rxd = target ? target->type->i2c->read(target, !s->stop_wanted) : NO_BYTE;
+    s->rxd = i2c_bus_read(&s->i2c, twi_address(s), !s->stop_wanted);
     s->rxd_full = 1;
     s->state = TWI_WAIT;
     nrf_event(&s->part, EVENT_READY);
@@ -171,9 +161,8 @@ static void twi_byte_received(Nrf51Serial *s) {
 }
 
 static void twi_stopped(Nrf51Serial *s) {
-    Device *target = twi_target(s);
-    if (s->addressed && target && target->type->i2c->stop) {
-        target->type->i2c->stop(target);
+    if (s->addressed) {
+        i2c_bus_stop(&s->i2c, twi_address(s));
     }
     s->state = TWI_IDLE;
     s->addressed = s->stop_wanted = s->suspended = 0;
@@ -391,6 +380,8 @@ const DeviceType nrf51_serial = {
     DEVICE_TABLE(regs, serial_regs),
     DEVICE_TABLE(outputs, serial_outputs),
     DEVICE_TABLE(events, serial_events),
+    .i2c_bus_offset = offsetof(Nrf51Serial, i2c),
+    .spi_bus_offset = offsetof(Nrf51Serial, spi),
     .window_size = NRF_WINDOW,
     .attach = serial_attach,
 };

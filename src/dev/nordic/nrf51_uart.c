@@ -2,18 +2,21 @@
  *
  * A byte takes its whole frame (10 or 11 bits at BAUDRATE * 16 MHz / 2^32) from the write of TXD to TXDRDY. It is heard
  * outside if PSELTXD was connected at its start bit (drivers send a first byte into nowhere to get TXDRDY going). The
- * receiver has a FIFO of six bytes; RXDRDY is raised for every byte that moves to RXD. Bytes from outside wait until
- * there is room, as with RTS/CTS, so overruns do not happen.
- * Not modelled: CTS/RTS lines, parity, framing and break errors. Which pin is selected makes no difference. */
+ * receiver has a FIFO of six bytes; RXDRDY is raised for every byte that moves to RXD. Bytes from the host wait until
+ * there is room, as with RTS/CTS; one from a wire that finds none is lost: OVERRUN. Frames with framing or parity
+ * errors set their bits of ERRORSRC and ERROR, and their bytes are dropped (the manual leaves that open).
+ * Not modelled: CTS/RTS lines. Which pin is selected makes no difference. */
 #include "dev/nordic/nordic.h"
 
 enum {
     EVENT_RXDRDY = NRF_EVENT_AT(0x108),
     EVENT_TXDRDY = NRF_EVENT_AT(0x11C),
+    EVENT_ERROR = NRF_EVENT_AT(0x124),
     EVENT_RXTO = NRF_EVENT_AT(0x144),
 };
 
 enum { ENABLED = 4, FIFO_SIZE = 6, RXTO_FRAMES = 5, CONFIG_PARITY = 0xE, DISCONNECTED = 31 };
+enum { ERROR_OVERRUN = 1, ERROR_PARITY = 2, ERROR_FRAMING = 4, ERROR_BREAK = 8 };
 
 typedef struct Nrf51Uart {
     NrfPart part;
@@ -77,9 +80,35 @@ static void transmitted(Event *event) {
 
 /* ---- Receiver --------------------------------------------------------------------------------------------------- */
 
+static bool is_listening(const Nrf51Uart *u) {
+    return u->enable == ENABLED && u->rx_on && !bit(u->pselrxd, DISCONNECTED);
+}
+
 static bool can_receive(Device *dev) {
-    const Nrf51Uart *u = uart_of(dev);
-    return u->enable == ENABLED && u->rx_on && u->fifo_len < FIFO_SIZE && !bit(u->pselrxd, DISCONNECTED);
+    return is_listening(uart_of(dev)) && uart_of(dev)->fifo_len < FIFO_SIZE;
+}
+
+static void error_raise(Nrf51Uart *u, uint32_t which) {
+    if (is_listening(u)) {
+        u->errorsrc |= which;
+        nrf_event(&u->part, EVENT_ERROR);
+    }
+}
+
+static void overrun(Device *dev, uint8_t byte) {
+    (void)byte;
+    error_raise(uart_of(dev), ERROR_OVERRUN);
+}
+
+static void damaged(Device *dev, uint8_t byte, unsigned bad) {
+    (void)byte;
+    error_raise(uart_of(dev), (bad & UART_BAD_PARITY ? ERROR_PARITY : 0) | (bad & UART_BAD_STOP ? ERROR_FRAMING : 0) |
+                                  (bad & UART_BREAK ? ERROR_BREAK : 0));
+}
+
+/* The parity is even. */
+static UartFormat format(Device *dev) {
+    return (UartFormat){.parity = uart_of(dev)->config & CONFIG_PARITY ? UART_PARITY_EVEN : UART_PARITY_NONE};
 }
 
 static void receive(Device *dev, uint8_t byte) {
@@ -191,6 +220,9 @@ static bool uart_init(Device *dev, Err *err) {
     port->can_receive = can_receive;
     port->receive = receive;
     port->frame_ns = frame_ns;
+    port->format = format;
+    port->overrun = overrun;
+    port->damaged = damaged;
     return true;
 }
 

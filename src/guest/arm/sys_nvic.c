@@ -4,11 +4,11 @@
  * The registers are in sys_scs.c. Not modelled: debug halt and step, and with them ICSR.ISRPREEMPT. */
 #include "guest/arm/sys.h"
 
-enum { PAIRS = ARM_EXCEPTIONS / 64, PRIORITY_IDLE = 256 };
+enum { WORD_BITS = 32, PRIORITY_IDLE = 256 };
 
-/* Two words of a bitmap: few bits are set, so looking at many at once is what counts. */
-static uint64_t pair(const uint32_t *map, unsigned w) {
-    return map[2 * w] | (uint64_t)map[2 * w + 1] << 32;
+/* So many words of a bitmap hold all exceptions of this core; mostly few, of few bits. */
+static unsigned words_of(const ArmState *s) {
+    return (ARM_EXC_IRQ0 + s->config.lines + WORD_BITS - 1) / WORD_BITS;
 }
 
 /* Bits that take part in preemption: PRIGROUP splits a priority into group and subgroup. */
@@ -34,9 +34,10 @@ int arm_group_priority(const ArmState *s, unsigned exception) {
 
 static int active_priority(const ArmState *s) {
     int lowest = PRIORITY_IDLE;
-    for (unsigned w = 0; w < PAIRS; w++) {
-        for (uint64_t m = pair(s->active, w); m; m &= m - 1) {
-            int priority = arm_group_priority(s, 64 * w + (unsigned)__builtin_ctzll(m));
+    const unsigned n_words = words_of(s);
+    for (unsigned w = 0; w < n_words; w++) {
+        for (uint32_t m = s->active[w]; m; m &= m - 1) {
+            int priority = arm_group_priority(s, WORD_BITS * w + (unsigned)__builtin_ctz(m));
             lowest = priority < lowest ? priority : lowest;
         }
     }
@@ -61,9 +62,10 @@ int arm_execution_priority(const ArmState *s, bool with_primask) {
 unsigned arm_highest_pending(const ArmState *s) {
     unsigned best = 0;
     int best_priority = PRIORITY_IDLE;
-    for (unsigned w = 0; w < PAIRS; w++) {
-        for (uint64_t m = pair(s->pending, w) & pair(s->enabled, w); m; m &= m - 1) {
-            unsigned n = 64 * w + (unsigned)__builtin_ctzll(m);
+    const unsigned n_words = words_of(s);
+    for (unsigned w = 0; w < n_words; w++) {
+        for (uint32_t m = s->pending[w] & s->enabled[w]; m; m &= m - 1) {
+            unsigned n = WORD_BITS * w + (unsigned)__builtin_ctz(m);
             if (full_priority(s, n) < best_priority) {
                 best = n;
                 best_priority = full_priority(s, n);
@@ -80,8 +82,9 @@ unsigned arm_takable(const ArmState *s) {
 
 unsigned arm_active_count(const ArmState *s) {
     unsigned count = 0;
-    for (unsigned w = 0; w < PAIRS; w++) {
-        for (uint64_t m = pair(s->active, w); m; m &= m - 1) {
+    const unsigned n_words = words_of(s);
+    for (unsigned w = 0; w < n_words; w++) {
+        for (uint32_t m = s->active[w]; m; m &= m - 1) {
             count++;
         }
     }

@@ -66,9 +66,16 @@ SHIFT(sra, IR_SAR)
 
 /* ---- Addition, subtraction ---- */
 
+/* Comparisons have no result: a sum that is there would be used to tell the flags. */
+static void put_result(SparcTranslator *t, uint32_t rd, IrOpcode op, Operands o) {
+    if (rd != 0) {
+        sparc_put_reg(t, rd, ir_op2(t->b, op, o.x, o.y));
+    }
+}
+
 void sparc_sem_add(SparcTranslator *t, const SparcArgs_add *a) {
     Operands o = operands(t, a->rs1, a->src2);
-    sparc_put_reg(t, a->rd, ir_op2(t->b, IR_ADD, o.x, o.y));
+    put_result(t, a->rd, IR_ADD, o);
     if (a->cc) {
         ir_flags3(t->b, IR_FLAGS_ADD, o.x, o.y, zero(t));
     }
@@ -76,7 +83,7 @@ void sparc_sem_add(SparcTranslator *t, const SparcArgs_add *a) {
 
 void sparc_sem_sub(SparcTranslator *t, const SparcArgs_sub *a) {
     Operands o = operands(t, a->rs1, a->src2);
-    sparc_put_reg(t, a->rd, ir_op2(t->b, IR_SUB, o.x, o.y));
+    put_result(t, a->rd, IR_SUB, o);
     if (a->cc) {
         ir_flags3(t->b, IR_FLAGS_SBB, o.x, o.y, zero(t));
     }
@@ -160,7 +167,7 @@ static IrVal product(SparcTranslator *t, uint32_t rs1, uint32_t src2, IrOpcode e
 
 static void multiply(SparcTranslator *t, const SparcArgs_umul *a, IrOpcode extend) {
     IrVal wide = product(t, a->rs1, a->src2, extend);
-    put_y(t, sparc_high(t, wide));
+    ir_put(t->b, SPARC_SLOT_Y_WIDE, wide);
     put_logical(t, a->rd, sparc_low(t, wide), a->cc);
 }
 

@@ -46,7 +46,8 @@ void sparc_sem_fbfcc(SparcTranslator *t, const SparcArgs_fbfcc *a) {
 }
 
 static void check_target(SparcTranslator *t, IrVal target) {
-    ir_trap_if(t->b, ir_op2i(t->b, IR_AND, target, 3), SPARC_TT_NOT_ALIGNED, target);
+    IrVal misaligned = ir_op2i(t->b, IR_NE, ir_op2i(t->b, IR_AND, target, 3), 0);
+    ir_trap_if(t->b, misaligned, SPARC_TT_NOT_ALIGNED, target);
 }
 
 void sparc_sem_jmpl(SparcTranslator *t, const SparcArgs_jmpl *a) {
@@ -102,7 +103,7 @@ void sparc_sem_restore(SparcTranslator *t, const SparcArgs_restore *a) {
     IrBuilder *b = t->b;
     IrVal sum = sparc_sum(t, a->rs1, a->src2), wp = ir_get(b, IR_I32, SPARC_SLOT(wp));
     IrVal bound = ir_get(b, IR_I32, SPARC_SLOT(restore_bound));
-    IrVal out_of_line = ir_op2(b, IR_LEU, bound, ir_op2i(b, IR_ADD, wp, (uint64_t)-SPARC_WINDOW_WORDS));
+    IrVal out_of_line = ir_op2(b, IR_LEU, bound, wp);
     ir_trap_if(b, out_of_line, SPARC_TRAP_RESTORE | a->rd << 8, sum);
     put_window_pointer(t, wp, SPARC_WINDOW_WORDS);
     sparc_put_reg(t, a->rd, sum);

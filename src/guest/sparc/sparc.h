@@ -3,18 +3,21 @@
  * LEON4, GRFPU; GR712RC and GR740 user's manuals.
  *
  * Register windows. r8 to r31 of the current window are 24 words of `file` from word `wp` on: outs, locals, ins; SAVE
- * subtracts 16 from wp, so the outs become the ins. Windows lie at positions 0 to n-1, position 0 being window `cut`.
- * The ins of position n-1 are the outs of position 0: eight words that stand at the beginning while position 0 is the
- * current one, else behind the end. Going to or from position 0 copies them, out of line (sys_window.c). As long as WIM
- * marks one window, that window is at position 0: the ways there are window traps anyway. Where the cut lies can be
- * seen by nobody: `windows` and `cwp` are what is saved and hashed. */
+ * subtracts 16 from wp, so the outs become the ins. All windows lie one after the other at positions from `bottom` on,
+ * which is that of window `lowest`. The ins of the topmost one are the outs of that at the bottom: eight words that
+ * stand at the bottom while that is the current position, else above the top. Ways to the bottom, from it, and beyond
+ * the ends are out of line (sys_window.c): beyond an end the window of the other end is put there, so the whole slides
+ * along with the program. Where it lies can be seen by nobody: `windows` and `cwp` are what is saved and hashed. */
 #ifndef GUEST_SPARC_SPARC_H
 #define GUEST_SPARC_SPARC_H
 
 #include "ir/cpu.h"
 #include "sparc_decode.h"
 
-enum { SPARC_WINDOWS_MAX = 32, SPARC_WINDOW_WORDS = 16, SPARC_SP = 14, SPARC_WINDOWED = 8 };
+enum {
+    SPARC_WINDOWS_MAX = 32, SPARC_WINDOW_WORDS = 16, SPARC_SP = 14, SPARC_WINDOWED = 8,
+    SPARC_POSITIONS = 2 * SPARC_WINDOWS_MAX + 2, /* of the window file */
+};
 
 /** aux of a location: where nPC is.
  *   a multiple of 4   nPC = PC + 4 + aux
@@ -93,6 +96,7 @@ typedef struct SparcState {
     uint32_t g[8]; /* g[0] stays 0 */
     uint32_t f[32]; /* register r is f[r ^ 1]: a pair is a double of the host */
     uint8_t n, z, c, v; /* 0 or 1, in this order: isa->flags_slot; C is the borrow of subtractions */
+    uint32_t y_low; /* no state: products are stored as one, and their high half is Y */
     uint32_t y, wim, tbr;
     uint32_t fsr, fcc; /* fcc apart; ftt and cexc: see fp_last */
     uint32_t s, ps, et, ef, ec, pil; /* of PSR, 0 or 1, and the interrupt level */
@@ -109,12 +113,12 @@ typedef struct SparcState {
     uint32_t windows[SPARC_WINDOWS_MAX * SPARC_WINDOW_WORDS]; /* settled: outs and locals of each window */
 
     /* Forms that the above takes while code runs; follow from it, no state. */
-    uint32_t cut, wp;
+    uint32_t bottom, lowest, wp;
     uint32_t fp_slow; /* 1 if no operation may be done in line: see sys_fpu.c */
     uint32_t fp_last; /* SparcFop + 1 of the last operation that was done in line, 0 = FSR is as it says */
     uint64_t fp_a, fp_b; /* its operands: FSR's ftt and cexc are what it would raise */
-    uint32_t save_bound, restore_bound; /* SAVE goes out of line if wp < the one, RESTORE if wp - 16 >= the other */
-    uint32_t file[(SPARC_WINDOWS_MAX + 1) * SPARC_WINDOW_WORDS];
+    uint32_t save_bound, restore_bound; /* SAVE goes out of line if wp < the one, RESTORE if wp >= the other */
+    uint32_t file[SPARC_POSITIONS * SPARC_WINDOW_WORDS];
     SparcConfig config; /* set when the board is built, never changed */
 } SparcState;
 
@@ -124,6 +128,8 @@ static inline SparcState *sparc_state(const Cpu *cpu) {
 
 #define SPARC_SLOT_F(r) ((uint32_t)offsetof(SparcState, f) + 4 * ((r) ^ 1))
 #define SPARC_SLOT_D(r) ((uint32_t)offsetof(SparcState, f) + 4 * ((r) & 30)) /* i64 */
+#define SPARC_SLOT_Y_WIDE ((uint32_t)offsetof(SparcState, y_low)) /* i64 */
+_Static_assert(offsetof(SparcState, y) == offsetof(SparcState, y_low) + 4, "Y is the high half");
 #define SPARC_SLOT(member) ((uint32_t)offsetof(SparcState, member))
 
 /* operands.c */

@@ -51,6 +51,9 @@ void sparc_set_cwp(SparcState *s, uint32_t cwp);
 /** CWP - 1 and CWP + 1, as SAVE and RESTORE do, without regard to WIM. */
 void sparc_window_down(SparcState *s);
 void sparc_window_up(SparcState *s);
+/** The same for a trap and the return from it. */
+void sparc_window_enter(SparcState *s);
+void sparc_window_return(SparcState *s);
 /** True if WIM marks the window below (SAVE) or above (RESTORE) the current one. */
 bool sparc_window_invalid(const SparcState *s, bool below);
 void sparc_set_wim(SparcState *s, uint32_t wim);

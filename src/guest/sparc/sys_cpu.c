@@ -13,27 +13,34 @@
 
 enum { ELF_MACHINE_SPARC = 2 };
 #define VERSION_LEON UINT32_C(0xf3000000) /* PSR.impl 15, ver 3 */
-enum { ASR17_V8 = 1 << 8, ASR17_MAC = 1 << 9, ASR17_GRFPU = 1 << 10, FSR_GRFPU = 2 << 17 };
+enum { ASR17_V8 = 1 << 8, ASR17_MAC = 1 << 9, ASR17_GRFPU = 1 << 10, ASR17_GRFPU_LITE = 3 << 10 };
+enum { FSR_GRFPU = 2 << 17, FSR_GRFPU_LITE = 3 << 17 };
 enum { WATCHPOINTS_2 = 2 << 5, WATCHPOINTS_4 = 4 << 5 };
 
-/* X(name, summary, device number in AMBA plug and play, features, ...what the core was built with). Cache sizes: ASI 2
- * configuration registers, of chips as their manuals tell. */
+/* X(name, summary, device number in AMBA plug and play, features, register windows, MMU, ...what the core was built
+ * with). Cache sizes: ASI 2 configuration registers, of chips as their manuals tell. Of GR716 the summary of
+ * the data sheet was at hand: 31 windows, double-precision FPU, protection units instead of an MMU (not modelled).
+ * Which FPU it is, and that it has neither watchpoints nor caches, is a guess. */
 #define SPARC_MODELS(X)                                                                                                \
     X("leon3", "LEON3 with all options, 8 windows", 0x003,                                                             \
-      SPARC_FEATURE_MAC | SPARC_FEATURE_CASA | SPARC_FEATURE_FPU, .asr17 = ASR17_V8 | ASR17_MAC | ASR17_GRFPU,         \
-      .cache_config = {0x10220000, 0x18220000})                                                                        \
-    X("gr712rc", "LEON3FT of the GR712RC", 0x053, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,                              \
-      .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_2, .cache_config = {0x13220008, 0x1b220008})                       \
-    X("leon4", "LEON4 with 8 windows", 0x048, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,                                  \
-      .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_4, .cache_config = {0x13230008, 0x1b230008})                       \
-    X("gr740", "LEON4FT of the GR740", 0x048, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU,                                  \
-      .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_4, .cache_config = {0x13230008, 0x1b230008})
+      SPARC_FEATURE_MAC | SPARC_FEATURE_CASA | SPARC_FEATURE_FPU, 8, 1, .fsr_version = FSR_GRFPU,                      \
+      .asr17 = ASR17_V8 | ASR17_MAC | ASR17_GRFPU, .cache_config = {0x10220000, 0x18220000})                           \
+    X("gr712rc", "LEON3FT of the GR712RC", 0x053, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU, 8, 1,                        \
+      .fsr_version = FSR_GRFPU, .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_2,                                       \
+      .cache_config = {0x13220008, 0x1b220008})                                                                        \
+    X("gr716", "LEON3FT of the GR716: 31 windows, no MMU", 0x053, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU, 31, 0,       \
+      .fsr_version = FSR_GRFPU_LITE, .asr17 = ASR17_V8 | ASR17_GRFPU_LITE)                                             \
+    X("leon4", "LEON4 with 8 windows", 0x048, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU, 8, 1,                            \
+      .fsr_version = FSR_GRFPU, .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_4,                                       \
+      .cache_config = {0x13230008, 0x1b230008})                                                                        \
+    X("gr740", "LEON4FT of the GR740", 0x048, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU, 8, 1,                            \
+      .fsr_version = FSR_GRFPU, .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_4,                                       \
+      .cache_config = {0x13230008, 0x1b230008})
 
-#define AS_MODEL(model_name, text, amba, feature_bits, ...)                                                            \
+#define AS_MODEL(model_name, text, amba, feature_bits, windows, mmu, ...)                                              \
     {.name = (model_name), .amba_device = (amba), .features = (feature_bits),                                          \
-     .config = {.n_windows = 8, .version = VERSION_LEON, .has_mmu = 1, .has_fpu = 1, .fsr_version = FSR_GRFPU,         \
-                __VA_ARGS__}},
-#define AS_LISTED(model_name, text, amba, feature_bits, ...) {.name = (model_name), .summary = (text)},
+     .config = {.n_windows = (windows), .version = VERSION_LEON, .has_mmu = (mmu), .has_fpu = 1, __VA_ARGS__}},
+#define AS_LISTED(model_name, text, amba, feature_bits, windows, mmu, ...) {.name = (model_name), .summary = (text)},
 static const SparcModel sparc_models[] = {SPARC_MODELS(AS_MODEL)};
 static const DeviceModel listed_models[] = {SPARC_MODELS(AS_LISTED){NULL, NULL}};
 

@@ -126,7 +126,7 @@ static void enter(Cpu *cpu, unsigned tt) {
     s->et = 0;
     s->ps = s->s;
     s->s = 1;
-    sparc_window_down(s);
+    sparc_window_enter(s);
     *sparc_reg(s, L1) = pc;
     *sparc_reg(s, L2) = npc;
     cpu->pc = s->asr17 & SPARC_ASR17_SV ? s->tbr & UINT32_C(0xfffff000) : s->tbr;
@@ -167,14 +167,14 @@ static void return_from_trap(Cpu *cpu, uint32_t target) {
     } else {
         s->et = 1;
         s->s = s->ps;
-        sparc_window_up(s);
+        sparc_window_return(s);
         go_on(cpu, next_pc(cpu), target);
         sparc_update(cpu);
         sparc_mmu_mode(cpu);
     }
 }
 
-/* ---- SAVE and RESTORE that go to position 0, from it, or past a mark ---- */
+/* ---- SAVE and RESTORE that are out of line ---- */
 
 static void move_window(Cpu *cpu, bool below, uint32_t rd, uint32_t sum) {
     SparcState *s = sparc_state(cpu);
@@ -260,7 +260,6 @@ void sparc_reset(Cpu *cpu) {
     cpu->halted = s->held;
     s->fsr = s->config.fsr_version;
     s->fp_last = 0;
-    s->cut = 0;
     sparc_windows_place(s);
     sparc_fp_update(s);
     sparc_mmu_mode(cpu);

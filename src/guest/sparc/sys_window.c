@@ -3,10 +3,23 @@
 
 #include <string.h>
 
-enum { SHARED_WORDS = 8, SHARED_BYTES = 4 * SHARED_WORDS };
+enum {
+    SHARED_WORDS = 8, SHARED_BYTES = 4 * SHARED_WORDS,
+    WINDOW_BYTES = 4 * SPARC_WINDOW_WORDS,
+    LOCALS = 8, LOCALS_BYTES = WINDOW_BYTES - 4 * LOCALS,
+    ROOM = 2, /* positions above and below a trap's window that handlers move through */
+};
 
-static uint32_t last_position(const SparcState *s) {
-    return s->config.n_windows - 1;
+static uint32_t top_of(const SparcState *s) {
+    return s->bottom + s->config.n_windows - 1;
+}
+
+static uint32_t position(const SparcState *s) {
+    return s->wp / SPARC_WINDOW_WORDS;
+}
+
+static uint32_t *words_at(SparcState *s, uint32_t position) {
+    return &s->file[position * SPARC_WINDOW_WORDS];
 }
 
 /* x modulo the number of windows, for x below twice that. */
@@ -15,43 +28,146 @@ static uint32_t wrapped(const SparcState *s, uint32_t x) {
 }
 
 static uint32_t window_at(const SparcState *s, uint32_t position) {
-    return wrapped(s, position + s->cut);
+    return wrapped(s, position - s->bottom + s->lowest);
 }
 
 static uint32_t position_of(const SparcState *s, uint32_t window) {
-    return wrapped(s, window + s->config.n_windows - s->cut);
+    return s->bottom + wrapped(s, window + s->config.n_windows - s->lowest);
 }
 
-/* The outs of position 0 where they stand while another position is the current one. */
-static uint32_t *behind_end(SparcState *s) {
-    return &s->file[s->config.n_windows * SPARC_WINDOW_WORDS];
-}
-
-static void move_to(SparcState *s, uint32_t position) {
-    if (s->wp == 0 && position != 0) {
-        memcpy(behind_end(s), s->file, SHARED_BYTES);
-    } else if (s->wp != 0 && position == 0) {
-        memcpy(s->file, behind_end(s), SHARED_BYTES);
+static void move_to(SparcState *s, uint32_t to) {
+    uint32_t from = position(s), *low = words_at(s, s->bottom), *high = words_at(s, top_of(s) + 1);
+    if (from == s->bottom && to != s->bottom) {
+        memcpy(high, low, SHARED_BYTES);
+    } else if (from != s->bottom && to == s->bottom) {
+        memcpy(low, high, SHARED_BYTES);
     }
-    s->wp = position * SPARC_WINDOW_WORDS;
+    s->wp = to * SPARC_WINDOW_WORDS;
 }
 
 uint32_t sparc_cwp(const SparcState *s) {
-    return window_at(s, s->wp / SPARC_WINDOW_WORDS);
+    return window_at(s, position(s));
 }
+
+/* ---- What may be done in line ---- */
+
+/* WIM, bit 0 being the window at the bottom. */
+static uint64_t marks_of(const SparcState *s) {
+    uint32_t n = s->config.n_windows;
+    return ((uint64_t)s->wim >> s->lowest | (uint64_t)s->wim << (n - s->lowest)) & ((UINT64_C(1) << n) - 1);
+}
+
+/* Marks above and below the current position end the way that needs no look. In a window that is marked itself one of
+ * the two ways is closed: back to it there is a trap, and the bounds would not know. */
+static void find_bounds(SparcState *s, bool keep_way_up) {
+    uint32_t at = position(s), i = at - s->bottom;
+    uint64_t marks = marks_of(s), above = marks >> (i + 1), below = marks & ((UINT64_C(1) << i) - 1);
+    uint32_t ceiling = at + 1 + (uint32_t)__builtin_ctzll(above | UINT64_C(1) << (s->config.n_windows - 1 - i));
+    uint32_t floor = s->bottom + 63 - (uint32_t)__builtin_clzll(below | 1);
+    bool marked = marks >> i & 1;
+    if (marked && keep_way_up) {
+        floor = at;
+    } else if (marked) {
+        ceiling = at;
+    }
+    s->save_bound = (floor + 2) * SPARC_WINDOW_WORDS;
+    s->restore_bound = i == 0 ? 0 : (ceiling - 1) * SPARC_WINDOW_WORDS;
+}
+
+/* ---- Moving the whole ---- */
+
+/* There is no room on one side: back to the middle. */
+static void center(SparcState *s) {
+    uint32_t bottom = (SPARC_POSITIONS - s->config.n_windows) / 2;
+    memmove(words_at(s, bottom), words_at(s, s->bottom), (s->config.n_windows + 1) * WINDOW_BYTES);
+    s->wp += (bottom - s->bottom) * SPARC_WINDOW_WORDS;
+    s->bottom = bottom;
+}
+
+/* The window at the top goes below the bottom. It must not be the current one. Its outs stay where they are: they are
+ * what both ends share then. */
+static void slide_down(SparcState *s) {
+    if (s->bottom == 0) {
+        center(s);
+    }
+    uint32_t top = top_of(s);
+    if (position(s) != s->bottom) {
+        memcpy(words_at(s, s->bottom), words_at(s, top + 1), SHARED_BYTES);
+    }
+    memcpy(words_at(s, s->bottom - 1) + LOCALS, words_at(s, top) + LOCALS, LOCALS_BYTES);
+    s->bottom--;
+    s->lowest = wrapped(s, s->lowest + s->config.n_windows - 1);
+}
+
+/* The window at the bottom goes above the top. It must not be the current one. */
+static void slide_up(SparcState *s) {
+    if (top_of(s) + 2 == SPARC_POSITIONS) {
+        center(s);
+    }
+    uint32_t top = top_of(s);
+    memcpy(words_at(s, top + 1) + LOCALS, words_at(s, s->bottom) + LOCALS, LOCALS_BYTES);
+    s->bottom++;
+    s->lowest = wrapped(s, s->lowest + 1);
+    if (position(s) != s->bottom) {
+        memcpy(words_at(s, top + 2), words_at(s, s->bottom), SHARED_BYTES);
+    }
+}
+
+/* ---- Moves ---- */
 
 void sparc_set_cwp(SparcState *s, uint32_t cwp) {
     move_to(s, position_of(s, cwp));
+    find_bounds(s, false);
+}
+
+static void step_down(SparcState *s) {
+    if (position(s) == s->bottom) {
+        slide_down(s);
+    }
+    move_to(s, position(s) - 1);
+}
+
+static void step_up(SparcState *s) {
+    if (position(s) == top_of(s)) {
+        slide_up(s);
+    }
+    move_to(s, position(s) + 1);
 }
 
 void sparc_window_down(SparcState *s) {
-    uint32_t position = s->wp / SPARC_WINDOW_WORDS;
-    move_to(s, position ? position - 1 : last_position(s));
+    step_down(s);
+    find_bounds(s, false);
 }
 
 void sparc_window_up(SparcState *s) {
-    uint32_t position = s->wp / SPARC_WINDOW_WORDS;
-    move_to(s, position < last_position(s) ? position + 1 : 0);
+    step_up(s);
+    find_bounds(s, false);
+}
+
+/* Handlers move through the windows above and below: these then lie where they are reached in line. */
+void sparc_window_enter(SparcState *s) {
+    step_down(s);
+    if (s->config.n_windows > 2 * ROOM + 1) {
+        while (position(s) - s->bottom < ROOM) {
+            slide_down(s);
+        }
+        while (top_of(s) - position(s) < ROOM) {
+            slide_up(s);
+        }
+    }
+    find_bounds(s, false);
+}
+
+/* What a handler has left below a mark comes above the others, whence the program returns to it. */
+void sparc_window_return(SparcState *s) {
+    step_up(s);
+    uint32_t below = (uint32_t)__builtin_ctzll(marks_of(s) | UINT64_C(1) << 63);
+    if (below <= ROOM && position(s) > s->bottom + below) {
+        for (; below > 0; below--) {
+            slide_up(s);
+        }
+    }
+    find_bounds(s, false);
 }
 
 bool sparc_window_invalid(const SparcState *s, bool below) {
@@ -59,71 +175,32 @@ bool sparc_window_invalid(const SparcState *s, bool below) {
     return bit(s->wim, wrapped(s, below ? cwp + n - 1 : cwp + 1));
 }
 
-/* Without a mark at another position than 0, SAVE to position 1 and up, and RESTORE from 1 and up, need no look. */
-static void find_bounds(SparcState *s) {
-    bool plain = (s->wim & ~(UINT32_C(1) << s->cut)) == 0;
-    s->save_bound = plain ? 2 * SPARC_WINDOW_WORDS : UINT32_MAX;
-    s->restore_bound = plain ? (last_position(s) - 1) * SPARC_WINDOW_WORDS : 0;
+void sparc_set_wim(SparcState *s, uint32_t wim) {
+    uint32_t all = s->config.n_windows == 32 ? UINT32_MAX : (UINT32_C(1) << s->config.n_windows) - 1;
+    s->wim = wim & all;
+    find_bounds(s, true);
 }
 
+/* ---- The settled form ---- */
+
 void sparc_windows_settle(SparcState *s) {
-    for (uint32_t p = 0; p <= last_position(s); p++) {
-        memcpy(&s->windows[window_at(s, p) * SPARC_WINDOW_WORDS], &s->file[p * SPARC_WINDOW_WORDS],
-               4 * SPARC_WINDOW_WORDS);
+    for (uint32_t p = s->bottom; p <= top_of(s); p++) {
+        memcpy(&s->windows[window_at(s, p) * SPARC_WINDOW_WORDS], words_at(s, p), WINDOW_BYTES);
     }
-    if (s->wp != 0) {
-        memcpy(&s->windows[s->cut * SPARC_WINDOW_WORDS], behind_end(s), SHARED_BYTES);
+    if (position(s) != s->bottom) {
+        memcpy(&s->windows[s->lowest * SPARC_WINDOW_WORDS], words_at(s, top_of(s) + 1), SHARED_BYTES);
     }
     s->cwp = sparc_cwp(s);
 }
 
 void sparc_windows_place(SparcState *s) {
-    bool one = s->wim && !(s->wim & (s->wim - 1));
-    s->cut = (one ? (uint32_t)__builtin_ctz(s->wim) : s->cut) % s->config.n_windows;
-    for (uint32_t p = 0; p <= last_position(s); p++) {
-        memcpy(&s->file[p * SPARC_WINDOW_WORDS], &s->windows[window_at(s, p) * SPARC_WINDOW_WORDS],
-               4 * SPARC_WINDOW_WORDS);
+    uint32_t n = s->config.n_windows;
+    s->bottom = (SPARC_POSITIONS - n) / 2;
+    s->lowest = wrapped(s, s->cwp + n - n / 2);
+    for (uint32_t p = s->bottom; p <= top_of(s); p++) {
+        memcpy(words_at(s, p), &s->windows[window_at(s, p) * SPARC_WINDOW_WORDS], WINDOW_BYTES);
     }
-    memcpy(behind_end(s), s->file, SHARED_BYTES);
+    memcpy(words_at(s, top_of(s) + 1), words_at(s, s->bottom), SHARED_BYTES);
     s->wp = position_of(s, s->cwp) * SPARC_WINDOW_WORDS;
-    find_bounds(s);
-}
-
-/* Positions move by one, up if the cut goes to the window below: what overflow and underflow handlers do. */
-static void rotate(SparcState *s, bool up) {
-    enum { WINDOW_BYTES = 4 * SPARC_WINDOW_WORDS };
-    uint32_t kept[SPARC_WINDOW_WORDS], last = last_position(s), position = s->wp / SPARC_WINDOW_WORDS;
-    uint32_t *end = &s->file[last * SPARC_WINDOW_WORDS];
-    if (s->wp != 0) {
-        memcpy(s->file, behind_end(s), SHARED_BYTES);
-    }
-    memcpy(kept, up ? end : s->file, WINDOW_BYTES);
-    memmove(up ? s->file + SPARC_WINDOW_WORDS : s->file, up ? s->file : s->file + SPARC_WINDOW_WORDS,
-            (size_t)last * WINDOW_BYTES);
-    memcpy(up ? s->file : end, kept, WINDOW_BYTES);
-    memcpy(behind_end(s), s->file, SHARED_BYTES);
-    s->cut = wrapped(s, s->cut + (up ? last : 1));
-    s->wp = wrapped(s, position + (up ? 1 : last)) * SPARC_WINDOW_WORDS;
-}
-
-static void move_cut(SparcState *s, uint32_t cut) {
-    bool up = cut == wrapped(s, s->cut + last_position(s));
-    if (up || cut == wrapped(s, s->cut + 1)) {
-        rotate(s, up);
-    } else {
-        sparc_windows_settle(s);
-        sparc_windows_place(s);
-    }
-}
-
-void sparc_set_wim(SparcState *s, uint32_t wim) {
-    uint32_t all = s->config.n_windows == 32 ? UINT32_MAX : (UINT32_C(1) << s->config.n_windows) - 1;
-    bool one;
-    wim &= all;
-    one = wim && !(wim & (wim - 1));
-    s->wim = wim;
-    if (one && (uint32_t)__builtin_ctz(wim) != s->cut) {
-        move_cut(s, (uint32_t)__builtin_ctz(wim));
-    }
-    find_bounds(s);
+    find_bounds(s, false);
 }

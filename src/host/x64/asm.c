@@ -367,6 +367,15 @@ uint32_t asm_call(Asm *a) {
     return displacement(a);
 }
 
+uint32_t asm_call_by(Asm *a) {
+    asm_bytes(a, 0x15ff, 2); /* relative to RIP */
+    return displacement(a);
+}
+
+void asm_quad(Asm *a, uint64_t value) {
+    asm_bytes(a, value, sizeof value);
+}
+
 void asm_link(Asm *a, uint32_t site, uint32_t target) {
     uint32_t relative = target - (site + 4);
     if (site + 4 <= (uint32_t)(a->end - a->begin)) {

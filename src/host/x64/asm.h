@@ -197,6 +197,9 @@ void asm_align(Asm *a, unsigned bytes, unsigned ahead);
 uint32_t asm_jmp(Asm *a);
 uint32_t asm_jcc(Asm *a, Cc cc);
 uint32_t asm_call(Asm *a);
+/** A call to the address that stands where it is linked to, as asm_quad has put it there. */
+uint32_t asm_call_by(Asm *a);
+void asm_quad(Asm *a, uint64_t value);
 /** Makes the jump or call whose displacement stands at offset `site` go to offset `target`. At once for other threads
  * that run it, if `site` is a multiple of 4. */
 void asm_link(Asm *a, uint32_t site, uint32_t target);

@@ -29,7 +29,7 @@ Mem lower_slot(uint32_t slot) {
     if (slot >= IR_SHADOW_SLOT) {
         return lower_cpu(offsetof(Cpu, jit_shadow) + slot - IR_SHADOW_SLOT);
     }
-    return slot >= IR_WINDOW_SLOT ? asm_indexed(RBP, X64_WINDOW_POINTER, 2, (int32_t)(slot - IR_WINDOW_SLOT))
+    return slot >= IR_WINDOW_SLOT ? asm_indexed(RBP, X64_WINDOW_POINTER, 2, (int32_t)slot - IR_WINDOW_ZERO)
                                   : asm_at(RBP, (int32_t)slot);
 }
 
@@ -95,6 +95,7 @@ void lower_op(Lower *l, uint32_t index) {
     case IR_POLL: lower_poll(l, op); break;
     case IR_TRAP_IF: lower_trap_if(l, op); break;
     case IR_TRAP: lower_trap(l, op); break;
+    case IR_REFUND: lower_refund_if(l, op); break;
     case IR_GOTO: case IR_GOTO_IF: case IR_GOTO_IND: lower_goto(l, op); break;
     case IR_GETX: case IR_PUTX: lower_indexed(l, op); break;
     default:
@@ -139,7 +140,7 @@ static void lower_block(Lower *l) {
     lower_note(l, X64_NOTE_ENTRY, IR_NONE);
     asm_nop(l->a, X64_ENTRY_BYTES);
     lower_budget(l->a, ALU_SUB, l->ir->n_insns);
-    uint32_t over = X64_COUNTS ? asm_jcc(l->a, CC_S) : 0;
+    uint32_t over = X64_COUNTS ? asm_jcc(l->a, CC_B) : 0;
     for (uint32_t i = 0; i < l->ir->n_ops; i++) {
         lower_op(l, i);
     }
@@ -149,8 +150,7 @@ static void lower_block(Lower *l) {
     if (over) {
         asm_link(l->a, over, asm_offset(l->a));
     }
-    lower_budget(l->a, ALU_ADD, l->ir->n_insns);
-    lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_BUDGET}));
+    lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_BUDGET, .unused = l->ir->n_insns}));
 }
 
 bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out,

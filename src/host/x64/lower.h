@@ -213,6 +213,7 @@ void lower_put_pinned(Lower *l, unsigned index, IrVal value);
 
 /* ops.c */
 void lower_pure(Lower *l, const IrOp *op);
+void lower_refund_if(Lower *l, const IrOp *op);
 /** Emits a comparison for a branch on value `cond`; returns the condition that holds if it is not 0. */
 Cc lower_condition(Lower *l, IrVal cond);
 
@@ -257,6 +258,7 @@ void lower_emit_access(Lower *l, const IrOp *op, Mem at, Reg data);
 uint32_t lower_site(Lower *l, X64Site site);
 Slow *lower_add_slow(Lower *l, SlowKind kind);
 void lower_exit(Lower *l, uint32_t site);
+void lower_exit_by(Lower *l, uint32_t site, uint32_t thunk);
 /** Jumps that can be linked later. */
 uint32_t lower_jmp(Lower *l);
 uint32_t lower_jcc(Lower *l, Cc cc);

@@ -28,12 +28,16 @@ static uint32_t fault_site(Lower *l, X64Site site, uint32_t entry) {
     return lower_site(l, site);
 }
 
-void lower_exit(Lower *l, uint32_t site) {
+void lower_exit_by(Lower *l, uint32_t site, uint32_t thunk) {
     if (l->region) {
         lower_store_pinned(l);
     }
     asm_mov_imm(l->a, RAX, site);
-    asm_link(l->a, asm_jmp(l->a), l->thunks->leave);
+    asm_link(l->a, asm_jmp(l->a), thunk);
+}
+
+void lower_exit(Lower *l, uint32_t site) {
+    lower_exit_by(l, site, l->thunks->leave);
 }
 
 /* ---- Exits ---- */
@@ -72,7 +76,7 @@ static uint32_t jump_to_target(Lower *l, Reg pc) {
     asm_load(l->a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_targets)));
     asm_mov(l->a, false, index, pc);
     asm_alu_imm(l->a, ALU_AND, false, index, 2 * (X64_TARGETS - 1));
-    asm_alu_load(l->a, ALU_CMP, true, pc, asm_indexed(RCX, index, 3, offsetof(X64Target, pc)));
+    asm_alu_load(l->a, ALU_CMP, true, pc, asm_indexed(RCX, index, 3, offsetof(X64Target, key)));
     uint32_t miss = asm_jcc(l->a, CC_NE);
     asm_jmp_mem(l->a, asm_indexed(RCX, index, 3, offsetof(X64Target, code)));
     return miss;
@@ -185,7 +189,7 @@ static void trap_exit(Lower *l, const IrOp *op) {
     lower_store_value(l, offsetof(Cpu, trap_arg), op->b);
     l->pinned = 0;
     lower_flags_at(l, &l->ir->faults[op->c], 0xf);
-    lower_exit(l, fault_site(l, (X64Site){.kind = X64_SITE_TRAP, .number = op->n}, op->c));
+    lower_exit_by(l, fault_site(l, (X64Site){.kind = X64_SITE_TRAP, .number = op->n}, op->c), l->thunks->trap);
 }
 
 void lower_trap(Lower *l, const IrOp *op) {
@@ -252,7 +256,7 @@ static void emit_call(Lower *l, const IrOp *op, uint32_t site) {
     }
     asm_store(l->a, 64, lower_cpu(offsetof(Cpu, budget)), R14);
     asm_lea(l->a, true, RDI, lower_cpu(0));
-    asm_link(l->a, asm_call(l->a), op->op == IR_LOAD ? l->thunks->load : l->thunks->store);
+    asm_link(l->a, asm_call_by(l->a), op->op == IR_LOAD ? l->thunks->load : l->thunks->store);
     asm_mov(l->a, false, RCX, RAX);
     asm_load(l->a, 64, false, true, R14, lower_cpu(offsetof(Cpu, budget)));
 }

@@ -105,6 +105,17 @@ void lower_set_bool(Lower *l, Cc cc) {
     asm_extend(l->a, 8, false, false, dst, RCX);
 }
 
+/* The value is 0 or 1. */
+void lower_refund_if(Lower *l, const IrOp *op) {
+    l->sum = IR_NONE;
+    Reg reg = lower_use(l, op->a);
+    for (unsigned n = op->b; X64_COUNTS && n > 0;) {
+        unsigned log2 = n >= 4 ? 2 : n >= 2 ? 1 : 0;
+        asm_lea(l->a, true, R14, asm_indexed(R14, reg, log2, 0));
+        n -= 1u << log2;
+    }
+}
+
 /* ---- Two operands ---- */
 
 static bool commutes(IrOpcode op) {
@@ -130,9 +141,43 @@ static void add_shifted(Lower *l, const IrOp *op) {
     asm_lea(l->a, wide(op), lower_define(l, l->at), asm_indexed(x, y, n, 0));
 }
 
+/* True if one of the next ops wants to know more of this sum than its value. */
+static bool flags_follow(const Lower *l) {
+    enum { NEAR = 3 };
+    unsigned mask;
+    for (uint32_t i = l->at + 1; i < l->ir->n_ops && i <= l->at + NEAR; i++) {
+        const IrOp *op = &l->ir->ops[i];
+        bool compares = op->op >= IR_EQ && op->op <= IR_LES && op->a == l->at;
+        if (compares || (ir_sets_flags(op->op, &mask) && l->eager[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* x + y where both live on, or x + constant where x does: one LEA, which sets no flags. */
+static bool add_apart(Lower *l, const IrOp *op) {
+    uint64_t constant;
+    int32_t imm;
+    bool small = lower_imm(l, op->b, wide(op), &imm);
+    bool kept = l->last_use[op->a] > l->at && (small || l->last_use[op->b] > l->at);
+    if (op->op != IR_ADD || !kept || lower_is_const(l, op->a, &constant) || (wide(op) && !small) ||
+        flags_follow(l)) {
+        return false;
+    }
+    Reg x = lower_use(l, op->a);
+    Mem sum = small ? asm_at(x, imm) : asm_indexed(x, lower_use(l, op->b), 0, 0);
+    l->sum = IR_NONE;
+    asm_lea(l->a, wide(op), lower_define(l, l->at), sum);
+    return true;
+}
+
 static void two_operands(Lower *l, const IrOp *op) {
     if (op->op == IR_ADD && lower_fused_shift(l, op->b)) {
         add_shifted(l, op);
+        return;
+    }
+    if (add_apart(l, op)) {
         return;
     }
     IrVal x = op->a, y = op->b;
@@ -291,11 +336,13 @@ static void divide(Lower *l, const IrOp *op) {
 
 static void choose(Lower *l, const IrOp *op) {
     /* All operands come into registers before the comparison, so that nothing in between changes the flags. */
-    Reg b = lower_use(l, op->b), c = lower_use(l, op->c);
+    uint64_t constant;
+    Reg b = lower_use(l, op->b);
+    if (!lower_is_const(l, op->c, &constant)) {
+        lower_use(l, op->c);
+    }
     Cc cc = lower_condition(l, op->a);
-    Reg dst = lower_define(l, l->at);
-    asm_mov(l->a, true, dst, c);
-    asm_cmov(l->a, cc, true, dst, b);
+    asm_cmov(l->a, cc, true, lower_define_copy(l, l->at, op->c), b);
 }
 
 /* a + b + c in the host's flags: c is 0 or 1. The sum goes to rcx. */

@@ -379,7 +379,7 @@ static void trap_exit(Quick *q, const X64Point *point) {
     Lower *l = &q->l;
     X64Site site = {.kind = X64_SITE_TRAP, .number = point->number, .unused = point->unused,
                     .pc_offset = point->pc_offset, .aux = point->aux};
-    lower_exit(l, lower_site(l, site));
+    lower_exit_by(l, lower_site(l, site), l->thunks->trap);
 }
 
 static void trap(Quick *q, const IrOp *op) {
@@ -650,7 +650,7 @@ static uint32_t begin(Quick *q, uint32_t runs) {
 
 static void quick_block(Quick *q, uint32_t runs) {
     Lower *l = &q->l;
-    uint32_t warm = begin(q, runs), over = X64_COUNTS ? asm_jcc(l->a, CC_S) : 0;
+    uint32_t warm = begin(q, runs), over = X64_COUNTS ? asm_jcc(l->a, CC_B) : 0;
     quick_ops(q);
     for (unsigned i = 0; i < q->n_stubs; i++) {
         emit_stub(q, &q->stubs[i]);

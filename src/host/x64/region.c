@@ -6,7 +6,11 @@
  * enough. Every way around a loop takes somewhere, so every loop ends in time. */
 #include "host/x64/lower.h"
 
-enum { SLOTS_SEEN_MAX = 64 };
+enum { SLOTS_SEEN_MAX = 256 };
+
+/* Of loops: a host fetches 64 bytes of decoded code at a time. A loop of matmul that lay across two such stretches took
+ * a third longer. */
+enum { LOOP_ALIGNMENT = 64 };
 
 /* ---- What may be in a region ---- */
 
@@ -68,10 +72,11 @@ static unsigned weight_of(const X64Region *region, uint32_t block) {
     return weight;
 }
 
-static void count_slots(const IrBlock *ir, unsigned weight, SlotUse *seen, unsigned *n) {
+/* The window pointer is not asked for: IR_WINDOW_BASE tells where it is. */
+static void count_slots(const IrBlock *ir, uint32_t window, unsigned weight, SlotUse *seen, unsigned *n) {
     for (uint32_t i = 0; i < ir->n_ops; i++) {
         const IrOp *op = &ir->ops[i];
-        bool slot = (op->op == IR_GET || op->op == IR_PUT) && op->a < IR_SHADOW_SLOT;
+        bool slot = (op->op == IR_GET || op->op == IR_PUT) && op->a < IR_WINDOW_BASE && op->a != window;
         SlotUse *use = slot ? slot_use(seen, n, op->a) : NULL;
         if (!use) {
             continue;
@@ -88,16 +93,21 @@ static void count_slots(const IrBlock *ir, unsigned weight, SlotUse *seen, unsig
     }
 }
 
+static void pin(RegionLower *r, uint32_t slot, Reg reg, bool written) {
+    r->pinned[r->n_pinned++] = (Pinned){slot, reg, written};
+    r->pinned_regs |= 1u << reg;
+}
+
 static void choose_pinned(RegionLower *r, unsigned most) {
-    static const Reg registers[X64_PINNED_MAX] = {R8, R9, R10, R11, R12, R13, RDI, X64_WINDOW_POINTER};
+    /* First those that survive calls of the engine. */
+    static const Reg registers[X64_PINNED_MAX] = {R12, R13, R8, R9, R10, R11, RDI, X64_WINDOW_POINTER};
     SlotUse seen[SLOTS_SEEN_MAX];
     unsigned n = 0;
     if (r->region->window != IR_NONE) {
         most = most < X64_PINNED_MAX ? most : X64_PINNED_MAX - 1;
-        r->pinned_regs = 1u << X64_WINDOW_POINTER;
     }
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {
-        count_slots(r->region->blocks[b].ir, weight_of(r->region, b), seen, &n);
+        count_slots(r->region->blocks[b].ir, r->region->window, weight_of(r->region, b), seen, &n);
     }
     while (r->n_pinned < most && n < SLOTS_SEEN_MAX) {
         SlotUse *best = NULL;
@@ -107,12 +117,13 @@ static void choose_pinned(RegionLower *r, unsigned most) {
             }
         }
         if (!best) {
-            return;
+            break;
         }
-        Reg reg = registers[r->n_pinned];
-        r->pinned[r->n_pinned++] = (Pinned){best->slot, reg, best->written};
-        r->pinned_regs |= 1u << reg;
+        pin(r, best->slot, registers[r->n_pinned], best->written);
         best->uses = 0;
+    }
+    if (r->region->window != IR_NONE) {
+        pin(r, IR_WINDOW_BASE, X64_WINDOW_POINTER, false);
     }
 }
 
@@ -143,18 +154,17 @@ static void jump_to_block(Lower *l, uint32_t site, uint32_t to) {
 }
 
 /* Out of the region: everything into the state. */
-static void leave_region(Lower *l, X64SiteKind kind, int32_t offset, uint32_t aux) {
+static void leave_region(Lower *l, X64Site site) {
     l->pinned = 0;
     lower_flags_at(l, &l->end, 0xf);
-    uint32_t jump = 0;
-    if (kind == X64_SITE_GOTO) {
+    if (site.kind == X64_SITE_GOTO) {
         lower_refund(l);
         lower_store_pinned(l);
         lower_count_leave(l);
-        jump = lower_jmp(l);
-        asm_link(l->a, jump, asm_offset(l->a));
+        site.patch = lower_jmp(l);
+        asm_link(l->a, site.patch, asm_offset(l->a));
     }
-    lower_exit(l, lower_site(l, (X64Site){.kind = (uint8_t)kind, .pc_offset = offset, .aux = aux, .patch = jump}));
+    lower_exit(l, lower_site(l, site));
 }
 
 void lower_region_take(Lower *l, uint32_t to, int32_t takes) {
@@ -165,21 +175,22 @@ void lower_region_take(Lower *l, uint32_t to, int32_t takes) {
         return;
     }
     asm_alu_imm(a, ALU_SUB, true, R14, takes);
-    jump_to_block(l, asm_jcc(a, CC_NS), to);
+    jump_to_block(l, asm_jcc(a, CC_AE), to);
     uint32_t over = a == &l->code->hot ? asm_jmp(a) : 0;
     lower_cold(l);
     if (over) {
         asm_link(a, over, asm_offset(l->a));
     }
-    lower_budget(l->a, ALU_ADD, target->cost);
-    leave_region(l, X64_SITE_STOP, (int32_t)(target->ir->loc.pc - l->ir->loc.pc), target->ir->loc.aux);
+    leave_region(l, (X64Site){.kind = X64_SITE_STOP, .unused = target->cost,
+                              .pc_offset = (int32_t)(target->ir->loc.pc - l->ir->loc.pc),
+                              .aux = target->ir->loc.aux});
     l->a = a;
 }
 
 /* The way from the end of this block to block `to` of the region, or out of it; nothing follows it. */
 static void emit_edge(Lower *l, int to, int32_t offset, uint32_t aux) {
     if (to < 0) {
-        leave_region(l, X64_SITE_GOTO, offset, aux);
+        leave_region(l, (X64Site){.kind = X64_SITE_GOTO, .pc_offset = offset, .aux = aux});
         return;
     }
     const X64RegionBlock *target = &l->region->region->blocks[to];
@@ -195,6 +206,17 @@ static void emit_edge(Lower *l, int to, int32_t offset, uint32_t aux) {
     if (!falls_through) {
         jump_to_block(l, asm_jmp(l->a), (uint32_t)to);
     }
+}
+
+/* True if there is nothing to do on the way to a block: what is prepaid is what it wants, and its flags are stored. */
+static bool edge_is_free(const Lower *l, const X64RegionBlock *to) {
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t recipe = l->end.flags[i];
+        if (to->needs & 1u << i && recipe != IR_NONE && !(l->eager[recipe] & 1u << i)) {
+            return false;
+        }
+    }
+    return l->cost - l->ir->n_insns == to->cost;
 }
 
 void lower_region_goto(Lower *l, const IrOp *op) {
@@ -215,7 +237,11 @@ void lower_region_goto(Lower *l, const IrOp *op) {
         return;
     }
     uint32_t jump = asm_jcc(l->a, cc);
-    lower_add_slow(l, SLOW_EDGE)->site = jump;
+    if (block->taken >= 0 && edge_is_free(l, &l->region->region->blocks[block->taken])) {
+        jump_to_block(l, jump, (uint32_t)block->taken);
+    } else {
+        lower_add_slow(l, SLOW_EDGE)->site = jump;
+    }
 }
 
 void lower_region_edge(Lower *l, const Slow *slow) {
@@ -230,30 +256,44 @@ static void enter_region(RegionLower *r, Lower *first) {
     Asm *a = first->a;
     lower_note(first, X64_NOTE_ENTRY, IR_NONE);
     lower_count_enter(first);
-    if (r->region->window != IR_NONE) {
+    if (r->region->window != IR_NONE) { /* first: it tells where the others stand */
         asm_load(a, 32, false, false, X64_WINDOW_POINTER, asm_at(RBP, (int32_t)r->region->window));
     }
     for (unsigned k = 0; k < r->n_pinned; k++) {
-        asm_load(a, 32, false, false, r->pinned[k].reg, lower_slot(r->pinned[k].slot));
+        if (r->pinned[k].slot != IR_WINDOW_BASE) {
+            asm_load(a, 32, false, false, r->pinned[k].reg, lower_slot(r->pinned[k].slot));
+        }
     }
     if (!X64_COUNTS) {
         return;
     }
     lower_budget(a, ALU_SUB, first->cost);
-    uint32_t over = asm_jcc(a, CC_S);
+    uint32_t over = asm_jcc(a, CC_B);
     lower_cold(first);
     lower_note(first, X64_NOTE_BUDGET, IR_NONE);
     a = first->a;
     asm_link(a, over, asm_offset(a));
-    lower_budget(a, ALU_ADD, first->cost);
-    asm_mov_imm(a, RAX, lower_site(first, (X64Site){.kind = X64_SITE_BUDGET}));
+    asm_mov_imm(a, RAX, lower_site(first, (X64Site){.kind = X64_SITE_BUDGET, .unused = first->cost}));
     asm_link(a, asm_jmp(a), first->thunks->leave);
     lower_hot(first);
+}
+
+/* True if a block behind jumps back to this one. */
+static bool begins_loop(const X64Region *region, uint32_t block) {
+    for (uint32_t b = block; b < region->n_blocks; b++) {
+        if (region->blocks[b].taken == (int)block || region->blocks[b].next == (int)block) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void lower_blocks(RegionLower *r, Lower *blocks) {
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {
         Lower *l = &blocks[b];
+        if (begins_loop(r->region, b)) {
+            asm_align(l->a, LOOP_ALIGNMENT, 0);
+        }
         r->entry[b] = asm_offset(l->a);
         for (uint32_t i = 0; i < l->ir->n_ops; i++) {
             lower_op(l, i);

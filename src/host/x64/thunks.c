@@ -31,10 +31,11 @@ static void emit_leave(Asm *a, uint32_t flags_slot) {
     asm_ret(a);
 }
 
-/* Where a slow path's call goes to: the call itself has no reach beyond the code buffer. */
-static void emit_jump_out(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t site)) {
-    asm_mov_imm(a, RAX, (uint64_t)(uintptr_t)function);
-    asm_jmp_reg(a, RAX);
+/* What a slow path calls: a displacement has no reach beyond the code buffer. */
+static uint32_t emit_address(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t site)) {
+    uint32_t at = asm_offset(a);
+    asm_quad(a, (uint64_t)(uintptr_t)function);
+    return at;
 }
 
 /* Called from translated code, which keeps its registers itself, with the site in esi; gives the answer in eax. The
@@ -92,7 +93,7 @@ static void emit_indirect(Asm *a, X64Thunks *thunks) {
     asm_load(a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_targets)));
     asm_mov(a, false, RSI, RAX);
     asm_alu_imm(a, ALU_AND, false, RSI, 2 * (X64_TARGETS - 1));
-    asm_alu_load(a, ALU_CMP, true, RAX, asm_indexed(RCX, RSI, 3, offsetof(X64Target, pc)));
+    asm_alu_load(a, ALU_CMP, true, RAX, asm_indexed(RCX, RSI, 3, offsetof(X64Target, key)));
     uint32_t miss = asm_jcc(a, CC_NE);
     asm_jmp_mem(a, asm_indexed(RCX, RSI, 3, offsetof(X64Target, code)));
     asm_link(a, miss, asm_offset(a));
@@ -102,22 +103,43 @@ static void emit_indirect(Asm *a, X64Thunks *thunks) {
     asm_link(a, asm_jmp(a), thunks->leave);
 }
 
+/* The same at an exit, where nothing is to be kept: what follows the trap is jumped to if it has code. The stack is
+ * aligned. */
+static void emit_trap(Asm *a, const void *(*function)(Cpu *cpu, uint32_t site), uint32_t flags_slot) {
+    asm_store(a, 64, lower_cpu(offsetof(Cpu, budget)), R14);
+    asm_lea(a, true, RDI, lower_cpu(0));
+    asm_mov(a, false, RSI, RAX);
+    x64_flags_unpack(a, flags_slot, RCX);
+    asm_mov_imm(a, RAX, (uint64_t)(uintptr_t)function);
+    asm_call_reg(a, RAX);
+    asm_mov(a, true, RSI, RAX);
+    asm_load(a, 64, false, true, R14, lower_cpu(offsetof(Cpu, budget)));
+    x64_flags_pack(a, flags_slot, RCX, RDX);
+    asm_test(a, true, RSI, RSI);
+    uint32_t none = asm_jcc(a, CC_E);
+    asm_jmp_reg(a, RSI);
+    asm_link(a, none, asm_offset(a));
+    asm_load(a, 32, false, false, RAX, lower_cpu(offsetof(Cpu, jit_value)));
+    emit_leave(a, flags_slot);
+}
+
 void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thunks *thunks) {
     thunks->enter = asm_offset(a);
     emit_enter(a, flags_slot);
     thunks->leave = asm_offset(a);
     emit_leave(a, flags_slot);
-    thunks->load = asm_offset(a);
-    emit_jump_out(a, calls->load);
-    thunks->store = asm_offset(a);
-    emit_jump_out(a, calls->store);
     thunks->call = asm_offset(a);
     emit_call_helper(a, calls->call, flags_slot);
+    thunks->trap = asm_offset(a);
+    emit_trap(a, calls->trap, flags_slot);
     thunks->point = asm_offset(a);
     emit_point(a, calls, thunks, flags_slot, false);
     thunks->point_call = asm_offset(a);
     emit_point(a, calls, thunks, flags_slot, true);
     emit_indirect(a, thunks);
+    asm_align(a, sizeof(uint64_t), 0);
+    thunks->load = emit_address(a, calls->load);
+    thunks->store = emit_address(a, calls->store);
 }
 
 static void patch_five(Asm *a, uint32_t at, uint8_t opcode, uint32_t target) {

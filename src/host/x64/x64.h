@@ -31,7 +31,7 @@ typedef struct X64Site {
     uint32_t block; /* index of the block, given by the engine */
     uint32_t patch; /* GOTO, HOT: offset of the displacement to link; HOT: that of the jump itself, to count no more;
                        INDIRECT: that of the jump over the table, to link with what follows it, or 0 */
-    uint32_t unused; /* LEAVE, TRAP, ACCESS: prepaid instructions that have not begun; INDIRECT: the engine's counter */
+    uint32_t unused; /* prepaid instructions that have not begun; INDIRECT: the engine's counter */
     int32_t pc_offset; /* from the beginning of the block */
     uint32_t aux;
     uint64_t pc; /* the same, absolute; not yet masked to the guest's address bits */
@@ -65,24 +65,29 @@ enum { X64_POINT_BEHIND = REG_COUNT + 1 };
  * not enough, or it has run often; all is done, left at a fault entry, or a trap is pending. */
 #define X64_EXIT_BUDGET UINT32_C(0x80000000)
 #define X64_EXIT_WARM UINT32_C(0xc0000000)
-#define X64_EXIT_LEFT UINT32_C(0xfffffffe)
-#define X64_EXIT_TRAP UINT32_C(0xffffffff)
+#define X64_EXIT_LEFT UINT32_C(0xfffffffd)
+#define X64_EXIT_TRAP UINT32_C(0xfffffffe)
 
-/** Where indirect branches go whose target has code: indexed by bits of the address. cpu->jit_targets points to the
- * table; only targets with aux 0 are in it. */
+/** Where indirect branches and traps go whose target has code: indexed by bits of the address. cpu->jit_targets points
+ * to the table. Branches find only what has aux 0, the key of which is its address. */
 typedef struct X64Target {
-    uint64_t pc; /* of an empty place: x64_no_target */
+    uint64_t key; /* x64_target_key; of an empty place: x64_no_target */
     uint64_t code; /* host address */
 } X64Target;
 enum { X64_TARGETS = 4096 };
 
-static inline uint32_t x64_target_index(uint64_t pc) {
-    return (uint32_t)(pc >> 1) & (X64_TARGETS - 1);
+static inline uint32_t x64_target_index(IrLoc loc) {
+    return (uint32_t)((loc.pc ^ loc.aux) >> 1) & (X64_TARGETS - 1);
+}
+
+/** Only for locations with aux 0, or an address of 32 bits. */
+static inline uint64_t x64_target_key(IrLoc loc) {
+    return loc.pc | (uint64_t)loc.aux << 32;
 }
 
 /** An address that does not belong to that place of the table. */
 static inline uint64_t x64_no_target(uint32_t index) {
-    return ~((uint64_t)index << 1);
+    return (uint64_t)(index ^ 1) << 1;
 }
 
 enum { X64_ENTRY_BYTES = 5 /* at the entry of a block: room for a jump to the region that begins there */ };
@@ -92,7 +97,9 @@ enum { X64_ACCESS_BYTES = 5 /* room that every fast access takes: that of a jump
 /** Code offsets of the fixed pieces, and what all code is made for. */
 typedef struct X64Thunks {
     uint32_t enter; /* uint32_t enter(Cpu *cpu, void *memory, const void *code): returns a site */
-    uint32_t leave, load, store, call; /* the last three: called with the site in esi */
+    uint32_t leave, call; /* call: with the site in esi */
+    uint32_t trap; /* jumped to with the site in eax: takes a trap and goes on where that leads */
+    uint32_t load, store; /* no code, but the addresses of the engine's functions */
     uint32_t point, point_call; /* called from a point; the latter: a CALL */
     uint32_t indirect, indirect_miss; /* jumped to with an address in rax and the site in edx */
     X64Memory memory;
@@ -105,9 +112,14 @@ typedef struct X64Calls {
     uint32_t (*load)(Cpu *cpu, uint32_t site); /* address in cpu->jit_addr, result to cpu->jit_value */
     uint32_t (*store)(Cpu *cpu, uint32_t site);
     uint32_t (*call)(Cpu *cpu, uint32_t site);
+    const void *(*trap)(Cpu *cpu, uint32_t site); /* where the code is that runs next; NULL: the engine goes
+                                                        on, with what stands in cpu->jit_value */
     /** From quick code: its registers, by Reg, and where it goes on. Returns 0 or X64_EXIT_*. */
     uint32_t (*point)(Cpu *cpu, uint64_t *regs);
 } X64Calls;
+
+/** Instead of a site that the engine comes back with: a trap has been taken. */
+#define X64_TRAP_TAKEN UINT32_MAX
 
 /** What a stretch of code is for, in dumps. It ends where the next one of the same part (hot, cold) begins. */
 typedef enum X64NoteKind {
@@ -172,7 +184,7 @@ typedef struct X64RegionBlock {
 typedef struct X64Region {
     const X64RegionBlock *blocks;
     uint32_t n_blocks;
-    uint32_t window; /* slot of the window pointer, which its blocks leave alone; IR_NONE: they use no window slots */
+    uint32_t window; /* slot of the window pointer; IR_NONE: its blocks use no window slots */
 } X64Region;
 
 /** True if a block may be part of a region. */

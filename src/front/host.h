@@ -1,0 +1,31 @@
+/* The host side of a run: where serial ports lead, and how fast it goes. Nothing of it reaches guests but input, which
+ * enters between runs, at the virtual time where they stand. */
+#ifndef FRONT_HOST_H
+#define FRONT_HOST_H
+
+#include "front/front.h"
+
+enum { HOST_CHUNK_NS = 5000000 /* how often a live port looks for host input, in virtual time */ };
+
+typedef struct Host {
+    OrrWorld *world;
+    Backend **backends;
+    size_t n_backends, cap;
+    double pace; /* virtual seconds per second at most; 0: none */
+    uint64_t start_ns, start_virtual_ns;
+    bool quit; /* the user asks for the end (Ctrl-A x) */
+} Host;
+
+/** Opens a back end for a port; false and a text. */
+bool host_open(Host *host, OrrNode *node, const char *uart, const char *spec, OrrError *error);
+/** The run begins; `pace` as of --pace, negative: 1 for people at a terminal, else none. */
+void host_begin(Host *host, OrrWorld *world, double pace);
+/** Where the next run should end so that the host is not kept waiting: `end_ns`, or sooner. */
+uint64_t host_until(const Host *host, uint64_t end_ns);
+/** Between runs: lets the host catch up and takes its input; waits if virtual time is ahead of the pace. */
+void host_turn(Host *host);
+/** Writes what ports have sent, as far as the host takes it now. */
+void host_flush(Host *host);
+void host_close(Host *host);
+
+#endif

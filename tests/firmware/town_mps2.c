@@ -1,0 +1,137 @@
+/* A board of a town (town.h): MPS2 with two serial ports, LAN9220, a serial flash on the first PL022 whose chip select
+ * is pin 15 of GPIO 0, and pins. */
+#include "mps2.h"
+
+enum { RING_PORTS = 2, MEDIA = 1, TICK_CYCLES = 2500 };
+#include "town.h"
+
+#define IDENTITY REG32(0x21000000)
+#define SERIAL(port, offset) REG32(0x40004000 + 0x1000 * (port) + (offset))
+#define GPIO_DATA REG32(0x40010000)
+#define GPIO_DATAOUT REG32(0x40010004)
+#define GPIO_OUTENSET REG32(0x40010010)
+#define SPI(offset) REG32(0x40020000 + (offset))
+#define LAN(offset) REG32(0x40200000 + (offset))
+enum { RX_DATA = 0, TX_DATA = 0x20, RX_STATUS = 0x40, TX_CFG = 0x70, RX_FIFO_INF = 0x7c, TX_FIFO_INF = 0x80,
+       MAC_CMD = 0xa4, MAC_DATA = 0xa8 };
+enum { FRAME = 60, ON = 2, FIRST_AND_LAST = 3 << 12, MAC_CR = 1, RXEN = 4, TXEN = 8 };
+enum { CR0 = 0, CR1 = 4, DR = 8, SR = 12, CPSR = 16, RX_NOT_EMPTY = 4, CHIP_SELECT = 1 << 15, PIN_OUT = 1 << 1 };
+
+static void on_tick(uint32_t *frame, uint32_t exc_return, uint32_t exception) {
+    (void)frame, (void)exc_return, (void)exception;
+}
+
+static unsigned board_id(void) {
+    return IDENTITY;
+}
+
+static void mac_write(uint32_t reg, uint32_t value) {
+    LAN(MAC_DATA) = value;
+    LAN(MAC_CMD) = 0x80000000u | reg;
+}
+
+static void board_start(void) {
+    for (unsigned port = 0; port < RING_PORTS; port++) {
+        SERIAL(port, 16) = 217; /* 115200 baud */
+        SERIAL(port, 8) = UART_TXEN | UART_RXEN;
+    }
+    mac_write(MAC_CR, TXEN | RXEN);
+    LAN(TX_CFG) = ON;
+    GPIO_DATAOUT = CHIP_SELECT;
+    GPIO_OUTENSET = CHIP_SELECT | PIN_OUT;
+    SPI(CPSR) = 4;
+    SPI(CR0) = 7;
+    SPI(CR1) = 2;
+    handlers[EXC_SYSTICK] = on_tick;
+    SYST_RVR = TICK_CYCLES - 1;
+    SYST_CVR = 0;
+    SYST_CSR = 7;
+}
+
+static void board_wait(void) {
+    __asm volatile("wfi" ::: "memory");
+}
+
+static int ring_get(unsigned port) {
+    return SERIAL(port, 4) & UART_RXFULL ? (int)SERIAL(port, 0) : -1;
+}
+
+static void ring_put(unsigned port, unsigned byte) {
+    if (!(SERIAL(port, 4) & UART_TXFULL)) {
+        SERIAL(port, 0) = byte;
+    }
+}
+
+static int media_send(unsigned medium, const Letter *letter) {
+    (void)medium;
+    if ((LAN(TX_FIFO_INF) & 0xffff) < FRAME + 16) {
+        return 0;
+    }
+    LAN(TX_DATA) = FIRST_AND_LAST | FRAME;
+    LAN(TX_DATA) = FRAME;
+    for (uint32_t i = 0; i < FRAME / 4; i++) {
+        LAN(TX_DATA) = i == 0 ? 0xffffffff
+                     : i == 1 ? 0x0002ffff
+                     : i == 2 ? letter->from << 24
+                     : i == 3 ? letter->from << 16
+                     : i == FRAME / 4 - 1 ? letter->number << 24 : 0;
+    }
+    return 1;
+}
+
+static int media_receive(unsigned medium, Letter *letter) {
+    (void)medium;
+    if (!(LAN(RX_FIFO_INF) >> 16)) {
+        return 0;
+    }
+    uint32_t words = ((LAN(RX_STATUS) >> 16 & 0x3fff) + 3) / 4;
+    *letter = (Letter){0, 0};
+    for (uint32_t i = 0; i < words; i++) {
+        uint32_t data = LAN(RX_DATA);
+        letter->from = i == 3 ? data >> 16 & 0xff : letter->from;
+        letter->number = i == FRAME / 4 - 1 ? data >> 24 : letter->number;
+    }
+    return 1;
+}
+
+static unsigned board_pins(unsigned level) {
+    GPIO_DATAOUT = CHIP_SELECT | (level ? PIN_OUT : 0);
+    return GPIO_DATA & 0xff;
+}
+
+static unsigned transfer(unsigned byte) {
+    SPI(DR) = byte;
+    while (!(SPI(SR) & RX_NOT_EMPTY)) {
+    }
+    return SPI(DR);
+}
+
+/* Programs a byte, or reads what stands there and the identity of the flash. */
+static unsigned board_sense(unsigned number) {
+    static const unsigned char program[] = {0x02, 0, 1}, read[] = {0x03, 0, 1};
+    const unsigned char *command = number % 2 ? read : program;
+    unsigned value = 0;
+    if (number % 2 == 0) {
+        GPIO_DATAOUT &= ~(uint32_t)CHIP_SELECT;
+        transfer(0x06);
+        GPIO_DATAOUT |= CHIP_SELECT;
+    }
+    GPIO_DATAOUT &= ~(uint32_t)CHIP_SELECT;
+    for (unsigned i = 0; i < sizeof program; i++) {
+        transfer(command[i]);
+    }
+    transfer(number / 2);
+    value = transfer(number);
+    GPIO_DATAOUT |= CHIP_SELECT;
+    GPIO_DATAOUT &= ~(uint32_t)CHIP_SELECT;
+    for (unsigned i = 0; i < 4; i++) {
+        value = value << 8 | transfer(i ? 0 : 0x9f);
+    }
+    GPIO_DATAOUT |= CHIP_SELECT;
+    return value;
+}
+
+int main(void) {
+    town();
+    return 1;
+}
