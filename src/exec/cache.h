@@ -32,7 +32,8 @@ typedef struct GranuleEntry {
     uint32_t next; /* index + 1 of the next entry of the bucket, 0 = end */
 } GranuleEntry;
 
-enum { CACHE_FRONT_SLOTS = 1024, CACHE_GRANULE_BUCKETS = 4096, EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_MAX = 400 };
+enum { CACHE_FRONT_SLOTS = 1024, CACHE_GRANULE_BUCKETS = 4096 };
+enum { EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_MAX = 400 };
 
 /** Open addressing, never full. */
 typedef struct CacheTable {

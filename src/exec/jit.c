@@ -488,18 +488,20 @@ static void populate(Jit *jit, const Asm *part, uint32_t *populated) {
     }
 }
 
-static void prepare(Jit *jit) {
+static void prepare(Jit *jit, bool quick) {
     arena_reset(&jit->scratch);
     populate(jit, &jit->code.hot, &jit->populated[0]);
-    populate(jit, &jit->code.cold, &jit->populated[1]);
+    if (!quick) { /* which has no code out of line */
+        populate(jit, &jit->code.cold, &jit->populated[1]);
+    }
 }
 
 /* Where the code of a block begins; false if there is no room. */
-static bool begin_block(Jit *jit, uint32_t *entry) {
+static bool begin_block(Jit *jit, bool quick, uint32_t *entry) {
     if (!has_room(jit)) {
         return false;
     }
-    prepare(jit);
+    prepare(jit, quick);
     if (jit->thunks.shared) {
         asm_align(&jit->code.hot, 8, 0);
     }
@@ -517,7 +519,7 @@ static void add_block(Jit *jit, CacheBlock *block, uint32_t entry, bool quick) {
 
 bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
     uint32_t entry;
-    *full = !begin_block(jit, &entry);
+    *full = !begin_block(jit, false, &entry);
     bool ok = !*full && x64_lower(&jit->code, cache_host_ir(block), (uint32_t)jit->blocks.len, &jit->thunks, &jit->out,
                                   &jit->scratch);
     if (ok) {
@@ -526,10 +528,14 @@ bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
     return ok;
 }
 
+bool jit_can_be_quick(const Jit *jit) {
+    return !jit->thunks.memory.by_windows;
+}
+
 bool jit_compile_quick(Jit *jit, CacheBlock *block, const IrBlock *ir) {
     uint32_t entry, runs = jit->regions ? WARM_RUNS * jit->thunks.crowd : 0;
     block->heat = (uint32_t)jit->out.heat.len;
-    bool ok = !jit->thunks.memory.by_windows && begin_block(jit, &entry) &&
+    bool ok = jit_can_be_quick(jit) && begin_block(jit, true, &entry) &&
               x64_lower_quick(&jit->code, ir, (uint32_t)jit->blocks.len, runs, &jit->thunks, &jit->out, &jit->scratch);
     if (ok) {
         add_block(jit, block, entry, true);
@@ -539,7 +545,7 @@ bool jit_compile_quick(Jit *jit, CacheBlock *block, const IrBlock *ir) {
 
 bool jit_improve(Jit *jit, CacheBlock *block) {
     uint32_t entry, before = block->code;
-    if (!block->quick || !begin_block(jit, &entry) ||
+    if (!block->quick || !begin_block(jit, false, &entry) ||
         !x64_lower(&jit->code, cache_host_ir(block), block->index, &jit->thunks, &jit->out, &jit->scratch)) {
         return false;
     }
@@ -557,7 +563,7 @@ bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members
     if (!has_room(jit)) {
         return false;
     }
-    prepare(jit);
+    prepare(jit, false);
     asm_align(&jit->code.hot, LINE_BYTES, 0); /* how fast a loop is should not depend on what came before */
     uint32_t entry = jit->last_hot = asm_offset(&jit->code.hot);
     bool ok = x64_lower_region(&jit->code, region, &jit->thunks, &jit->out, &jit->scratch);

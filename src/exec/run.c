@@ -70,7 +70,8 @@ static CacheBlock *translate(Runner *r, IrLoc loc, unsigned limit) {
     }
     MemMap *map = r->cpu->map;
     map->code_refused = false;
-    if (!limit && can_jit(r->cpu, cache) && (block = translate_quickly(r, loc)) != NULL) {
+    bool quick = !limit && can_jit(r->cpu, cache) && jit_can_be_quick(cache->jit);
+    if (quick && (block = translate_quickly(r, loc)) != NULL) {
         return block;
     }
     IrBlock ir = exec_translate(r->cpu, loc, limit ? limit : EXEC_BLOCK_INSNS_MAX, &cache->scratch, &cache->arena);

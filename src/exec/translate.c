@@ -87,8 +87,8 @@ static bool append(Cpu *cpu, IrBuilder *b, Code *code, uint64_t pc, uint64_t *fa
 static void move_to(IrBlock *block, Arena *arena) {
     const IrOp *ops = block->ops;
     const IrFault *faults = block->faults;
-    block->ops = ARENA_ARRAY(arena, IrOp, block->n_ops);
-    block->faults = ARENA_ARRAY(arena, IrFault, block->n_faults);
+    block->ops = ARENA_ARRAY_RAW(arena, IrOp, block->n_ops);
+    block->faults = ARENA_ARRAY_RAW(arena, IrFault, block->n_faults);
     memcpy(block->ops, ops, block->n_ops * sizeof *ops);
     memcpy(block->faults, faults, block->n_faults * sizeof *faults);
 }
@@ -162,7 +162,7 @@ IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena) {
         if (!folded) {
             folded = ARENA_NEW(arena, IrBlock);
             *folded = *block;
-            folded->ops = ARENA_ARRAY(arena, IrOp, block->n_ops);
+            folded->ops = ARENA_ARRAY_RAW(arena, IrOp, block->n_ops);
             memcpy(folded->ops, block->ops, block->n_ops * sizeof *block->ops);
         }
         folded->ops[i] = (IrOp){.op = IR_CONST, .type = op->type, .a = (uint32_t)value,

@@ -140,8 +140,8 @@ static void fill_block(const Versions *v, const int *place, const Version *from,
 unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop) {
     Arena arena = {0};
     Versions v = {.loop = loop, .arena = &arena,
-                  .all = ARENA_ARRAY(&arena, Version, VERSIONS_MAX)};
-    X64RegionBlock *blocks = ARENA_ARRAY(&arena, X64RegionBlock, VERSIONS_MAX);
+                  .all = ARENA_ARRAY_RAW(&arena, Version, VERSIONS_MAX)};
+    X64RegionBlock *blocks = ARENA_ARRAY_RAW(&arena, X64RegionBlock, VERSIONS_MAX);
     CacheBlock *members[EXEC_REGION_BLOCKS_MAX];
     int place[VERSIONS_MAX];
     unsigned n_members = 0, n_insns = 0;

@@ -93,7 +93,7 @@ IrBlock ir_with_window_slots(const IrBlock *block, uint32_t pointer, int32_t mov
     enum { FIRST = ARRAY_LEN(first) };
     IrBlock made = *block;
     made.n_ops += FIRST;
-    made.ops = ARENA_ARRAY(arena, IrOp, made.n_ops);
+    made.ops = ARENA_ARRAY_RAW(arena, IrOp, made.n_ops);
     memcpy(made.ops, first, sizeof first);
     for (uint32_t i = 0; i < block->n_ops; i++) {
         made.ops[FIRST + i] = with_slots(block->ops[i], pointer, moved, FIRST);

@@ -330,7 +330,7 @@ static bool try_region(X64Code *code, const X64Region *region, Lower *common, un
     RegionLower r = {.region = region};
     Mark mark = lower_mark(code, common->out);
     r.entry = ARENA_ARRAY(common->arena, uint32_t, region->n_blocks);
-    Lower *blocks = ARENA_ARRAY(common->arena, Lower, region->n_blocks);
+    Lower *blocks = ARENA_ARRAY_RAW(common->arena, Lower, region->n_blocks);
     choose_pinned(&r, most_pinned);
     for (uint32_t b = 0; b < region->n_blocks; b++) {
         start_block(&r, &blocks[b], b, common);
