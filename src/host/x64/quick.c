@@ -684,6 +684,7 @@ bool x64_lower_quick(X64Code *code, const IrBlock *ir, uint32_t block, uint32_t 
     q.l.reserved = 1u << RAX;
     q.l.quick = true;
     memset(q.l.held, 0xff, sizeof q.l.held);
+    memset(q.l.alias, 0xff, sizeof q.l.alias);
     make_room(&q.l);
     quick_block(&q, runs);
     return lower_fitted(code, out, &mark);
