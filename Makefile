@@ -3,6 +3,7 @@
 BUILD ?= build
 ASAN ?= build-asan
 FUZZ ?= build-fuzz
+TSAN ?= build-tsan
 UNCOUNTED ?= build-uncounted
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
@@ -11,7 +12,8 @@ SEED ?= 1
 ENGINE ?= interp
 SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 
-.PHONY: build run test bench bench-counting asan fuzz fuzz-arm fuzz-sparc fuzz-engines tidy format install clean
+.PHONY: build run test test-tsan bench bench-counting bench-world
+.PHONY: asan fuzz fuzz-arm fuzz-sparc fuzz-engines tidy format install clean
 
 build:
 	@tools/install-deps build
@@ -40,6 +42,21 @@ bench-counting: build
 	@test -f $(UNCOUNTED)/build.ninja || meson setup -Duncounted=true -Dtests=disabled $(UNCOUNTED)
 	@ninja -C $(UNCOUNTED) orrery
 	@tools/bench-counting $(BUILD) $(UNCOUNTED)
+
+# 10,000 nodes in one process: what each costs, and how fast they run.
+bench-world:
+	@tools/install-deps build test
+	@test -f $(BUILD)/build.ninja || meson setup --prefix=$(PREFIX) -Dtests=enabled $(BUILD)
+	@ninja -C $(BUILD) tests/crowd firmware
+	@tools/bench-world $(BUILD)
+
+# Worlds on several threads, with each engine, under ThreadSanitizer.
+test-tsan:
+	@tools/install-deps build test
+	@test -f $(TSAN)/build.ninja || meson setup -Db_sanitize=thread -Db_lundef=false -Dtests=enabled $(TSAN)
+	@ninja -C $(TSAN) orrery tests/test_worlds tests/test_share firmware
+	@TSAN_OPTIONS=halt_on_error=1 meson test -C $(TSAN) --no-rebuild --print-errorlogs -t 20 \
+		test_worlds test_share test_world
 
 asan:
 	@tools/install-deps build test
@@ -85,4 +102,4 @@ install: build
 	@meson install -C $(BUILD) --no-rebuild
 
 clean:
-	@rm -rf $(BUILD) $(ASAN) $(FUZZ) $(UNCOUNTED)
+	@rm -rf $(BUILD) $(ASAN) $(FUZZ) $(TSAN) $(UNCOUNTED)

@@ -63,8 +63,33 @@ ORR_API OrrLink *orr_link_new(OrrWorld *world, const OrrLinkOptions *options, Or
 /** Joins a port of a node to it: a serial port, CAN or Ethernet controller "uart0", an output "gpio0.3",
  * an input "gpio0@5". */
 ORR_API bool orr_link_join(OrrLink *link, OrrNode *node, const char *port, OrrError *error);
+/** Joins the host to it, as one more end behind the others: Ethernet only. */
+ORR_API bool orr_link_join_host(OrrLink *link, OrrError *error);
+/** Calls `frame` for what reaches the host, at its virtual time, between windows, on the caller's thread; NULL: nobody
+ * wants it. What the host sends is an input (orr_world_frame). */
+ORR_API void orr_link_host_output(OrrLink *link,
+                                  void (*frame)(void *user, uint64_t time_ns, const void *bytes, size_t len),
+                                  void *user);
+/** Links in the order in which they were made; NULL behind the last. */
+ORR_API OrrLink *orr_world_link(const OrrWorld *world, size_t index);
+/** Where a world file leads a link on the host: "user", "tap:NAME"; NULL: nowhere. It is the caller who does so. */
+ORR_API const char *orr_link_host_where(const OrrWorld *world, const OrrLink *link);
 /** Messages sent, lost and damaged so far. */
 ORR_API void orr_link_counts(const OrrLink *link, uint64_t *sent, uint64_t *lost, uint64_t *corrupted);
+
+typedef struct OrrLinkInfo {
+    const char *kind;
+    size_t n_ends;
+    uint64_t sent, lost, corrupted; /* messages, as of orr_link_counts */
+    uint64_t busy_ns; /* virtual time that messages took on it since orr_world_meter_start; both directions count */
+} OrrLinkInfo;
+
+/** Measures how busy links are from now on. */
+ORR_API void orr_world_meter_start(OrrWorld *world);
+/** Links in the order in which they were made; false behind the last. */
+ORR_API bool orr_world_link_info(const OrrWorld *world, size_t index, OrrLinkInfo *info);
+/** The node at an end of a link, and the device there; NULL behind the last. */
+ORR_API const char *orr_world_link_end(const OrrWorld *world, size_t index, size_t end, const char **port);
 
 /* ---- World files ---- */
 
@@ -77,6 +102,9 @@ typedef struct OrrWorldFileOptions {
 /** Adds what a world file (docs/WORLDS.md) describes to an empty world; options may be NULL. If it fails, the world is
  * to be freed. */
 ORR_API bool orr_world_load(OrrWorld *world, const char *path, const OrrWorldFileOptions *options, OrrError *error);
+/** Port `index` that a world file leads to the host, and where: "pty", "tcp:5000", ...; NULL behind the last. It is the
+ * caller who does so. */
+ORR_API const char *orr_node_uart_host(const OrrNode *node, size_t index, const char **where);
 /** The file's `duration`, ORR_TIME_NEVER if it has none. */
 ORR_API uint64_t orr_world_duration_ns(const OrrWorld *world);
 

@@ -186,6 +186,10 @@ class Node:
         """Drives an input of a device: a button's input 0, True is pressed."""
         self._request("drive", device=device, level=level, input=input, at=at)
 
+    def power(self, what: str, at: Optional[Time] = None) -> None:
+        """Power "off" or "on", or a "reset" of the board."""
+        self._request("power", power=what, at=at)
+
     def run_to(self, place: Place, within: Time) -> Stop:
         """Runs until a core stands before the instruction there."""
         stop = stop_of(self._request("run", **{"for": within}, **place_of(place)))
@@ -249,6 +253,10 @@ class Uart:
         """The same for a POSIX extended regular expression within a line."""
         return self._took(self.node._expect(f".{self.name} did not match {regex!r}", within, uart=self.name,
                                             matches=regex))
+
+    def expect_never(self, prints: str, within: Time) -> None:
+        """Runs for that time; the port must not send that text, and must not have sent it unread. Nothing is read."""
+        self.node._expect(f".{self.name} printed {prints!r}", within, uart=self.name, prints=prints, never=True)
 
     def read(self) -> str:
         """What the port has sent and nobody has read; no time passes."""

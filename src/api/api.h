@@ -26,6 +26,10 @@ typedef struct Observer {
     void *user;
 } Observer;
 
+typedef struct HostUart {
+    const char *name, *where; /* in the arena of the world */
+} HostUart;
+
 struct OrrNode {
     Node *node;
     WorldNode *slot;
@@ -36,6 +40,7 @@ struct OrrNode {
     /* What does the accesses while they are watched; all cores have the same. */
     bool (*load)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value);
     bool (*store)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value);
+    VEC(HostUart) uarts; /* that a world file leads to the host */
     struct NodeTools *tools; /* tools.c: statistics and dumps, or NULL */
 };
 
@@ -47,6 +52,11 @@ void tools_free(OrrNode *node);
 void trace_hook_mmio(OrrNode *node);
 
 typedef struct PeripheralType PeripheralType;
+
+typedef struct HostLink {
+    const Link *link;
+    const char *where; /* in the arena of the world */
+} HostLink;
 
 struct OrrWorld {
     OrrWorldOptions options;
@@ -61,16 +71,21 @@ struct OrrWorld {
     VEC(OrrNode *) nodes; /* in the order of those of `sim` */
     VEC(struct Expect *) expects;
     VEC(struct Capture *) captures;
+    VEC(struct LinkMeter *) meters; /* of the first links */
     PeripheralType *peripherals; /* device types of the embedder's, newest first */
     VEC(const DeviceType *) types; /* the same, oldest first */
     Arena arena;
     VEC(const char *) files; /* that were read */
+    VEC(HostLink) host_links; /* that a world file leads to the host */
     uint64_t ran_ns; /* where the last run ended */
     void (*given)(void *user, const OrrInput *input); /* the journal, or NULL */
     void *given_user;
 };
 
 void api_peripherals_free(OrrWorld *world);
+void api_meters_free(OrrWorld *world);
+/** The nodes of a world that has none yet will reach their memory by range checks. */
+void api_use_windows(OrrWorld *world);
 /** Nodes that have come since the last run get their code caches; before any of them runs. */
 void api_prepare_code(OrrWorld *world);
 /** Remembers that a file was read. */

@@ -58,7 +58,9 @@ CaptureTrack *capture_track(Capture *c, void *user) {
 void capture_put(CaptureTrack *track, uint64_t time_ns, uint64_t value, const void *bytes, size_t len) {
     uint64_t last_ns = track->items.len ? track->items.data[track->items.len - 1].time_ns : 0;
     CaptureItem item = {time_ns > last_ns ? time_ns : last_ns, value, track->bytes.len, len};
-    bytes_put(&track->bytes, bytes, len);
+    if (len) {
+        bytes_put(&track->bytes, bytes, len);
+    }
     vec_push(&track->items, item);
 }
 
@@ -68,6 +70,8 @@ static void track_drop(CaptureTrack *track) {
     size_t at = left ? track->items.data[track->done].at : track->bytes.len;
     if (track->done) {
         memmove(track->items.data, track->items.data + track->done, left * sizeof *track->items.data);
+    }
+    if (at) {
         memmove(track->bytes.data, track->bytes.data + at, track->bytes.len - at);
     }
     track->items.len = left;
@@ -128,7 +132,7 @@ static void write_before(Capture *c, uint64_t horizon_ns) {
     while (n > 0) {
         CaptureTrack *track = c->tracks.data[heap[0].track];
         const CaptureItem *item = &track->items.data[track->done++];
-        c->type->write(c, track, item, track->bytes.data + item->at);
+        c->type->write(c, track, item, item->len ? track->bytes.data + item->at : NULL);
         if (!head_next(c, &heap[0], horizon_ns)) {
             heap[0] = heap[--n];
         }

@@ -83,8 +83,8 @@ static size_t can_text(char *out, size_t size, const uint8_t *frame, uint32_t le
 static void put_comment(ByteVec *out, const Interface *interface, const LinkRecord *record) {
     const LinkEnd *from = interface->link->ends[record->from];
     char text[512];
-    int n = snprintf(text, sizeof text, "from %.100s.%.100s since %llu.%09llu s", from->board->name,
-                     from->device->name, (unsigned long long)(record->start_ns / 1000000000),
+    int n = snprintf(text, sizeof text, "from %.100s.%.100s since %llu.%09llu s", link_end_node(from),
+                     link_end_port(from), (unsigned long long)(record->start_ns / 1000000000),
                      (unsigned long long)(record->start_ns % 1000000000));
     if (record->flags & LINK_RECORD_DROPPED) {
         n += snprintf(text + n, sizeof text - (size_t)n, ", dropped");
@@ -160,8 +160,8 @@ static void put_interface(ByteVec *out, const Interface *interface, uint16_t lin
     put_text_option(out, IF_NAME, text);
     text[0] = '\0';
     for (unsigned i = 0; i < link->n_ends && n + 220 < sizeof text; i++) {
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s%.100s.%.100s", i ? " " : "", link->ends[i]->board->name,
-                              link->ends[i]->device->name);
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%.100s.%.100s", i ? " " : "", link_end_node(link->ends[i]),
+                              link_end_port(link->ends[i]));
     }
     put_text_option(out, IF_DESCRIPTION, text);
     put_option(out, IF_TSRESOL, &resolution, 1);

@@ -206,10 +206,13 @@ static void on_record(void *user, const Link *link, const LinkRecord *r) {
               "{\"ph\":\"X\",\"pid\":%u,\"tid\":%u,\"ts\":" TS ",\"dur\":" TS
               ",\"name\":\"%s\",\"args\":{\"bytes\":%u}}",
               row->pid, tid, TS_OF(r->start_ns), TS_OF(r->end_ns - r->start_ns), name, r->len);
+    row->begin_ns = r->start_ns;
+    if (!link->ends[r->from]->board) { /* the host has no row to come from */
+        return;
+    }
     uint64_t id = ++trace->flows;
     flow_put(row->sent, r->end_ns, 's', id, pid_of(trace, link->ends[r->from]), 1, r->start_ns);
     flow_put(row->sent, r->end_ns, 'f', id, row->pid, tid, r->start_ns);
-    row->begin_ns = r->start_ns;
 }
 
 /* The message that was recorded last. */
@@ -265,8 +268,8 @@ static void add_link(Capture *c, Link *link, uint32_t pid, uint32_t tid) {
     vec_push(&trace->links, row);
     for (unsigned i = 0; i < link->n_ends; i++) {
         char name[200];
-        snprintf(name, sizeof name, "%s from %.80s.%.80s", link->options.type->name, link->ends[i]->board->name,
-                 link->ends[i]->device->name);
+        snprintf(name, sizeof name, "%s from %.80s.%.80s", link->options.type->name, link_end_node(link->ends[i]),
+                 link_end_port(link->ends[i]));
         name_put(c, "thread_name", pid, tid + i, name);
     }
 }

@@ -1,9 +1,8 @@
 /* Lines and serial ports as a value change dump (IEEE Std 1364-2005, 18.2: four-state VCD), for GTKWave and PulseView.
  *
  * Each node is a scope, each device in it another one. An output is a wire. What a serial port sends is there twice:
- * `tx`, the line bit by bit, drawn as eight data bits without parity and one stop bit over the frame time (decoders
- * read it), and `tx_byte`, the byte from its start bit to its stop bit (show it as ASCII). A byte is known when it has
- * been sent; frames that began earlier wait for it.
+ * `tx`, the line bit by bit with parity and stop bits (decoders read it), and `tx_byte`, the byte from its start bit to
+ * its stop bit (show it as ASCII). A byte is known when it has been sent; what began later waits for it.
  * Not there: what ports receive, levels of inputs, internal state of devices; outputs that a reset lowers (it tells
  * nobody: the wire follows with the next change). */
 #include <inttypes.h>
@@ -13,7 +12,7 @@
 #include "api/api.h"
 #include "api/capture.h"
 
-enum { FRAME_BITS = 10, BYTE_NONE = 0x100 };
+enum { BYTE_NONE = 0x100 };
 
 typedef struct Var {
     CaptureTrack *track;
@@ -69,15 +68,15 @@ static void byte_put(Var *var, uint64_t start_ns, uint64_t end_ns, uint8_t byte)
 
 static void on_sent(void *user, uint8_t byte) {
     Port *port = user;
-    uint64_t end_ns = node_seen_ns(port->node), frame_ns = port->uart->frame_ns(port->uart->device);
-    uint64_t start_ns = end_ns > frame_ns ? end_ns - frame_ns : 0;
+    UartWave wave = uart_wave(port->uart, byte);
+    uint64_t end_ns = node_seen_ns(port->node);
+    uint64_t start_ns = end_ns > wave.frame_ns ? end_ns - wave.frame_ns : 0;
     uint64_t span_ns = end_ns - start_ns;
-    unsigned bits = (unsigned)byte << 1 | 1u << 9; /* start bit 0, least significant bit first, stop bit 1 */
     bool level = true;
-    port->frame_ns = frame_ns;
-    for (unsigned i = 0; i < FRAME_BITS; i++) {
-        line_put(port->line, start_ns + span_ns / FRAME_BITS * i + span_ns % FRAME_BITS * i / FRAME_BITS, &level,
-                 bits >> i & 1);
+    port->frame_ns = wave.frame_ns;
+    for (uint32_t i = 0; i < wave.bits; i++) {
+        line_put(port->line, start_ns + span_ns / wave.bits * i + span_ns % wave.bits * i / wave.bits, &level,
+                 wave.levels >> i & 1);
     }
     byte_put(port->byte, start_ns, end_ns, byte);
 }

@@ -46,6 +46,7 @@ static bool node_take(const OrrInput *in) {
         node_input_power(node, INPUT_RESET, in->time_ns);
         return true;
     case ORR_INPUT_MEET:
+    case ORR_INPUT_FRAME:
         break;
     }
     return false;
@@ -58,12 +59,31 @@ static bool all_meet(OrrWorld *world, uint64_t time_ns) {
     return true;
 }
 
-bool orr_world_input(OrrWorld *world, const OrrInput *input) {
-    bool meet = input->kind == ORR_INPUT_MEET;
-    if (!meet && (!input->node || input->node->world != world)) {
+static bool link_take(OrrWorld *world, const OrrInput *in) {
+    uint8_t frame[ETH_FRAME_MAX] = {0};
+    LinkEnd *end = in->link < world->sim.links.len ? link_host_end(world->sim.links.data[in->link]) : NULL;
+    if (!end || in->len < ETH_HEADER || in->len > ETH_FRAME_MAX || in->time_ns < world->ran_ns ||
+        in->time_ns < end->last_ns) {
         return false;
     }
-    bool taken = meet ? all_meet(world, input->time_ns) : node_take(input);
+    memcpy(frame, in->bytes, in->len);
+    link_host_send(end, in->time_ns, frame, (uint32_t)(in->len < ETH_FRAME_MIN ? ETH_FRAME_MIN : in->len));
+    return true;
+}
+
+static bool world_take(OrrWorld *world, const OrrInput *in) {
+    switch (in->kind) {
+    case ORR_INPUT_MEET:
+        return all_meet(world, in->time_ns);
+    case ORR_INPUT_FRAME:
+        return link_take(world, in);
+    default:
+        return in->node && in->node->world == world && node_take(in);
+    }
+}
+
+bool orr_world_input(OrrWorld *world, const OrrInput *input) {
+    bool taken = world_take(world, input);
     if (taken && world->given) {
         OrrInput told = *input;
         told.given_ns = world->ran_ns;
@@ -74,6 +94,11 @@ bool orr_world_input(OrrWorld *world, const OrrInput *input) {
 
 void orr_world_meet_at(OrrWorld *world, uint64_t time_ns) {
     orr_world_input(world, &(OrrInput){.kind = ORR_INPUT_MEET, .time_ns = time_ns});
+}
+
+bool orr_world_frame(OrrWorld *world, size_t link, uint64_t time_ns, const void *bytes, size_t len) {
+    return orr_world_input(world, &(OrrInput){.kind = ORR_INPUT_FRAME, .link = link, .time_ns = time_ns,
+                                              .bytes = bytes, .len = len});
 }
 
 bool orr_node_uart_input(OrrNode *node, const char *uart, uint64_t time_ns, const void *bytes, size_t len) {

@@ -13,6 +13,9 @@
 _Static_assert((int)ORR_CHANCE_ONE == (int)LINK_CHANCE_ONE && (int)ORR_LINK_CUTS_MAX == (int)LINK_CUTS_MAX,
                "chances and cuts are the same");
 
+/* With that many nodes range checks are cheaper than mappings and page table entries. */
+enum { WINDOW_NODES = 256 };
+
 /* ---- The world ---- */
 
 void orr_world_threads(OrrWorld *world, unsigned threads) {
@@ -128,6 +131,32 @@ bool orr_link_join(OrrLink *link, OrrNode *node, const char *port, OrrError *err
            api_failed(error, ORR_ERROR_CONNECTION);
 }
 
+bool orr_link_join_host(OrrLink *link, OrrError *error) {
+    return link_host_attach(link_of(link), (Err *)error) || api_failed(error, ORR_ERROR_CONNECTION);
+}
+
+void orr_link_host_output(OrrLink *link, void (*frame)(void *user, uint64_t time_ns, const void *bytes, size_t len),
+                          void *user) {
+    LinkEnd *end = link_host_end(link_of(link));
+    if (end) {
+        end->host = frame;
+        end->host_user = user;
+    }
+}
+
+OrrLink *orr_world_link(const OrrWorld *world, size_t index) {
+    return index < world->sim.links.len ? (OrrLink *)world->sim.links.data[index] : NULL;
+}
+
+const char *orr_link_host_where(const OrrWorld *world, const OrrLink *link) {
+    for (size_t i = 0; i < world->host_links.len; i++) {
+        if (world->host_links.data[i].link == (const Link *)link) {
+            return world->host_links.data[i].where;
+        }
+    }
+    return NULL;
+}
+
 void orr_link_counts(const OrrLink *link, uint64_t *sent, uint64_t *lost, uint64_t *corrupted) {
     const Link *l = (const Link *)link;
     *sent = l->sent;
@@ -192,6 +221,28 @@ static bool is_placed(const Loader *l) {
     return l->err && strncmp(l->err->text, l->file->path, len) == 0 && l->err->text[len] == ':';
 }
 
+/* Files are where the world file is. */
+static const char *uart_where(Loader *l, const char *where) {
+    static const char file[] = "file:";
+    size_t len = sizeof file - 1;
+    return strncmp(where, file, len) == 0
+               ? arena_printf(&l->world->arena, "%s%s", file, world_file_path(&l->arena, l->file, where + len))
+               : arena_strdup(&l->world->arena, where);
+}
+
+static bool load_uarts(Loader *l, OrrNode *node, const WorldFileNode *n) {
+    for (size_t i = 0; i < n->n_uarts; i++) {
+        const WorldText *name = &n->uarts[i].name;
+        const Device *device = machine_device(node->node->machine, name->text, l->err);
+        if (!device || !device_uart(device)) {
+            return (device && err_set(l->err, "%s is no serial port", name->text)) || misplaced(l, name);
+        }
+        HostUart uart = {device->name, uart_where(l, n->uarts[i].where.text)};
+        vec_push(&node->uarts, uart);
+    }
+    return true;
+}
+
 static bool load_node(Loader *l, size_t index) {
     const WorldFileNode *n = &l->file->nodes[index];
     uint64_t seed = n->seed.given ? n->seed.value + n->number : seed_derived(l->world->options.seed, index);
@@ -220,6 +271,9 @@ static bool load_node(Loader *l, size_t index) {
         }
         return false;
     }
+    if (n->repl.text) {
+        api_file_read(l->world, world_file_path(&l->arena, l->file, n->repl.text)); /* also beneath `parts` */
+    }
     orr_node_start_at(node, n->start.ns);
     for (size_t i = 0; i < n->n_power; i++) {
         static const NodeInputKind kinds[] = {[WORLD_POWER_OFF] = INPUT_POWER_OFF, [WORLD_POWER_ON] = INPUT_POWER_ON,
@@ -227,6 +281,9 @@ static bool load_node(Loader *l, size_t index) {
         node_input_power(node->node, kinds[n->power[i].what], n->power[i].time_ns);
     }
     orr_node_ends_alone(node, n->ends.text && strcmp(n->ends.text, "node") == 0);
+    if (!load_uarts(l, node, n)) {
+        return false;
+    }
     for (size_t i = 0; i < n->kernels.n; i++) {
         if (!load_kernel(l, node, &n->kernels.items[i])) {
             return false;
@@ -273,6 +330,18 @@ static bool load_end(Loader *l, OrrLink *link, const WorldText *end) {
     return node && (orr_link_join(link, node, dot + 1, (OrrError *)l->err) || misplaced(l, end));
 }
 
+static bool load_host(Loader *l, OrrLink *link, const WorldText *where) {
+    if (!where->text) {
+        return true;
+    }
+    if (!orr_link_join_host(link, (OrrError *)l->err)) {
+        return misplaced(l, where);
+    }
+    HostLink host = {link_of(link), arena_strdup(&l->world->arena, where->text)};
+    vec_push(&l->world->host_links, host);
+    return true;
+}
+
 static bool load_link(Loader *l, size_t index) {
     const WorldFileLink *from = &l->file->links[index];
     OrrLinkCut *cuts = ARENA_ARRAY(&l->arena, OrrLinkCut, from->cuts.n + 1);
@@ -301,11 +370,11 @@ static bool load_link(Loader *l, size_t index) {
             return false;
         }
     }
-    if (from->ends.n < 2 && link_of(link)->options.type->ends_max > 1) {
+    if (from->ends.n < 2 && !from->host.text && link_of(link)->options.type->ends_max > 1) {
         return err_at(l->err, l->file->path, from->kind.line, from->kind.col, "%s: a link has two ends or more",
                       from->kind.text);
     }
-    return true;
+    return load_host(l, link, &from->host);
 }
 
 static bool expect_text_is_bad(const WorldFileExpect *from) {
@@ -389,10 +458,21 @@ bool orr_world_load(OrrWorld *world, const char *path, const OrrWorldFileOptions
         world->options.seed = l.options->seed ? *l.options->seed : l.file->seed.value;
         world->duration_ns = l.file->duration.given ? l.file->duration.ns : ORR_TIME_NEVER;
     }
+    if (l.file && l.file->n_nodes >= WINDOW_NODES && world->nodes.len == 0) {
+        api_use_windows(world);
+    }
     bool ok = l.file && load_all(&l);
     map_free(&l.by_name);
     arena_free(&l.arena);
     return ok;
+}
+
+const char *orr_node_uart_host(const OrrNode *node, size_t index, const char **where) {
+    if (index >= node->uarts.len) {
+        return NULL;
+    }
+    *where = node->uarts.data[index].where;
+    return node->uarts.data[index].name;
 }
 
 uint64_t orr_world_duration_ns(const OrrWorld *world) {

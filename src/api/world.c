@@ -24,6 +24,18 @@ static void log_to_user(void *user, LogLevel level, const char *line) {
     world->options.log(world->options.log_user, (OrrLogLevel)level, line);
 }
 
+static void stock_open(OrrWorld *world) {
+    world->pool = pool_new(world->options.memory == ORR_MEMORY_FASTMEM);
+    world->stock = stock_new(world->pool);
+}
+
+void api_use_windows(OrrWorld *world) {
+    stock_free(world->stock);
+    pool_free(world->pool);
+    world->options.memory = ORR_MEMORY_WINDOW;
+    stock_open(world);
+}
+
 OrrWorld *orr_world_new(const OrrWorldOptions *options) {
     OrrWorld *world = mem_alloc(sizeof *world);
     if (options) {
@@ -33,8 +45,7 @@ OrrWorld *orr_world_new(const OrrWorldOptions *options) {
     world->log.level = (LogLevel)world->options.log_level;
     world->log.user = world;
     world->log.sink = world->options.log ? log_to_user : NULL;
-    world->pool = pool_new();
-    world->stock = stock_new(world->pool);
+    stock_open(world);
     world->shares = code_shares_new();
     world->duration_ns = ORR_TIME_NEVER;
     world->sim.log = &world->log;
@@ -47,8 +58,10 @@ void orr_world_free(OrrWorld *world) {
         return;
     }
     captures_close(world, NULL);
+    api_meters_free(world);
     for (size_t i = 0; i < world->nodes.len; i++) {
         tools_free(world->nodes.data[i]);
+        vec_free(&world->nodes.data[i]->uarts);
     }
     world_free(&world->sim);
     for (size_t i = 0; i < world->nodes.len; i++) {
@@ -60,6 +73,7 @@ void orr_world_free(OrrWorld *world) {
     vec_free(&world->nodes);
     vec_free(&world->expects);
     vec_free(&world->files);
+    vec_free(&world->host_links);
     arena_free(&world->arena);
     api_peripherals_free(world);
     code_shares_free(world->shares);

@@ -6,13 +6,20 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ARENA_CHUNK_BYTES = 64 * 1024, PAGE_BYTES = 4096 };
+enum {
+    ARENA_CHUNK_BYTES = 64 * 1024,
+    CACHE_LINE = 64,
+    LARGE_PAGE_BYTES = 2 << 20,
+    SLAB_BYTES = 32 << 20,
+    SLAB_BYTES_FIRST = 1 << 20,
+    SLAB_TAKE_MAX = SLAB_BYTES_FIRST / 2,
+};
 
 struct ArenaChunk {
     ArenaChunk *next;
     size_t size;
     size_t dirty; /* bytes from here on are zero */
-    bool mapped; /* by the host, as whole pages */
+    bool lent; /* by a slab */
     _Alignas(16) unsigned char bytes[];
 };
 
@@ -45,6 +52,65 @@ void mem_free(void *p) {
     free(p);
 }
 
+/* ---- Slabs ---- */
+
+typedef struct SlabPart SlabPart;
+struct SlabPart {
+    SlabPart *next;
+    size_t size;
+};
+
+struct Slab {
+    bool large; /* pages, from the second part on */
+    SlabPart *head; /* at the beginning of its stretch */
+    size_t used; /* of head */
+};
+
+Slab *slab_new(bool large_pages) {
+    Slab *slab = mem_alloc(sizeof *slab);
+    slab->large = large_pages;
+    return slab;
+}
+
+void slab_free(Slab *slab) {
+    for (SlabPart *part = slab ? slab->head : NULL, *next; part; part = next) {
+        next = part->next;
+        munmap(part, part->size);
+    }
+    mem_free(slab);
+}
+
+/* Large pages begin at multiples of their size; what is mapped too much around them is given back. */
+static void *map_aligned(size_t size) {
+    uint8_t *all = mmap(NULL, size + LARGE_PAGE_BYTES, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    check(all == MAP_FAILED ? NULL : all);
+    size_t before = -(uintptr_t)all & (LARGE_PAGE_BYTES - 1);
+    if (before) {
+        munmap(all, before);
+    }
+    munmap(all + before + size, LARGE_PAGE_BYTES - before);
+    return all + before;
+}
+
+static void *slab_take(Slab *slab, size_t size) {
+    if (!slab->head || slab->head->size - slab->used < size) {
+        size_t bytes = slab->head ? SLAB_BYTES : SLAB_BYTES_FIRST;
+        SlabPart *part = map_aligned(bytes);
+        if (slab->large && slab->head) {
+            madvise(part, bytes, MADV_HUGEPAGE); /* a host without them has small ones */
+        }
+        *part = (SlabPart){slab->head, bytes};
+        slab->head = part;
+        slab->used = CACHE_LINE;
+    }
+    void *p = (uint8_t *)slab->head + slab->used;
+    slab->used += size;
+    return p;
+}
+
+/* ---- Arenas ---- */
+
 static void chunk_add(Arena *arena, ArenaChunk *chunk, size_t size) {
     chunk->next = arena->head;
     chunk->size = size;
@@ -54,24 +120,25 @@ static void chunk_add(Arena *arena, ArenaChunk *chunk, size_t size) {
 
 static void chunk_new(Arena *arena, size_t size) {
     ArenaChunk *chunk = check(malloc(sizeof *chunk + size));
-    chunk->mapped = false;
+    chunk->lent = false;
     chunk->dirty = size;
     chunk_add(arena, chunk, size);
 }
 
 static void chunk_free(ArenaChunk *chunk) {
-    if (chunk->mapped) {
-        munmap(chunk, sizeof *chunk + chunk->size);
-    } else {
+    if (!chunk->lent) {
         free(chunk);
     }
 }
 
-void arena_reserve(Arena *arena, size_t size) {
-    size_t whole = (sizeof(ArenaChunk) + size + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
-    ArenaChunk *chunk = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    check(chunk == MAP_FAILED ? NULL : chunk);
-    chunk->mapped = true; /* dirty is 0 */
+void arena_reserve(Arena *arena, Slab *slab, size_t size) {
+    size_t whole = (sizeof(ArenaChunk) + size + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+    if (whole > SLAB_TAKE_MAX) {
+        chunk_new(arena, size);
+        return;
+    }
+    ArenaChunk *chunk = slab_take(slab, whole);
+    chunk->lent = true; /* dirty is 0 */
     chunk_add(arena, chunk, whole - sizeof *chunk);
 }
 

@@ -15,6 +15,14 @@ void mem_free(void *p);
 /** Ends the process: the host has no room for `what`. */
 _Noreturn void mem_exhausted(const char *what);
 
+/** Where the arenas of many equal objects come from: stretches of zeroes. Large pages of the host (behind the first
+ * stretch) are for objects that are in use all the time: few page table entries tell where they are. Small ones take
+ * room one by one, when they are touched. */
+typedef struct Slab Slab;
+Slab *slab_new(bool large_pages);
+/** After the arenas. NULL is fine. */
+void slab_free(Slab *slab);
+
 typedef struct ArenaChunk ArenaChunk;
 typedef struct Arena {
     ArenaChunk *head;
@@ -26,8 +34,8 @@ typedef struct Arena {
 void *arena_alloc(Arena *arena, size_t size);
 /** The same, not zeroed. */
 void *arena_alloc_raw(Arena *arena, size_t size);
-/** Room for `size` bytes (with their alignment), whole pages of the host that take room when they are touched. */
-void arena_reserve(Arena *arena, size_t size);
+/** Room for `size` bytes (with their alignment), on cache lines of its own; it is the slab's again when that goes. */
+void arena_reserve(Arena *arena, Slab *slab, size_t size);
 /** Copy of a string, or of its first len bytes, NUL-terminated. */
 char *arena_strdup(Arena *arena, const char *s);
 char *arena_strndup(Arena *arena, const char *s, size_t len);

@@ -11,8 +11,13 @@
     }
 
 #define vec_push(v, item) (vec_reserve((v), (v)->len + 1), (v)->data[(v)->len++] = (item))
+/** The same while other threads look at the items below a `len` that they load to acquire them; there is room. */
+#define vec_publish(v, item) \
+    ((v)->data[(v)->len] = (item), __atomic_store_n(&(v)->len, (v)->len + 1, __ATOMIC_RELEASE))
 
-#define vec_reserve(v, n) ((v)->data = vec_grow((v)->data, &(v)->cap, (n), sizeof *(v)->data))
+/** Nothing is written if there is room: others may be reading. */
+#define vec_reserve(v, n) \
+    ((n) > (v)->cap ? (void)((v)->data = vec_grow((v)->data, &(v)->cap, (n), sizeof *(v)->data)) : (void)0)
 
 #define vec_free(v) (mem_free((v)->data), (v)->data = NULL, (v)->len = (v)->cap = 0)
 

@@ -45,6 +45,7 @@ typedef struct Part {
     uint8_t count; /* bits of the flag, of equal level while passive, or of the delimiter */
     uint8_t flag_level;
     uint16_t detects; /* bit at which it sees an error that others do not, or NEVER */
+    uint16_t loses; /* a sender: bit at which it loses arbitration, or NEVER; it listens from there on */
     uint8_t why; /* CanErrorKind of that */
     uint16_t tec, rec;
 } Part;
@@ -134,7 +135,7 @@ static void sender_compare(Attempt *a, unsigned peer) {
         return;
     }
     if (k < a->other.arbitration_end) {
-        tell(a, peer, CAN_LOST, a->sof_cycles + can_bits_cycles(&a->bits, a->timing, k + 1), k, CAN_ERROR_BIT);
+        part->loses = (uint16_t)k;
         part->role = ROLE_LISTEN;
         part->sender = false;
     } else {
@@ -155,7 +156,7 @@ static void parts_begin(Attempt *a, uint64_t now_ns) {
     for (unsigned i = 0; i < CAN_PEERS_MAX; i++) {
         const CanPeer *p = &a->bus->peers[i];
         Part *part = &a->part[i];
-        *part = (Part){.detects = NEVER, .tec = p->tec, .rec = p->rec};
+        *part = (Part){.detects = NEVER, .loses = NEVER, .tec = p->tec, .rec = p->rec};
         bool takes_part = p->state == CAN_PEER_ON && (!a->shorted || contends(p, now_ns));
         if (!takes_part) {
             continue;
@@ -258,6 +259,10 @@ static void send_step(Attempt *a, unsigned peer, unsigned bit) {
     unsigned own = bit < a->bits.n ? a->bits.level[bit] : 1;
     if (part->detects == bit) {
         error_seen(a, peer, bit, part->why);
+    } else if (part->loses == bit) {
+        part->role = ROLE_LISTEN;
+        part->sender = false;
+        tell(a, peer, CAN_LOST, a->now_cycles, bit, CAN_ERROR_BIT);
     } else if (bit == ack_slot(&a->bits)) {
         if (a->level && !a->bus->peers[peer].no_ack) {
             error_seen(a, peer, bit, CAN_ERROR_ACK);
@@ -431,6 +436,23 @@ static void fault_apply(Attempt *a, const CanFault *fault) {
     }
 }
 
+/* Who loses arbitration before the first error has lost it; the others are still sending then. */
+static void losers_settle(Attempt *a, unsigned first) {
+    for (unsigned i = 0; i < CAN_PEERS_MAX; i++) {
+        Part *part = &a->part[i];
+        if (part->loses == NEVER) {
+            continue;
+        }
+        if (part->loses < first) {
+            uint64_t cycles = a->sof_cycles + can_bits_cycles(&a->bits, a->timing, part->loses + 1u);
+            tell(a, i, CAN_LOST, cycles, part->loses, CAN_ERROR_BIT);
+        } else {
+            part->role = ROLE_SEND;
+            part->sender = true;
+        }
+    }
+}
+
 /* A passive sender lets others go first. */
 static void suspend(Attempt *a, uint64_t free_cycles) {
     for (unsigned i = 0; i < CAN_PEERS_MAX; i++) {
@@ -465,6 +487,7 @@ static void frame_start(CanBus *bus, uint64_t now_ns) {
     if (!acknowledged && !bus->peers[a.winner].no_ack && first > ack_slot(&a.bits)) {
         first = ack_slot(&a.bits);
     }
+    losers_settle(&a, first);
     bus->good = 1;
     if (first == NEVER) {
         undisturbed(&a);
@@ -570,7 +593,8 @@ static uint64_t peer_next_ns(const CanBus *bus, const CanPeer *p) {
     } else if (p->state == CAN_PEER_ON && p->offered && !p->silent) {
         at = p->ready_ns;
     }
-    return at < bus->free_ns ? bus->free_ns : at;
+    uint64_t earliest = bus->free_ns > bus->asked_ns ? bus->free_ns : bus->asked_ns;
+    return at < earliest ? earliest : at;
 }
 
 uint64_t can_bus_next_ns(const CanBus *bus) {
@@ -656,6 +680,7 @@ static void configure(CanPeer *p, uint64_t time_ns, const CanRequest *request) {
 void can_bus_request(CanBus *bus, unsigned peer, uint64_t time_ns, const CanRequest *request) {
     assert(peer < CAN_PEERS_MAX);
     CanPeer *p = &bus->peers[peer];
+    bus->asked_ns = time_ns;
     switch ((CanRequestKind)request->kind) {
     case CAN_CONFIGURE:
         configure(p, time_ns, request);
@@ -737,6 +762,7 @@ static const Field bus_fields[] = {
     FIELD(CanBus, hz, 1, "in cycles of this clock"),
     FIELD(CanBus, start_ns, 0, "start of the frame"),
     FIELD(CanBus, free_ns, 0, "when the next frame may start"),
+    FIELD(CanBus, asked_ns, 0, "time of the last request"),
     FIELD_MAX(CanBus, busy, 0, 1, "a frame is on the wire"),
     FIELD_MAX(CanBus, good, 0, 1, "it is undisturbed"),
 };

@@ -170,6 +170,7 @@ typedef struct CanBus {
     uint64_t base_ns, cycles; /* the bus is free again `cycles` of `hz` after base_ns */
     uint32_t hz;
     uint64_t start_ns, free_ns;
+    uint64_t asked_ns; /* the last request: nothing happens before */
     uint8_t busy, good;
 } CanBus;
 

@@ -211,6 +211,7 @@ typedef enum StopReason {
 struct Board {
     const char *name; /* of the node */
     Arena *arena; /* lives as long as the board; use it in init only */
+    Arena *bulk; /* for devices that are mostly buffers, or NULL: the same */
     EventQueue events;
     MemMap map;
     const Log *log;

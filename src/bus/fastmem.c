@@ -50,6 +50,11 @@ static uint64_t within(const Memory *memory, off_t at) {
 }
 
 void memory_touched(const Memory *memory, uint64_t at, uint64_t *begin, uint64_t *end) {
+    if (memory->range.fd < 0) { /* nobody knows */
+        *begin = at < memory->size ? at : memory->size;
+        *end = memory->size;
+        return;
+    }
     off_t from = (off_t)(memory->range.offset + at);
     off_t data = at < memory->size ? lseek(memory->range.fd, from, SEEK_DATA) : -1;
     *begin = within(memory, data);

@@ -89,27 +89,41 @@ static void end_arrive(Event *event) {
     }
 }
 
-LinkEnd *link_attach(Link *link, Device *device, const char *port, Err *err) {
+static LinkEnd *end_new(Link *link, Err *err) {
     const LinkType *type = link->options.type;
     if (link->n_ends == type->ends_max) {
         err_set(err, "%s links have at most %u end%s", type->name, type->ends_max, type->ends_max == 1 ? "" : "s");
         return NULL;
     }
     LinkEnd *end = mem_alloc(sizeof *end);
-    *end = (LinkEnd){.link = link, .index = link->n_ends, .board = device->board, .device = device};
-    end->arrive.fire = end_arrive;
-    end->arrive.priority = ARRIVE_PRIORITY;
-    if (!type->attach(end, device, port, err)) {
-        mem_free(end);
-        return NULL;
-    }
+    *end = (LinkEnd){.link = link, .index = link->n_ends};
+    return end;
+}
+
+static LinkEnd *end_add(LinkEnd *end) {
     /* Room for the windows to come; more is taken when it is needed. */
     end->in.data = mem_alloc(end->in.cap = QUEUE_BYTES);
     end->out.data = mem_alloc(end->out.cap = QUEUE_BYTES);
-    link->ends[link->n_ends++] = end;
+    end->link->ends[end->link->n_ends++] = end;
+    return end;
+}
+
+LinkEnd *link_attach(Link *link, Device *device, const char *port, Err *err) {
+    LinkEnd *end = end_new(link, err);
+    if (!end) {
+        return NULL;
+    }
+    end->board = device->board;
+    end->device = device;
+    end->arrive.fire = end_arrive;
+    end->arrive.priority = ARRIVE_PRIORITY;
+    if (!link->options.type->attach(end, device, port, err)) {
+        mem_free(end);
+        return NULL;
+    }
     end->next_of_board = device->board->link_ends;
     device->board->link_ends = end;
-    return end;
+    return end_add(end);
 }
 
 void link_board_off(Board *board) {
@@ -117,6 +131,50 @@ void link_board_off(Board *board) {
         if (end->link->options.type->power_off) {
             end->link->options.type->power_off(end);
         }
+    }
+}
+
+/* ---- The host as an end: its messages come between windows, so nothing of it needs a node's time ---- */
+
+LinkEnd *link_host_end(const Link *link) {
+    for (unsigned i = 0; i < link->n_ends; i++) {
+        if (!link->ends[i]->board) {
+            return link->ends[i];
+        }
+    }
+    return NULL;
+}
+
+LinkEnd *link_host_attach(Link *link, Err *err) {
+    const LinkType *type = link->options.type;
+    if (!(type->takes & LINK_TAKES_HOST)) {
+        err_set(err, "a %s link cannot lead to the host", type->name);
+        return NULL;
+    }
+    if (link_host_end(link)) {
+        err_set(err, "the link leads to the host already");
+        return NULL;
+    }
+    LinkEnd *end = end_new(link, err);
+    if (end) {
+        end->hears = true;
+        end_add(end);
+    }
+    return end;
+}
+
+void link_host_send(LinkEnd *end, uint64_t time_ns, const void *bytes, uint32_t len) {
+    assert(!end->board && len <= LINK_BYTES_MAX && time_ns >= end->last_ns);
+    LinkMessage message = {.time_ns = time_ns, .source = end->index, .len = len};
+    end->last_ns = time_ns;
+    queue_push(&end->out, &message, bytes);
+}
+
+/* What has reached the host; it has no use for damaged frames. */
+static void host_hear(LinkEnd *to, const LinkMessage *arriving, const uint8_t *bytes, bool damaged) {
+    to->link->corrupted += damaged;
+    if (to->host && !damaged && arriving->len) {
+        to->host(to->host_user, arriving->time_ns, bytes, arriving->len);
     }
 }
 
@@ -167,7 +225,7 @@ static bool end_put(LinkEnd *to, LinkMessage *arriving, const uint8_t *bytes) {
 void link_hand(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_t *bytes, uint64_t time_ns) {
     LinkMessage arriving = *message;
     arriving.time_ns = time_ns;
-    link->lost += !end_put(to, &arriving, bytes);
+    link->lost += to->board && !end_put(to, &arriving, bytes); /* the host does not look at its cable */
 }
 
 void link_pass(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_t *bytes, uint64_t delay_ns) {
@@ -176,7 +234,15 @@ void link_pass(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_
     bool dropped = link_chance(link, o->loss), damaged = link_chance(link, o->corrupt);
     LinkMessage arriving = *message;
     arriving.time_ns += o->latency_ns + delay_ns + (o->jitter_ns ? rng_below(&link->rng, o->jitter_ns + 1) : 0);
-    if (dropped || link_is_cut(link, message->time_ns) || !end_put(to, &arriving, bytes)) {
+    if (dropped || link_is_cut(link, message->time_ns)) {
+        link->lost++;
+        return;
+    }
+    if (!to->board) {
+        host_hear(to, &arriving, bytes, damaged);
+        return;
+    }
+    if (!end_put(to, &arriving, bytes)) {
         link->lost++;
         return;
     }
@@ -258,8 +324,9 @@ void link_exchange(Link *link, uint64_t horizon_ns) {
         LinkMessage message = {0}, candidate;
         const uint8_t *bytes = NULL, *at;
         for (unsigned i = 0; i < link->n_ends; i++) {
-            if (queue_first(&link->ends[i]->out, &candidate, &at) &&
-                (!first || candidate.time_ns < message.time_ns)) {
+            bool is_due = queue_first(&link->ends[i]->out, &candidate, &at) &&
+                          (link->ends[i]->board || candidate.time_ns < horizon_ns);
+            if (is_due && (!first || candidate.time_ns < message.time_ns)) {
                 first = link->ends[i];
                 message = candidate;
                 bytes = at;
@@ -283,7 +350,12 @@ void link_exchange(Link *link, uint64_t horizon_ns) {
 }
 
 uint64_t link_next_ns(const Link *link) {
-    return link->options.type->next_ns ? link->options.type->next_ns(link) : TIME_NEVER;
+    uint64_t medium_ns = link->options.type->next_ns ? link->options.type->next_ns(link) : TIME_NEVER;
+    const LinkEnd *host = link->options.type->takes & LINK_TAKES_HOST ? link_host_end(link) : NULL;
+    LinkMessage first;
+    const uint8_t *bytes;
+    bool sends = host && queue_first(&host->out, &first, &bytes);
+    return sends && first.time_ns < medium_ns ? first.time_ns : medium_ns;
 }
 
 /* ---- Life ---- */

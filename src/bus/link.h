@@ -76,6 +76,7 @@ enum {
     LINK_TAKES_RATE = 1 << 0,
     LINK_TAKES_QUEUE = 1 << 1,
     LINK_TAKES_AGE = 1 << 2,
+    LINK_TAKES_HOST = 1 << 3, /* the host may be an end */
 };
 
 typedef struct LinkType {
@@ -135,11 +136,14 @@ typedef struct LinkQueue {
 struct LinkEnd {
     Link *link;
     unsigned index;
-    Board *board;
+    Board *board; /* NULL: the host */
     size_t owner; /* number of the node, for link->woken */
     uint64_t powered_ns; /* messages that arrive before are lost */
     LinkQueue out, in;
     Event arrive;
+    /* The host's: gets what arrives, between windows; or NULL. */
+    void (*host)(void *user, uint64_t time_ns, const void *bytes, size_t len);
+    void *host_user;
     uint64_t last_ns; /* arrival of the last message in the inbox: none comes before it */
     /* The medium's: */
     Device *device;
@@ -175,6 +179,20 @@ LinkEnd *link_attach(Link *link, Device *device, const char *port, Err *err);
 
 /** The board has no power any more: all its ends are told. In the node's time. */
 void link_board_off(Board *board);
+/** What an end is called: its node and the port of it, also of the host. */
+static inline const char *link_end_node(const LinkEnd *end) {
+    return end->board ? end->board->name : "host";
+}
+static inline const char *link_end_port(const LinkEnd *end) {
+    return end->device ? end->device->name : "net";
+}
+/** Joins the host as one more end, whose messages are frames. NULL and an error if it is there already, or the medium
+ * has no place for it. */
+LinkEnd *link_host_attach(Link *link, Err *err);
+/** The end that is the host, or NULL. */
+LinkEnd *link_host_end(const Link *link);
+/** The host sends something at a time, not before where the world has run to, nor before what it has sent already. */
+void link_host_send(LinkEnd *end, uint64_t time_ns, const void *bytes, uint32_t len);
 
 /** For media: the device has sent something just now. */
 void link_send(LinkEnd *end, uint64_t value, uint64_t extra, const void *bytes, uint32_t len);

@@ -12,8 +12,13 @@ static uint64_t region_last(const MemRegion *r) {
 
 void mem_map_reserve(MemMap *map, uint32_t n) {
     if (n > map->cap) {
+        MemRegion *more = map->arena ? ARENA_ARRAY(map->arena, MemRegion, n)
+                                     : mem_realloc(map->regions, n * sizeof *map->regions);
+        if (map->arena && map->n_regions) {
+            memcpy(more, map->regions, map->n_regions * sizeof *more);
+        }
+        map->regions = more;
         map->cap = n;
-        map->regions = mem_realloc(map->regions, map->cap * sizeof *map->regions);
     }
 }
 
@@ -53,7 +58,9 @@ void mem_map_free(MemMap *map) {
         }
     }
     mem_fast_disable(map);
-    mem_free(map->regions);
+    if (!map->arena) {
+        mem_free(map->regions);
+    }
     *map = (MemMap){0};
 }
 

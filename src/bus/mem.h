@@ -5,6 +5,7 @@
 #ifndef BUS_MEM_H
 #define BUS_MEM_H
 
+#include "base/alloc.h"
 #include "base/err.h"
 #include "bus/pool.h"
 
@@ -61,6 +62,7 @@ typedef struct MemMap {
     MemRegion *regions; /* sorted by base, no two overlap */
     uint32_t n_regions, cap;
     const MemRegion *recent[MEM_RECENT]; /* by mem_recent_slot, or NULL: only a cache */
+    Arena *arena; /* where `regions` stands; NULL: the heap */
     struct Board *board;
     MemPool *pool; /* for the memories of the map, or NULL */
     RomStore *roms; /* for those that are read-only, or NULL */
@@ -88,7 +90,8 @@ void memory_unshare(MemMap *map, Memory *memory);
 /** To be called when `host` and `range` have changed. */
 void memory_moved(MemMap *map, const Memory *memory);
 /** The next stretch, from offset `at` on, that anybody has touched: [*begin, *end), whole pages of the host, both the
- * size if there is none. What lies outside reads as zero, but reading it there would make it take room. */
+ * size if there is none. What lies outside reads as zero, but reading it there would make it take room. (All of it
+ * where the host does not tell: small memories.) */
 void memory_touched(const Memory *memory, uint64_t at, uint64_t *begin, uint64_t *end);
 
 /** So many regions are going to be there. */

@@ -7,13 +7,13 @@
 
 #include "base/vec.h"
 
-enum { PAGE = 4096, SLAB_BYTES = 256 << 20, DOUBLINGS_MAX = 6 };
+enum { PAGE = 4096, SLAB_BYTES = 256 << 20, DOUBLINGS_MAX = 6, SMALL_BYTES_MAX = 512 << 10 };
 
 typedef struct FreeRange {
     uint64_t offset, size;
 } FreeRange;
 
-/* One file and its mapping. */
+/* One file and its mapping, or anonymous memory for small pieces. */
 typedef struct Slab {
     int fd;
     uint8_t *host;
@@ -22,18 +22,23 @@ typedef struct Slab {
 } Slab;
 
 struct MemPool {
+    bool files;
     VEC(Slab) slabs;
 };
 
-MemPool *pool_new(void) {
-    return mem_alloc(sizeof(MemPool));
+MemPool *pool_new(bool files) {
+    MemPool *pool = mem_alloc(sizeof *pool);
+    pool->files = files;
+    return pool;
 }
 
 void pool_free(MemPool *pool) {
     for (size_t i = 0; pool && i < pool->slabs.len; i++) {
         Slab *slab = &pool->slabs.data[i];
         munmap(slab->host, slab->size);
-        close(slab->fd);
+        if (slab->fd >= 0) {
+            close(slab->fd);
+        }
         vec_free(&slab->unused);
     }
     if (pool) {
@@ -42,12 +47,25 @@ void pool_free(MemPool *pool) {
     }
 }
 
-static bool add_slab(MemPool *pool, uint64_t size) {
-    Slab slab = {.fd = memfd_create("orrery-pool", MFD_CLOEXEC), .size = size};
-    void *host = MAP_FAILED;
-    if (slab.fd >= 0 && ftruncate(slab.fd, (off_t)size) == 0) {
-        host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, slab.fd, 0);
+static void *map_file(int fd, uint64_t size) {
+    if (fd < 0 || ftruncate(fd, (off_t)size) != 0) {
+        return MAP_FAILED;
     }
+    return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+}
+
+/* A host without large pages has small ones. */
+static void *map_anonymous(uint64_t size) {
+    void *host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (host != MAP_FAILED) {
+        madvise(host, size, MADV_HUGEPAGE);
+    }
+    return host;
+}
+
+static bool add_slab(MemPool *pool, uint64_t size, bool file) {
+    Slab slab = {.fd = file ? memfd_create("orrery-pool", MFD_CLOEXEC) : -1, .size = size};
+    void *host = file ? map_file(slab.fd, size) : map_anonymous(size);
     if (host == MAP_FAILED) {
         if (slab.fd >= 0) {
             close(slab.fd);
@@ -81,24 +99,25 @@ static bool take_from(Slab *slab, uint64_t size, PoolRange *range) {
 
 bool pool_take(MemPool *pool, uint64_t size, PoolRange *range) {
     size = (size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+    bool file = pool->files || size > SMALL_BYTES_MAX;
     for (size_t i = 0; i < pool->slabs.len; i++) {
-        if (take_from(&pool->slabs.data[i], size, range)) {
+        if ((pool->slabs.data[i].fd >= 0) == file && take_from(&pool->slabs.data[i], size, range)) {
             return true;
         }
     }
     /* Each is twice as large as the one before; a host with little address space may still have room for just this. */
     uint64_t slab = (uint64_t)SLAB_BYTES << (pool->slabs.len < DOUBLINGS_MAX ? pool->slabs.len : DOUBLINGS_MAX);
-    return (add_slab(pool, size > slab ? size : slab) || add_slab(pool, size)) &&
+    return (add_slab(pool, size > slab ? size : slab, file) || add_slab(pool, size, file)) &&
            take_from(&pool->slabs.data[pool->slabs.len - 1], size, range);
 }
 
 void pool_give(MemPool *pool, const PoolRange *range) {
     for (size_t s = 0; s < pool->slabs.len; s++) {
         Slab *slab = &pool->slabs.data[s];
-        if (slab->fd != range->fd) {
+        if (range->host < slab->host || range->host >= slab->host + slab->size) {
             continue;
         }
-        if (fallocate(slab->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)range->offset,
+        if (slab->fd < 0 || fallocate(slab->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)range->offset,
                       (off_t)range->size) != 0) {
             memset(range->host, 0, range->size);
         }

@@ -105,7 +105,7 @@ static void frame_received(UartPort *port, UartFormat format, uint32_t levels) {
     if (format.parity != UART_PARITY_NONE && (levels >> (stop - 1) & 1) != parity_bit(format, byte)) {
         bad |= UART_BAD_PARITY;
     }
-    bad |= levels == 0 ? UART_BREAK : 0;
+    bad |= (levels & ((2u << stop) - 1)) == 0 ? UART_BREAK : 0;
     if (bad && port->damaged) {
         port->damaged(port->device, byte, bad);
     } else if (port->can_receive(port->device)) {
@@ -115,11 +115,24 @@ static void frame_received(UartPort *port, UartFormat format, uint32_t levels) {
     }
 }
 
+/* Nothing to think about: all samples are in the bits that they are meant for, and nothing comes behind them. */
+static bool is_plain(const UartWave *wave, uint64_t ours_ns, unsigned ours_bits, unsigned stop) {
+    uint64_t gap_ns = ours_ns > wave->frame_ns ? ours_ns - wave->frame_ns : wave->frame_ns - ours_ns;
+    uint32_t behind = (1u << (ours_bits - stop - 1)) - 1;
+    return wave->bits == ours_bits && gap_ns <= ours_ns / 32 && wave->levels >> (stop + 1) == behind;
+}
+
 void uart_wave_arrived(UartPort *port, const UartWave *wave, uint64_t *busy_ns) {
     UartFormat format = format_of(port);
     uint64_t ours_ns = port->frame_ns(port->device), now_ns = port->now_ns(port->device);
     uint64_t start_ns = now_ns > wave->frame_ns ? now_ns - wave->frame_ns : 0;
     unsigned ours_bits = frame_bits(format), stop = bits_before_stop(format);
+    uint64_t sampling_ns = (2 * stop + 1) * (ours_ns / (2 * ours_bits));
+    if (start_ns >= *busy_ns && is_plain(wave, ours_ns, ours_bits, stop)) {
+        *busy_ns = start_ns + sampling_ns;
+        frame_received(port, format, wave->levels);
+        return;
+    }
     unsigned before = 1;
     for (uint64_t edge = 0; edge < wave->bits; edge++) {
         bool falls = before && !level_at(wave, edge);
@@ -132,7 +145,7 @@ void uart_wave_arrived(UartPort *port, const UartWave *wave, uint64_t *busy_ns) 
         for (unsigned i = 0; i <= stop; i++) {
             levels |= (uint32_t)level_at(wave, edge + half_bits(wave, 2 * i + 1, ours_ns, ours_bits)) << i;
         }
-        *busy_ns = edge_ns + (2 * stop + 1) * (ours_ns / (2 * ours_bits));
+        *busy_ns = edge_ns + sampling_ns;
         frame_received(port, format, levels);
         edge += half_bits(wave, 2 * stop + 1, ours_ns, ours_bits);
         before = level_at(wave, edge);

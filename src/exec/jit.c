@@ -56,10 +56,27 @@ struct Jit {
     VEC(JitRegion) formed;
     VEC(JitLanding) landings;
     uint64_t serial; /* of what is in the buffer: another one after each flush */
+    uint64_t published; /* how often code was added or linked */
     JitSeat *own; /* if it is not shared */
     uint8_t *tables; /* the room of the tables above, if it is shared: they must not move */
     size_t tables_bytes;
 };
+
+/* Code may be reached by a jump that another thread has just linked: it has published before what stands in the
+ * tables for that code. */
+static void publish(Jit *jit) {
+    __atomic_store_n(&jit->published, jit->published + 1, __ATOMIC_RELEASE);
+}
+
+static X64Site *site_of(Jit *jit, uint32_t index) {
+    (void)__atomic_load_n(&jit->published, __ATOMIC_ACQUIRE);
+    return &jit->out.sites.data[index];
+}
+
+static const CacheBlock *block_of(const Jit *jit, uint32_t index) {
+    (void)__atomic_load_n(&jit->published, __ATOMIC_ACQUIRE);
+    return jit->blocks.data[index];
+}
 
 /* ---- Called from translated code ---- */
 
@@ -143,15 +160,15 @@ static inline uint32_t call_at(Cpu *cpu, const X64Site *site) {
 }
 
 static uint32_t slow_load(Cpu *cpu, uint32_t site) {
-    return load_at(cpu, &cpu->jit->out.sites.data[site]);
+    return load_at(cpu, site_of(cpu->jit, site));
 }
 
 static uint32_t slow_store(Cpu *cpu, uint32_t site) {
-    return store_at(cpu, &cpu->jit->out.sites.data[site]);
+    return store_at(cpu, site_of(cpu->jit, site));
 }
 
 static uint32_t slow_call(Cpu *cpu, uint32_t site) {
-    return call_at(cpu, &cpu->jit->out.sites.data[site]);
+    return call_at(cpu, site_of(cpu->jit, site));
 }
 
 /* ---- Called from quick code ---- */
@@ -184,7 +201,7 @@ static void call_poll(Jit *jit, const X64Point *point) {
 }
 
 static uint64_t pc_of(const Cpu *cpu, const X64Point *point) {
-    return cpu->jit->blocks.data[point->block]->ir.loc.pc + point->pc_offset;
+    return block_of(cpu->jit, point->block)->ir.loc.pc + point->pc_offset;
 }
 
 /* Ends the run at the point's instruction. */
@@ -514,6 +531,7 @@ static void add_block(Jit *jit, CacheBlock *block, uint32_t entry, bool quick) {
     block->quick = quick;
     block->improved = false;
     vec_push(&jit->blocks, block);
+    publish(jit);
     __atomic_store_n(&block->code, entry, __ATOMIC_RELEASE);
 }
 
@@ -554,6 +572,7 @@ bool jit_improve(Jit *jit, CacheBlock *block) {
     if (block->region) {
         x64_patch_jump(&jit->code.hot, entry, block->region);
     }
+    publish(jit);
     __atomic_store_n(&block->code, entry, __ATOMIC_RELEASE);
     x64_patch_jump(&jit->code.hot, before, entry);
     return true;
@@ -572,6 +591,7 @@ bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members
         memcpy(formed.blocks, members, n_members * sizeof *members);
         vec_push(&jit->formed, formed);
         members[0]->region_cost = region->blocks[0].cost;
+        publish(jit);
         __atomic_store_n(&members[0]->region, entry, __ATOMIC_RELEASE);
         x64_patch_jump(&jit->code.hot, members[0]->code, entry);
     }
@@ -654,7 +674,7 @@ static IrExit take_quick_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t exit, 
     }
     seat->warm = exit >= X64_EXIT_WARM;
     *kind = seat->warm ? X64_SITE_STOP : X64_SITE_BUDGET;
-    const IrLoc *loc = &jit->blocks.data[exit & ~X64_EXIT_WARM]->ir.loc;
+    const IrLoc *loc = &block_of(jit, exit & ~X64_EXIT_WARM)->ir.loc;
     cpu->pc = loc->pc;
     cpu->aux = loc->aux;
     cpu->prepaid = 0;
@@ -667,7 +687,7 @@ static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *fro
     if (index >= X64_EXIT_BUDGET) {
         return take_quick_exit(jit, seat, cpu, index, kind);
     }
-    const X64Site *site = &jit->out.sites.data[index];
+    const X64Site *site = site_of(jit, index);
     bool linkable = site->kind == X64_SITE_GOTO || site->kind == X64_SITE_HOT || site->kind == X64_SITE_INDIRECT;
     cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : site->pc) & cpu->isa->pc_mask;
     cpu->aux = site->aux;

@@ -156,6 +156,7 @@ unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
         gather(&g, head);
     }
     share_landings(&g.loop);
+    exec_find_depths(&g.loop);
     find_looping(&g.loop);
     if (!g.loop.blocks[0].loops) {
         return 0;

@@ -1,5 +1,5 @@
-/* Between the two steps that make a region: region.c finds the blocks of a hot loop, versions.c what each of them is
- * specialised for. */
+/* Between the steps that make a region: region.c finds the blocks of a hot loop, nest.c the loops inside, versions.c
+ * what each block is specialised for. */
 #ifndef EXEC_REGION_H
 #define EXEC_REGION_H
 
@@ -18,6 +18,7 @@ typedef struct LoopBlock {
     int32_t move; /* of the window pointer, in words */
     bool loops; /* reaches the first block again */
     uint8_t needs; /* flags, see ir_flags_needed */
+    uint8_t depth; /* loops that it is in, that around the head not counted */
 } LoopBlock;
 
 typedef struct Loop {
@@ -30,6 +31,8 @@ typedef struct Loop {
 /** Joins blocks that fork, and whose ways soon join again, with what is on these ways. */
 void exec_join_blocks(Cpu *cpu, CodeCache *cache, Loop *loop, Arena *arena);
 
+/** Finds out about `depth`. */
+void exec_find_depths(Loop *loop);
 /** Makes code for the loop: its guest instructions, 0 if that is not possible. */
 unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop);
 

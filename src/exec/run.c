@@ -153,7 +153,7 @@ static void compile(Runner *r, CacheBlock *block) {
     exec_complete(r->cpu, r->run.cache, block);
     uint64_t start_ns = probe_clock(r->cpu);
     bool ok = jit_compile(jit, block, &full);
-    block->interpret = !ok && !full;
+    __atomic_store_n(&block->interpret, !ok && !full, __ATOMIC_RELAXED);
     if (UNLIKELY(r->cpu->probe != NULL)) {
         probe_lowered(r->cpu, r->run.cache, block, start_ns);
     }
@@ -180,7 +180,7 @@ static bool compiled(Runner *r, CacheBlock *block) {
     if (LIKELY(__atomic_load_n(&block->code, __ATOMIC_ACQUIRE))) {
         return true;
     }
-    if (block->interpret || block->dead || !runs_often(block)) {
+    if (__atomic_load_n(&block->interpret, __ATOMIC_RELAXED) || block->dead || !runs_often(block)) {
         return false;
     }
     code_lock(r->use);

@@ -29,7 +29,7 @@ typedef struct Versions {
     const Loop *loop;
     Arena *arena;
     Version *all;
-    unsigned n;
+    unsigned n, max;
     int order[VERSIONS_MAX]; /* reverse postorder, from index VERSIONS_MAX - n_ordered */
     unsigned n_ordered;
 } Versions;
@@ -50,10 +50,10 @@ static int find_version(Versions *v, unsigned block, int32_t moved, const IrEntr
         }
     }
     /* One place per block is kept for the version without entry. */
-    if (entry->n && (of_block >= VERSIONS_PER_BLOCK || v->n + v->loop->n >= VERSIONS_MAX)) {
+    if (entry->n && (of_block >= VERSIONS_PER_BLOCK || v->n + v->loop->n >= v->max)) {
         return find_version(v, block, moved, &(IrEntry){0}, 0);
     }
-    if (v->n == VERSIONS_MAX || moved < -WINDOW_MOVED_MAX || moved > WINDOW_MOVED_MAX) {
+    if (v->n == v->max || moved < -WINDOW_MOVED_MAX || moved > WINDOW_MOVED_MAX) {
         return -1;
     }
     Version *made = &v->all[v->n];
@@ -131,22 +131,29 @@ static void fill_block(const Versions *v, const int *place, const Version *from,
         .next = from->next < 0 ? -1 : place[from->next],
         .needs = (uint8_t)(b->needs & ~from->known),
         .n_landings = from->n_landings,
+        .depth = b->depth,
     };
     for (unsigned k = 0; k < from->n_landings; k++) {
         to->landings[k] = (unsigned)place[from->landings[k]];
     }
 }
 
+/* As many versions as there may be, within reason: one place of the window, or many. */
+static unsigned most_versions(const Loop *loop) {
+    unsigned most = loop->n * (loop->window == IR_NONE ? VERSIONS_PER_BLOCK + 2 : 5 * VERSIONS_PER_BLOCK);
+    return most < VERSIONS_MAX ? most : VERSIONS_MAX;
+}
+
 unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop) {
     Arena arena = {0};
-    Versions v = {.loop = loop, .arena = &arena,
-                  .all = ARENA_ARRAY_RAW(&arena, Version, VERSIONS_MAX)};
-    X64RegionBlock *blocks = ARENA_ARRAY_RAW(&arena, X64RegionBlock, VERSIONS_MAX);
+    Versions v = {.loop = loop, .arena = &arena, .max = most_versions(loop)};
     CacheBlock *members[EXEC_REGION_BLOCKS_MAX];
     int place[VERSIONS_MAX];
     unsigned n_members = 0, n_insns = 0;
+    v.all = ARENA_ARRAY(&arena, Version, v.max);
     make_versions(&v);
     visit(&v, 0);
+    X64RegionBlock *blocks = ARENA_ARRAY(&arena, X64RegionBlock, v.n_ordered);
     const int *order = &v.order[VERSIONS_MAX - v.n_ordered];
     for (unsigned i = 0; i < v.n_ordered; i++) {
         place[order[i]] = (int)i;

@@ -291,7 +291,8 @@ static bool expect_uart(Control *c, OrrExpectOptions *o, ControlPort **port) {
 static bool expect_options(Control *c, OrrNode **node, OrrExpectOptions *o, ControlPort **port) {
     uint64_t code = 0;
     *port = NULL;
-    if (!node_of(c, node) || !time_of(c, "within", &o->within_ns)) {
+    if (!node_of(c, node) || !time_of(c, "within", &o->within_ns) ||
+        (json_member(c->request, "never") && !flag_of(c, "never", &o->never))) {
         return false;
     }
     o->within_ns = later(orr_world_time_ns(c->world), o->within_ns);
@@ -332,7 +333,7 @@ static bool do_expect(Control *c) {
         fprintf(c->answer, ", \"met_ns\": %llu", (ull)expect.decided_ns);
     }
     put_stop(c);
-    if (port && met) {
+    if (port && met && !options.never) {
         size_t all = port->len - port->taken;
         put_taken(c, port, expect.bytes < all ? (size_t)expect.bytes : all);
     } else if (port) {
@@ -405,6 +406,30 @@ static bool do_drive(Control *c) {
     }
     if (input > UINT32_MAX || !orr_node_signal_drive(node, device, (unsigned)input, at_ns, level)) {
         return fail(c, "node '%s' has no input %llu of a device '%.200s'", orr_node_name(node), (ull)input, device);
+    }
+    fprintf(c->answer, ", \"time_ns\": %llu", (ull)at_ns);
+    return true;
+}
+
+static bool do_power(Control *c) {
+    static const char *const names[] = {"off", "on", "reset"};
+    OrrNode *node;
+    const char *what;
+    uint64_t at_ns;
+    unsigned i = 0;
+    if (!node_of(c, &node) || !text_of(c, "power", &what) || !at_of(c, node, &at_ns)) {
+        return false;
+    }
+    while (i < 3 && strcmp(names[i], what) != 0) {
+        i++;
+    }
+    if (i == 3) {
+        return fail(c, "power: expected off, on or reset");
+    }
+    if (i == 2) {
+        orr_node_reset(node, at_ns);
+    } else {
+        orr_node_power(node, at_ns, i == 1);
     }
     fprintf(c->answer, ", \"time_ns\": %llu", (ull)at_ns);
     return true;
@@ -536,11 +561,12 @@ static const struct {
 } commands[] = {
     {"nodes", " ", do_nodes},
     {"run", " for until node symbol address ", do_run},
-    {"expect", " node within uart prints matches line level exits ", do_expect},
+    {"expect", " node within never uart prints matches line level exits ", do_expect},
     {"send", " node uart text at ", do_send},
     {"output", " node uart ", do_output},
     {"level", " node line ", do_level},
     {"drive", " node device input level at ", do_drive},
+    {"power", " node power at ", do_power},
     {"read", " node core symbol address size ", do_read},
     {"write", " node core symbol address hex ", do_write},
     {"symbol", " node symbol ", do_symbol},

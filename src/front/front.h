@@ -35,12 +35,15 @@ typedef struct RunOptions {
     const char *machine, *repl, *dtb;
     OptionList kernels; /* FILE[@ADDR] */
     OptionList uarts; /* NAME=BACKEND */
+    OptionList nets; /* NAME=user|tap:INTERFACE */
     OptionList traces; /* KIND=FILE */
     OptionList watches;
+    OptionList captures;
     const char *input, *report, *coverage, *save, *load, *record;
     const char *dump; /* STAGES[:WHERE][=FILE] */
     const char *hash_log;
     uint64_t hash_every; /* 0: no log */
+    uint64_t record_every_ns; /* 0: no hashes in the journal */
     uint64_t for_ns; /* ORR_TIME_NEVER: no end */
     bool is_deadline; /* the end came from --timeout */
     uint64_t slice, quantum, seed, cpi_num, cpi_den;
@@ -60,10 +63,12 @@ typedef struct WorldOptions {
     OptionList captures;
     OrrWorldFileOptions load;
     OrrMemory memory;
-    uint64_t seed, threads, for_ns;
+    uint64_t seed, threads, for_ns, record_every_ns;
     double pace;
     OrrLogLevel log_level;
-    bool quiet, control;
+    void (*log)(void *user, OrrLogLevel level, const char *line);
+    void *log_user;
+    bool quiet, control, top;
 } WorldOptions;
 
 /** Commands that take these options; each option says which. */
@@ -84,6 +89,8 @@ bool world_options_parse(WorldOptions *options, int argc, char *const *argv, boo
 bool threads_named(const char *text, uint64_t *threads);
 /** A value of --pace; false, and a complaint, if it is none. */
 bool pace_parse(const char *text, double *pace);
+/** A value of --record-every; the same. */
+bool record_every_parse(const char *text, uint64_t *every_ns);
 /** Adds a value; false, and a complaint, if there are too many. */
 bool option_list_add(OptionList *list, const char *value);
 
@@ -103,12 +110,15 @@ int command_run_world(int argc, char *const *argv);
 bool is_world_file(const char *path);
 /** A run that the user has ended goes on to a time where all nodes stand, so that it can be had again. */
 void run_settle(OrrWorld *world, OrrStop *stop, uint64_t *until_ns);
+/** `run` of a world file with --top. */
+int command_top(int argc, char **argv);
 /** Exit code of a run that ended so. */
 int stop_exit_code(const OrrStop *stop);
 int command_list(int argc, char **argv);
 int command_lockstep(int argc, char **argv);
 int command_tracediff(int argc, char **argv);
 int command_replay(int argc, char **argv);
+int command_compare(int argc, char **argv);
 
 /* ---- session.c: from options to a node ---- */
 
@@ -119,6 +129,8 @@ bool dts_compile(const char *path, uint8_t **bytes, size_t *len, OrrError *error
 bool session_new(const RunOptions *options, OrrWorld **world, OrrNode **node, OrrError *error);
 /** The world of a world file, the same way (world.c). */
 bool world_session_new(const WorldOptions *options, OrrWorld **world, OrrError *error);
+/** Opens the files of --capture. */
+bool captures_open(OrrWorld *world, const OptionList *paths, OrrError *error);
 /** Writes a line of the log on stderr. */
 void print_log_line(void *user, OrrLogLevel level, const char *line);
 /** Splits FILE[@ADDR]; false if the path does not fit. */

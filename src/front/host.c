@@ -1,11 +1,18 @@
 #include "front/host.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <orrery/journal.h>
 
 bool host_open(Host *host, OrrNode *node, const char *uart, const char *spec, OrrError *error) {
+    bool is_stdio = strcmp(spec, "stdio") == 0;
+    if (is_stdio && host->has_stdio) {
+        snprintf(error->text, sizeof error->text, "--uart %s=stdio: another port is on stdio already", uart);
+        return false;
+    }
+    host->has_stdio |= is_stdio;
     if (host->n_backends == host->cap) {
         host->cap = host->cap ? host->cap * 2 : 8;
         host->backends = realloc(host->backends, host->cap * sizeof *host->backends);
@@ -18,6 +25,18 @@ bool host_open(Host *host, OrrNode *node, const char *uart, const char *spec, Or
         host->backends[host->n_backends++] = b;
     }
     return b != NULL;
+}
+
+bool host_open_net(Host *host, OrrWorld *world, size_t link, const char *where, OrrError *error) {
+    if (host->n_nets == HOST_NETS_MAX) {
+        snprintf(error->text, sizeof error->text, "more than %d networks", HOST_NETS_MAX);
+        return false;
+    }
+    Net *net = net_open(world, link, where, error);
+    if (net) {
+        host->nets[host->n_nets++] = net;
+    }
+    return net != NULL;
 }
 
 static bool any(const Host *host, bool (*is)(const Backend *backend)) {
@@ -39,8 +58,9 @@ void host_begin(Host *host, OrrWorld *world, double pace) {
 uint64_t host_until(const Host *host, uint64_t end_ns) {
     uint64_t now_ns = orr_world_time_ns(host->world), ran_ns = orr_world_ran_ns(host->world);
     now_ns = ran_ns > now_ns ? ran_ns : now_ns; /* nodes that have not started yet have no time */
-    bool chunked = host->pace > 0 || any(host, backend_is_live);
-    return chunked && end_ns > now_ns && end_ns - now_ns > HOST_CHUNK_NS ? now_ns + HOST_CHUNK_NS : end_ns;
+    bool chunked = host->pace > 0 || host->n_nets || any(host, backend_is_live);
+    uint64_t chunk_ns = host->n_nets ? HOST_NET_CHUNK_NS : HOST_CHUNK_NS;
+    return chunked && end_ns > now_ns && end_ns - now_ns > chunk_ns ? now_ns + chunk_ns : end_ns;
 }
 
 static int wait_ms(const Host *host) {
@@ -62,6 +82,10 @@ void host_turn(Host *host) {
         host->quit |= !backend_poll(b, live && !waited ? wait : 0); /* only one of them can wait */
         waited |= live;
     }
+    for (size_t i = 0; i < host->n_nets; i++) {
+        net_turn(host->nets[i], waited ? 0 : wait);
+        waited = true;
+    }
     if (wait > 0 && !waited) {
         struct timespec pause = {wait / 1000, wait % 1000 * 1000000L};
         nanosleep(&pause, NULL);
@@ -77,6 +101,9 @@ void host_flush(Host *host) {
 void host_close(Host *host) {
     for (size_t i = 0; i < host->n_backends; i++) {
         backend_close(host->backends[i]);
+    }
+    for (size_t i = 0; i < host->n_nets; i++) {
+        net_close(host->nets[i]);
     }
     free(host->backends);
     *host = (Host){0};

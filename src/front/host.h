@@ -3,14 +3,18 @@
 #ifndef FRONT_HOST_H
 #define FRONT_HOST_H
 
-#include "front/front.h"
+#include "front/net.h"
 
-enum { HOST_CHUNK_NS = 5000000 /* how often a live port looks for host input, in virtual time */ };
+/* How often a live port looks for host input, in virtual time, and a network, where somebody waits for an answer. */
+enum { HOST_CHUNK_NS = 5000000, HOST_NET_CHUNK_NS = 1000000, HOST_NETS_MAX = 32 };
 
 typedef struct Host {
     OrrWorld *world;
     Backend **backends;
     size_t n_backends, cap;
+    bool has_stdio;
+    Net *nets[HOST_NETS_MAX];
+    size_t n_nets;
     double pace; /* virtual seconds per second at most; 0: none */
     uint64_t start_ns, start_virtual_ns;
     bool quit; /* the user asks for the end (Ctrl-A x) */
@@ -18,6 +22,8 @@ typedef struct Host {
 
 /** Opens a back end for a port; false and a text. */
 bool host_open(Host *host, OrrNode *node, const char *uart, const char *spec, OrrError *error);
+/** The same for a link. */
+bool host_open_net(Host *host, OrrWorld *world, size_t link, const char *where, OrrError *error);
 /** The run begins; `pace` as of --pace, negative: 1 for people at a terminal, else none. */
 void host_begin(Host *host, OrrWorld *world, double pace);
 /** Where the next run should end so that the host is not kept waiting: `end_ns`, or sooner. */

@@ -5,20 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void on_given(void *user, const OrrInput *in) {
+void journal_put_input(FILE *f, const OrrInput *in, const char *node) {
     static const char *const keywords[] = {[ORR_INPUT_UART] = "uart", [ORR_INPUT_SIGNAL] = "signal",
                                            [ORR_INPUT_POWER] = "power", [ORR_INPUT_RESET] = "reset",
-                                           [ORR_INPUT_MEET] = "meet"};
-    FILE *f = ((JournalWriter *)user)->f;
+                                           [ORR_INPUT_MEET] = "meet", [ORR_INPUT_FRAME] = "frame"};
     fprintf(f, "%s %llu %llu", keywords[in->kind], (unsigned long long)in->given_ns,
             (unsigned long long)in->time_ns);
-    if (in->node) {
-        textlog_put_name(f, orr_node_name(in->node));
+    if (in->kind == ORR_INPUT_FRAME) {
+        fprintf(f, " %zu", in->link);
+    }
+    if (node) {
+        textlog_put_name(f, node);
     }
     if (in->device) {
         textlog_put_name(f, in->device);
     }
-    if (in->kind == ORR_INPUT_UART) {
+    if (in->kind == ORR_INPUT_UART || in->kind == ORR_INPUT_FRAME) {
         textlog_put_bytes(f, in->bytes, in->len);
     } else if (in->kind == ORR_INPUT_SIGNAL) {
         fprintf(f, " %u %d", in->input, in->level);
@@ -26,7 +28,35 @@ static void on_given(void *user, const OrrInput *in) {
         fputs(in->level ? " on" : " off", f);
     }
     putc('\n', f);
+}
+
+static void on_given(void *user, const OrrInput *in) {
+    FILE *f = ((JournalWriter *)user)->f;
+    journal_put_input(f, in, in->node ? orr_node_name(in->node) : NULL);
     fflush(f); /* what a run that was killed has seen is there */
+}
+
+void journal_points(JournalWriter *writer, uint64_t every_ns) {
+    writer->every_ns = every_ns;
+    writer->next_ns = (orr_world_time_ns(writer->world) / every_ns + 1) * every_ns;
+}
+
+uint64_t journal_until(const JournalWriter *writer, uint64_t until_ns) {
+    return writer->next_ns && writer->next_ns < until_ns ? writer->next_ns : until_ns;
+}
+
+void journal_point(JournalWriter *writer) {
+    const OrrNode *node;
+    if (!writer->f || !writer->next_ns || orr_world_ran_ns(writer->world) < writer->next_ns) {
+        return;
+    }
+    fprintf(writer->f, "point %llu %016llx", (unsigned long long)writer->next_ns,
+            (unsigned long long)orr_world_hash(writer->world));
+    for (size_t i = 0; (node = orr_world_node(writer->world, i)) != NULL; i++) {
+        fprintf(writer->f, " %016llx", (unsigned long long)orr_node_hash(node));
+    }
+    putc('\n', writer->f);
+    writer->next_ns += writer->every_ns;
 }
 
 static bool put_files(FILE *f, const OrrWorld *world, const char *state, OrrError *error) {

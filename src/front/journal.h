@@ -7,6 +7,8 @@
  *     power 10000000 12000000 b off            or on
  *     reset 10000000 12000000 b
  *     meet 10000000 12000000                   all cores stand at that time
+ *     frame 10000000 10000000 0 \xff...        from the host on an Ethernet link: its number, bytes
+ *     point 20000000 88a0... 5f1d... 0123...   run to that time: hash of the world, of each node in its order
  *     node a 123456 20000000 5f1d...           at the end, of each node: instructions, time, state hash
  *     end exit 3 30000000 20000000 88a0...     reason, exit code; how far the last run was to go; time, world's hash
  *
@@ -28,6 +30,12 @@ typedef struct JournalInput {
     unsigned line; /* of the file */
 } JournalInput;
 
+/** Hashes on the way, for who asks for them. */
+typedef struct JournalPoint {
+    uint64_t time_ns;
+    size_t first, n; /* of Journal.hashes: that of the world, then those of the nodes */
+} JournalPoint;
+
 typedef struct JournalNode {
     char *name;
     uint64_t instructions, time_ns, hash;
@@ -38,6 +46,10 @@ typedef struct Journal {
     bool begun;
     JournalInput *inputs;
     size_t n_inputs;
+    JournalPoint *points; /* their times rise */
+    size_t n_points;
+    uint64_t *hashes;
+    size_t n_hashes;
     JournalNode *nodes;
     size_t n_nodes;
     bool ended; /* there is an `end` line */
@@ -55,12 +67,20 @@ typedef struct JournalWriter {
     FILE *f; /* NULL: nobody writes */
     const char *path;
     OrrWorld *world;
+    uint64_t every_ns, next_ns; /* from point to point, and of the next one; 0: there are none */
 } JournalWriter;
 
 /** Creates the file and writes its head; from then on all inputs of the world are written. argv is what stands behind
  * `run`; `state` is one more file that was read, or NULL. */
 bool journal_create(JournalWriter *writer, const char *path, OrrWorld *world, int argc, char *const *argv,
                     const char *state, OrrError *error);
+/** From now on hashes are written every so many nanoseconds: runs must end where journal_until says. */
+void journal_points(JournalWriter *writer, uint64_t every_ns);
+uint64_t journal_until(const JournalWriter *writer, uint64_t until_ns);
+/** Writes hashes, if the world has run to where they are due. */
+void journal_point(JournalWriter *writer);
+/** A line with an input of a node of that name, NULL: none. */
+void journal_put_input(FILE *f, const OrrInput *input, const char *node);
 /** Writes the end of a run that was to go to until_ns; false, and a complaint, if the journal could not be written. */
 bool journal_end(JournalWriter *writer, const OrrStop *stop, uint64_t until_ns);
 void journal_close(JournalWriter *writer);

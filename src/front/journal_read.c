@@ -7,7 +7,7 @@
 typedef struct JournalReader {
     LogReader in;
     Journal *journal;
-    size_t inputs_cap, nodes_cap;
+    size_t inputs_cap, nodes_cap, points_cap, hashes_cap;
 } JournalReader;
 
 /* Room for one more at the end of an array; NULL if the host has none. */
@@ -103,6 +103,28 @@ static bool take_meet(LogReader *r, JournalInput *in) {
     return textlog_end(r);
 }
 
+static bool take_frame(LogReader *r, JournalInput *in) {
+    uint64_t number;
+    char *bytes;
+    if (!textlog_space(r)) {
+        return false;
+    }
+    char *begin = r->at;
+    if (!textlog_decimal(r, &number)) {
+        return false;
+    }
+    if (number > UINT16_MAX) {
+        r->at = begin;
+        return textlog_fail(r, "the number of a link");
+    }
+    if (!textlog_space(r) || !textlog_bytes(r, &bytes, &in->input.len)) {
+        return false;
+    }
+    in->input.link = (size_t)number;
+    in->input.bytes = bytes;
+    return true;
+}
+
 static const struct {
     const char *keyword;
     OrrInputKind kind;
@@ -110,7 +132,7 @@ static const struct {
 } kinds[] = {
     {"uart", ORR_INPUT_UART, take_uart},    {"signal", ORR_INPUT_SIGNAL, take_signal},
     {"power", ORR_INPUT_POWER, take_power}, {"reset", ORR_INPUT_RESET, take_reset},
-    {"meet", ORR_INPUT_MEET, take_meet},
+    {"meet", ORR_INPUT_MEET, take_meet},    {"frame", ORR_INPUT_FRAME, take_frame},
 };
 
 static bool read_input(JournalReader *r, size_t kind) {
@@ -125,6 +147,48 @@ static bool read_input(JournalReader *r, size_t kind) {
     }
     j->inputs = grown;
     j->inputs[j->n_inputs++] = in;
+    return true;
+}
+
+static bool read_hashes(JournalReader *r, JournalPoint *point) {
+    Journal *j = r->journal;
+    do {
+        uint64_t hash;
+        if (!textlog_space(&r->in) || !textlog_hash(&r->in, &hash)) {
+            return false;
+        }
+        uint64_t *grown = room(j->hashes, j->n_hashes, &r->hashes_cap, sizeof *grown);
+        if (!grown) {
+            return textlog_fail(&r->in, "fewer hashes: the host has no memory for more");
+        }
+        j->hashes = grown;
+        j->hashes[j->n_hashes++] = hash;
+        point->n++;
+    } while (*r->in.at);
+    return true;
+}
+
+static bool read_point(JournalReader *r) {
+    Journal *j = r->journal;
+    char *begin = r->in.at;
+    JournalPoint point = {.first = j->n_hashes};
+    uint64_t given_ns = j->n_inputs ? j->inputs[j->n_inputs - 1].input.given_ns : 0;
+    if (!textlog_decimal(&r->in, &point.time_ns)) {
+        return false;
+    }
+    if (point.time_ns < given_ns || (j->n_points && point.time_ns <= j->points[j->n_points - 1].time_ns)) {
+        r->in.at = begin;
+        return textlog_fail(&r->in, "a time that is not before that of lines above");
+    }
+    JournalPoint *grown = room(j->points, j->n_points, &r->points_cap, sizeof *grown);
+    if (!grown) {
+        return textlog_fail(&r->in, "fewer points: the host has no memory for more");
+    }
+    j->points = grown;
+    if (!read_hashes(r, &point)) {
+        return false;
+    }
+    j->points[j->n_points++] = point;
     return true;
 }
 
@@ -167,14 +231,18 @@ static bool read_body_line(JournalReader *r) {
                 return read_input(r, i);
             }
         }
+        if (textlog_word(&r->in, "point")) {
+            return read_point(r);
+        }
     }
     if (textlog_word(&r->in, "node")) {
         return read_node(r);
     }
-    return textlog_word(&r->in, "end") ? read_end(r)
-                                       : textlog_fail(&r->in, r->journal->n_nodes
-                                                                  ? "node or end"
-                                                                  : "uart, signal, power, reset, meet, node or end");
+    if (textlog_word(&r->in, "end")) {
+        return read_end(r);
+    }
+    return textlog_fail(&r->in, r->journal->n_nodes ? "node or end"
+                                                    : "uart, signal, power, reset, meet, frame, point, node or end");
 }
 
 static bool read_line(JournalReader *r) {
@@ -206,6 +274,8 @@ bool journal_parse(Journal *journal, const char *name, const char *text, size_t 
 void journal_free(Journal *journal) {
     free(journal->head.text);
     free(journal->inputs);
+    free(journal->points);
+    free(journal->hashes);
     free(journal->nodes);
     *journal = (Journal){0};
 }

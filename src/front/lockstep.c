@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "front/front.h"
-
-enum { LINE_BYTES = 256 };
+#include "front/diff.h"
 
 typedef struct Session {
     const RunOptions *sides;
@@ -43,86 +41,6 @@ static void on_dump(void *user, unsigned side, const OrrDump *dump) {
 
 /* ---- Showing a difference ---- */
 
-static void print_pc(const char *what, OrrNode *node, uint64_t pc) {
-    char where[LINE_BYTES], text[LINE_BYTES];
-    orr_node_describe(node, pc, where, sizeof where);
-    orr_node_disassemble(node, pc, text, sizeof text);
-    printf("%s 0x%08llx %s: %s\n", what, (unsigned long long)pc, where, text);
-}
-
-static void print_number(const char *name, uint64_t a, uint64_t b) {
-    printf("%c %-22s 0x%016llx 0x%016llx\n", a == b ? ' ' : '*', name, (unsigned long long)a, (unsigned long long)b);
-}
-
-/* Those that are not 0 on both sides. Registers of one name stand together. */
-static void print_registers(OrrNode *const node[2]) {
-    size_t n = orr_node_register_count(node[0]), first = 0;
-    for (size_t end; first < n; first = end) {
-        const char *name = orr_node_register_name(node[0], first);
-        for (end = first + 1; end < n && strcmp(orr_node_register_name(node[0], end), name) == 0; end++) {
-        }
-        for (size_t i = first; i < end; i++) {
-            uint64_t a = orr_node_register(node[0], i), b = orr_node_register(node[1], i);
-            char text[64];
-            snprintf(text, sizeof text, end - first > 1 ? "%s%zu" : "%s", name, i - first);
-            if (a || b) {
-                print_number(text, a, b);
-            }
-        }
-    }
-}
-
-/* The first byte at which a memory differs. */
-static void print_memory(OrrNode *const node[2], const char *name, uint64_t base, uint64_t size) {
-    uint8_t bytes[2][1024];
-    for (uint64_t at = 0; at < size;) {
-        size_t n = size - at < sizeof bytes[0] ? (size_t)(size - at) : sizeof bytes[0];
-        if (!orr_node_read(node[0], base + at, bytes[0], n) || !orr_node_read(node[1], base + at, bytes[1], n)) {
-            return;
-        }
-        for (size_t i = 0; i < n; i++) {
-            if (bytes[0][i] != bytes[1][i]) {
-                printf("* %s, first at 0x%08llx        0x%02x 0x%02x\n", name, (unsigned long long)(base + at + i),
-                       bytes[0][i], bytes[1][i]);
-                return;
-            }
-        }
-        at += n;
-    }
-}
-
-static void print_parts(OrrNode *const node[2]) {
-    const char *name;
-    uint64_t base, size, hash[2];
-    printf("parts that differ:");
-    for (size_t i = 0; (name = orr_node_part(node[0], i, &hash[0])) != NULL; i++) {
-        if (!orr_node_part(node[1], i, &hash[1]) || hash[0] != hash[1]) {
-            printf(" %s", name);
-        }
-    }
-    printf("\n");
-    for (size_t i = 0; (name = orr_node_memory(node[0], i, &base, &size)) != NULL; i++) {
-        print_memory(node, name, base, size);
-    }
-}
-
-static void print_state(const OrrLockstepResult *r, const char *const names[2]) {
-    OrrNode *const *node = r->node;
-    printf("  %-22s %-18.18s %.18s\n", "", names[0], names[1]);
-    printf("%c %-22s %-18s %s\n", r->stop[0].reason == r->stop[1].reason ? ' ' : '*', "stop",
-           orr_stop_name(r->stop[0].reason), orr_stop_name(r->stop[1].reason));
-    print_number("instructions", orr_node_instructions(node[0]), orr_node_instructions(node[1]));
-    print_number("time_ns", orr_node_time_ns(node[0]), orr_node_time_ns(node[1]));
-    print_number("hash", orr_node_hash(node[0]), orr_node_hash(node[1]));
-    print_number("pc", orr_node_pc(node[0]), orr_node_pc(node[1]));
-    if (orr_node_register_count(node[0]) == orr_node_register_count(node[1])) {
-        print_registers(node);
-        print_parts(node);
-    } else {
-        printf("the two machines are not of one kind: their registers cannot be compared\n");
-    }
-}
-
 static int print_result(const OrrLockstepResult *r, const char *const names[2]) {
     char time[TIME_TEXT_BYTES];
     if (!r->different) {
@@ -136,13 +54,13 @@ static int print_result(const OrrLockstepResult *r, const char *const names[2]) 
     } else if (r->reproduced) {
         printf("different: %s and %s are equal after %llu instructions, not after %llu\n", names[0], names[1],
                (unsigned long long)r->equal, (unsigned long long)r->at);
-        print_pc("instruction at", r->node[0], r->pc);
+        diff_print_pc("instruction at", r->node[0], r->pc);
     } else {
         printf("different: %s and %s are equal after %llu instructions, not after %llu; a replay does not show it: "
                "the host has taken part\n", names[0], names[1], (unsigned long long)r->equal,
                (unsigned long long)r->at);
     }
-    print_state(r, names);
+    diff_print_state(r->node, 0, r->stop, names);
     return EXIT_DIFFERENT;
 }
 

@@ -17,8 +17,10 @@ void complain(const char *fmt, ...) {
 static void usage(void) {
     fputs("usage: orrery COMMAND ...\n\n"
           "  run       boot firmware on a board: orrery run --help\n"
+          "  top       run a world and watch it: orrery top world.yml\n"
           "  list      what there is: orrery list machines|devices|device NAME|cpus|engines|memory\n"
           "  replay    the run of a journal once more: orrery replay --help\n"
+          "  compare   the runs of two journals, the first difference: orrery compare --help\n"
           "  lockstep  two engines side by side, the first difference: orrery lockstep --help\n"
           "  tracediff the first difference of two hash logs: orrery tracediff --help\n\n"
           "  --help, --version\n\n"
@@ -33,8 +35,9 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", command_run}, {"list", command_list}, {"lockstep", command_lockstep}, {"tracediff", command_tracediff},
-    {"replay", command_replay},
+    {"run", command_run},         {"top", command_top},           {"list", command_list},
+    {"replay", command_replay},   {"compare", command_compare},   {"lockstep", command_lockstep},
+    {"tracediff", command_tracediff},
 };
 
 int main(int argc, char **argv) {
@@ -53,9 +56,9 @@ int main(int argc, char **argv) {
         return EXIT_OK;
     }
     if (argc > 1) {
-        complain("no command '%s': run, list, replay, lockstep or tracediff (orrery --help)", command);
+        complain("no command '%s': run, top, list, replay, compare, lockstep or tracediff (orrery --help)", command);
     } else {
-        complain("a command is missing: run, list, replay, lockstep or tracediff (orrery --help)");
+        complain("a command is missing: run, top, list, replay, compare, lockstep or tracediff (orrery --help)");
     }
     return EXIT_USAGE;
 }

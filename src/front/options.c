@@ -29,9 +29,13 @@ void options_help(void) {
         "  --timeout TIME               the same, but the guest should have ended before: exit code 80\n"
         "  --uart NAME=WHERE            serial port to stdio, null, file:PATH, pty or tcp:PORT (on 127.0.0.1);\n"
         "                               the first port is on stdio if nothing else is said\n"
+        "  --net NAME=WHERE             Ethernet controller to `user` (a network of the program's own, where 10.0.2.2\n"
+        "                               is the host) or to tap:INTERFACE\n"
         "  --input FILE                 timed input, one per line: TIME PORT \"text\", TIME BUTTON press|release,\n"
         "                               TIME power off|on or TIME reset\n"
         "  --watch SIGNAL               print changes of a line (gpio.3; * for all) on stderr\n"
+        "  --capture FILE               write what happens: *.vcd lines and serial ports, *.json a timeline for\n"
+        "                               Perfetto; more than once\n"
         "  --trace KIND=FILE            write insn, irq or mmio events to FILE\n"
         "  --coverage FILE              write how often each instruction encoding was executed\n"
         "  --stats                      tell what the translator did, on stderr and in --report: MIPS, virtual per\n"
@@ -42,6 +46,7 @@ void options_help(void) {
         "  --perf-map                   name translated code for `perf`: writes /tmp/perf-PID.map, where perf looks\n"
         "  --hash-every N --hash-log FILE  write a state hash every N instructions, for orrery tracediff\n"
         "  --record FILE                write a journal of all input, for orrery replay and orrery compare\n"
+        "  --record-every TIME          and hashes of the state every so long: a replay tells where it parts\n"
         "  --save FILE                  write the machine's state at the end of the run\n"
         "  --load FILE                  go on from a state saved with the same board, --seed and --cpi, not from\n"
         "                               reset; times count from power-on, --kernel then only gives symbols\n"
@@ -264,6 +269,18 @@ bool pace_parse(const char *text, double *pace) {
     return true;
 }
 
+bool record_every_parse(const char *text, uint64_t *every_ns) {
+    if (!time_parse(text, every_ns) || *every_ns == 0) {
+        complain("--record-every '%s': expected a time such as 10ms", text);
+        return false;
+    }
+    return true;
+}
+
+static bool set_record_every(RunOptions *o, const char *value) {
+    return record_every_parse(value, &o->record_every_ns);
+}
+
 static bool set_pace(RunOptions *o, const char *value) {
     return pace_parse(value, &o->pace);
 }
@@ -300,12 +317,15 @@ static const Option options[] = {
     TEXT("dtb", BOTH, dtb),
     LIST("kernel", BOTH, kernels),
     LIST("uart", OPTION_RUN, uarts),
+    LIST("net", OPTION_RUN, nets),
     LIST("trace", OPTION_RUN, traces),
     LIST("watch", OPTION_RUN, watches),
+    LIST("capture", OPTION_RUN, captures),
     TEXT("input", BOTH, input),
     TEXT("report", OPTION_RUN, report),
     TEXT("save", OPTION_RUN, save),
     TEXT("record", OPTION_RUN, record),
+    SET("record-every", OPTION_RUN, set_record_every),
     TEXT("load", BOTH, load),
     TEXT("coverage", OPTION_RUN, coverage),
     TEXT("dump", OPTION_RUN, dump),
@@ -405,6 +425,10 @@ bool options_parse(RunOptions *o, OptionUser user, int argc, char *const *argv, 
     }
     if (!o->hash_every != !o->hash_log) {
         complain("--hash-every N and --hash-log FILE go together");
+        return false;
+    }
+    if (o->record_every_ns && !o->record) {
+        complain("--record-every TIME goes with --record FILE");
         return false;
     }
     if (o->hash_log && o->record) {

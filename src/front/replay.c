@@ -93,7 +93,37 @@ static int judge(const Rerun *rerun) {
 /* Where it ended, or how far it is known to have come. */
 static uint64_t end_of(const Journal *journal) {
     uint64_t given_ns = journal->n_inputs ? journal->inputs[journal->n_inputs - 1].input.given_ns : 0;
-    return journal->ended ? journal->until_ns : given_ns;
+    uint64_t point_ns = journal->n_points ? journal->points[journal->n_points - 1].time_ns : 0;
+    return journal->ended ? journal->until_ns : given_ns > point_ns ? given_ns : point_ns;
+}
+
+/* The hashes of a point are not those of now: which nodes it is. */
+static void tell_point(const Rerun *rerun, const JournalPoint *point) {
+    const uint64_t *hashes = rerun->journal->hashes + point->first;
+    char time[2][TIME_TEXT_BYTES];
+    OrrNode *node;
+    uint64_t before_ns = point == rerun->journal->points ? 0 : point[-1].time_ns;
+    printf("different: equal at %s s, not at %s s:", time_text(time[0], before_ns), time_text(time[1], point->time_ns));
+    for (size_t i = 0; (node = orr_world_node(rerun->world, i)) != NULL; i++) {
+        if (i + 1 >= point->n || hashes[i + 1] != orr_node_hash(node)) {
+            printf(" %s", orr_node_name(node));
+        }
+    }
+    putchar('\n');
+}
+
+/* Looks at the point where the world stands. True: it is as it was, or nobody has looked then. */
+static bool point_passes(const Rerun *rerun, size_t *next) {
+    const Journal *j = rerun->journal;
+    if (*next == j->n_points || j->points[*next].time_ns != orr_world_ran_ns(rerun->world)) {
+        return true;
+    }
+    const JournalPoint *point = &j->points[(*next)++];
+    bool equal = orr_world_hash(rerun->world) == j->hashes[point->first];
+    if (!equal) {
+        tell_point(rerun, point);
+    }
+    return equal;
 }
 
 /* Where a node stops, others go on to the end of the window or of the run: such a run is cut nowhere. */
@@ -106,11 +136,16 @@ static int run(Rerun *rerun, bool quiet) {
     uint64_t end_ns = end_of(rerun->journal), now_ns = 0;
     OrrError error;
     Show *show = show_open(rerun->world, quiet);
-    bool fed = true;
+    bool fed = true, passed = true;
+    size_t point = 0; /* the next one */
     while (fed && rerun->stop.reason == ORR_STOP_DURATION && now_ns < end_ns) {
         now_ns = end_ns - now_ns > chunk_ns ? now_ns + chunk_ns : end_ns;
+        if (passed && point < rerun->journal->n_points && rerun->journal->points[point].time_ns < now_ns) {
+            now_ns = rerun->journal->points[point].time_ns;
+        }
         fed = rerun_to(rerun, now_ns, &error);
         show_lines(show, false);
+        passed = passed && fed && point_passes(rerun, &point);
     }
     show_lines(show, true);
     if (!fed) {

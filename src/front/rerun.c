@@ -91,11 +91,25 @@ static bool give(Rerun *rerun, const JournalInput *in, OrrError *error) {
     return false;
 }
 
-/* Not back: runs of no length are none. */
-static void run_on(Rerun *rerun, uint64_t until_ns) {
-    if (until_ns > orr_world_ran_ns(rerun->world)) {
-        rerun->stop = orr_world_run(rerun->world, until_ns);
+/* Whether the run that was recorded ended where the last expectation was decided, and this is there. */
+static bool is_decided(const Rerun *rerun) {
+    const Journal *j = rerun->journal;
+    OrrExpect expect;
+    bool open = !j->ended || strcmp(j->reason, orr_stop_name(ORR_STOP_EXPECT)) != 0;
+    for (size_t i = 0; !open && orr_world_expect(rerun->world, i, &expect); i++) {
+        open = expect.state == ORR_EXPECT_PENDING;
     }
+    return !open;
+}
+
+/* Not back: runs of no length are none. Other expectations end nothing. */
+static void run_on(Rerun *rerun, uint64_t until_ns) {
+    if (until_ns <= orr_world_ran_ns(rerun->world)) {
+        return;
+    }
+    do {
+        rerun->stop = orr_world_run(rerun->world, until_ns);
+    } while (rerun->stop.reason == ORR_STOP_EXPECT && !is_decided(rerun));
 }
 
 bool rerun_to(Rerun *rerun, uint64_t until_ns, OrrError *error) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <orrery/debug.h>
+#include <orrery/world.h>
 
 #include "front/front.h"
 #include "front/hashlog.h"
@@ -91,6 +92,16 @@ static bool open_uarts(Run *run, OrrError *error) {
     return !first || first_said || host_open(&run->host, run->node, first, "stdio", error);
 }
 
+static bool open_nets(Run *run, OrrError *error) {
+    for (size_t i = 0; i < run->options.nets.n; i++) {
+        const char *where = strchr(run->options.nets.values[i], '=') + 1; /* session_new has looked */
+        if (!host_open_net(&run->host, run->world, i, where, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void on_trace(void *user, const OrrTrace *event) {
     const Run *run = user;
     FILE *f = run->traces[event->kind == ORR_TRACE_INSN ? 0 : event->kind == ORR_TRACE_IRQ ? 1 : 2];
@@ -165,8 +176,12 @@ static bool set_up(Run *run, OrrError *error) {
     if (o->record && !journal_create(&run->journal, o->record, run->world, run->argc, run->argv, o->load, error)) {
         return false;
     }
+    if (o->record_every_ns) {
+        journal_points(&run->journal, o->record_every_ns);
+    }
     return (!o->input || input_file_load(run->world, run->node, o->input, error)) && open_traces(run, error) &&
-           watch_signals(run, error) && open_uarts(run, error) && tools_open(&run->tools, o, run->node, error) &&
+           watch_signals(run, error) && open_uarts(run, error) && open_nets(run, error) &&
+           tools_open(&run->tools, o, run->node, error) && captures_open(run->world, &o->captures, error) &&
            (!o->hash_log || hash_log_create(&run->hash_log, o, run->argc, run->argv, error));
 }
 
@@ -176,11 +191,14 @@ static void run_world(Run *run) {
     const RunOptions *o = &run->options;
     host_begin(&run->host, run->world, o->pace);
     do {
-        run->until_ns = host_until(&run->host, o->for_ns);
+        run->until_ns = host_until(&run->host, journal_until(&run->journal, o->for_ns));
         run->stop = o->hash_log ? orr_node_run_instructions(run->node, run->hash_log.next, run->until_ns)
                                 : orr_world_run(run->world, run->until_ns);
         hash_log_point(&run->hash_log, run->node);
-        host_turn(&run->host);
+        if (run->stop.reason == ORR_STOP_DURATION) {
+            journal_point(&run->journal);
+            host_turn(&run->host); /* what would come in behind the end is no part of the run */
+        }
     } while (run->stop.reason == ORR_STOP_DURATION && !run->host.quit && orr_node_time_ns(run->node) < o->for_ns);
     if (run->host.quit) {
         run->stop.reason = ORR_STOP_USER;
@@ -280,6 +298,7 @@ static int finish(Run *run) {
                    (!o->save || write_state(run));
     written &= journal_end(&run->journal, &run->stop, run->until_ns);
     written &= !o->hash_log || hash_log_end(&run->hash_log, run->node, orr_stop_name(run->stop.reason));
+    written &= orr_world_capture_end(run->world, NULL); /* has told what is wrong */
     orr_node_log_summary(run->node);
     if (o->stats) {
         stats_print(stderr, run->node);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <orrery/world.h>
+
 #include "front/front.h"
 
 void print_log_line(void *user, OrrLogLevel level, const char *line) {
@@ -102,6 +104,25 @@ static OrrNode *board_new(OrrWorld *world, const OrrNodeOptions *how, OrrError *
     return node;
 }
 
+/* A cable from the controller to the host: link number i of the world for option number i. */
+static bool add_net(OrrWorld *world, OrrNode *node, const char *spec, OrrError *error) {
+    const char *equals = strchr(spec, '=');
+    char name[64];
+    OrrError inner = {0};
+    if (!equals || equals == spec || equals - spec >= (ptrdiff_t)sizeof name) {
+        snprintf(error->text, sizeof error->text, "--net %.200s: expected NAME=user or NAME=tap:INTERFACE", spec);
+        return false;
+    }
+    memcpy(name, spec, (size_t)(equals - spec));
+    name[equals - spec] = '\0';
+    OrrLink *link = orr_link_new(world, &(OrrLinkOptions){.kind = "ethernet"}, &inner);
+    if (link && orr_link_join(link, node, name, &inner) && orr_link_join_host(link, &inner)) {
+        return true;
+    }
+    snprintf(error->text, sizeof error->text, "--net %.100s: %.300s", spec, inner.text);
+    return false;
+}
+
 static bool add_node(const RunOptions *o, OrrWorld *world, OrrNode **node, OrrError *error) {
     OrrNodeOptions options = {.machine = o->machine, .repl_path = o->repl, .dtb_path = o->dtb, .cpi_num = o->cpi_num,
                               .cpi_den = o->cpi_den, .engine = o->engine, .slice = o->slice, .quantum = o->quantum,
@@ -112,7 +133,21 @@ static bool add_node(const RunOptions *o, OrrWorld *world, OrrNode **node, OrrEr
             return false;
         }
     }
+    for (size_t i = 0; *node && i < o->nets.n; i++) {
+        if (!add_net(world, *node, o->nets.values[i], error)) {
+            return false;
+        }
+    }
     return *node && (!o->load || load_state(*node, o->load, error));
+}
+
+bool captures_open(OrrWorld *world, const OptionList *paths, OrrError *error) {
+    bool ok = true;
+    for (size_t i = 0; i < paths->n && ok; i++) {
+        OrrCaptureOptions options = {.path = paths->values[i]};
+        ok = orr_world_capture(world, &options, error);
+    }
+    return ok;
 }
 
 bool session_new(const RunOptions *o, OrrWorld **world, OrrNode **node, OrrError *error) {

@@ -13,6 +13,7 @@
 #include "front/host.h"
 #include "front/journal.h"
 #include "front/show.h"
+#include "front/top.h"
 
 #define CHUNK_NS UINT64_C(10000000) /* between two looks at expectations and output */
 
@@ -22,6 +23,7 @@ typedef struct WorldRun {
     Show *show;
     Host host;
     JournalWriter journal;
+    Top *top;
     OrrStop stop;
     uint64_t until_ns; /* of the last run */
 } WorldRun;
@@ -31,9 +33,19 @@ static OrrWorld *volatile interrupted_world;
 
 static void on_signal(int number) {
     signal(number, SIG_DFL);
+    top_abandon();
+    if (number == SIGABRT) {
+        raise(number);
+        return;
+    }
     if (interrupted_world) {
         orr_world_stop(interrupted_world);
     }
+}
+
+static void on_log(void *user, OrrLogLevel level, const char *line) {
+    const WorldRun *run = user;
+    top_log(run->top, level, line);
 }
 
 /* ---- Running ---- */
@@ -61,7 +73,8 @@ static bool decided(const WorldRun *run) {
 static uint64_t chunk_end(const WorldRun *run, uint64_t now_ns) {
     uint64_t end_ns = run->options.for_ns, wake_ns = orr_world_next_ns(run->world); /* ORR_TIME_NEVER: all sleep */
     uint64_t from_ns = wake_ns > now_ns ? wake_ns : now_ns;
-    return from_ns < end_ns && end_ns - from_ns > CHUNK_NS ? from_ns + CHUNK_NS : end_ns;
+    uint64_t span_ns = run->top ? top_span_ns(run->top) : CHUNK_NS;
+    return from_ns < end_ns && end_ns - from_ns > span_ns ? from_ns + span_ns : end_ns;
 }
 
 /* Ends where the last expectation is decided. */
@@ -70,12 +83,16 @@ static void run_world(WorldRun *run) {
     host_begin(&run->host, run->world, run->options.pace);
     run->stop.reason = decided(run) ? ORR_STOP_EXPECT : ORR_STOP_DURATION;
     while (run->stop.reason == ORR_STOP_DURATION && !run->host.quit && now_ns < end_ns) {
-        run->until_ns = host_until(&run->host, chunk_end(run, now_ns));
+        run->until_ns = host_until(&run->host, journal_until(&run->journal, chunk_end(run, now_ns)));
         run->stop = orr_world_run(run->world, run->until_ns);
         show_lines(run->show, false);
-        host_turn(&run->host);
+        if (run->top) {
+            top_look(run->top);
+        }
         if (run->stop.reason == ORR_STOP_DURATION) {
             now_ns = run->until_ns;
+            journal_point(&run->journal);
+            host_turn(&run->host);
         } else if (run->stop.reason == ORR_STOP_EXPECT && !decided(run)) {
             run->stop.reason = ORR_STOP_DURATION; /* others are open: on to the end of the chunk */
         }
@@ -130,6 +147,15 @@ static FILE *open_output(const char *option, const char *path) {
     return f;
 }
 
+static bool close_output(FILE *f, const char *option, const char *path) {
+    bool whole = !ferror(f); /* or what follows may be written all the same */
+    whole &= fclose(f) == 0;
+    if (!whole) {
+        complain("%s %s: not all could be written", option, path);
+    }
+    return whole;
+}
+
 static bool write_junit(const WorldRun *run) {
     FILE *f = open_output("--junit", run->options.junit);
     OrrExpect e;
@@ -154,11 +180,13 @@ static bool write_junit(const WorldRun *run) {
         if (e.state == ORR_EXPECT_MET) {
             fputs("/>\n", f);
         } else {
-            fprintf(f, ">\n    <failure message=\"not within %s s\"/>\n  </testcase>\n", time_text(time, e.within_ns));
+            fprintf(f, ">\n    <failure message=\"%s (within %s s)\"/>\n  </testcase>\n",
+                    e.state == ORR_EXPECT_FAILED ? "failed" : "open when the run ended",
+                    time_text(time, e.within_ns));
         }
     }
     fputs("</testsuite>\n", f);
-    return fclose(f) == 0;
+    return close_output(f, "--junit", run->options.junit);
 }
 
 static bool write_report(const WorldRun *run) {
@@ -189,7 +217,7 @@ static bool write_report(const WorldRun *run) {
         fputs("}", f);
     }
     fputs("]}\n", f);
-    return fclose(f) == 0;
+    return close_output(f, "--report", run->options.report);
 }
 
 static int finish(WorldRun *run) {
@@ -236,12 +264,14 @@ static void help(void) {
           "                               press|release, TIME NODE.power off|on, TIME NODE.reset\n"
           "  --uart NODE.NAME=WHERE       serial port to stdio, null, file:PATH, pty or tcp:PORT (on 127.0.0.1)\n"
           "  --record FILE                write a journal of all input, for orrery replay and orrery compare\n"
+          "  --record-every TIME          and hashes of all boards every so long: a replay tells where it parts\n"
           "  --pace X                     at most X virtual seconds per second (default 1 on a terminal, else none)\n"
           "  --report FILE.json           write reason, exit_code, time_ns, hash, nodes, expectations\n"
           "  --junit FILE.xml             write expectations as test cases\n"
           "  --capture FILE               write what happens: *.vcd lines and serial ports, *.pcapng CAN and\n"
           "                               Ethernet, *.json a timeline for Perfetto; more than once\n"
           "  --quiet                      do not show what the boards send\n"
+          "  --top                        show nodes, speed and links while it runs, as `orrery top` does\n"
           "  --control                    answer requests on stdin, as lines of JSON, on stdout (docs/CONTROL.md)\n"
           "  --log error|warn|info|debug  what to tell on stderr (default warn)\n\n"
           "Exit code: with expectations 0, or 84 if one is not met; else as of `orrery run`.\n",
@@ -296,6 +326,10 @@ static bool set_pace(WorldOptions *o, const char *value) {
     return pace_parse(value, &o->pace);
 }
 
+static bool set_record_every(WorldOptions *o, const char *value) {
+    return record_every_parse(value, &o->record_every_ns);
+}
+
 static bool set_log(WorldOptions *o, const char *value) {
     return log_level_named(value, &o->log_level);
 }
@@ -313,7 +347,7 @@ static const WorldOption options[] = {
     {"--engine", set_engine, 0},   {"--memory", set_memory, 0},   {"--slice", set_slice, 0},
     {"--uart", set_uart, 0},       {"--capture", set_capture, 0}, {"--pace", set_pace, 0},
     {"--log", set_log, 0},         TEXT("--report", report),      TEXT("--junit", junit),
-    TEXT("--record", record),      TEXT("--input", input),
+    TEXT("--record", record),      TEXT("--input", input),        {"--record-every", set_record_every, 0},
 };
 
 static const WorldOption *option_named(const char *name) {
@@ -323,6 +357,12 @@ static const WorldOption *option_named(const char *name) {
         }
     }
     return NULL;
+}
+
+static bool *flag_named(WorldOptions *o, const char *name) {
+    return !strcmp(name, "--quiet") ? &o->quiet : !strcmp(name, "--control") ? &o->control
+           : !strcmp(name, "--top")   ? &o->top
+                                      : NULL;
 }
 
 static bool option_set(WorldOptions *o, const WorldOption *option, const char *value) {
@@ -339,19 +379,18 @@ static bool option_set(WorldOptions *o, const WorldOption *option, const char *v
 
 bool world_options_parse(WorldOptions *o, int argc, char *const *argv, bool *wants_help) {
     *o = (WorldOptions){.for_ns = ORR_TIME_NEVER, .threads = 1, .log_level = ORR_LOG_WARN, .pace = -1,
-                        .load = {.engine = ENGINE_DEFAULT}};
+                        .log = print_log_line, .load = {.engine = ENGINE_DEFAULT}};
     for (int i = 0; i < argc; i++) {
         const WorldOption *option = option_named(argv[i]);
+        bool *flag = flag_named(o, argv[i]);
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
             *wants_help = true;
             return true;
         }
         if (argv[i][0] != '-' && !o->path) {
             o->path = argv[i];
-        } else if (!strcmp(argv[i], "--quiet")) {
-            o->quiet = true;
-        } else if (!strcmp(argv[i], "--control")) {
-            o->control = true;
+        } else if (flag) {
+            *flag = true;
         } else if (!option) {
             complain("a world has no option %s (orrery run world.yml --help)", argv[i]);
             return false;
@@ -361,7 +400,14 @@ bool world_options_parse(WorldOptions *o, int argc, char *const *argv, bool *wan
             i++;
         }
     }
-    return o->path || *wants_help;
+    if (o->record_every_ns && !o->record) {
+        complain("--record-every TIME goes with --record FILE");
+        return false;
+    }
+    if (!o->path) {
+        complain("a world file is missing: orrery run world.yml");
+    }
+    return o->path;
 }
 
 bool is_world_file(const char *path) {
@@ -370,7 +416,8 @@ bool is_world_file(const char *path) {
 }
 
 bool world_session_new(const WorldOptions *o, OrrWorld **world, OrrError *error) {
-    OrrWorldOptions options = {.log_level = o->log_level, .log = print_log_line, .memory = o->memory};
+    OrrWorldOptions options = {.log_level = o->log_level, .log = o->log, .log_user = o->log_user,
+                               .memory = o->memory};
     *world = orr_world_new(&options);
     orr_world_threads(*world, (unsigned)o->threads);
     return orr_world_load(*world, o->path, &o->load, error);
@@ -395,11 +442,30 @@ static bool open_uart(WorldRun *run, const char *spec, OrrError *error) {
     return false;
 }
 
-static bool open_captures(WorldRun *run, OrrError *error) {
+/* Whether the command line leads that port somewhere. */
+static bool is_said(const WorldRun *run, const OrrNode *node, const char *uart) {
+    char port[256];
+    int len = snprintf(port, sizeof port, "%s.%s=", orr_node_name(node), uart);
+    for (size_t i = 0; len < (int)sizeof port && i < run->options.uarts.n; i++) {
+        if (strncmp(run->options.uarts.values[i], port, (size_t)len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those of the world file, then those of the command line, which may say otherwise. */
+static bool open_uarts(WorldRun *run, OrrError *error) {
+    OrrNode *node;
+    const char *uart, *where;
     bool ok = true;
-    for (size_t i = 0; i < run->options.captures.n && ok; i++) {
-        OrrCaptureOptions options = {.path = run->options.captures.values[i]};
-        ok = orr_world_capture(run->world, &options, error);
+    for (size_t i = 0; ok && (node = orr_world_node(run->world, i)) != NULL; i++) {
+        for (size_t k = 0; ok && (uart = orr_node_uart_host(node, k, &where)) != NULL; k++) {
+            ok = is_said(run, node, uart) || host_open(&run->host, node, uart, where, error);
+        }
+    }
+    for (size_t i = 0; ok && i < run->options.uarts.n; i++) {
+        ok = open_uart(run, run->options.uarts.values[i], error);
     }
     return ok;
 }
@@ -411,23 +477,46 @@ static bool serve(WorldRun *run) {
     return answered;
 }
 
+static void run_watched(WorldRun *run) {
+    run->top = top_open(run->world, run->options.path, run->options.for_ns);
+    signal(SIGHUP, on_signal);
+    signal(SIGQUIT, on_signal);
+    signal(SIGABRT, on_signal);
+    run_world(run);
+    top_close(run->top);
+    run->top = NULL;
+}
+
+static bool open_nets(WorldRun *run, OrrError *error) {
+    const OrrLink *link;
+    for (size_t i = 0; (link = orr_world_link(run->world, i)) != NULL; i++) {
+        const char *where = orr_link_host_where(run->world, link);
+        if (where && !host_open_net(&run->host, run->world, i, where, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool set_up(WorldRun *run, int argc, char *const *argv, OrrError *error) {
     WorldOptions *o = &run->options;
+    o->log = on_log;
+    o->log_user = run;
     if (!world_session_new(o, &run->world, error)) {
         return false;
     }
     if (o->for_ns == ORR_TIME_NEVER) {
         o->for_ns = orr_world_duration_ns(run->world);
     }
-    run->show = o->control ? NULL : show_open(run->world, o->quiet);
+    run->show = o->control ? NULL : show_open(run->world, o->quiet || o->top);
     if (o->record && !journal_create(&run->journal, o->record, run->world, argc, argv, NULL, error)) {
         return false;
     }
-    bool ok = !o->input || input_file_load(run->world, NULL, o->input, error);
-    for (size_t i = 0; ok && i < o->uarts.n; i++) {
-        ok = open_uart(run, o->uarts.values[i], error);
+    if (o->record_every_ns) {
+        journal_points(&run->journal, o->record_every_ns);
     }
-    return ok && open_captures(run, error);
+    return (!o->input || input_file_load(run->world, NULL, o->input, error)) && open_uarts(run, error) &&
+           open_nets(run, error) && captures_open(run->world, &run->options.captures, error);
 }
 
 static void tear_down(WorldRun *run) {
@@ -436,6 +525,18 @@ static void tear_down(WorldRun *run) {
     journal_close(&run->journal);
     orr_world_free(run->world);
     show_close(run->show);
+}
+
+int command_top(int argc, char **argv) {
+    enum { ARGUMENTS_MAX = 256 };
+    char *more[ARGUMENTS_MAX], top[] = "--top";
+    if (argc + 1 > ARGUMENTS_MAX) {
+        complain("top: more than %d arguments", ARGUMENTS_MAX - 1);
+        return EXIT_USAGE;
+    }
+    memcpy(more, argv, (size_t)argc * sizeof *argv);
+    more[argc] = top;
+    return command_run_world(argc + 1, more);
 }
 
 int command_run_world(int argc, char *const *argv) {
@@ -458,6 +559,8 @@ int command_run_world(int argc, char *const *argv) {
         bool good = true;
         if (run.options.control) {
             good = serve(&run);
+        } else if (run.options.top) {
+            run_watched(&run);
         } else {
             run_world(&run);
         }

@@ -21,6 +21,7 @@ typedef struct Isa {
     const Field *fields; /* the registers: all of the state */
     size_t n_fields;
     uint32_t flags_slot; /* offset of the four flag bytes N Z C V */
+    uint32_t stack_slot; /* offset of the 32-bit stack pointer, for guesses about what is used next; 0: unknown */
     bool big_endian; /* data accesses of the core itself, for debuggers and loaders */
     uint16_t elf_machine; /* e_machine of its images */
     unsigned insn_bytes_max, insn_align;

@@ -35,6 +35,7 @@ typedef enum ValueKind {
     VALUE_EXPECTS,
     VALUE_POWER, /* of a node */
     VALUE_CAPTURES,
+    VALUE_UARTS, /* of a node: ports and where they lead */
     VALUE_ERRORS, /* of a link: a mapping of its own */
 } ValueKind;
 
@@ -233,6 +234,28 @@ static bool powers_read(Reader *r, const yaml_node_t *value, WorldFileNode *node
     return true;
 }
 
+static bool uarts_read(Reader *r, const yaml_node_t *value, WorldFileNode *node) {
+    const yaml_node_pair_t *first = value->type == YAML_MAPPING_NODE ? value->data.mapping.pairs.start : NULL;
+    size_t n = first ? (size_t)(value->data.mapping.pairs.top - first) : 0;
+    if (n == 0 || n > WORLD_LIST_MAX) {
+        return FAIL(r, value, "uarts: expected up to %d ports and where they lead: {uart0: pty}", WORLD_LIST_MAX);
+    }
+    node->uarts = ARENA_ARRAY(r->arena, WorldFileUart, n);
+    for (size_t i = 0; i < n; i++) {
+        WorldFileUart *uart = &node->uarts[node->n_uarts++];
+        if (!text_read(r, node_at(r, first[i].key), "a serial port", &uart->name) ||
+            !text_read(r, node_at(r, first[i].value), uart->name.text, &uart->where)) {
+            return false;
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(node->uarts[k].name.text, uart->name.text) == 0) {
+                return FAIL(r, node_at(r, first[i].key), "'%s' stands here twice", uart->name.text);
+            }
+        }
+    }
+    return true;
+}
+
 /* ---- Mappings ---- */
 
 static const Key *key_named(const Keys *table, const char *name) {
@@ -302,11 +325,13 @@ static const Key node_keys[] = {
     {"cpi", VALUE_CPI, offsetof(WorldFileNode, cpi_num)},
     AT(WorldFileNode, start, VALUE_TIME),
     {"power", VALUE_POWER, 0},
+    {"uarts", VALUE_UARTS, 0},
     AT(WorldFileNode, ends, VALUE_TEXT),
     AT(WorldFileNode, strict, VALUE_BOOL),
     {"stub_unknown", VALUE_BOOL, offsetof(WorldFileNode, stub_unknown)},
 };
 static const Key link_keys[] = {
+    AT(WorldFileLink, host, VALUE_TEXT),
     AT(WorldFileLink, latency, VALUE_TIME), AT(WorldFileLink, rate, VALUE_SCALED),
     AT(WorldFileLink, queue, VALUE_SCALED), AT(WorldFileLink, age, VALUE_TIME),
     {"errors", VALUE_ERRORS, 0},
@@ -356,6 +381,9 @@ static bool node_read(Reader *r, const yaml_node_t *key, const yaml_node_t *valu
     }
     if (node->count.given && (node->count.value < 1 || node->count.value > WORLD_NODES_MAX)) {
         return FAIL(r, value, "count: expected 1 to %d nodes", WORLD_NODES_MAX);
+    }
+    if (node->n_uarts && node->count.given) {
+        return FAIL(r, value, "uarts: lead somewhere for one node, not for `count` of them");
     }
     if (node->n_power && node->power[0].time_ns <= node->start.ns) {
         return FAIL(r, value, "power: not later than the node's start");
@@ -546,6 +574,8 @@ static bool value_read(Reader *r, const Key *key, const yaml_node_t *value, void
         return cpi_read(r, value, key->name, at);
     case VALUE_NODES:
         return nodes_read(r, value, object);
+    case VALUE_UARTS:
+        return uarts_read(r, value, object);
     case VALUE_POWER:
         return powers_read(r, value, object);
     case VALUE_ERRORS:

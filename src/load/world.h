@@ -50,6 +50,11 @@ typedef struct WorldFilePower {
     uint64_t time_ns;
 } WorldFilePower;
 
+/** A port of the node, and where it leads on the host. */
+typedef struct WorldFileUart {
+    WorldText name, where;
+} WorldFileUart;
+
 typedef struct WorldFileNode {
     WorldText name; /* the key */
     WorldText machine, repl; /* one of the two; paths are as seen from where the file lies */
@@ -59,6 +64,8 @@ typedef struct WorldFileNode {
     WorldNumber count; /* of this one and those made by the same key; they stand one behind the other */
     size_t number; /* of this one among them */
     WorldTime start;
+    WorldFileUart *uarts;
+    size_t n_uarts;
     WorldFilePower *power; /* in the order of time */
     size_t n_power;
     WorldText ends; /* "world" or "node" */
@@ -68,6 +75,7 @@ typedef struct WorldFileNode {
 typedef struct WorldFileLink {
     WorldText kind; /* the key that names it */
     WorldTexts ends; /* "node.port" */
+    WorldText host; /* "user", "tap:NAME": the host is one more end */
     WorldTime latency, jitter;
     uint32_t loss, corrupt; /* parts of 10^9 */
     WorldSpans cuts;

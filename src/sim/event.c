@@ -1,5 +1,7 @@
 #include "sim/event.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 
 static bool before(const Event *a, const Event *b) {
@@ -47,10 +49,26 @@ static void settle(EventQueue *queue, uint32_t i, Event *event) {
     }
 }
 
+void event_queue_lend(EventQueue *queue, Event **heap, uint32_t cap) {
+    assert(!queue->heap);
+    queue->heap = heap;
+    queue->cap = cap;
+    queue->borrowed = true;
+}
+
+static void grow(EventQueue *queue) {
+    queue->cap = queue->cap ? queue->cap * 2 : 16;
+    Event **heap = mem_realloc(queue->borrowed ? NULL : queue->heap, queue->cap * sizeof *heap);
+    if (queue->borrowed) {
+        memcpy(heap, queue->heap, queue->len * sizeof *heap);
+    }
+    queue->heap = heap;
+    queue->borrowed = false;
+}
+
 static void insert(EventQueue *queue, Event *event) {
     if (queue->len == queue->cap) {
-        queue->cap = queue->cap ? queue->cap * 2 : 16;
-        queue->heap = mem_realloc(queue->heap, queue->cap * sizeof *queue->heap);
+        grow(queue);
     }
     sift_up(queue, queue->len++, event);
 }
@@ -112,6 +130,6 @@ void event_run(EventQueue *queue, uint64_t now_ns) {
 
 void event_queue_free(EventQueue *queue) {
     event_cancel_all(queue);
-    mem_free(queue->heap);
+    mem_free(queue->borrowed ? NULL : queue->heap);
     *queue = (EventQueue){0};
 }

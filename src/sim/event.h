@@ -21,12 +21,15 @@ struct Event {
 struct EventQueue {
     Event **heap;
     uint32_t len, cap;
+    bool borrowed; /* the room of the heap */
     uint64_t sequence;
     bool firing; /* an event is being fired: virtual time is exactly firing_ns */
     uint64_t firing_ns;
     void (*on_earlier)(EventQueue *queue, uint64_t time_ns); /* told when the first event moves forward, or NULL */
 };
 
+/** An empty queue gets its first room from its owner, who frees it. */
+void event_queue_lend(EventQueue *queue, Event **heap, uint32_t cap);
 /** Arms (or moves) the event. A time in the past fires at the next instruction boundary; TIME_NEVER disarms. */
 void event_at(EventQueue *queue, Event *event, uint64_t time_ns);
 /** Disarms; no effect if it is not armed. */

@@ -54,6 +54,20 @@ static void input_take(NodeInput *in) {
     }
 }
 
+/* When, what, for whom. */
+static uint64_t input_hash(const NodeInput *in) {
+    Hash *hash = hash_new();
+    const uint64_t words[] = {in->event.time_ns, in->kind, in->input, in->level, in->len};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        hash_u64(hash, words[i]);
+    }
+    hash_text(hash, in->device ? in->device->name : "");
+    hash_bytes(hash, in->bytes, in->len);
+    uint64_t value = hash_value(hash);
+    hash_free(hash);
+    return value;
+}
+
 static void input_fire(Event *event) {
     NodeInput *in = CONTAINER_OF(event, NodeInput, event);
     if (in->prev) {
@@ -64,6 +78,7 @@ static void input_fire(Event *event) {
     if (in->next) {
         in->next->prev = in->prev;
     }
+    in->node->taken += input_hash(in);
     input_take(in);
     mem_free(in);
 }

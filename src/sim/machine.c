@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "sim/machine_internal.h"
 
-enum { OTHER_BYTES = 256 /* the board's name and the like */ };
+enum { BULKY_BYTES = 4096, OTHER_BYTES = 256 /* the board's name and the like */ };
 
 /* ---- Help for the steps ----------------------------------------------------------------------------------------- */
 
@@ -42,7 +42,8 @@ const char *build_nearest(Build *b, const char *name, const char *const *names, 
 
 Device *build_device_new(Build *b, const DeviceType *type, const char *name) {
     assert(type->struct_size >= sizeof(Device));
-    Device *dev = arena_alloc(b->board->arena, type->struct_size);
+    bool bulky = type->struct_size >= BULKY_BYTES && b->board->bulk;
+    Device *dev = arena_alloc(bulky ? b->board->bulk : b->board->arena, type->struct_size);
     dev->type = type;
     dev->name = name;
     dev->board = b->board;
@@ -169,7 +170,8 @@ bool build_plan(MachinePlan *b, const ReplFile *file, const MachineOptions *opti
     return ok;
 }
 
-size_t machine_plan_bytes(const MachinePlan *plan) {
+size_t machine_plan_bytes(const MachinePlan *plan, size_t *bulk) {
+    *bulk = plan->bulk_bytes;
     return plan->machine_bytes ? plan->machine_bytes + OTHER_BYTES : 0;
 }
 
@@ -204,7 +206,7 @@ bool machine_build(Machine *machine, Board *board, const ReplFile *file, const M
 }
 
 Machine *machine_new(Board *board, MachinePlan *plan, bool owned, Err *err) {
-    size_t before = board->arena->total;
+    size_t before = board->arena->total, bulk_before = board->bulk ? board->bulk->total : 0;
     Machine *machine = ARENA_NEW(board->arena, Machine);
     *machine = (Machine){.board = board, .plan = plan, .owns_plan = owned, .name = plan->name};
     if (!make(plan, machine, board, err)) {
@@ -212,6 +214,7 @@ Machine *machine_new(Board *board, MachinePlan *plan, bool owned, Err *err) {
         return NULL;
     }
     plan->machine_bytes = board->arena->total - before;
+    plan->bulk_bytes = board->bulk ? board->bulk->total - bulk_before : 0;
     plan->n_regions = board->map.n_regions;
     return machine;
 }

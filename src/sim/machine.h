@@ -67,8 +67,9 @@ typedef struct MachineSource {
 
 /** A plan with all device types of this program. NULL and an error on a mistake. `log` is told what is left out. */
 MachinePlan *machine_plan_new(const MachineSource *source, const Log *log, Err *err);
-/** What a machine of the plan takes of its board's arena, about; 0 if none has been built yet. */
-size_t machine_plan_bytes(const MachinePlan *plan);
+/** What a machine of the plan takes of its board's arena, about, and of the one for bulky devices; 0 if none has been
+ * built yet. */
+size_t machine_plan_bytes(const MachinePlan *plan, size_t *bulk);
 /** After all its machines. NULL is fine. */
 void machine_plan_free(MachinePlan *plan);
 /** A machine of the plan, in the board's arena. NULL and an error on a mistake; the plan is the machine's if `owned`,

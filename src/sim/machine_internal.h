@@ -65,7 +65,7 @@ struct MachinePlan {
     const char *name; /* of machines: path of the platform file or name of the built-in board */
     const MachineOptions *options;
     const Log *log; /* while the plan is made */
-    size_t machine_bytes; /* that a machine has taken of its board's arena */
+    size_t machine_bytes, bulk_bytes; /* that a machine has taken of its board's arenas */
     uint32_t n_regions; /* of its map */
     VEC(Part *) declared; /* entries in file order */
     VEC(Part *) parts; /* the same with their inline objects, each before its owner */

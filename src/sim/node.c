@@ -6,6 +6,7 @@
 #include "sim/code.h"
 #include "sim/node_internal.h"
 
+enum { EVENTS = 16 /* armed at the same time, as a rule */ };
 enum { ROMS_MAX = 16 /* read-only memories of a node that others may have the contents of */ };
 
 
@@ -37,7 +38,11 @@ static bool node_add_cpu(Board *board, Cpu *cpu, uint64_t hz) {
     if (node->n_cores == NODE_CORES_MAX) {
         return false;
     }
-    node->cores = mem_realloc(node->cores, (node->n_cores + 1) * sizeof *node->cores);
+    NodeCore *cores = ARENA_ARRAY(&node->arena, NodeCore, node->n_cores + 1);
+    if (node->n_cores) {
+        memcpy(cores, node->cores, node->n_cores * sizeof *cores);
+    }
+    node->cores = cores;
     unsigned at = node->n_cores++;
     for (; at > 0 && node->cores[at - 1].cpu->index > cpu->index; at--) {
         node->cores[at] = node->cores[at - 1];
@@ -80,6 +85,7 @@ static void init_board(Node *node, const NodeOptions *options) {
     Board *board = &node->board;
     board->name = arena_strdup(&node->arena, options->name ? options->name : "node");
     board->arena = &node->arena;
+    board->bulk = &node->bulk;
     board->log = options->log;
     board->guest_log = &node->guest_log;
     board->seed = options->seed;
@@ -94,7 +100,9 @@ static void init_board(Node *node, const NodeOptions *options) {
     board->send_event = node_send_event;
     board->outside_level = node_outside_level;
     board->events.on_earlier = node_on_earlier;
+    event_queue_lend(&board->events, ARENA_ARRAY(&node->arena, Event *, EVENTS), EVENTS);
     board->map.board = board;
+    board->map.arena = &node->arena;
     board->map.pool = options->pool;
     board->map.code_changed = node_code_changed;
     board->map.moved = node_code_moved;
@@ -191,8 +199,8 @@ static void init_memory(Node *node, const NodeOptions *options) {
     node->code_bytes = options->code_bytes;
     if (node->engine != ENGINE_INTERP && node->memory == MEM_FASTMEM && !mem_fast_enable(&node->board.map)) {
         node->memory = MEM_WINDOW;
-        log_line(options->log, LOG_INFO, "%s: the host has no 4 GiB of address space for fastmem: range checks instead",
-                 node->board.name);
+        log_line(options->log, LOG_INFO, "%s: the host gives no 4 GiB of addresses, or no mapping more "
+                 "(vm.max_map_count), for fastmem: range checks instead", node->board.name);
     }
 }
 
@@ -235,12 +243,17 @@ Node *node_new(const NodeOptions *options, Err *err) {
     if (!plan) {
         return NULL;
     }
-    Arena arena = {0};
-    if (machine_plan_bytes(plan)) {
-        arena_reserve(&arena, machine_plan_bytes(plan) + sizeof(Node));
+    Arena arena = {0}, bulk = {0};
+    size_t bulk_bytes, bytes = machine_plan_bytes(plan, &bulk_bytes);
+    if (bytes && options->stock) {
+        arena_reserve(&arena, stock_slab(options->stock), bytes + sizeof(Node));
+    }
+    if (bulk_bytes && options->stock) {
+        arena_reserve(&bulk, stock_bulk_slab(options->stock), bulk_bytes);
     }
     Node *node = ARENA_NEW(&arena, Node);
     node->arena = arena;
+    node->bulk = bulk;
     init_board(node, options);
     node->machine = machine_new(&node->board, plan, owned, err);
     if (!node->machine || !init_cores(node, options, err)) {
@@ -267,7 +280,7 @@ void node_free(Node *node) {
     event_queue_free(&node->board.events);
     guest_log_free(&node->guest_log);
     node_code_free(node);
-    mem_free(node->cores);
+    arena_free(&node->bulk);
     Arena arena = node->arena; /* which the node lives in */
     arena_free(&arena);
 }

@@ -109,6 +109,7 @@ typedef struct Node {
     unsigned n_cores, n_clocks; /* n_clocks: different ones */
     /* What each run looks at stands together. */
     bool running; /* inside exec_run */
+    bool in_round; /* of nodes with several cores: see below */
     bool started; /* the CPUs have taken their first reset */
     bool reset_requested;
     bool code_ready; /* the cores' `code` is set, since one has run first */
@@ -119,7 +120,7 @@ typedef struct Node {
     const volatile bool *interrupted; /* set from a signal handler or another thread: stop soon (STOP_USER); or NULL */
     VEC(uint64_t) breakpoints; /* for debuggers; no part of the machine */
     CodeUse code; /* of the first core */
-    Arena arena;
+    Arena arena, bulk;
     Machine *machine;
     Engine engine;
     MemScheme memory;
@@ -128,9 +129,9 @@ typedef struct Node {
     Stock *stock; /* or NULL */
     VEC(StockImage *) images;
     NodeInput *inputs; /* timed input, newest first; each frees itself */
+    uint64_t taken; /* sum of hashes of all input that has taken effect: of the run, not of the state */
     VEC(NodeLevel) levels; /* in the order in which they were first driven */
     /* Of nodes with several cores: the round under way. The core in turn is board.current_cpu. */
-    bool in_round;
     uint64_t round_tick, round_ns; /* of the meeting that ends it; round_ns is 0 if nobody needs it */
     uint64_t latest_ns; /* the latest time that a shared device has seen */
     void (*console)(void *user, const void *bytes, size_t len); /* semihosting output, or NULL */
@@ -172,6 +173,18 @@ bool node_break(Node *node, uint64_t pc, bool set);
 void node_power_on_at(Node *node, uint64_t time_ns);
 /** The node does nothing before that time: now, unless all cores sleep; TIME_NEVER if nothing would wake them. */
 uint64_t node_next_ns(const Node *node);
+
+/** Where a node that has just run will look when it runs again, beside what it is made of; guesses, or NULL. */
+typedef struct NodeNear {
+    const uint8_t *stack; /* its end in the host's memory; anything may stand there */
+    const MemRegion *regions[2]; /* that hold the stack and the code */
+} NodeNear;
+NodeNear node_near(const Node *node);
+
+/** Several nodes run one after the other, each for a short time: what a node needs is brought near while others before
+ * it run. The steps in this order, each with a run of another node in between. None of it changes anything. */
+enum { NODE_PREFETCH_STEPS = 3 };
+void node_prefetch(const Node *node, unsigned step, const NodeNear *near);
 
 /** Virtual time now: when the next instruction of the first core starts; no other core is ahead of it. */
 uint64_t node_time_ns(const Node *node);

@@ -27,13 +27,24 @@ struct Stock {
     VEC(PlanEntry) plans;
     VEC(ImageEntry) images;
     RomStore *roms;
+    Slab *slab, *bulk;
     Arena arena;
 };
 
 Stock *stock_new(MemPool *pool) {
     Stock *stock = mem_alloc(sizeof *stock);
     stock->roms = rom_store_new(pool);
+    stock->slab = slab_new(true);
+    stock->bulk = slab_new(false);
     return stock;
+}
+
+Slab *stock_slab(Stock *stock) {
+    return stock->slab;
+}
+
+Slab *stock_bulk_slab(Stock *stock) {
+    return stock->bulk;
 }
 
 RomStore *stock_roms(Stock *stock) {
@@ -51,6 +62,8 @@ void stock_free(Stock *stock) {
         vec_free(&stock->plans);
         vec_free(&stock->images);
         rom_store_free(stock->roms);
+        slab_free(stock->slab);
+        slab_free(stock->bulk);
         arena_free(&stock->arena);
         mem_free(stock);
     }

@@ -26,6 +26,9 @@ Stock *stock_new(MemPool *pool);
 void stock_free(Stock *stock);
 
 RomStore *stock_roms(Stock *stock);
+/** For the nodes themselves, and for those of their devices that are mostly buffers. */
+Slab *stock_slab(Stock *stock);
+Slab *stock_bulk_slab(Stock *stock);
 
 /** A plan that others may use, too; *owned: that belongs to the caller, since there is no stock (NULL) or since the
  * source is no file and no built-in board. NULL and an error on a mistake. */

@@ -199,21 +199,41 @@ static void slot_run(World *world, WorldNode *slot) {
         return; /* it stands where it has stopped */
     }
     slot_power(slot);
+    if (slot->ended && node_power_on_ns(slot->node) >= world->target_ns) { /* something has come for it */
+        slot->reason = STOP_DURATION;
+        world->wakes.at[slot->index] = slot_next_ns(slot);
+        return;
+    }
     if (slot->ended) { /* its power comes back in this window */
         node_retire(slot->node);
         slot->ended = false;
     }
     slot->reason = (world->run_node ? world->run_node : node_run_until)(slot->node, world->target_ns);
     world->wakes.at[slot->index] = slot_next_ns(slot); /* as long as it is at hand */
+    slot->near = node_near(slot->node);
     if (UNLIKELY(slot->reason != STOP_DURATION)) {
         tell(&world->any_stop);
     }
 }
 
+static WorldNode *slot_at(const World *world, size_t i) {
+    return world->nodes.data[world->turn[i]];
+}
+
+/* What the nodes behind need comes while one runs: with many, none of it is in the cache any more. */
 static void slots_run(void *user, size_t from, size_t to) {
     World *world = user;
     for (size_t i = from; i < to; i++) {
-        slot_run(world, world->nodes.data[world->turn[i]]);
+        for (unsigned step = 0; step < NODE_PREFETCH_STEPS; step++) {
+            size_t ahead = i + NODE_PREFETCH_STEPS - step;
+            if (ahead < to) {
+                node_prefetch(slot_at(world, ahead)->node, step, &slot_at(world, ahead)->near);
+            }
+        }
+        if (i + NODE_PREFETCH_STEPS + 1 < to) {
+            __builtin_prefetch(slot_at(world, i + NODE_PREFETCH_STEPS + 1));
+        }
+        slot_run(world, slot_at(world, i));
     }
 }
 

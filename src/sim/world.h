@@ -30,6 +30,7 @@ typedef struct WorldNode {
     bool tells_end; /* somebody waits for its end: STOP_EXPECT, though it ends alone */
     bool untold; /* it has stopped in a run that another one ended: the next run tells */
     size_t index; /* in the world */
+    NodeNear near; /* after the last window */
     Log log; /* given to the node: lines wait in `lines` while a window runs */
     ByteVec lines; /* level, text, NUL */
     Event meeting;

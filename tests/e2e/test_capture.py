@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from bisect import bisect_right
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 import pytest
-from harness import ENGINES, Result, orrery, program
+from harness import ENGINES, MICROPYTHON, Result, orrery, program
 from orrery_pytest import World
 
 GAME = f"""
@@ -23,7 +24,7 @@ links:
     latency: 20us
     errors: {{jitter: 3us}}
 """
-MICROBIT = "nodes: {one: {machine: microbit, kernel: /usr/share/firmware-microbit-micropython/firmware.hex}}\n"
+MICROBIT = f"nodes: {{one: {{machine: microbit, kernel: {MICROPYTHON}}}}}\n"
 EXIT_USAGE = 64
 FRAME_NS = 86_800  # of mps2-an385's boot rate: 10 bits of 217 cycles of 40 ns
 
@@ -105,6 +106,35 @@ def test_vcd_of_serial_ports(tmp_path: Path) -> None:
     assert [value for _, value in changes["b.uart1.tx"]] == ["1"]
 
 
+# An nRF51 UART with parity (CONFIG = 0xe) sends a C at 250 kbit/s, its rate after reset.
+PARITY = """
+.syntax unified
+.thumb
+.word 0x20001000, start + 1
+start:
+    ldr r0, =0x40002000
+    ldr r2, =0x500; movs r1, #4; str r1, [r0, r2]
+    ldr r2, =0x50c; movs r1, #24; str r1, [r0, r2]
+    ldr r2, =0x56c; movs r1, #14; str r1, [r0, r2]
+    movs r1, #1; str r1, [r0, #8]
+    ldr r2, =0x51c; movs r1, #0x43; str r1, [r0, r2]
+    b .
+.pool
+"""
+
+
+def test_vcd_of_parity(tmp_path: Path) -> None:
+    """The parity bit is there."""
+    (tmp_path / "parity.s").write_text(PARITY)
+    subprocess.run(["arm-none-eabi-as", "-mcpu=cortex-m0", "parity.s", "-o", "parity.o"], cwd=tmp_path, check=True)
+    subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", "parity.o", "parity.bin"], cwd=tmp_path, check=True)
+    world = "nodes: {one: {machine: microbit, kernel: parity.bin@0}}\n"
+    changes = read_vcd(capture(tmp_path, world, "x.vcd", "--for", "1ms").decode())
+    line, (_, begin, end) = changes["one.uart0.tx"], changes["one.uart0.tx_byte"]
+    assert begin[1] == "b01000011" and end == (begin[0] + 44_000, "bz")
+    assert "".join(at(line, begin[0] + 4000 * i + 2000) for i in range(12)) == "0" + "11000010" + "1" + "1" + "1"
+
+
 def test_vcd_of_lines(tmp_path: Path, start_world: Callable[..., World]) -> None:
     """A pin changes when it is seen to change; numbered outputs have a name that says whose they are."""
     changes = read_vcd(capture(tmp_path, MICROBIT, "x.vcd", "--for", "700ms").decode())
@@ -113,6 +143,19 @@ def test_vcd_of_lines(tmp_path: Path, start_world: Callable[..., World]) -> None
     world = start_world(tmp_path / "world.yml")
     for time_ns, level in pin[1:]:
         assert world["one"].expect_level("gpio.13", level == "1", "1s") == time_ns
+
+
+def test_single_board(tmp_path: Path) -> None:
+    """`orrery run --machine` writes the same; errors are as in a world."""
+    world = MICROBIT.replace("one:", "node:").replace("hex", "hex, seed: 0")
+    wanted = capture(tmp_path, world, "x.vcd", "--for", "100ms")
+    board = ["run", "--machine", "microbit", "--kernel", MICROPYTHON, "--for", "100ms", "--uart", "uart0=null"]
+    assert orrery(*board, "--capture", str(tmp_path / "y.vcd"), "--capture", str(tmp_path / "y.json")).code == 0
+    assert (tmp_path / "y.vcd").read_bytes() == wanted and json.loads((tmp_path / "y.json").read_text())
+    (tmp_path / "full.vcd").symlink_to("/dev/full")
+    full = orrery(*board, "--capture", str(tmp_path / "full.vcd"))
+    assert full.code == EXIT_USAGE and "full.vcd: No space left on device" in full.err
+    assert orrery(*board, "--capture", "x.txt").code == EXIT_USAGE
 
 
 def test_vcd_choice(tmp_path: Path) -> None:

@@ -106,6 +106,22 @@ def test_lines(python: World) -> None:
         one.drive("button_a", True, input=7)
 
 
+def test_power(python: World) -> None:
+    """A board that was off begins anew; nothing comes from it before."""
+    one, banner = python["one"], "MicroPython v1.9.2"
+    one.uart().expect(banner)
+    one.power("off")
+    one.power("on", at="1500ms")
+    with pytest.raises(ExpectationFailed):
+        one.uart().expect(banner, within=1_499_999_999 - python.time_ns)
+    first_ns = one._expect("", "1s", uart="uart0", prints=banner)["met_ns"]
+    assert first_ns > 1_500_000_000
+    one.power("reset")
+    one.uart().expect(banner)
+    with pytest.raises(OrreryError, match="power: expected off, on or reset"):
+        one.power("out")
+
+
 def test_memory_and_breakpoints(game: World) -> None:
     """By symbol and by address."""
     b = game["b"]
@@ -144,6 +160,18 @@ def test_not_met(game: World) -> None:
         game.node("c")
     with pytest.raises(OrreryError, match="'a' has no serial port 'uart7'"):
         game.uart("a.uart7")
+
+
+def test_never(game: World) -> None:
+    """Time passes to the end if it does not happen, and to where it happens if it does."""
+    b = game["b"].uart()
+    b.expect_never("panic", within="3ms")
+    assert game.time_ns in range(3_000_000, 3_010_001) and b.read().startswith("ball 2\nball 4\n")
+    with pytest.raises(ExpectationFailed, match=r"b\.uart0 printed 'ball 6' within 9ms: expect at 3\d+ ns"):
+        b.expect_never("ball 6", within="9ms")
+    with pytest.raises(ExpectationFailed):
+        b.expect_never("ball 6", within="1ms")  # it has been sent, and nobody has read it
+    assert "ball 6" in b.read()
 
 
 def test_bad_world(tmp_path: Path, start_world: Callable[..., World]) -> None:

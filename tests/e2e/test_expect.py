@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 from harness import ENGINES, orrery, program
 
-EXIT_USAGE, EXIT_EXPECTATION = 64, 84
+EXIT_USAGE, EXIT_ASLEEP, EXIT_EXPECTATION = 64, 83, 84
 GAME = f"""
 nodes:
   a: {{machine: mps2-an385, kernel: {program("ball_serve")}, ends: node}}
@@ -122,13 +123,32 @@ def test_levels(tmp_path: Path) -> None:
         [("met", 5_000_000)]
 
 
+def test_asleep(tmp_path: Path) -> None:
+    """A world in which nothing can happen any more ends, or where the last expectation is decided."""
+    (tmp_path / "sleep.bin").write_bytes(struct.pack("<2I2H", 0x20001000, 9, 0xbf30, 0xe7fd))  # WFI; B .-2
+    world = "nodes:\n" + "".join(f"  {name}: {{machine: mps2-an385, kernel: sleep.bin@0}}\n" for name in "ab")
+    code, report, _ = run(tmp_path, world)
+    assert code == EXIT_ASLEEP and report["reason"] == "asleep"
+    code, report, _ = run(tmp_path, expecting(world, "within: 1000000s, node: a, uart: uart0, prints: x"))
+    assert code == EXIT_EXPECTATION and decided(report) == [("failed", 10**15)]
+    capture = tmp_path / "x.json"
+    assert run(tmp_path, world, "--capture", str(capture))[0] == EXIT_ASLEEP and capture.stat().st_size < 10_000
+
+
 def test_junit(tmp_path: Path) -> None:
     """Times are those at which it was decided."""
     junit = tmp_path / "junit.xml"
     run(tmp_path, expecting(GAME, "within: 3ms, node: b, uart: uart0, prints: nothing <&>"), "--junit", str(junit))
     case = ET.parse(junit).getroot()[0]
     assert case.get("name") == 'b.uart0 prints "nothing <&>"' and case.get("time") == "0.003000000"
-    assert len(case.findall("failure")) == 1
+    assert [failure.get("message") for failure in case.findall("failure")] == ["failed (within 0.003000000 s)"]
+    never = "within: 3ms, never: true, node: b, uart: uart0, prints: ball"
+    run(tmp_path, expecting(GAME, never, "within: 9s, node: b, exits: 0"), "--for", "2ms", "--junit", str(junit))
+    messages = [failure.get("message") for failure in ET.parse(junit).getroot().iter("failure")]
+    assert messages == ["failed (within 0.003000000 s)", "open when the run ended (within 9.000000000 s)"]
+    for option in ("--junit", "--report"):
+        result = orrery("run", str(tmp_path / "world.yml"), option, "/dev/full")
+        assert result.code == EXIT_USAGE and f"{option} /dev/full: not all could be written" in result.err
 
 
 @pytest.mark.parametrize("text, message", [

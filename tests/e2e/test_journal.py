@@ -150,6 +150,34 @@ def test_world(tmp_path: Path) -> None:
     assert b"node a:" not in different.out
 
 
+@pytest.mark.parametrize("kind", ["world", "board"])
+def test_points(tmp_path: Path, kind: str) -> None:
+    """Hashes on the way tell where, and in which board, a replay parts from what was recorded."""
+    script, journal, damaged = tmp_path / "input", tmp_path / "journal", tmp_path / "damaged"
+    prefix, name = ("b.", "b") if kind == "world" else ("", "node")
+    script.write_text(f'4ms {prefix}uart0 "x"\n17ms {prefix}uart0 "y"\n')
+    (tmp_path / "world.yml").write_text(WORLD)
+    arguments = [str(tmp_path / "world.yml")] if kind == "world" else [*board("power"), "--for", "40ms"]
+    plain = orrery("run", *arguments, "--input", str(script))
+    recorded = orrery("run", *arguments, "--input", str(script), "--record", str(journal), "--record-every", "3ms")
+    text = journal.read_text()
+    points = re.findall(r"^point (\d+)((?: [0-9a-f]{16})+)$", text, re.MULTILINE)
+    assert recorded.last == plain.last
+    assert [int(point[0]) for point in points] == list(range(3000000, 40000000, 3000000))
+    assert all(len(point[1]) == 17 * (5 if kind == "world" else 2) for point in points)
+    same(recorded.last, replay(journal))
+    damaged.write_text(text.replace(f"17000000 {name} uart0 y", f"17000000 {name} uart0 z"))
+    result = replay(damaged)
+    assert result.code == EXIT_DIFFERENT
+    assert f"different: equal at 0.015000000 s, not at 0.018000000 s: {name}\n".encode() in result.out, result
+    cut = text[:text.index("point 18000000")]
+    damaged.write_text(cut)
+    assert replay(damaged).last.startswith("orrery: replay: no end: duration at 0.0150000")
+    for wrong in (["--record-every", "0"], ["--record-every", "x"], ["--record-every", "1ms"]):
+        result = orrery("run", *arguments, *wrong)
+        assert result.code == EXIT_USAGE and "--record-every" in result.err
+
+
 def test_world_that_ends(tmp_path: Path) -> None:
     """A world that a node's exit ends, within a window."""
     path, journal = tmp_path / "world.yml", tmp_path / "journal"
@@ -201,6 +229,9 @@ BAD = [
     (HEAD + "power 0 0 a\n", 6, 12), (HEAD + "power 0 0 a up\n", 6, 13), (HEAD + "power 0 0 a on \n", 6, 13),
     (HEAD + "reset 0 0 a x\n", 6, 13), (HEAD + "meet 0 0 x\n", 6, 9), (HEAD + "version 0.1.0\n", 6, 1),
     (HEAD + "node a 1 1 0123456789abcdef\nreset 0 0 a\n", 7, 1), (HEAD + "node a 1 1 0123\n", 6, 16),
+    (HEAD + "point 1\n", 6, 8), (HEAD + "point 1 0123\n", 6, 13), (HEAD + "point x\n", 6, 7),
+    (HEAD + "point 1 0123456789abcdef \n", 6, 26), (HEAD + "reset 2 2 a\npoint 1 0123456789abcdef\n", 7, 7),
+    (HEAD + "point 1 0123456789abcdef\npoint 1 0123456789abcdef\n", 7, 7),
     (HEAD + "end exit 256 1 1 0123456789abcdef\n", 6, 13), (HEAD + "end exit 0 1 1\n", 6, 15),
     (HEAD + "end exit 0 1 1 0123456789abcdef\nend\n", 7, 1), (HEAD + "me\0et\n", 6, 3),
 ]

@@ -15,9 +15,10 @@ static void require(bool held) {
 static size_t check_input(const JournalInput *in, uint64_t least_ns) {
     const OrrInput *i = &in->input;
     require(i->given_ns >= least_ns && i->time_ns >= i->given_ns && i->time_ns != ORR_TIME_NEVER);
-    require(in->line > 1 && (i->kind == ORR_INPUT_MEET) == !in->node && (!in->node || in->node[0]));
+    require(in->line > 1 && (i->kind == ORR_INPUT_MEET || i->kind == ORR_INPUT_FRAME) == !in->node);
+    require(!in->node || in->node[0]);
     require((i->kind == ORR_INPUT_UART || i->kind == ORR_INPUT_SIGNAL) == (i->device != NULL));
-    require(i->kind == ORR_INPUT_UART ? i->bytes != NULL : i->len == 0);
+    require(i->kind == ORR_INPUT_UART || i->kind == ORR_INPUT_FRAME ? i->bytes != NULL : i->len == 0);
     uint8_t sum = 0;
     for (size_t k = 0; k < i->len; k++) {
         sum = (uint8_t)(sum + ((const uint8_t *)i->bytes)[k]); /* they can be read */
@@ -33,6 +34,10 @@ static void check(const Journal *j, size_t size) {
     }
     for (size_t i = 0; i < j->n_inputs; i++) {
         len += check_input(&j->inputs[i], i ? j->inputs[i - 1].input.given_ns : 0);
+    }
+    for (size_t i = 0; i < j->n_points; i++) {
+        const JournalPoint *p = &j->points[i];
+        require(p->n > 0 && p->first + p->n <= j->n_hashes && (!i || p->time_ns > p[-1].time_ns));
     }
     for (size_t i = 0; i < j->n_nodes; i++) {
         require(j->nodes[i].name[0]);

@@ -8,7 +8,7 @@ SEEDS = [
 duration: 1.5s
 nodes:
   a: {machine: mps2-an385, kernel: a.elf, seed: 3, cpi: 3/2, quantum: 500, start: 5ms, ends: node, strict: true,
-    power: [{off: 1s}, {on: 1.5s}, {reset: 2s}]}
+    uarts: {uart0: pty, uart1: "tcp:0"}, power: [{off: 1s}, {on: 1.5s}, {reset: 2s}]}
   b:
     repl: board.repl
     kernel: [b.elf, "data.bin@0x1000"]

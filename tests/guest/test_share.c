@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "orrery/world.h"
 #include "sim/code.h"
 
 enum { NODES = 8, CROWD = 1000, PIECES_NS = 40000, PRISTINE = 0, PATCHES = 1, WRITES = 2 };
@@ -35,7 +36,7 @@ static Node *new_node(size_t engine, const char *machine, const char *program, u
 }
 
 static Group group_new(size_t engine, const char *machine, const char *program) {
-    Group g = {.shares = code_shares_new(), .pool = pool_new()};
+    Group g = {.shares = code_shares_new(), .pool = pool_new(true)};
     for (size_t i = 0; i < NODES; i++) {
         g.nodes[i] = new_node(engine, machine, program, modes[i], g.pool);
     }
@@ -197,6 +198,50 @@ static void test_crowd(void **state) {
     }
 }
 
+/* ---- Read-only memories that nodes have in common ---- */
+
+static OrrNode *flash_node(OrrWorld *world) {
+    char path[4096];
+    OrrError error;
+    OrrNodeOptions options = {.machine = "microbit", .engine = ORR_ENGINE_JIT};
+    OrrNode *node = orr_node_new(world, &options, &error);
+    guest_program_path(path, sizeof path, "literal");
+    if (!node || !orr_node_load(node, path, ORR_IMAGE_AUTO, false, 0, &error)) {
+        fail_msg("%s", error.text);
+    }
+    orr_node_ends_alone(node, true);
+    return node;
+}
+
+/* Each programs the flash that all began with, through its controller; what is written from outside stays with one. */
+static void test_flash(void **state) {
+    (void)state;
+    enum { FLASHES = 4, FREE_PAGE = 0x3f000 };
+    for (OrrMemory memory = ORR_MEMORY_FASTMEM; memory <= ORR_MEMORY_WINDOW; memory++) {
+        OrrWorld *alone = orr_world_new(&(OrrWorldOptions){.memory = memory});
+        OrrNode *one = flash_node(alone), *nodes[FLASHES];
+        assert_int_equal(orr_world_run(alone, END_NS).reason, ORR_STOP_EXIT);
+        OrrWorld *world = orr_world_new(&(OrrWorldOptions){.memory = memory});
+        for (unsigned i = 0; i < FLASHES; i++) {
+            nodes[i] = flash_node(world);
+        }
+        assert_int_equal(orr_world_run(world, END_NS).reason, ORR_STOP_EXIT);
+        for (unsigned i = 0; i < FLASHES; i++) {
+            assert_true(orr_node_hash(nodes[i]) == orr_node_hash(one));
+        }
+        uint8_t byte = 0x5a;
+        OrrNode *late = flash_node(world), *later = flash_node(world);
+        uint64_t fresh = orr_node_hash(late);
+        assert_true(fresh == orr_node_hash(later));
+        assert_true(orr_node_write(late, FREE_PAGE, &byte, 1));
+        assert_true(orr_node_read(later, FREE_PAGE, &byte, 1));
+        assert_int_equal(byte, 0xff);
+        assert_true(fresh == orr_node_hash(later) && fresh != orr_node_hash(late));
+        orr_world_free(world);
+        orr_world_free(alone);
+    }
+}
+
 int main(void) {
     static const char *share[] = {"mps2-an385", "share"}, *rows[] = {"mps2-an385", "rows"},
                       *microbit[] = {"microbit", "rows_v6"},
@@ -206,7 +251,8 @@ int main(void) {
         cmocka_unit_test_prestate(test_interleaved, microbit), cmocka_unit_test_prestate(test_interleaved, devices),
         cmocka_unit_test_prestate(test_threads, share),        cmocka_unit_test_prestate(test_threads, rows),
         cmocka_unit_test_prestate(test_threads, microbit),     cmocka_unit_test_prestate(test_threads, devices),
-        cmocka_unit_test_prestate(test_crowd, "share"),        cmocka_unit_test_prestate(test_crowd, "rows"),
+        cmocka_unit_test(test_flash),                          cmocka_unit_test_prestate(test_crowd, "share"),
+               cmocka_unit_test_prestate(test_crowd, "rows"),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "bus/can.h"
 
 enum { BIT_NS = 1000, HEARD_MAX = 512 };
@@ -456,6 +457,89 @@ static void saved_in_the_middle(void **state) {
     vec_free(&saved);
 }
 
+/* ---- Anything at all --------------------------------------------------------------------------------------------- */
+
+typedef struct Life {
+    CanBus bus;
+    Rng rng;
+    uint64_t now_ns, told_ns;
+    unsigned notices, frames;
+} Life;
+
+static void life_notice(void *user, unsigned peer, const CanNotice *notice) {
+    Life *life = user;
+    assert_true(notice->time_ns >= life->told_ns); /* in order */
+    life->told_ns = notice->time_ns;
+    life->notices++;
+    if (notice->tec >= CAN_BUS_OFF_FROM && rng_below(&life->rng, 2)) {
+        can_bus_request(&life->bus, peer, notice->time_ns, &(CanRequest){.kind = CAN_RECOVER});
+    }
+}
+
+static bool life_fault(void *user, unsigned sender, unsigned bits, CanFault *out) {
+    Life *life = user;
+    assert_true(sender < CAN_PEERS_MAX && bits >= 44);
+    unsigned kind = (unsigned)rng_below(&life->rng, 8);
+    *out = (CanFault){.bit = (unsigned)rng_below(&life->rng, bits),
+                      .peer = kind == 1 ? (int)rng_below(&life->rng, CAN_PEERS_MAX) : -1,
+                      .shorted = kind == 2};
+    out->bit = out->shorted ? 0 : out->bit;
+    return kind < 3;
+}
+
+static void life_traffic(void *user, const CanTraffic *traffic) {
+    Life *life = user;
+    assert_true(traffic->end_ns > traffic->start_ns);
+    assert_true(life->bus.n_pending > 0);
+    life->frames++;
+}
+
+static CanRequest life_request(Rng *rng) {
+    static const uint8_t kinds[] = {CAN_CONFIGURE, CAN_OFFER, CAN_OFFER, CAN_OFFER, CAN_OFFER, CAN_WITHDRAW,
+                                    CAN_COUNTERS, CAN_RECOVER};
+    bool fd = rng_below(rng, 3) == 0;
+    CanRequest r = {.kind = kinds[rng_below(rng, ARRAY_LEN(kinds))],
+                    .on = rng_below(rng, 8) != 0,
+                    .silent = rng_below(rng, 16) == 0,
+                    .fd = rng_below(rng, 4) != 0,
+                    .single_shot = rng_below(rng, 4) == 0,
+                    .no_ack = rng_below(rng, 8) == 0,
+                    .tec = (uint16_t)rng_below(rng, 300),
+                    .rec = (uint16_t)rng_below(rng, 300),
+                    .timing = mbit,
+                    .frame = {.id = (uint32_t)rng_below(rng, 8), .extended = rng_below(rng, 4) == 0, .fd = fd,
+                              .brs = fd && rng_below(rng, 2), .remote = !fd && rng_below(rng, 4) == 0,
+                              .dlc = (uint8_t)rng_below(rng, 16)}};
+    r.timing.bit_cycles = rng_below(rng, 32) ? 8 : 16;
+    r.frame.data[0] = (uint8_t)rng_below(rng, 256);
+    return r;
+}
+
+/* Requests and disturbances of all kinds at all times: what is told comes in order, frames have an end, and neither the
+ * room for what is pending nor anything else gives out. */
+static void random_life(void **state) {
+    (void)state;
+    Life *life = mem_alloc(sizeof *life);
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        *life = (Life){.bus = {.notice = life_notice, .fault = life_fault, .traffic = life_traffic, .user = life}};
+        rng_seed(&life->rng, seed);
+        can_bus_reset(&life->bus);
+        for (unsigned i = 0; i < CAN_PEERS_MAX; i++) {
+            can_bus_request(&life->bus, i, 0, &(CanRequest){.kind = CAN_CONFIGURE, .on = true, .timing = mbit});
+        }
+        for (unsigned step = 0; step < 3000; step++) {
+            CanRequest request = life_request(&life->rng);
+            can_bus_run_before(&life->bus, life->now_ns);
+            can_bus_request(&life->bus, (unsigned)rng_below(&life->rng, CAN_PEERS_MAX), life->now_ns, &request);
+            life->now_ns += rng_below(&life->rng, 4) ? rng_below(&life->rng, 60 * BIT_NS) : 0;
+        }
+        can_bus_run(&life->bus, life->now_ns);
+        assert_true(life->frames > 100);
+        assert_true(life->notices > life->frames);
+    }
+    mem_free(life);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_on_the_wire),
@@ -472,6 +556,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(joining_and_silence, setup, teardown),
         cmocka_unit_test_setup_teardown(other_rate, setup, teardown),
         cmocka_unit_test_setup_teardown(saved_in_the_middle, setup, teardown),
+        cmocka_unit_test(random_life),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

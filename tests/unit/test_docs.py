@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -108,11 +109,48 @@ def test_documents_name_what_exists(path: Path) -> None:
     """Options are those of `orrery run --help`, paths lead somewhere."""
     text = path.read_text()
     helps = "".join(orrery(*name, "--help").stdout
-                    for name in (["run"], ["run", "world.yml"], ["lockstep"], ["tracediff"], ["replay"]))
+                    for name in (["run"], ["run", "world.yml"], ["lockstep"], ["tracediff"], ["replay"], ["compare"]))
     known = set(re.findall(r"--[a-z][a-z-]+", helps)) | {"--help", "--orrery"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known
     for name in PATHS.findall(text):
         assert list(ROOT.glob(name)), f"{path.name}: no {name}"
+
+
+def shell_blocks(path: Path) -> list[str]:
+    """What a document tells to type."""
+    return re.findall(r"```sh\n(.*?)```", path.read_text(), re.DOTALL)
+
+
+def typed(block: str) -> list[str]:
+    """Its command lines, as they can run here: to an end, without a profiler, a pager, a terminal."""
+    lines = re.sub(r"\\\n\s*", "", block).splitlines()
+    commands = [re.sub(r"\s+# .*", "", line) for line in lines]
+    commands = [re.sub(r"^perf record -o \S+ ", "", line).replace("| less", "> /dev/null") for line in commands
+                if not line.startswith("perf report")]
+    return [f"{line} --for 100ms" if re.search(r"orrery run .*--(kernel|load)", line) and "--for" not in line else line
+            for line in commands]
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if shell_blocks(path)], ids=lambda path: path.name)
+def test_commands_of_documents(path: Path, tmp_path: Path) -> None:
+    """Each command runs, one block in one folder; of make the targets are there."""
+    build = Path(os.environ["ORRERY"]).parent
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for number, block in enumerate(shell_blocks(path)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for name, target in (("build", build), ("python", ROOT / "python"), ("tools", ROOT / "tools"),
+                             ("firmware.elf", build / "tests/firmware/ball_serve.elf"), ("a.hex", MICROPYTHON),
+                             ("b.hex", MICROPYTHON)):
+            (folder / name).symlink_to(target)
+        shutil.copytree(ROOT / "examples", folder / "examples")
+        for line in typed(block):
+            if line.startswith("make "):  # other tests do what it does
+                assert line.startswith("make -C examples/embed") or line.split()[1] in targets
+                continue
+            done = subprocess.run(["sh", "-c", line], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
+                                  text=True, timeout=60)
+            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
 
 def test_readme_shows_a_real_run() -> None:

@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "sim/event.h"
+#include "sim/wakes.h"
 
 enum { EVENTS = 60 };
 
@@ -196,6 +197,45 @@ static void restored_events_keep_their_order(void **state) {
     event_queue_free(&bench.queue);
 }
 
+/* Times of many, changed in all ways that there are, against a plain list. */
+static void wakes_agree_with_a_list(void **state) {
+    (void)state;
+    enum { MOST = 500, ROUNDS = 3000, END = 1000 };
+    Wakes wakes = {0};
+    uint64_t times[MOST];
+    uint32_t due[MOST + 1];
+    Rng rng;
+    rng_seed(&rng, 9);
+    for (size_t n = 1; n <= MOST; n = n * 3 + 1) {
+        wakes_reset(&wakes, n);
+        for (size_t i = 0; i < n; i++) {
+            times[i] = TIME_NEVER;
+        }
+        for (unsigned round = 0; round < ROUNDS; round++) {
+            size_t i = (size_t)rng_below(&rng, n), n_due = 0;
+            uint64_t at = rng_below(&rng, END), first = TIME_NEVER, before = rng_below(&rng, END);
+            if (round % 3) {
+                wakes_lower(&wakes, i, at);
+                times[i] = at < times[i] ? at : times[i];
+            } else {
+                times[i] = wakes.at[i] = round % 2 ? at : TIME_NEVER;
+                wakes_settle(&wakes, i);
+            }
+            size_t n_found = wakes_due(&wakes, before, due);
+            for (size_t k = 0; k < n; k++) {
+                first = times[k] < first ? times[k] : first;
+                if (times[k] < before) {
+                    assert_true(n_due < n_found && due[n_due] == k);
+                    n_due++;
+                }
+            }
+            assert_int_equal(n_due, n_found);
+            assert_int_equal(wakes_first(&wakes), first);
+        }
+    }
+    wakes_free(&wakes);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(queue_agrees_with_a_list),
@@ -203,6 +243,7 @@ int main(void) {
         cmocka_unit_test(first_event_moving_forward_is_told),
         cmocka_unit_test(restored_events_keep_their_order),
         cmocka_unit_test(events_armed_while_running_fire_too),
+        cmocka_unit_test(wakes_agree_with_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

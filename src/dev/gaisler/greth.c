@@ -7,9 +7,9 @@
  * status are 0 when it comes back. A frame takes its time on the link (10, 100, 1000 Mbit/s by SP and GB) before its
  * descriptor is given back. Short frames are padded. Received ones with a wrong check sequence are stored, with CE and
  * RE. Address filter: own, broadcast, multicast by hash (ME), all (PM); control frames are dropped. MDIO reaches one
- * PHY (bus/mdio.h); an operation takes 64 periods of 2.5 MHz. The output IRQ is pulsed, for descriptors only. GBIT: frames
- * gathered from several descriptors (MO). Not modelled: checksum offload, the debug link (EDCL), half duplex, PHY
- * interrupts, the transmitter's FIFO. */
+ * PHY (bus/mdio.h); an operation takes 64 periods of 2.5 MHz. The output IRQ is pulsed, for descriptors only. GBIT:
+ * frames gathered from several descriptors (MO). Not modelled: checksum offload, the debug link (EDCL), half duplex,
+ * PHY interrupts, the transmitter's FIFO. */
 #include <string.h>
 
 #include "bus/mdio.h"
@@ -236,8 +236,8 @@ static void greth_receive(Device *dev, const EthFrame *frame) {
         return;
     }
     bool by_hash = in_hash(g, frame->bytes) && !eth_is_broadcast(frame->bytes);
-    word_write(g, g->rx_bd, len | (too_long ? BD_RX_TOO_LONG : 0) |
-                             (frame->damaged ? BD_RX_CRC : 0) | (by_hash ? BD_RX_MC : 0));
+    uint32_t status = (too_long ? BD_RX_TOO_LONG : 0) | (frame->damaged ? BD_RX_CRC : 0) | (by_hash ? BD_RX_MC : 0);
+    word_write(g, g->rx_bd, len | status);
     bd_advance(&g->rx_bd, word);
     tell(g, too_long || frame->damaged ? STATUS_RE : STATUS_RI, CTRL_RI, word);
     receive_arm(g, &word, &addr);

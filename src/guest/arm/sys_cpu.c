@@ -94,6 +94,7 @@ const Isa arm_isa = {
     .state_size = sizeof(ArmState),
     DEVICE_TABLE(fields, arm_fields),
     .flags_slot = offsetof(ArmState, n),
+    .stack_slot = offsetof(ArmState, r[13]),
     .elf_machine = ELF_MACHINE_ARM,
     .pc_mask = UINT32_MAX,
     .insn_bytes_max = 4,

@@ -40,6 +40,10 @@ static int32_t immediate(uint32_t src2) {
     return (int32_t)(src2 << 19) >> 19;
 }
 
+bool sparc_is_immediate(uint32_t src2) {
+    return src2 & SRC2_IMMEDIATE;
+}
+
 IrVal sparc_src2(SparcTranslator *t, uint32_t src2) {
     return src2 & SRC2_IMMEDIATE ? ir_i32(t->b, (uint32_t)immediate(src2)) : sparc_get_reg(t, src2 & 31);
 }

@@ -55,6 +55,9 @@ void sparc_sem_jmpl(SparcTranslator *t, const SparcArgs_jmpl *a) {
     check_target(t, t->target_value);
     sparc_put_reg(t, a->rd, ir_i32(t->b, t->pc));
     t->transfer = SPARC_FLOW_DYNAMIC;
+    if (a->rd != a->rs1 && sparc_is_immediate(a->src2)) { /* the register tells where to, still in the delay slot */
+        t->aux_jmpl = SPARC_AUX_JMPL | a->rs1 << 2 | (a->src2 & 0x1fff) << 7;
+    }
 }
 
 /* Rights, alignment and windows are checked where it is done (sys_trap.c). */

@@ -22,9 +22,13 @@ enum {
 /** aux of a location: where nPC is.
  *   a multiple of 4   nPC = PC + 4 + aux
  *   DYNAMIC           nPC stands in SparcState.npc
+ *   JMPL              for fault entries only: in the delay slot of a JMPL to the register in bits 6..2 plus the signed
+ *                     number in bits 19..7; bit 20 is 1
  *   ICC, FCC          for fault entries only: in the delay slot of a conditional branch; nPC is PC + 4, or the branch's
  *                     target if the condition in bits 5..2 holds: PC - 4 + 4 * the signed number in bits 27..6 */
-enum { SPARC_AUX_DYNAMIC = 1, SPARC_AUX_ICC = 2, SPARC_AUX_FCC = 3, SPARC_AUX_KIND = 3 };
+enum {
+    SPARC_AUX_DYNAMIC = 1, SPARC_AUX_JMPL = 1 | 1 << 20, SPARC_AUX_ICC = 2, SPARC_AUX_FCC = 3, SPARC_AUX_KIND = 3
+};
 
 /** Traps that translated code raises; PC is that of the instruction. Those below SPARC_TRAP_FIRST_OWN are trap types of
  * the manual (tt, table 7-1); Ticc's are 0x80 + argument. Bits 15..8 of a number: see SAVE. */

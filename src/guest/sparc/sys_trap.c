@@ -16,13 +16,14 @@ enum { L1 = 17, L2 = 18, O0 = 8, I0 = 24, DATA_STORE_ERROR = 0x2b, NO_LEVEL_CHEC
 /* ---- PC and nPC ---- */
 
 static uint32_t next_pc(const Cpu *cpu) {
-    const SparcState *s = sparc_state(cpu);
+    SparcState *s = sparc_state(cpu);
     uint32_t pc = (uint32_t)cpu->pc, cond = bits(cpu->aux, 2, 4);
     /* In the delay slot of a conditional branch at pc - 4. */
     uint32_t target = pc - 4 + ((uint32_t)((int32_t)(bits(cpu->aux, 6, 22) << 10) >> 10) << 2);
+    uint32_t offset = (uint32_t)((int32_t)(bits(cpu->aux, 7, 13) << 19) >> 19); /* of JMPL */
     switch (cpu->aux & SPARC_AUX_KIND) {
     case SPARC_AUX_DYNAMIC:
-        return s->npc;
+        return cpu->aux == SPARC_AUX_DYNAMIC ? s->npc : *sparc_reg(s, bits(cpu->aux, 2, 5)) + offset;
     case SPARC_AUX_ICC:
         return sparc_icc_holds(s, cond) ? target : pc + 4;
     case SPARC_AUX_FCC:
@@ -182,6 +183,7 @@ static void move_window(Cpu *cpu, bool below, uint32_t rd, uint32_t sum) {
         enter(cpu, below ? SPARC_TT_WINDOW_OVERFLOW : SPARC_TT_WINDOW_UNDERFLOW);
         return;
     }
+    uint32_t npc = next_pc(cpu); /* before registers change */
     if (below) {
         sparc_window_down(s);
     } else {
@@ -190,7 +192,7 @@ static void move_window(Cpu *cpu, bool below, uint32_t rd, uint32_t sum) {
     if (rd) {
         *sparc_reg(s, rd) = sum;
     }
-    step_over(cpu);
+    go_on(cpu, npc, npc + 4);
 }
 
 void sparc_trap(Cpu *cpu, unsigned number, uint64_t arg) {

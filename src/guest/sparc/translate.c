@@ -119,7 +119,7 @@ static uint32_t delay_aux(const SparcTranslator *t) {
     case SPARC_FLOW_ALWAYS:
         return aux_of(npc, t->target);
     case SPARC_FLOW_DYNAMIC:
-        return SPARC_AUX_DYNAMIC;
+        return t->aux_jmpl ? t->aux_jmpl : SPARC_AUX_DYNAMIC;
     default: /* conditional */
         return t->aux_cond | ((t->target - t->pc) >> 2 & 0x3fffff) << 6;
     }
@@ -134,7 +134,7 @@ static bool translate_delay(SparcTranslator *t, const Decoded *d) {
         return false;
     }
     SparcTranslator delay = {.b = t->b, .pc = t->pc + 4, .aux = delay_aux(t), .ends_block = true};
-    if (t->transfer == SPARC_FLOW_DYNAMIC && class != SPARC_CLASS_ALU) {
+    if (t->transfer == SPARC_FLOW_DYNAMIC && class != SPARC_CLASS_ALU && !t->aux_jmpl) {
         ir_put(t->b, SPARC_SLOT(npc), t->target_value); /* for faults */
     }
     ir_insn(t->b, 4, class, d->row, delay.aux);

@@ -23,12 +23,14 @@ struct SparcTranslator {
     uint32_t target;
     IrVal target_value, cond;
     uint32_t aux_cond; /* SPARC_FLOW_IF: kind and condition of the aux of the delay slot */
+    uint32_t aux_jmpl; /* SPARC_FLOW_DYNAMIC: that aux, or 0: the target must stand in the state */
 };
 
 /** Registers; r0 reads as 0 and is not written. */
 IrVal sparc_get_reg(SparcTranslator *t, uint32_t r);
 void sparc_put_reg(SparcTranslator *t, uint32_t r, IrVal value);
-/** The operand src2 of sparc.decode. */
+/** The operand src2 of sparc.decode: a number, or a register. */
+bool sparc_is_immediate(uint32_t src2);
 IrVal sparc_src2(SparcTranslator *t, uint32_t src2);
 /** rs1 + src2. */
 IrVal sparc_sum(SparcTranslator *t, uint32_t rs1, uint32_t src2);

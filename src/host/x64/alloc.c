@@ -323,7 +323,9 @@ static void find_targets(Lower *l) {
     for (uint32_t put = 0; l->region && put < l->ir->n_ops; put++) {
         const IrOp *op = &l->ir->ops[put];
         int k = op->op == IR_PUT ? lower_pinned(l, op->a, op->type) : -1;
-        if (k < 0 || l->ir->ops[op->b].op == IR_GET || l->ir->ops[op->b].op == IR_CONST || l->target[op->b]) {
+        const IrOp *value = &l->ir->ops[op->b];
+        bool pinned = k >= 0 && value->op == IR_GET && lower_pinned(l, value->a, value->type) >= 0;
+        if (k < 0 || pinned || value->op == IR_CONST || l->target[op->b]) {
             continue;
         }
         bool clear = true;
@@ -606,7 +608,7 @@ Reg lower_define_copy(Lower *l, IrVal value, IrVal source) {
         return from;
     }
     Reg reg = lower_define(l, value);
-    asm_mov(l->a, true, reg, from);
+    asm_mov(l->a, ir_result_type(&l->ir->ops[source]) == IR_I64, reg, from);
     return reg;
 }
 

@@ -367,6 +367,24 @@ uint32_t asm_call(Asm *a) {
     return displacement(a);
 }
 
+static bool jump_back(Asm *a, unsigned opcode, uint32_t target) {
+    enum { BYTES = 2, REACH = 128 };
+    uint32_t distance = asm_offset(a) + BYTES - target;
+    if (target > asm_offset(a) || distance > REACH) {
+        return false;
+    }
+    asm_bytes(a, opcode | (-distance & 0xff) << 8, BYTES);
+    return true;
+}
+
+bool asm_jcc_back(Asm *a, Cc cc, uint32_t target) {
+    return jump_back(a, 0x70 | cc, target);
+}
+
+bool asm_jmp_back(Asm *a, uint32_t target) {
+    return jump_back(a, 0xeb, target);
+}
+
 uint32_t asm_call_by(Asm *a) {
     asm_bytes(a, 0x15ff, 2); /* relative to RIP */
     return displacement(a);

@@ -197,6 +197,9 @@ void asm_align(Asm *a, unsigned bytes, unsigned ahead);
 uint32_t asm_jmp(Asm *a);
 uint32_t asm_jcc(Asm *a, Cc cc);
 uint32_t asm_call(Asm *a);
+/** A jump back to code that is there, in two bytes; false and nothing if that is too far away. */
+bool asm_jcc_back(Asm *a, Cc cc, uint32_t target);
+bool asm_jmp_back(Asm *a, uint32_t target);
 /** A call to the address that stands where it is linked to, as asm_quad has put it there. */
 uint32_t asm_call_by(Asm *a);
 void asm_quad(Asm *a, uint64_t value);

@@ -130,8 +130,8 @@ bool lower_fitted(X64Code *code, X64Output *out, const Mark *mark) {
     code->hot.at = mark->hot;
     code->cold.at = mark->cold;
     out->sites.len = mark->n_sites;
-    out->accesses.len = mark->n_accesses;
-    out->points.len = mark->n_points;
+    __atomic_store_n(&out->accesses.len, mark->n_accesses, __ATOMIC_RELEASE);
+    __atomic_store_n(&out->points.len, mark->n_points, __ATOMIC_RELEASE);
     out->heat.len = mark->n_heat;
     return false;
 }

@@ -415,7 +415,8 @@ static void access_fast(Lower *l, const IrOp *op) {
     }
     slow->access = (uint32_t)l->out->accesses.len;
     X64Access access = {.at = asm_offset(l->a)};
-    vec_push(&l->out->accesses, access);
+    vec_reserve(&l->out->accesses, l->out->accesses.len + 1);
+    vec_publish(&l->out->accesses, access); /* the fault handler of another thread may be looking */
     lower_emit_access(l, op, at, data);
     uint32_t length = asm_offset(l->a) - access.at;
     asm_nop(l->a, length < X64_ACCESS_BYTES ? X64_ACCESS_BYTES - length : 0);

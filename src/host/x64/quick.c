@@ -57,7 +57,8 @@ static X64Point point_here(const Quick *q, const IrOp *op) {
 }
 
 static inline void add_point(Quick *q, const X64Point *point) {
-    vec_push(&q->l.out->points, *point);
+    vec_reserve(&q->l.out->points, q->l.out->points.len + 1);
+    vec_publish(&q->l.out->points, *point); /* the fault handler of another thread may be looking */
 }
 
 static Stub *add_stub(Quick *q, StubKind kind, uint32_t site) {

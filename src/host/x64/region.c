@@ -59,17 +59,10 @@ static SlotUse *slot_use(SlotUse *seen, unsigned *n, uint32_t slot) {
     return &seen[(*n)++];
 }
 
-/* Uses count eight times as much in each loop inside. A jump back spans the blocks of its loop: they are in order. */
-static unsigned weight_of(const X64Region *region, uint32_t block) {
-    unsigned weight = 1;
-    for (uint32_t b = 0; b < region->n_blocks; b++) {
-        const int to[2] = {region->blocks[b].taken, region->blocks[b].next};
-        for (unsigned k = 0; k < 2; k++) {
-            bool inside = to[k] > 0 && (uint32_t)to[k] <= b && (uint32_t)to[k] <= block && block <= b;
-            weight *= inside && weight < 512 ? 8 : 1;
-        }
-    }
-    return weight;
+/* Uses count eight times as much in each loop inside. */
+static unsigned weight_of(const X64RegionBlock *block) {
+    enum { DEPTH_MAX = 6 };
+    return 1u << 3 * (block->depth < DEPTH_MAX ? block->depth : DEPTH_MAX);
 }
 
 /* The window pointer is not asked for: IR_WINDOW_BASE tells where it is. */
@@ -107,7 +100,7 @@ static void choose_pinned(RegionLower *r, unsigned most) {
         most = most < X64_PINNED_MAX ? most : X64_PINNED_MAX - 1;
     }
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {
-        count_slots(r->region->blocks[b].ir, r->region->window, weight_of(r->region, b), seen, &n);
+        count_slots(r->region->blocks[b].ir, r->region->window, weight_of(&r->region->blocks[b]), seen, &n);
     }
     while (r->n_pinned < most && n < SLOTS_SEEN_MAX) {
         SlotUse *best = NULL;
@@ -142,14 +135,28 @@ void lower_refund(Lower *l) {
     lower_budget(l->a, ALU_ADD, l->cost - l->ir->n_insns);
 }
 
-/* A jump, whose displacement is given, to a block of the region: now, or when its code is there. */
-static void jump_to_block(Lower *l, uint32_t site, uint32_t to) {
+/* The jump whose displacement is given leads to a block of the region: now, or when its code is there. */
+static void link_block(Lower *l, uint32_t site, uint32_t to) {
     RegionLower *r = l->region;
     if (r->entry[to]) {
         asm_link(l->a, site, r->entry[to]);
     } else {
         Edge edge = {site, to};
         vec_push(&r->edges, edge);
+    }
+}
+
+static void jmp_block(Lower *l, uint32_t to) {
+    uint32_t entry = l->region->entry[to];
+    if (!entry || !asm_jmp_back(l->a, entry)) {
+        link_block(l, asm_jmp(l->a), to);
+    }
+}
+
+static void jcc_block(Lower *l, Cc cc, uint32_t to) {
+    uint32_t entry = l->region->entry[to];
+    if (!entry || !asm_jcc_back(l->a, cc, entry)) {
+        link_block(l, asm_jcc(l->a, cc), to);
     }
 }
 
@@ -171,11 +178,11 @@ void lower_region_take(Lower *l, uint32_t to, int32_t takes) {
     const X64RegionBlock *target = &l->region->region->blocks[to];
     Asm *a = l->a;
     if (!X64_COUNTS) {
-        jump_to_block(l, asm_jmp(a), to);
+        jmp_block(l, to);
         return;
     }
     asm_alu_imm(a, ALU_SUB, true, R14, takes);
-    jump_to_block(l, asm_jcc(a, CC_AE), to);
+    jcc_block(l, CC_AE, to);
     uint32_t over = a == &l->code->hot ? asm_jmp(a) : 0;
     lower_cold(l);
     if (over) {
@@ -204,7 +211,7 @@ static void emit_edge(Lower *l, int to, int32_t offset, uint32_t aux) {
     lower_budget(l->a, ALU_ADD, (uint32_t)back);
     bool falls_through = !l->path && (uint32_t)to == l->region_index + 1;
     if (!falls_through) {
-        jump_to_block(l, asm_jmp(l->a), (uint32_t)to);
+        jmp_block(l, (uint32_t)to);
     }
 }
 
@@ -238,7 +245,7 @@ void lower_region_goto(Lower *l, const IrOp *op) {
     }
     uint32_t jump = asm_jcc(l->a, cc);
     if (block->taken >= 0 && edge_is_free(l, &l->region->region->blocks[block->taken])) {
-        jump_to_block(l, jump, (uint32_t)block->taken);
+        link_block(l, jump, (uint32_t)block->taken);
     } else {
         lower_add_slow(l, SLOW_EDGE)->site = jump;
     }

@@ -168,7 +168,7 @@ bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks
 bool x64_lower_quick(X64Code *code, const IrBlock *ir, uint32_t block, uint32_t runs, const X64Thunks *thunks,
                      X64Output *out, Arena *scratch);
 
-enum { X64_REGION_BLOCKS_MAX = 96, X64_LANDINGS_MAX = 32 };
+enum { X64_REGION_BLOCKS_MAX = 192, X64_LANDINGS_MAX = 32 };
 
 /** A block inside a region (made by ir_with_entry), and where it leads: index in the region, or -1 for out of it. */
 typedef struct X64RegionBlock {
@@ -178,6 +178,7 @@ typedef struct X64RegionBlock {
     unsigned landings[X64_LANDINGS_MAX], n_landings; /* where its GOTO_IND may lead inside the region */
     uint32_t cost; /* what is prepaid when it begins: at least its instructions */
     uint8_t needs; /* flags that it finds in the packed word when it begins */
+    uint8_t depth; /* in loops: what is deeper runs more often */
 } X64RegionBlock;
 
 /** A loop nest with the functions that it calls. Its first block is where it is entered, with all flags packed. */
