@@ -142,19 +142,30 @@ void arena_reserve(Arena *arena, Slab *slab, size_t size) {
     chunk_add(arena, chunk, whole - sizeof *chunk);
 }
 
+/* Room for the next bytes of the first chunk. */
+static void *take(Arena *arena, size_t *size) {
+    *size = (*size + 15) & ~(size_t)15;
+    if (!arena->head || arena->head->size - arena->used < *size) {
+        chunk_new(arena, *size > ARENA_CHUNK_BYTES ? *size : ARENA_CHUNK_BYTES);
+    }
+    void *p = arena->head->bytes + arena->used;
+    arena->used += *size;
+    arena->total += *size;
+    return p;
+}
+
+void *arena_alloc_raw(Arena *arena, size_t size) {
+    return take(arena, &size);
+}
+
 void *arena_alloc(Arena *arena, size_t size) {
-    size = (size + 15) & ~(size_t)15;
-    if (!arena->head || arena->head->size - arena->used < size) {
-        chunk_new(arena, size > ARENA_CHUNK_BYTES ? size : ARENA_CHUNK_BYTES);
-    }
-    ArenaChunk *chunk = arena->head;
-    size_t at = arena->used, end = at + size;
+    uint8_t *p = take(arena, &size);
+    const ArenaChunk *chunk = arena->head;
+    size_t at = arena->used - size;
     if (at < chunk->dirty) {
-        memset(chunk->bytes + at, 0, (end < chunk->dirty ? end : chunk->dirty) - at);
+        memset(p, 0, (arena->used < chunk->dirty ? arena->used : chunk->dirty) - at);
     }
-    arena->used = end;
-    arena->total += size;
-    return chunk->bytes + at;
+    return p;
 }
 
 char *arena_strndup(Arena *arena, const char *s, size_t len) {

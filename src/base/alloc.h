@@ -32,6 +32,8 @@ typedef struct Arena {
 
 /** Zeroed memory, aligned to 16 bytes, valid until arena_free or arena_reset. A zeroed Arena is ready to use. */
 void *arena_alloc(Arena *arena, size_t size);
+/** The same, not zeroed. */
+void *arena_alloc_raw(Arena *arena, size_t size);
 /** Room for `size` bytes (with their alignment), on cache lines of its own; it is the slab's again when that goes. */
 void arena_reserve(Arena *arena, Slab *slab, size_t size);
 /** Copy of a string, or of its first len bytes, NUL-terminated. */
@@ -44,6 +46,7 @@ void arena_reset(Arena *arena);
 void arena_free(Arena *arena);
 
 #define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
+#define ARENA_ARRAY_RAW(arena, type, n) ((type *)arena_alloc_raw((arena), sizeof(type) * (size_t)(n)))
 #define ARENA_ARRAY(arena, type, n) ((type *)arena_alloc((arena), sizeof(type) * (size_t)(n)))
 
 #endif

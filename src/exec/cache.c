@@ -8,8 +8,9 @@
 enum { TABLE_CAP = 4096 };
 
 static CacheTable *table_new(size_t cap) {
-    CacheTable *table = mem_alloc(sizeof *table + cap * sizeof table->slots[0]);
+    CacheTable *table = mem_alloc(sizeof *table + cap * (sizeof table->slots[0] + sizeof table->tags[0]));
     table->cap = cap;
+    table->tags = (uint32_t *)(void *)&table->slots[cap];
     return table;
 }
 
@@ -42,7 +43,6 @@ void cache_free(CodeCache *cache) {
     drop_outgrown(cache);
     vec_free(&cache->outgrown);
     mem_free(cache->table);
-    map_free(&cache->granules);
     vec_free(&cache->entries);
     mem_free(cache);
 }
@@ -66,11 +66,17 @@ static void store(CacheBlock **slot, CacheBlock *block) {
 static CacheBlock **place_of(CacheTable *table, IrLoc loc, unsigned limit) {
     size_t mask = table->cap - 1, i = hash_of(loc, limit) & mask;
     for (CacheBlock *block; (block = load(&table->slots[i])) != NULL; i = (i + 1) & mask) {
-        if (cache_matches(block, loc, limit)) {
+        if (table->tags[i] == (uint32_t)loc.pc && cache_matches(block, loc, limit)) {
             break;
         }
     }
     return &table->slots[i];
+}
+
+static void add(CacheTable *table, CacheBlock *block) {
+    CacheBlock **place = place_of(table, block->ir.loc, block->limit);
+    table->tags[place - table->slots] = (uint32_t)block->ir.loc.pc;
+    store(place, block);
 }
 
 CacheBlock *cache_search(CodeCache *cache, IrLoc loc, unsigned limit, CacheBlock **front) {
@@ -88,7 +94,7 @@ void cache_flush(CodeCache *cache, uint64_t serial) {
     drop_outgrown(cache);
     memset(cache->table->slots, 0, cache->table->cap * sizeof cache->table->slots[0]);
     memset(cache->front, 0, sizeof cache->front);
-    map_clear(&cache->granules);
+    memset(cache->granules, 0, sizeof cache->granules);
     cache->entries.len = 0;
     cache->flushes += cache->len > 0;
     cache->len = 0;
@@ -104,7 +110,7 @@ static void grow(CodeCache *cache) {
     cache->len = 0;
     for (size_t i = 0; i < old->cap; i++) {
         if (old->slots[i] && !old->slots[i]->dead) {
-            *place_of(table, old->slots[i]->ir.loc, old->slots[i]->limit) = old->slots[i];
+            add(table, old->slots[i]);
             cache->len++;
         }
     }
@@ -122,17 +128,16 @@ static void cover_code(CodeCache *cache) {
 static void note_bytes(CodeCache *cache, CacheBlock *block, uint64_t addr, uint64_t size) {
     uint64_t last = (addr + size - 1) >> MEM_GRANULE_SHIFT;
     for (uint64_t g = addr >> MEM_GRANULE_SHIFT; g <= last; g++) {
-        uint64_t *head = map_get(&cache->granules, g);
-        GranuleEntry entry = {block, head ? (uint32_t)*head : 0};
+        uint32_t *head = &cache->granules[g % CACHE_GRANULE_BUCKETS];
+        GranuleEntry entry = {block, (uint32_t)g, *head};
         vec_push(&cache->entries, entry);
-        map_set(&cache->granules, g, cache->entries.len);
+        *head = (uint32_t)cache->entries.len;
     }
 }
 
 /* The block goes when its bytes change, or the literals that its host code knows. */
-static void note_granules(CodeCache *cache, CacheBlock *block) {
+static void note_literals(CodeCache *cache, CacheBlock *block) {
     const IrBlock *ir = &block->ir;
-    note_bytes(cache, block, ir->source, ir->n_bytes);
     for (uint32_t i = 0; block->literal && i < ir->n_ops; i++) {
         const IrOp *op = &ir->ops[i];
         if (op->op == IR_LOAD && block->literal->ops[i].op == IR_CONST) {
@@ -153,24 +158,41 @@ CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *litera
         return block;
     }
     if (!cache->shared) {
-        note_granules(cache, block);
+        note_bytes(cache, block, ir->source, ir->n_bytes);
+        note_literals(cache, block);
     }
-    store(place_of(cache->table, ir->loc, limit), block);
+    add(cache->table, block);
     cache->len++;
     return block;
+}
+
+void cache_complete(CodeCache *cache, CacheBlock *block, const IrBlock *ir, const IrBlock *literal) {
+    block->ir = *ir;
+    block->literal = literal;
+    if (!cache->shared) {
+        note_literals(cache, block);
+    }
+}
+
+static void invalidate_granule(CodeCache *cache, uint64_t granule) {
+    uint32_t *link = &cache->granules[granule % CACHE_GRANULE_BUCKETS];
+    while (*link) {
+        GranuleEntry *entry = &cache->entries.data[*link - 1];
+        if (entry->granule != (uint32_t)granule) {
+            link = &entry->next;
+            continue;
+        }
+        if (cache->jit && !entry->block->dead) {
+            jit_kill(cache->jit, entry->block);
+        }
+        entry->block->dead = true;
+        *link = entry->next;
+    }
 }
 
 void cache_invalidate(CodeCache *cache, uint64_t addr, uint64_t size) {
     uint64_t last = (addr + size - 1) >> MEM_GRANULE_SHIFT;
     for (uint64_t g = addr >> MEM_GRANULE_SHIFT; g <= last; g++) {
-        uint64_t *head = map_get(&cache->granules, g);
-        for (uint32_t i = head ? (uint32_t)*head : 0; i; i = cache->entries.data[i - 1].next) {
-            CacheBlock *block = cache->entries.data[i - 1].block;
-            if (cache->jit && !block->dead) {
-                jit_kill(cache->jit, block);
-            }
-            block->dead = true;
-        }
-        map_remove(&cache->granules, g);
+        invalidate_granule(cache, g);
     }
 }

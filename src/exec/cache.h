@@ -6,14 +6,13 @@
 #ifndef EXEC_CACHE_H
 #define EXEC_CACHE_H
 
-#include "base/map.h"
 #include "base/vec.h"
 #include "exec/jit.h"
 #include "exec/windows.h"
 #include "ir/ir.h"
 
 struct CacheBlock {
-    IrBlock ir;
+    IrBlock ir; /* without ops while nobody has needed them: exec_complete */
     const IrBlock *literal; /* the same for host code, with literals from ROM known, or NULL. (The interpreter loads
                                them: it runs where rights are checked.) */
     unsigned limit; /* translated with at most this many instructions; 0 = whole block */
@@ -22,19 +21,24 @@ struct CacheBlock {
     uint32_t index; /* of the block in the engine's code, if it has code */
     uint32_t region, region_cost; /* offset of the region that begins here, 0 = none; what it takes from the budget */
     bool interpret; /* it cannot be lowered */
+    bool quick, improved; /* its code was made by jit_compile_quick; by jit_improve */
+    uint32_t heat; /* of quick code: index of its counter of runs, if it has one */
     uint8_t runs; /* of a prefix in the interpreter, up to where it gets host code */
 };
 
 typedef struct GranuleEntry {
     CacheBlock *block;
-    uint32_t next; /* index + 1 of the next entry of the granule, 0 = end */
+    uint32_t granule; /* guest address >> MEM_GRANULE_SHIFT, the low half */
+    uint32_t next; /* index + 1 of the next entry of the bucket, 0 = end */
 } GranuleEntry;
 
-enum { CACHE_FRONT_SLOTS = 1024, EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_MAX = 400 };
+enum { CACHE_FRONT_SLOTS = 1024, CACHE_GRANULE_BUCKETS = 4096 };
+enum { EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_MAX = 400 };
 
 /** Open addressing, never full. */
 typedef struct CacheTable {
     size_t cap; /* power of two */
+    uint32_t *tags; /* of the PC, so that few blocks have to be looked at */
     CacheBlock *slots[];
 } CacheTable;
 
@@ -55,7 +59,7 @@ typedef struct CodeCache {
     size_t len;
     VEC(CacheTable *) outgrown; /* somebody may still look at them */
     CacheBlock *front[CACHE_FRONT_SLOTS]; /* a cache of the table: cache_find */
-    Map granules; /* guest address >> MEM_GRANULE_SHIFT -> index + 1 of the first entry; not for a share */
+    uint32_t granules[CACHE_GRANULE_BUCKETS]; /* by granule: index + 1 of the first entry; not for a share */
     VEC(GranuleEntry) entries;
     Jit *jit; /* told of blocks that die; NULL: all is interpreted */
     uint64_t translations, flushes; /* statistics */
@@ -85,6 +89,8 @@ CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *litera
 static inline const IrBlock *cache_host_ir(const CacheBlock *block) {
     return block->literal ? block->literal : &block->ir;
 }
+/** Gives a block that was added without ops what it lacks. */
+void cache_complete(CodeCache *cache, CacheBlock *block, const IrBlock *ir, const IrBlock *literal);
 /** Drops the blocks that were translated from any byte of [addr, addr + size). */
 void cache_invalidate(CodeCache *cache, uint64_t addr, uint64_t size);
 /** Drops everything. `serial`: see jit_flush. */

@@ -8,9 +8,17 @@
 /** Longest block, in guest instructions. */
 enum { EXEC_BLOCK_INSNS_MAX = 64 };
 
+/** Rights of a block may change at each 32 bytes (the smallest protection region). */
+enum { EXEC_RIGHTS_STEP = 32 };
+
 /** Translates the block at loc, of at most `limit` instructions, into `arena`; the work is done in `scratch`, which is
  * reset. An address that cannot be fetched gives a block that raises isa->trap_fetch. */
 IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Arena *arena);
+
+/** The same as the guest's rows make it, without passes, all in `scratch`. */
+IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch);
+/** Translates a block of the cache again, if it was added without ops. */
+void exec_complete(Cpu *cpu, CodeCache *cache, CacheBlock *block);
 
 /** A copy of the block in which what it loads from constant addresses in ROM is known; NULL if there is nothing like
  * that. That memory is marked as code, so that the block goes when it changes (flash programming). */

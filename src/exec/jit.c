@@ -11,10 +11,11 @@
 
 enum {
     CODE_BYTES = 64 << 20, CODE_BYTES_MIN = 16 << 10,
-    PAGE_BYTES = 4096,
+    PAGE_BYTES = 4096, LINE_BYTES = 64,
     POPULATE_AHEAD_BYTES = 256 << 10,
     BLOCK_CODE_BYTES_MAX = 256 << 10, /* left free for one block or region */
     LANDINGS_MAX = 4096,
+    WARM_RUNS = 150, /* of a block until it is worth better code; loops are hot before that */
     LANDINGS_NOTED = 8, /* times that an indirect branch goes through the engine, for the regions that come */
 };
 
@@ -35,7 +36,7 @@ struct JitSeat {
     uint64_t serial; /* of the code that the rest is about */
     uint32_t exit; /* site of the last exit that can be linked, or IR_NONE */
     bool trapped; /* it was a trap */
-    bool hot;
+    bool hot, warm;
     X64Target targets[X64_TARGETS];
 };
 
@@ -72,15 +73,18 @@ static X64Site *site_of(Jit *jit, uint32_t index) {
     return &jit->out.sites.data[index];
 }
 
+static const CacheBlock *block_of(const Jit *jit, uint32_t index) {
+    (void)__atomic_load_n(&jit->published, __ATOMIC_ACQUIRE);
+    return jit->blocks.data[index];
+}
+
 /* ---- Called from translated code ---- */
 
 /* Puts the CPU at the instruction of a fault entry, begun and not complete. Devices may ask for the PC and the time;
  * nobody but helpers asks for aux. */
-static const X64Site *stand_at(Cpu *cpu, uint32_t site_index) {
-    const X64Site *site = site_of(cpu->jit, site_index);
+static inline void stand_at(Cpu *cpu, const X64Site *site) {
     cpu->pc = site->pc & cpu->isa->pc_mask;
     cpu->prepaid = site->unused + 1;
-    return site;
 }
 
 enum { ANSWER_GO_ON, ANSWER_LEAVE, ANSWER_TRAP };
@@ -124,9 +128,9 @@ static RARE uint32_t plain_fault(Cpu *cpu, unsigned mem, bool store) {
     return ANSWER_TRAP;
 }
 
-static uint32_t slow_load(Cpu *cpu, uint32_t site_index) {
-    const X64Site *site = stand_at(cpu, site_index);
+static inline uint32_t load_at(Cpu *cpu, const X64Site *site) {
     uint64_t offset;
+    stand_at(cpu, site);
     const MemRegion *r = plain_window(cpu, site->number, &offset);
     if (UNLIKELY(!r || !r->read)) {
         return any_load(cpu, site);
@@ -136,9 +140,9 @@ static uint32_t slow_load(Cpu *cpu, uint32_t site_index) {
     return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site->number, false);
 }
 
-static uint32_t slow_store(Cpu *cpu, uint32_t site_index) {
-    const X64Site *site = stand_at(cpu, site_index);
+static inline uint32_t store_at(Cpu *cpu, const X64Site *site) {
     uint64_t offset;
+    stand_at(cpu, site);
     const MemRegion *r = plain_window(cpu, site->number, &offset);
     if (UNLIKELY(!r || !r->write)) {
         return any_store(cpu, site);
@@ -148,11 +152,105 @@ static uint32_t slow_store(Cpu *cpu, uint32_t site_index) {
     return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site->number, true);
 }
 
-static uint32_t slow_call(Cpu *cpu, uint32_t site_index) {
-    const X64Site *site = stand_at(cpu, site_index);
+static inline uint32_t call_at(Cpu *cpu, const X64Site *site) {
+    stand_at(cpu, site);
     cpu->aux = site->aux;
     cpu->jit_value = cpu->isa->helpers[site->number](cpu, cpu->jit_addr, cpu->jit_value);
     return cpu->trap_pending ? ANSWER_TRAP : answer(cpu);
+}
+
+static uint32_t slow_load(Cpu *cpu, uint32_t site) {
+    return load_at(cpu, site_of(cpu->jit, site));
+}
+
+static uint32_t slow_store(Cpu *cpu, uint32_t site) {
+    return store_at(cpu, site_of(cpu->jit, site));
+}
+
+static uint32_t slow_call(Cpu *cpu, uint32_t site) {
+    return call_at(cpu, site_of(cpu->jit, site));
+}
+
+/* ---- Called from quick code ---- */
+
+static const X64Point *find_point(const Jit *jit, uint32_t at) {
+    size_t lo = 0, hi = __atomic_load_n(&jit->out.points.len, __ATOMIC_ACQUIRE), n = hi;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (jit->out.points.data[mid].at < at) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo < n && jit->out.points.data[lo].at == at ? &jit->out.points.data[lo] : NULL;
+}
+
+/* Has the POLL of the point's instruction, if it has one, look whether there is something to leave for. The points of a
+ * block stand together. */
+static void call_poll(Jit *jit, const X64Point *point) {
+    const X64Point *begin = jit->out.points.data, *end = begin + jit->out.points.len, *poll = point;
+    while (poll > begin && poll[-1].block == point->block) {
+        poll--;
+    }
+    for (; poll < end && poll->block == point->block; poll++) {
+        if (poll->kind == IR_POLL && poll->unused == point->unused) {
+            x64_patch_call(&jit->code.hot, poll->at, jit->thunks.point);
+        }
+    }
+}
+
+static uint64_t pc_of(const Cpu *cpu, const X64Point *point) {
+    return block_of(cpu->jit, point->block)->ir.loc.pc + point->pc_offset;
+}
+
+/* Ends the run at the point's instruction. */
+static uint32_t leave_at(Cpu *cpu, const X64Point *point, uint32_t exit) {
+    cpu->pc = pc_of(cpu, point) & cpu->isa->pc_mask;
+    cpu->aux = point->aux;
+    cpu->prepaid = 0;
+    cpu->budget += point->unused;
+    return exit;
+}
+
+static uint64_t operand(const uint64_t *regs, uint8_t reg) {
+    return reg == NO_REG ? 0 : regs[reg];
+}
+
+/* The point's access or call, with the operands in the Cpu. */
+static uint32_t do_point(Cpu *cpu, const X64Point *point) {
+    X64Site site = {.type = point->type, .number = point->number, .unused = point->unused, .aux = point->aux,
+                    .pc = pc_of(cpu, point)};
+    switch (point->kind) {
+    case IR_LOAD: return load_at(cpu, &site);
+    case IR_STORE: return store_at(cpu, &site);
+    default: return call_at(cpu, &site);
+    }
+}
+
+static uint32_t at_point(Cpu *cpu, uint64_t *regs) {
+    Jit *jit = cpu->jit;
+    uint64_t behind = regs[X64_POINT_BEHIND] - (uint64_t)(uintptr_t)jit->executable;
+    const X64Point *point = find_point(jit, (uint32_t)behind - X64_ACCESS_BYTES);
+    assert(point);
+    regs[X64_POINT_BEHIND] += point->rest;
+    if (point->kind == IR_POLL) {
+        return cpu->leave ? leave_at(cpu, point, X64_EXIT_LEFT) : 0;
+    }
+    uint64_t base = operand(regs, point->base) + (uint64_t)(int64_t)point->disp;
+    cpu->jit_addr = point->wide ? base : (uint32_t)base;
+    cpu->jit_value = operand(regs, point->data);
+    uint32_t answer = do_point(cpu, point);
+    if (answer == ANSWER_TRAP) {
+        return leave_at(cpu, point, X64_EXIT_TRAP);
+    }
+    if (answer == ANSWER_LEAVE) {
+        call_poll(jit, point); /* a misaligned access comes here from behind the block */
+    }
+    if (point->result != NO_REG && point->kind != IR_STORE) {
+        regs[point->result] = cpu->jit_value;
+    }
+    return 0;
 }
 
 /* ---- Traps ---- */
@@ -223,10 +321,20 @@ static void sit_down(const Jit *jit, JitSeat *seat) {
     }
     seat->serial = jit->serial;
     seat->exit = IR_NONE;
-    seat->trapped = seat->hot = false;
+    seat->trapped = seat->hot = seat->warm = false;
     for (size_t i = 0; i < X64_TARGETS; i++) {
         seat->targets[i] = (X64Target){.key = x64_no_target((uint32_t)i)};
     }
+}
+
+/* The access of quick code at `at` becomes a call, and so does the POLL of its instruction. */
+static bool call_point(Jit *jit, uint32_t at) {
+    const X64Point *point = find_point(jit, at);
+    if (point) {
+        call_poll(jit, point);
+        x64_patch_call(&jit->code.hot, at, jit->thunks.point);
+    }
+    return point != NULL;
 }
 
 /* The fast access at pc has hit something else: from now on it goes its slow path. */
@@ -243,7 +351,7 @@ static const uint8_t *redirect(FaultRange *range, const uint8_t *pc) {
         }
     }
     if (lo == n || jit->out.accesses.data[lo].at != at) {
-        return NULL;
+        return call_point(jit, at) ? pc : NULL;
     }
     x64_patch_jump(&jit->code.hot, at, jit->out.accesses.data[lo].slow);
     return pc;
@@ -262,13 +370,15 @@ static bool map_buffer(Jit *jit) {
 /* Tables of shared code are read while others add to them, so they get all the room at once that the code buffer can
  * need: a site stands for 10 bytes of code at least, an instruction of a block with accesses for one and a half, and a
  * block that does not fit any more adds some in vain. */
-enum { CODE_BYTES_PER_SITE = 10, CODE_BYTES_PER_COUNTER = 1, SITES_IN_VAIN = 1 << 16 };
+enum { CODE_BYTES_PER_SITE = 10, CODE_BYTES_PER_POINT = 5, CODE_BYTES_PER_COUNTER = 1, SITES_IN_VAIN = 1 << 16 };
 
 static bool fix_tables(Jit *jit) {
     size_t n = jit->code_bytes / CODE_BYTES_PER_SITE + SITES_IN_VAIN;
     size_t n_heat = n + jit->code_bytes / CODE_BYTES_PER_COUNTER;
+    size_t n_points = n + jit->code_bytes / CODE_BYTES_PER_POINT;
     const size_t sizes[] = {n * sizeof *jit->out.sites.data, n * sizeof *jit->out.accesses.data,
-                            n_heat * sizeof *jit->out.heat.data, n * sizeof *jit->blocks.data};
+                            n_heat * sizeof *jit->out.heat.data, n * sizeof *jit->blocks.data,
+                            n_points * sizeof *jit->out.points.data};
     void *at[ARRAY_LEN(sizes)];
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
         jit->tables_bytes += (sizes[i] + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
@@ -288,7 +398,9 @@ static bool fix_tables(Jit *jit) {
     jit->out.heat.data = at[2];
     jit->blocks.data = at[3];
     jit->out.sites.cap = jit->out.accesses.cap = jit->blocks.cap = n;
+    jit->out.points.data = at[4];
     jit->out.heat.cap = n_heat;
+    jit->out.points.cap = n_points;
     return true;
 }
 
@@ -313,7 +425,7 @@ Jit *jit_new(const JitOptions *options) {
     uint8_t *begin = jit->writable, *middle = begin + jit->code_bytes / 2;
     jit->code.hot = (Asm){.begin = begin, .at = begin, .end = middle};
     jit->code.cold = (Asm){.begin = begin, .at = middle, .end = begin + jit->code_bytes};
-    X64Calls calls = {slow_load, slow_store, slow_call, take_trap};
+    X64Calls calls = {slow_load, slow_store, slow_call, take_trap, at_point};
     x64_emit_thunks(&jit->code.hot, &calls, options->flags_slot, &jit->thunks);
     jit->first_block = asm_offset(&jit->code.hot);
     if (options->memory.by_windows) {
@@ -342,6 +454,7 @@ void jit_free(Jit *jit) {
     } else {
         vec_free(&jit->out.sites);
         vec_free(&jit->out.accesses);
+        vec_free(&jit->out.points);
         vec_free(&jit->out.heat);
         vec_free(&jit->blocks);
     }
@@ -361,6 +474,7 @@ void jit_flush(Jit *jit, uint64_t serial) {
     jit->blocks.len = 0;
     jit->out.sites.len = 0;
     jit->out.accesses.len = 0;
+    jit->out.points.len = 0;
     jit->out.heat.len = 0;
     jit->out.windows_hit.len = 0;
     jit->formed.len = 0;
@@ -391,39 +505,86 @@ static void populate(Jit *jit, const Asm *part, uint32_t *populated) {
     }
 }
 
-static void prepare(Jit *jit) {
+static void prepare(Jit *jit, bool quick) {
     arena_reset(&jit->scratch);
     populate(jit, &jit->code.hot, &jit->populated[0]);
-    populate(jit, &jit->code.cold, &jit->populated[1]);
+    if (!quick) { /* which has no code out of line */
+        populate(jit, &jit->code.cold, &jit->populated[1]);
+    }
 }
 
-bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
-    *full = !has_room(jit);
-    if (*full) {
+/* Where the code of a block begins; false if there is no room. */
+static bool begin_block(Jit *jit, bool quick, uint32_t *entry) {
+    if (!has_room(jit)) {
         return false;
     }
-    prepare(jit);
+    prepare(jit, quick);
     if (jit->thunks.shared) {
         asm_align(&jit->code.hot, 8, 0);
     }
-    uint32_t entry = asm_offset(&jit->code.hot);
-    uint32_t index = (uint32_t)jit->blocks.len;
-    bool ok = x64_lower(&jit->code, cache_host_ir(block), index, &jit->thunks, &jit->out, &jit->scratch);
+    *entry = asm_offset(&jit->code.hot);
+    return true;
+}
+
+static void add_block(Jit *jit, CacheBlock *block, uint32_t entry, bool quick) {
+    block->index = (uint32_t)jit->blocks.len;
+    block->quick = quick;
+    block->improved = false;
+    vec_push(&jit->blocks, block);
+    publish(jit);
+    __atomic_store_n(&block->code, entry, __ATOMIC_RELEASE);
+}
+
+bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
+    uint32_t entry;
+    *full = !begin_block(jit, false, &entry);
+    bool ok = !*full && x64_lower(&jit->code, cache_host_ir(block), (uint32_t)jit->blocks.len, &jit->thunks, &jit->out,
+                                  &jit->scratch);
     if (ok) {
-        block->index = (uint32_t)jit->blocks.len;
-        vec_push(&jit->blocks, block);
-        publish(jit);
-        __atomic_store_n(&block->code, entry, __ATOMIC_RELEASE);
+        add_block(jit, block, entry, false);
     }
     return ok;
+}
+
+bool jit_can_be_quick(const Jit *jit) {
+    return !jit->thunks.memory.by_windows;
+}
+
+bool jit_compile_quick(Jit *jit, CacheBlock *block, const IrBlock *ir) {
+    uint32_t entry, runs = jit->regions ? WARM_RUNS * jit->thunks.crowd : 0;
+    block->heat = (uint32_t)jit->out.heat.len;
+    bool ok = jit_can_be_quick(jit) && begin_block(jit, true, &entry) &&
+              x64_lower_quick(&jit->code, ir, (uint32_t)jit->blocks.len, runs, &jit->thunks, &jit->out, &jit->scratch);
+    if (ok) {
+        add_block(jit, block, entry, true);
+    }
+    return ok;
+}
+
+bool jit_improve(Jit *jit, CacheBlock *block) {
+    uint32_t entry, before = block->code;
+    if (!block->quick || !begin_block(jit, false, &entry) ||
+        !x64_lower(&jit->code, cache_host_ir(block), block->index, &jit->thunks, &jit->out, &jit->scratch)) {
+        return false;
+    }
+    block->quick = false;
+    block->improved = true;
+    if (block->region) {
+        x64_patch_jump(&jit->code.hot, entry, block->region);
+    }
+    publish(jit);
+    __atomic_store_n(&block->code, entry, __ATOMIC_RELEASE);
+    x64_patch_jump(&jit->code.hot, before, entry);
+    return true;
 }
 
 bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members, const X64Region *region) {
     if (!has_room(jit)) {
         return false;
     }
-    prepare(jit);
-    uint32_t entry = asm_offset(&jit->code.hot);
+    prepare(jit, false);
+    asm_align(&jit->code.hot, LINE_BYTES, 0); /* how fast a loop is should not depend on what came before */
+    uint32_t entry = jit->last_hot = asm_offset(&jit->code.hot);
     bool ok = x64_lower_region(&jit->code, region, &jit->thunks, &jit->out, &jit->scratch);
     if (ok) {
         JitRegion formed = {.n_blocks = n_members};
@@ -445,8 +606,22 @@ void jit_cover(Jit *jit, unsigned window, uint32_t end) {
     }
 }
 
+bool jit_take_warm(JitSeat *seat) {
+    bool warm = seat->warm;
+    seat->warm = false;
+    return warm;
+}
+
+bool jit_leads_on(const Jit *jit, const JitSeat *seat, const CacheBlock *block) {
+    if (seat->exit == IR_NONE) {
+        return false;
+    }
+    const CacheBlock *from = jit->blocks.data[jit->out.sites.data[seat->exit].block];
+    return from->improved && block->quick && jit->out.heat.data[block->heat] < jit->thunks.crowd * WARM_RUNS / 2;
+}
+
 bool jit_asks(const JitSeat *seat) {
-    return seat->hot || seat->trapped || seat->exit != IR_NONE;
+    return seat->hot || seat->warm || seat->trapped || seat->exit != IR_NONE;
 }
 
 bool jit_take_hot(JitSeat *seat) {
@@ -491,8 +666,27 @@ void jit_kill(Jit *jit, CacheBlock *block) {
 
 /* ---- Running ---- */
 
+/* The exits of quick code that have no site. */
+static IrExit take_quick_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t exit, X64SiteKind *kind) {
+    if (exit >= X64_EXIT_LEFT) {
+        *kind = exit == X64_EXIT_LEFT ? X64_SITE_LEAVE : X64_SITE_ACCESS;
+        return exit == X64_EXIT_LEFT ? IR_EXIT_NEXT : IR_EXIT_TRAP;
+    }
+    seat->warm = exit >= X64_EXIT_WARM;
+    *kind = seat->warm ? X64_SITE_STOP : X64_SITE_BUDGET;
+    const IrLoc *loc = &block_of(jit, exit & ~X64_EXIT_WARM)->ir.loc;
+    cpu->pc = loc->pc;
+    cpu->aux = loc->aux;
+    cpu->prepaid = 0;
+    return IR_EXIT_NEXT;
+}
+
 /* Puts the CPU where the exit says; `from` is where it has entered. */
-static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *from, uint32_t index) {
+static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *from, uint32_t index,
+                        X64SiteKind *kind) {
+    if (index >= X64_EXIT_BUDGET) {
+        return take_quick_exit(jit, seat, cpu, index, kind);
+    }
     const X64Site *site = site_of(jit, index);
     bool linkable = site->kind == X64_SITE_GOTO || site->kind == X64_SITE_HOT || site->kind == X64_SITE_INDIRECT;
     cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : site->pc) & cpu->isa->pc_mask;
@@ -501,6 +695,7 @@ static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *fro
     cpu->budget += site->kind == X64_SITE_INDIRECT ? 0 : site->unused;
     seat->exit = linkable && !from->limit ? index : IR_NONE; /* behind a prefix no budget is left */
     seat->hot = site->kind == X64_SITE_HOT && jit->regions;
+    *kind = (X64SiteKind)site->kind;
     if (site->kind == X64_SITE_TRAP) {
         cpu_trap(cpu, site->number, cpu->trap_arg);
         return IR_EXIT_TRAP;
@@ -529,11 +724,13 @@ IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
     cpu->jit_targets = seat->targets;
     cpu->jit_heat = jit->out.heat.data;
     seat->exit = IR_NONE;
+    seat->warm = false;
     void *memory = jit->thunks.memory.by_windows ? (void *)cpu->windows[0] : cpu->map->fast;
     uint32_t site = enter(cpu, memory, start_of(jit, cpu, block));
-    IrExit exit = site == X64_TRAP_TAKEN ? IR_EXIT_NEXT : take_exit(jit, seat, cpu, block, site);
+    X64SiteKind kind = X64_SITE_TRAP;
+    IrExit exit = site == X64_TRAP_TAKEN ? IR_EXIT_NEXT : take_exit(jit, seat, cpu, block, site, &kind);
     if (UNLIKELY(cpu->probe != NULL)) {
-        count_exit(cpu, site == X64_TRAP_TAKEN ? X64_SITE_TRAP : (X64SiteKind)jit->out.sites.data[site].kind);
+        count_exit(cpu, kind);
     }
     seat->trapped = site == X64_TRAP_TAKEN;
     return exit;

@@ -41,6 +41,18 @@ JitSeat *jit_own_seat(Jit *jit);
 /** Makes code for a block of the cache. False if it cannot be lowered, or the buffer is full (*full): then all code
  * must be dropped with jit_flush before the next try. */
 bool jit_compile(Jit *jit, CacheBlock *block, bool *full);
+/** True if jit_compile_quick can do anything. */
+bool jit_can_be_quick(const Jit *jit);
+/** Makes code quickly, from a block as the guest's rows have made it. With regions the code says when
+ * it has run often (jit_take_warm). False if it cannot. */
+bool jit_compile_quick(Jit *jit, CacheBlock *block, const IrBlock *ir);
+/** Makes better code for a block that has quick code; false if it has no such code, or that cannot be. */
+bool jit_improve(Jit *jit, CacheBlock *block);
+/** True once after a jit_run that ended because the block at cpu->pc, which has quick code, has run often. */
+bool jit_take_warm(JitSeat *seat);
+/** If jit_can_link: true if that jump is of a block that has been improved, and `block`, where it leads, has quick code
+ * and has run nearly as often. */
+bool jit_leads_on(const Jit *jit, const JitSeat *seat, const CacheBlock *block);
 /** Forgets all code; what seats remember of it is void. `serial`, of a shared Jit, is one that no seat has seen. */
 void jit_flush(Jit *jit, uint64_t serial);
 /** Makes code that still jumps to a dead block come back to the engine. */

@@ -5,14 +5,18 @@
 #include "exec/jit.h"
 
 typedef struct Gather {
+    Cpu *cpu;
     CodeCache *cache;
     Loop loop;
     bool keep_regions_apart; /* blocks where another region begins stay out: there was no room for all of it */
 } Gather;
 
-static bool may_join(const Gather *g, const CacheBlock *block) {
-    return block && block->code && !block->dead && !(g->keep_regions_apart && block->region) &&
-           x64_region_allows(&block->ir);
+static bool may_join(const Gather *g, CacheBlock *block) {
+    if (!block || !block->code || block->dead || (g->keep_regions_apart && block->region)) {
+        return false;
+    }
+    exec_complete(g->cpu, g->cache, block);
+    return x64_region_allows(&block->ir);
 }
 
 /* Index of the block, which is added if it is new; -1 if it may not join or there is no room. */
@@ -142,7 +146,7 @@ static void describe_blocks(Loop *loop) {
 }
 
 unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
-    Gather g = {.cache = cache};
+    Gather g = {.cpu = cpu, .cache = cache};
     if (head->region || !may_join(&g, head)) {
         return 0;
     }

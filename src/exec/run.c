@@ -2,8 +2,7 @@
 #include "base/ieee.h"
 #include "exec/probe.h"
 
-/* Rights of a block may change at each 32 bytes (the smallest protection region). */
-enum { RIGHTS_STEP = 32, PREFIX_RUNS = 8 };
+enum { PREFIX_RUNS = 8 };
 
 typedef struct Runner {
     Cpu *cpu;
@@ -32,10 +31,34 @@ static CacheBlock *find(Runner *r, IrLoc loc, unsigned limit, uint64_t source) {
     return block;
 }
 
+/* Rights checks, traces and coverage are the interpreter's. */
+static bool can_jit(const Cpu *cpu, const CodeCache *cache) {
+    return cache->jit && !cpu->check_access && !cpu->check_fetch && !cpu->trace && !cpu->coverage;
+}
+
+/* Adds the block with quick code, and without ops, which few blocks ever need. NULL: it is to be translated in full. */
+static CacheBlock *translate_quickly(Runner *r, IrLoc loc) {
+    CodeCache *cache = r->run.cache;
+    uint64_t start_ns = probe_clock(r->cpu);
+    IrBlock raw = exec_translate_raw(r->cpu, loc, EXEC_BLOCK_INSNS_MAX, &cache->scratch), header = raw;
+    if (!raw.n_bytes || r->cpu->map->code_refused) {
+        return NULL;
+    }
+    header.ops = NULL;
+    header.n_ops = 0;
+    CacheBlock *block = cache_add(cache, &header, NULL, 0);
+    if (!jit_compile_quick(cache->jit, block, &raw)) {
+        exec_complete(r->cpu, cache, block);
+    } else if (UNLIKELY(r->cpu->probe != NULL)) {
+        probe_lowered(r->cpu, cache, block, start_ns);
+    }
+    return block;
+}
+
 /* Under the lock. NULL: there is no room, or what stands there is no code for all; then code_moved is true. */
 static CacheBlock *translate(Runner *r, IrLoc loc, unsigned limit) {
     CodeCache *cache = r->run.cache;
-    CacheBlock *block = cache_find(cache, loc, limit); /* another thread may have been faster */
+    CacheBlock *block = r->use->share ? cache_find(cache, loc, limit) : NULL; /* another thread may have been faster */
     if (block) {
         return block;
     }
@@ -47,6 +70,10 @@ static CacheBlock *translate(Runner *r, IrLoc loc, unsigned limit) {
     }
     MemMap *map = r->cpu->map;
     map->code_refused = false;
+    bool quick = !limit && can_jit(r->cpu, cache) && jit_can_be_quick(cache->jit);
+    if (quick && (block = translate_quickly(r, loc)) != NULL) {
+        return block;
+    }
     IrBlock ir = exec_translate(r->cpu, loc, limit ? limit : EXEC_BLOCK_INSNS_MAX, &cache->scratch, &cache->arena);
     bool to_host = cache->jit && !limit && ir.n_bytes;
     const IrBlock *literal = to_host ? exec_fold_literals(r->cpu, &ir, &cache->arena) : NULL;
@@ -71,7 +98,7 @@ static CacheBlock *block_at(Runner *r, IrLoc loc, unsigned limit, uint64_t sourc
 /* First byte of the block that may not be fetched; true if there is one. */
 static bool fetch_denied(Cpu *cpu, const IrBlock *block, uint64_t *addr) {
     uint64_t pc = block->loc.pc, last = pc + (block->n_bytes ? block->n_bytes - 1 : 0);
-    for (uint64_t at = pc; at <= last; at = (at | (RIGHTS_STEP - 1)) + 1) {
+    for (uint64_t at = pc; at <= last; at = (at | (EXEC_RIGHTS_STEP - 1)) + 1) {
         *addr = at & cpu->isa->pc_mask;
         if (!cpu->isa->fetch_allowed(cpu, *addr)) {
             return true;
@@ -123,6 +150,7 @@ static void compile(Runner *r, CacheBlock *block) {
     if (block->code || block->interpret) {
         return;
     }
+    exec_complete(r->cpu, r->run.cache, block);
     uint64_t start_ns = probe_clock(r->cpu);
     bool ok = jit_compile(jit, block, &full);
     __atomic_store_n(&block->interpret, !ok && !full, __ATOMIC_RELAXED);
@@ -161,11 +189,6 @@ static bool compiled(Runner *r, CacheBlock *block) {
     return block->code != 0;
 }
 
-/* Rights checks, traces and coverage are the interpreter's. */
-static bool can_jit(const Cpu *cpu, const CodeCache *cache) {
-    return cache->jit && !cpu->check_access && !cpu->check_fetch && !cpu->trace && !cpu->coverage;
-}
-
 static void form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
     uint64_t start_ns = probe_clock(cpu);
     unsigned n_insns = exec_form_region(cpu, cache, head);
@@ -174,17 +197,29 @@ static void form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
     }
 }
 
-/* What the last run of host code has asked for. A region begins with a whole block. */
+/* Under the lock: the block has quick code, and is worth better one. */
+static void improve_code(Runner *r, CacheBlock *block) {
+    exec_complete(r->cpu, r->run.cache, block);
+    uint64_t start_ns = probe_clock(r->cpu);
+    if (jit_improve(r->run.cache->jit, block) && UNLIKELY(r->cpu->probe != NULL)) {
+        probe_lowered(r->cpu, r->run.cache, block, start_ns);
+    }
+}
+
+/* What the last run of host code has asked for. Only whole blocks are worth it. */
 static RARE void improve(Runner *r, CacheBlock *block) {
     CodeCache *cache = r->run.cache;
     CacheBlock *whole = block->limit ? cache_find(cache, block->ir.loc, 0) : block;
     bool hot = jit_take_hot(r->run.seat) && whole && whole->code, link = jit_can_link(cache->jit, r->run.seat);
-    if (!hot && !link) {
+    bool warm = jit_take_warm(r->run.seat) && whole;
+    if (!hot && !warm && !link) {
         return;
     }
     code_lock(r->use);
     if (hot) {
         form_region(r->cpu, cache, whole);
+    } else if (warm || (link && jit_leads_on(cache->jit, r->run.seat, block))) {
+        improve_code(r, whole);
     }
     if (link) {
         jit_link(cache->jit, r->run.seat, block);
@@ -202,11 +237,20 @@ static IrExit run_host(Runner *r, CacheBlock *block) {
     return exit;
 }
 
+static IrExit interpret(Runner *r, CacheBlock *block) {
+    PROBE_COUNT(r->cpu, interp_turns);
+    if (UNLIKELY(!block->ir.ops)) {
+        code_lock(r->use);
+        exec_complete(r->cpu, r->run.cache, block);
+        code_unlock(r->use);
+    }
+    return ir_interp(r->cpu, &block->ir);
+}
+
 static IrExit run_block(Runner *r, CacheBlock *block) {
     CodeCache *cache = r->run.cache;
     if (!can_jit(r->cpu, cache) || !compiled(r, block)) {
-        PROBE_COUNT(r->cpu, interp_turns);
-        return ir_interp(r->cpu, &block->ir);
+        return interpret(r, block);
     }
     if (jit_asks(r->run.seat)) {
         improve(r, block);

@@ -43,36 +43,59 @@ static const uint8_t *fetch(Cpu *cpu, uint64_t pc, uint8_t buffer[INSN_BYTES_MAX
     return buffer;
 }
 
-/* Appends the instruction at pc; false if it cannot be fetched, with the address that failed. */
-static bool append(Cpu *cpu, IrBuilder *b, uint64_t pc, uint64_t *failed) {
+/* What is known about the code of a block: the bytes that follow each other, and up to where they may be fetched. */
+typedef struct Code {
+    const uint8_t *bytes; /* at `pc` */
+    uint64_t pc, allowed_end; /* the latter only where rights do not change later */
+    size_t avail;
+} Code;
+
+/* Moves on to pc; false if no instruction can be fetched there. */
+static bool code_at(Cpu *cpu, Code *code, uint64_t pc, uint8_t buffer[INSN_BYTES_MAX]) {
     const Isa *isa = cpu->isa;
+    uint64_t moved = pc - code->pc;
+    if (!cpu->check_fetch && pc - code->pc >= code->allowed_end - code->pc) {
+        if (!isa->fetch_allowed(cpu, pc)) {
+            return false;
+        }
+        code->allowed_end = (pc | (EXEC_RIGHTS_STEP - 1)) + 1;
+    }
+    if (code->bytes && moved <= code->avail && code->avail - moved >= isa->insn_bytes_max) {
+        code->bytes += moved;
+        code->avail -= moved;
+    } else {
+        code->bytes = fetch(cpu, pc, buffer, &code->avail);
+    }
+    code->pc = pc;
+    return code->bytes && code->avail >= isa->insn_align;
+}
+
+/* Appends the instruction at pc; false if it cannot be fetched, with the address that failed. */
+static bool append(Cpu *cpu, IrBuilder *b, Code *code, uint64_t pc, uint64_t *failed) {
     uint8_t buffer[INSN_BYTES_MAX];
-    size_t avail = 0;
     *failed = pc;
-    if (!cpu->check_fetch && !isa->fetch_allowed(cpu, pc)) {
+    if (!code_at(cpu, code, pc, buffer)) {
         return false;
     }
-    const uint8_t *bytes = fetch(cpu, pc, buffer, &avail);
-    if (!bytes || avail < isa->insn_align) {
-        return false;
-    }
-    *failed = (pc + avail) & isa->pc_mask;
-    return isa->translate(b, cpu->features, bytes, avail, b->aux) != 0;
+    *failed = (pc + code->avail) & cpu->isa->pc_mask;
+    bool done = cpu->isa->translate(b, cpu->features, code->bytes, code->avail, b->aux) != 0;
+    code->bytes = code->bytes == buffer ? NULL : code->bytes;
+    return done;
 }
 
 /* What is left of a block when all passes are done is far smaller than what they needed. */
 static void move_to(IrBlock *block, Arena *arena) {
     const IrOp *ops = block->ops;
     const IrFault *faults = block->faults;
-    block->ops = ARENA_ARRAY(arena, IrOp, block->n_ops);
-    block->faults = ARENA_ARRAY(arena, IrFault, block->n_faults);
+    block->ops = ARENA_ARRAY_RAW(arena, IrOp, block->n_ops);
+    block->faults = ARENA_ARRAY_RAW(arena, IrFault, block->n_faults);
     memcpy(block->ops, ops, block->n_ops * sizeof *ops);
     memcpy(block->faults, faults, block->n_faults * sizeof *faults);
 }
 
-IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Arena *arena) {
+IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch) {
     IrBuilder b;
-    uint64_t start_ns = probe_clock(cpu);
+    Code code = {.pc = loc.pc, .allowed_end = loc.pc};
     arena_reset(scratch);
     ir_begin(&b, scratch, loc);
     b.limit = limit;
@@ -81,7 +104,7 @@ IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Aren
         bool new_page = b.n_insns && is_mapped(cpu) && pc % cpu->isa->page_bytes == 0;
         if (b.n_insns == limit || new_page) {
             ir_goto(&b, pc, b.aux);
-        } else if (!append(cpu, &b, pc, &failed)) {
+        } else if (!append(cpu, &b, &code, pc, &failed)) {
             if (b.n_insns > 0) {
                 ir_goto(&b, pc, b.aux);
             } else {
@@ -94,12 +117,18 @@ IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Aren
     if (UNLIKELY(cpu->probe != NULL)) {
         probe_ir(cpu, &block, EXEC_STAGE_IR, limit < EXEC_BLOCK_INSNS_MAX);
     }
-    ir_finish(&block, scratch);
-    move_to(&block, arena);
     if (block.n_bytes && is_mapped(cpu)) {
         cpu->isa->map_fetch(cpu, &block.source);
     }
     mem_code_mark(cpu->map, block.source, block.n_bytes);
+    return block;
+}
+
+IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Arena *arena) {
+    uint64_t start_ns = probe_clock(cpu);
+    IrBlock block = exec_translate_raw(cpu, loc, limit, scratch);
+    ir_finish(&block, scratch);
+    move_to(&block, arena);
     if (UNLIKELY(cpu->probe != NULL)) {
         probe_translated(cpu, &block, start_ns);
         probe_ir(cpu, &block, EXEC_STAGE_OPT, limit < EXEC_BLOCK_INSNS_MAX);
@@ -133,7 +162,7 @@ IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena) {
         if (!folded) {
             folded = ARENA_NEW(arena, IrBlock);
             *folded = *block;
-            folded->ops = ARENA_ARRAY(arena, IrOp, block->n_ops);
+            folded->ops = ARENA_ARRAY_RAW(arena, IrOp, block->n_ops);
             memcpy(folded->ops, block->ops, block->n_ops * sizeof *block->ops);
         }
         folded->ops[i] = (IrOp){.op = IR_CONST, .type = op->type, .a = (uint32_t)value,
@@ -141,4 +170,15 @@ IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena) {
         mem_code_mark(cpu->map, addr, 1u << (op->n & IR_MEM_SIZE));
     }
     return folded;
+}
+
+void exec_complete(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
+    if (block->ir.ops) {
+        return;
+    }
+    /* Code that may be shared stays so while somebody shares it; literals beside it need not. */
+    IrBlock ir = exec_translate(cpu, block->ir.loc, EXEC_BLOCK_INSNS_MAX, &cache->scratch, &cache->arena);
+    cpu->map->code_refused = false;
+    const IrBlock *literal = cache->jit ? exec_fold_literals(cpu, &ir, &cache->arena) : NULL;
+    cache_complete(cache, block, &ir, cpu->map->code_refused ? NULL : literal);
 }

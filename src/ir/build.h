@@ -10,6 +10,7 @@ enum { IR_KNOWN_WORDS = 64 };
 typedef struct IrBuilder {
     Arena *arena;
     IrOp *ops;
+    uint32_t *uses, *last_use;
     uint32_t n_ops, cap;
     IrLoc loc; /* start of the block */
     uint32_t n_insns, n_bytes;
@@ -18,16 +19,22 @@ typedef struct IrBuilder {
     bool ended; /* an END op was appended */
     bool may_leave; /* the current instruction accessed memory or called out: needs a POLL after it */
     /* A slot that has been read or written before is that value; a GET of it again is none. */
-    IrVal known[IR_KNOWN_WORDS]; /* by word, or IR_NONE */
+    IrVal known[IR_KNOWN_WORDS]; /* by word */
+    uint64_t is_known, is_wide; /* words of which that is so; of them, those with an i64 */
     uint64_t learnt; /* words that have changed since the outermost SKIP */
     unsigned skip_depth;
+    /* What is overwritten before anybody can see it becomes a NOP, or sets fewer flags. */
+    uint64_t unseen; /* words with a PUT that nobody has seen yet */
+    uint32_t last_put[IR_KNOWN_WORDS]; /* by word, of those */
+    unsigned unseen_flags;
+    uint32_t flag_setter[4]; /* per N Z C V, of those */
 } IrBuilder;
 
 void ir_begin(IrBuilder *b, Arena *arena, IrLoc loc);
 /** The finished block, before passes; ops are owned by the arena. */
 IrBlock ir_end(IrBuilder *b);
 
-/** Appends any op; returns its index. The functions below are the readable way. */
+/** Appends any op of ops.def but GET and PUT; returns its index. The functions below are the readable way. */
 IrVal ir_emit(IrBuilder *b, IrOpcode op, IrType type, unsigned n, uint32_t x, uint32_t y, uint32_t z);
 
 /** Starts guest instruction number n_insns, `len` bytes long, at block offset n_bytes. `row` is its decode row: what

@@ -182,7 +182,7 @@ void ir_put_shadows(IrBlock *block, const IrShadows *shadows, Arena *arena) {
     for (uint32_t i = 0; i < block->n_ops; i++) {
         at = block->ops[i].op == IR_GOTO_IF ? i : at;
     }
-    IrOp *ops = ARENA_ARRAY(arena, IrOp, block->n_ops + IR_SHADOWS);
+    IrOp *ops = ARENA_ARRAY_RAW(arena, IrOp, block->n_ops + IR_SHADOWS);
     memcpy(ops, block->ops, at * sizeof *ops);
     for (unsigned k = 0; k < IR_SHADOWS; k++) {
         IrVal value = shadows->value[k];
@@ -227,7 +227,7 @@ unsigned ir_flags_needed(const IrBlock *block) {
 IrBlock ir_with_entry(const IrBlock *block, const IrEntry *entry, Arena *arena) {
     IrBlock made = *block;
     made.n_ops = entry->n + block->n_ops;
-    made.ops = ARENA_ARRAY(arena, IrOp, made.n_ops);
+    made.ops = ARENA_ARRAY_RAW(arena, IrOp, made.n_ops);
     memcpy(made.ops, entry->ops, entry->n * sizeof *made.ops);
     for (uint32_t i = 0; i < block->n_ops; i++) {
         IrOp op = block->ops[i];

@@ -48,7 +48,7 @@ void ir_pass_faults(IrBlock *block, Arena *arena) {
     for (uint32_t i = 0; i < block->n_ops; i++) {
         n += ir_op_info[block->ops[i].op].operand[2] == IR_OPERAND_FAULT;
     }
-    block->faults = ARENA_ARRAY(arena, IrFault, n ? n : 1);
+    block->faults = ARENA_ARRAY_RAW(arena, IrFault, n ? n : 1);
     block->n_faults = 0;
     Place place = {0};
     forget_flags(&place);

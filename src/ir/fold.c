@@ -40,7 +40,7 @@ typedef struct Fold {
 
 static IrVal append(Fold *f, IrOp op) {
     if (f->n_ops == f->cap) {
-        IrOp *bigger = ARENA_ARRAY(f->arena, IrOp, f->cap * 2);
+        IrOp *bigger = ARENA_ARRAY_RAW(f->arena, IrOp, f->cap * 2);
         memcpy(bigger, f->ops, f->n_ops * sizeof *bigger);
         f->ops = bigger;
         f->cap *= 2;
@@ -612,7 +612,7 @@ static void fold_op(Fold *f, IrOp op, uint32_t old) {
 static void fold(IrBlock *block, Arena *arena, bool in_region) {
     Fold f = {.arena = arena, .cap = block->n_ops + block->n_ops / 2 + 16, .old_ops = block->ops, .chooser = IR_NONE,
               .in_region = in_region};
-    f.ops = ARENA_ARRAY(arena, IrOp, f.cap);
+    f.ops = ARENA_ARRAY_RAW(arena, IrOp, f.cap);
     f.new_of = ARENA_ARRAY(arena, IrVal, block->n_ops);
     f.label_of = ARENA_ARRAY(arena, uint32_t, block->n_ops);
     forget_everything(&f);

@@ -19,21 +19,18 @@ const IrOpInfo ir_op_info[IR_OPCODE_COUNT] = {
 
 _Static_assert(IR_OPCODE_COUNT < 120, "DESIGN section 2: fewer than 120 ops");
 
-IrType ir_result_type(const IrOp *op) {
-    if (!ir_op_info[op->op].result) {
-        return IR_VOID;
-    }
-    switch (op->op) {
-    case IR_EQ: case IR_NE: case IR_LTU: case IR_LEU: case IR_LTS: case IR_LES:
-    case IR_COND: case IR_CARRY: case IR_OVERFLOW: case IR_TRUNC: case IR_HIGH:
-    case IR_FCMP: case IR_FNARROW: case IR_FTOINT:
-        return IR_I32;
-    case IR_SEXT32: case IR_ZEXT32: case IR_CALL: case IR_FWIDEN: case IR_FOFINT:
-        return IR_I64;
-    default:
-        return op->type;
-    }
-}
+#define IS_I32(op)                                                                                                     \
+    (((op) >= IR_EQ && (op) <= IR_LES) || (op) == IR_COND || (op) == IR_CARRY || (op) == IR_OVERFLOW ||                \
+     (op) == IR_TRUNC || (op) == IR_HIGH || (op) == IR_FCMP || (op) == IR_FNARROW || (op) == IR_FTOINT)
+#define IS_I64(op)                                                                                                     \
+    ((op) == IR_SEXT32 || (op) == IR_ZEXT32 || (op) == IR_CALL || (op) == IR_FWIDEN || (op) == IR_FOFINT)
+
+const uint8_t ir_result_types[IR_OPCODE_COUNT] = {
+#define IR_OP(name, label, a, b, c, res, properties)                                                                   \
+    [IR_##name] = !COLUMN(res) ? IR_VOID : IS_I32(IR_##name) ? IR_I32 : IS_I64(IR_##name) ? IR_I64 : IR_RESULT_AS_OP,
+#include "ir/ops.def"
+#undef IR_OP
+};
 
 const uint8_t ir_flags_set[IR_OPCODE_COUNT] = {
     [IR_FLAGS_ADD] = 0xf, [IR_FLAGS_SUB] = 0xf, [IR_FLAGS_SBB] = 0xf, [IR_FLAGS_SET] = 0xf,

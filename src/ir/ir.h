@@ -74,6 +74,13 @@ typedef struct IrLoc {
     uint32_t aux;
 } IrLoc;
 
+/** Users of a value, as far as the builder knows; what only dead flags and PUTs needed has none. IR_USES_RELEASED:
+ * none, and it is no user of its own operands. */
+#define IR_USES_RELEASED UINT32_MAX
+static inline bool ir_is_used(uint32_t uses) {
+    return uses + 1 > 1;
+}
+
 typedef struct IrBlock {
     IrLoc loc;
     IrOp *ops;
@@ -83,6 +90,8 @@ typedef struct IrBlock {
     uint64_t source; /* where on the bus they were read: loc.pc, or what the guest's memory management made of it */
     IrFault *faults;
     uint32_t n_faults;
+    uint32_t *uses, *last_use; /* per op, of a block as ir_end gives it: how many use its value; the last one, or an
+                                * op behind it. NULL of all others */
 } IrBlock;
 
 typedef enum IrOperand { IR_OPERAND_NONE, IR_OPERAND_VALUE, IR_OPERAND_IMM, IR_OPERAND_SLOT, IR_OPERAND_LABEL,
@@ -102,8 +111,14 @@ static inline uint64_t ir_const_value(const IrOp *op) {
     return (uint64_t)op->b << 32 | op->a;
 }
 
+/** Per opcode: the type of its value if op.type does not tell it. */
+enum { IR_RESULT_AS_OP = 0xff };
+extern const uint8_t ir_result_types[IR_OPCODE_COUNT];
 /** Type of the value that an op makes; IR_VOID if it makes none. */
-IrType ir_result_type(const IrOp *op);
+static inline IrType ir_result_type(const IrOp *op) {
+    uint8_t type = ir_result_types[op->op];
+    return type == IR_RESULT_AS_OP ? (IrType)op->type : (IrType)type;
+}
 
 extern const uint8_t ir_flags_set[IR_OPCODE_COUNT];
 /** True if the op sets flags; *mask gets the flags that it sets (N Z C V = bits 0..3). */
@@ -130,9 +145,6 @@ void ir_pass_fold(IrBlock *block, Arena *arena);
 void ir_pass_fold_in_region(IrBlock *block, Arena *arena);
 /** Marks which flags and PUTs are needed (IR_LIVE_*), removes those that nobody needs and values without use. */
 void ir_pass_liveness(IrBlock *block, Arena *arena);
-/** The marks alone: what nobody needs becomes a NOP in its place. `last_use`, zeroed, gets per op the last one using
- * its value, 0 = none. */
-void ir_mark_liveness(IrBlock *block, uint32_t *last_use);
 /** Builds block->faults and numbers the ops that refer to them. */
 void ir_pass_faults(IrBlock *block, Arena *arena);
 /** All passes in order; in debug builds verifies after each. What the translator calls. */

@@ -190,7 +190,7 @@ static void mark_use(Liveness *l, uint8_t kind, IrVal value, uint32_t index) {
 
 /* Drops NOPs and renumbers. */
 static void squeeze(IrBlock *block, Arena *arena) {
-    uint32_t *new_of = ARENA_ARRAY(arena, uint32_t, block->n_ops);
+    uint32_t *new_of = ARENA_ARRAY_RAW(arena, uint32_t, block->n_ops);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < block->n_ops; i++) {
         new_of[i] = kept;

@@ -76,7 +76,7 @@ static IrOp with_slots(IrOp op, uint32_t pointer, int32_t moved, uint32_t shift)
         bool value = kind == IR_OPERAND_VALUE && *operand[k] != IR_NONE;
         *operand[k] += value || kind == IR_OPERAND_LABEL ? shift : 0;
     }
-    uint32_t slot = (uint32_t)((int32_t)op.a + IR_WINDOW_ZERO + 4 * moved);
+    uint32_t slot = op.a + IR_WINDOW_ZERO + 4 * (uint32_t)moved; /* of others than GETX and PUTX: anything */
     if (op.op == IR_GETX) {
         return (IrOp){.op = IR_GET, .type = op.type, .a = slot};
     }
@@ -93,7 +93,7 @@ IrBlock ir_with_window_slots(const IrBlock *block, uint32_t pointer, int32_t mov
     enum { FIRST = ARRAY_LEN(first) };
     IrBlock made = *block;
     made.n_ops += FIRST;
-    made.ops = ARENA_ARRAY(arena, IrOp, made.n_ops);
+    made.ops = ARENA_ARRAY_RAW(arena, IrOp, made.n_ops);
     memcpy(made.ops, first, sizeof first);
     for (uint32_t i = 0; i < block->n_ops; i++) {
         made.ops[FIRST + i] = with_slots(block->ops[i], pointer, moved, FIRST);

@@ -191,7 +191,7 @@ static void test_crowd(void **state) {
                       (unsigned long long)one.translations, (unsigned long long)two.translations,
                       (unsigned long long)crowd.translations);
         assert_true(hashes[0] == hashes[1] && hashes[0] == hashes[2]);
-        assert_int_equal(crowd.ir_bytes, one.ir_bytes);
+        assert_true(crowd.ir_bytes * 4 < one.ir_bytes * 5); /* which blocks are worth more work may differ */
         assert_int_equal(crowd.translations, one.translations);
         assert_int_equal(crowd.caches, 1);
         assert_true(crowd.code_bytes * 4 < one.code_bytes * 5); /* shared code is aligned for patching */

@@ -222,7 +222,8 @@ static void dumps_are_what_was_made(void **state) {
     orr_world_run(orr_node_world(plain), UNTIL_NS);
     assert_int_equal(orr_node_hash(node), orr_node_hash(plain));
     assert_true(all.pieces[ORR_DUMP_IR] > 20 && all.pieces[ORR_DUMP_HOST] > 20);
-    assert_int_equal(all.pieces[ORR_DUMP_IR], all.pieces[ORR_DUMP_OPT]);
+    /* Quick code is made of the IR as it was built; each block that passes go over is told in both forms. */
+    assert_true(all.pieces[ORR_DUMP_OPT] > 10 && all.pieces[ORR_DUMP_IR] > all.pieces[ORR_DUMP_OPT]);
     assert_int_equal(all.pieces[ORR_DUMP_HOST] + 1, all.pieces[ORR_DUMP_CODE]); /* and the fixed pieces */
     assert_true(all.regions > 0 && all.prefixes > 0);
     /* From now on only one function. */

@@ -15,13 +15,13 @@ static bool branches_on_a(IrOpcode op) {
     return op == IR_GOTO_IF || op == IR_SKIP || op == IR_TRAP_IF || op == IR_SELECT;
 }
 
-static void use_until(Lower *l, IrVal value, uint32_t at) {
+void lower_use_until(Lower *l, IrVal value, uint32_t at) {
     l->last_use[value] = at > l->last_use[value] ? at : l->last_use[value];
 }
 
 static void note_use(Lower *l, uint8_t *uses, IrVal value, uint32_t at) {
     if (value != IR_NONE) {
-        use_until(l, value, at);
+        lower_use_until(l, value, at);
         uses[value] += uses[value] < 255;
     }
 }
@@ -72,8 +72,8 @@ static void fuse_test(Lower *l, const uint8_t *uses, IrVal comparison, uint32_t 
     if (compare->op <= IR_NE && lower_is_const(l, compare->b, &zero) && zero == 0 && both->op == IR_AND &&
         uses[compare->a] == 1 && !lower_is_const(l, both->a, &constant)) {
         l->fused[compare->a] = true;
-        use_until(l, both->a, at);
-        use_until(l, both->b, at);
+        lower_use_until(l, both->a, at);
+        lower_use_until(l, both->b, at);
     }
 }
 
@@ -93,13 +93,12 @@ static void fuse(Lower *l, const uint8_t *uses, uint32_t i) {
     if (!follows_sum(l, op->a, i)) {
         fuse_test(l, uses, op->a, i);
         const IrOp *compare = &l->ir->ops[op->a];
-        use_until(l, compare->a, i);
-        use_until(l, compare->b, i);
+        lower_use_until(l, compare->a, i);
+        lower_use_until(l, compare->b, i);
     }
 }
 
-/* True if the op is base +- small constant, which an access can compute. */
-static bool is_displaced(const Lower *l, IrVal sum, int32_t *displacement) {
+bool lower_is_displaced(const Lower *l, IrVal sum, int32_t *displacement) {
     const IrOp *op = &l->ir->ops[sum];
     uint64_t constant, base;
     if ((op->op != IR_ADD && op->op != IR_SUB) || op->type != IR_I32 || !lower_is_const(l, op->b, &constant) ||
@@ -119,9 +118,9 @@ static void fuse_address(Lower *l, const uint8_t *uses, uint32_t i) {
     const IrOp *op = &l->ir->ops[i];
     int32_t displacement;
     if ((op->op == IR_LOAD || op->op == IR_STORE) && is_access_to(op, op->a) && uses[op->a] == 1 &&
-        is_displaced(l, op->a, &displacement)) {
+        lower_is_displaced(l, op->a, &displacement)) {
         l->fused[op->a] = true;
-        use_until(l, l->ir->ops[op->a].a, i);
+        lower_use_until(l, l->ir->ops[op->a].a, i);
     }
 }
 
@@ -141,7 +140,7 @@ static void find_late_sum(Lower *l, uint32_t put) {
     const IrOp *op = &l->ir->ops[put];
     int32_t displacement;
     if (op->op != IR_PUT || lower_pinned(l, op->a, op->type) < 0 || l->fused[op->b] || l->cold[op->b] ||
-        !is_displaced(l, op->b, &displacement)) {
+        !lower_is_displaced(l, op->b, &displacement)) {
         return;
     }
     IrVal base = l->ir->ops[op->b].a;
@@ -165,7 +164,7 @@ static void find_late_sum(Lower *l, uint32_t put) {
     if (accessed) {
         l->fused[op->b] = true;
         l->late[op->b] = put;
-        use_until(l, base, put);
+        lower_use_until(l, base, put);
     }
 }
 
@@ -179,7 +178,7 @@ static void fuse_shift(Lower *l, const uint8_t *uses, uint32_t i) {
         return;
     }
     l->fused[op->b] = true;
-    use_until(l, shift->a, i);
+    lower_use_until(l, shift->a, i);
 }
 
 bool lower_fused_shift(const Lower *l, IrVal value) {
@@ -191,7 +190,7 @@ IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement) {
         *displacement = 0;
         return address;
     }
-    is_displaced(l, address, displacement);
+    lower_is_displaced(l, address, displacement);
     return l->ir->ops[address].a;
 }
 
@@ -424,7 +423,7 @@ static bool is_spilled(const Lower *l, IrVal value) {
 
 static void store_spill(Lower *l, IrVal value) {
     uint64_t constant;
-    if (is_spilled(l, value) || lower_is_const(l, value, &constant)) {
+    if (is_spilled(l, value) || lower_is_const(l, value, &constant) || l->late[value] == X64_ALWAYS_LATE) {
         return;
     }
     if (!l->spill[value]) {
@@ -446,6 +445,7 @@ static void drop(Lower *l, Reg reg) {
     if (l->held[reg] != IR_NONE) {
         l->reg[l->held[reg]] = NO_REG;
         l->held[reg] = IR_NONE;
+        l->busy &= ~(1u << reg);
     }
 }
 
@@ -453,19 +453,36 @@ bool lower_holds(const Lower *l, Reg reg) {
     return l->held[reg] != IR_NONE && l->last_use[l->held[reg]] >= l->at;
 }
 
-static void hold(Lower *l, Reg reg, IrVal value) {
+void lower_hold(Lower *l, Reg reg, IrVal value) {
     drop(l, reg);
     l->held[reg] = value;
+    l->busy |= 1u << reg;
     l->reg[value] = (uint8_t)reg;
     l->pinned |= 1u << reg;
 }
 
+Reg lower_take_free(Lower *l) {
+    enum { POOL = 0xffff & ~(1 << RCX | 1 << RSP | 1 << RBP | 1 << R14 | 1 << R15) };
+    uint32_t may = POOL & ~(l->pinned | l->reserved), free = may & ~l->busy;
+    for (uint32_t busy = free ? 0 : may; busy; busy &= busy - 1) {
+        Reg reg = (Reg)__builtin_ctz(busy);
+        if (l->last_use[l->held[reg]] < l->at) {
+            drop(l, reg);
+            free |= 1u << reg;
+        }
+    }
+    return free ? (Reg)__builtin_ctz(free) : NO_REG;
+}
+
 /* A register that the current op does not need: a free one, or that of the value whose last use is furthest. */
 static Reg take(Lower *l) {
-    Reg best = NO_REG;
+    Reg best = l->quick ? lower_take_free(l) : NO_REG;
+    if (best != NO_REG) {
+        return best;
+    }
     for (size_t i = 0; i < ARRAY_LEN(pool); i++) {
         Reg reg = pool[i];
-        if (l->pinned & 1u << reg || (l->region && l->region->pinned_regs & 1u << reg)) {
+        if ((l->pinned | l->reserved) & 1u << reg) {
             continue;
         }
         if (!lower_holds(l, reg)) {
@@ -488,10 +505,10 @@ static Reg take(Lower *l) {
 /* Makes a late sum; the host's flags stay. */
 static Reg make_late(Lower *l, IrVal value) {
     int32_t displacement;
-    is_displaced(l, value, &displacement);
+    lower_is_displaced(l, value, &displacement);
     Reg base = lower_use(l, l->ir->ops[value].a), reg = lower_borrow(l);
     asm_lea(l->a, false, reg, asm_at(base, displacement));
-    hold(l, reg, value);
+    lower_hold(l, reg, value);
     return reg;
 }
 
@@ -529,7 +546,7 @@ Reg lower_use(Lower *l, IrVal value) {
         assert(is_spilled(l, value) || l->code->hot.full || l->code->cold.full);
         asm_load(l->a, 64, false, true, reg, spill_slot(l, value));
     }
-    hold(l, reg, value);
+    lower_hold(l, reg, value);
     return reg;
 }
 
@@ -568,7 +585,7 @@ Reg lower_define(Lower *l, IrVal value) {
     Reg reg = target_of(l, value, l->at + reads_first(l, &l->ir->ops[value]));
     if (reg == NO_REG) {
         reg = take(l);
-        hold(l, reg, value);
+        lower_hold(l, reg, value);
     }
     return reg;
 }
@@ -587,7 +604,7 @@ Reg lower_define_copy(Lower *l, IrVal value, IrVal source) {
         return target_of(l, value, l->at + 1); /* in place, in its pinned register */
     }
     if (dies && in_pool) {
-        hold(l, from, value);
+        lower_hold(l, from, value);
         return from;
     }
     Reg reg = lower_define(l, value);
@@ -628,7 +645,7 @@ static bool put_late_sum(Lower *l, unsigned index, IrVal value) {
     if (!l->late[value] || l->alias[index] != base || l->last_use[base] > l->at || l->slow_mode) {
         return false;
     }
-    is_displaced(l, value, &displacement);
+    lower_is_displaced(l, value, &displacement);
     asm_lea(l->a, false, reg, asm_at(reg, displacement));
     l->reg[base] = NO_REG;
     l->alias[index] = value;
@@ -652,7 +669,7 @@ void lower_put_pinned(Lower *l, unsigned index, IrVal value) {
         if (l->last_use[old] > l->at) {
             Reg moved = take(l);
             asm_mov(l->a, false, moved, to);
-            hold(l, moved, old);
+            lower_hold(l, moved, old);
         }
     }
     if (lower_is_const(l, value, &constant)) {
@@ -692,13 +709,12 @@ void lower_spill_all(Lower *l) {
 
 void lower_forget(Lower *l) {
     l->sum = IR_NONE;
-    for (unsigned reg = 0; reg < REG_COUNT; reg++) {
-        if (l->held[reg] != IR_NONE && l->held[reg] < l->ir->n_ops) {
-            l->reg[l->held[reg]] = NO_REG;
-        }
+    for (; l->busy; l->busy &= l->busy - 1) {
+        unsigned reg = (unsigned)__builtin_ctz(l->busy);
+        l->reg[l->held[reg]] = NO_REG;
         l->held[reg] = IR_NONE;
     }
-    for (unsigned k = 0; k < X64_PINNED_MAX; k++) {
+    for (unsigned k = 0; l->region && k < l->region->n_pinned; k++) {
         if (l->alias[k] != IR_NONE) {
             l->reg[l->alias[k]] = NO_REG;
         }
@@ -719,6 +735,7 @@ void lower_restore(Lower *l, const IrVal held[REG_COUNT], const IrVal alias[X64_
     for (unsigned reg = 0; reg < REG_COUNT; reg++) {
         if (held[reg] != IR_NONE) {
             l->held[reg] = held[reg];
+            l->busy |= 1u << reg;
             l->reg[held[reg]] = (uint8_t)reg;
         }
     }

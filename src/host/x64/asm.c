@@ -1,23 +1,27 @@
 #include "host/x64/asm.h"
 
-#include <string.h>
-
-/* Up to 8 bytes, first the lowest. Bytes behind them may be written, too: there is no code behind a cursor. */
-static inline void put(Asm *a, uint64_t bytes, unsigned n) {
-    if (UNLIKELY(a->end - a->at < (ptrdiff_t)sizeof bytes)) {
-        a->full = true;
-        return;
-    }
-    memcpy(a->at, &bytes, sizeof bytes);
-    a->at += n;
+/* Which bytes an instruction has depends on its operands in a way that no branch predictor knows. So there are none:
+ * each byte is put, and the cursor moves on if it is wanted. */
+static inline bool begins(Asm *a) {
+    a->full |= a->end - a->at < ASM_INSN_BYTES_MAX;
+    return !a->full;
 }
 
 static inline void byte(Asm *a, unsigned value) {
-    put(a, value & 0xff, 1);
+    if (LIKELY(a->end - a->at >= 1)) {
+        *a->at++ = (uint8_t)value;
+    } else {
+        a->full = true;
+    }
 }
 
 static inline void dword(Asm *a, uint32_t value) {
-    put(a, value, 4);
+    if (LIKELY(a->end - a->at >= (ptrdiff_t)sizeof value)) {
+        memcpy(a->at, &value, sizeof value);
+        a->at += sizeof value;
+    } else {
+        a->full = true;
+    }
 }
 
 /* An instruction in the making. */
@@ -31,25 +35,33 @@ static inline void add(Bytes *b, unsigned value) {
     b->bits += 8;
 }
 
+static inline void add_if(Bytes *b, bool wanted, unsigned value) {
+    b->value |= (uint64_t)(value & (0u - wanted)) << b->bits;
+    b->bits += 8u * wanted;
+}
+
 /* REX prefix if any bit of it is needed, or `always` (byte registers SPL to DIL). */
 static inline void add_rex(Bytes *b, bool w, unsigned reg, unsigned index, unsigned base, bool always) {
     unsigned value = 0x40 | (unsigned)w << 3 | (reg >> 3 & 1) << 2 | (index >> 3 & 1) << 1 | (base >> 3 & 1);
-    if (value != 0x40 || always) {
-        add(b, value);
-    }
+    add_if(b, (value != 0x40) | always, value);
+}
+
+static inline void put(Asm *a, const Bytes *b) {
+    memcpy(a->at, &b->value, sizeof b->value);
+    a->at += b->bits / 8;
 }
 
 static inline void rex(Asm *a, bool w, unsigned reg, unsigned index, unsigned base, bool always) {
     Bytes b = {0};
     add_rex(&b, w, reg, index, base, always);
-    put(a, b.value, b.bits / 8);
+    if (begins(a)) {
+        put(a, &b);
+    }
 }
 
 /* Opcodes of one byte, or two with 0F in front when op > 0xff. */
 static inline void add_opcode(Bytes *b, unsigned op) {
-    if (op > 0xff) {
-        add(b, op >> 8);
-    }
+    add_if(b, op > 0xff, op >> 8);
     add(b, op & 0xff);
 }
 
@@ -58,26 +70,25 @@ static inline void op_rr(Asm *a, unsigned op, bool w, unsigned reg, unsigned rm,
     add_rex(&b, w, reg, 0, rm, byte_regs);
     add_opcode(&b, op);
     add(&b, 0xc0 | (reg & 7) << 3 | (rm & 7));
-    put(a, b.value, b.bits / 8);
+    if (begins(a)) {
+        put(a, &b);
+    }
 }
 
 static inline void op_mem(Asm *a, unsigned op, bool w, unsigned reg, Mem m, bool byte_reg) {
+    static const uint8_t disp_bytes[4] = {0, 1, 4};
     Bytes b = {0};
-    bool sib = m.index != NO_REG || (m.base & 7) == RSP;
-    bool disp8 = m.disp >= -128 && m.disp <= 127 && !m.wide, none = m.disp == 0 && (m.base & 7) != RBP && !m.wide;
-    unsigned mod = none ? 0 : disp8 ? 1 : 2;
-    add_rex(&b, w, reg, m.index == NO_REG ? 0 : m.index, m.base, byte_reg);
+    bool indexed = m.index != NO_REG, sib = indexed | ((m.base & 7) == RSP);
+    bool small = (m.disp == (int8_t)m.disp) & !m.wide, none = small & (m.disp == 0) & ((m.base & 7) != RBP);
+    unsigned mod = 2u - small - none, index = indexed ? m.index : 0;
+    add_rex(&b, w, reg, index, m.base, byte_reg);
     add_opcode(&b, op);
     add(&b, mod << 6 | (reg & 7) << 3 | (sib ? 4u : m.base & 7u));
-    if (sib) {
-        add(&b, (unsigned)m.shift << 6 | (m.index == NO_REG ? 4u : m.index & 7u) << 3 | (m.base & 7u));
-    }
-    if (mod == 1) {
-        add(&b, (unsigned)m.disp & 0xff);
-    }
-    put(a, b.value, b.bits / 8);
-    if (mod == 2) {
-        dword(a, (uint32_t)m.disp);
+    add_if(&b, sib, (unsigned)m.shift << 6 | (indexed ? index & 7u : 4u) << 3 | (m.base & 7u));
+    if (begins(a)) {
+        put(a, &b);
+        memcpy(a->at, &m.disp, sizeof m.disp);
+        a->at += disp_bytes[mod];
     }
 }
 
@@ -189,6 +200,10 @@ void asm_cmc(Asm *a) {
 
 void asm_lahf(Asm *a) {
     byte(a, 0x9f);
+}
+
+void asm_add_al_sahf(Asm *a, uint8_t imm) {
+    asm_bytes(a, 0x9e0004 | (uint32_t)imm << 8, 3);
 }
 
 void asm_bsr(Asm *a, bool w, Reg dst, Reg src) {
@@ -316,7 +331,11 @@ void asm_nop(Asm *a, unsigned bytes) {
                                       0x841f0f};
     while (bytes > 0) {
         unsigned n = bytes < 8 ? bytes : 8;
-        put(a, forms[n - 1], n);
+        Bytes b = {forms[n - 1], 8 * n};
+        if (!begins(a)) {
+            return;
+        }
+        put(a, &b);
         bytes -= n;
     }
 }
@@ -354,7 +373,7 @@ static bool jump_back(Asm *a, unsigned opcode, uint32_t target) {
     if (target > asm_offset(a) || distance > REACH) {
         return false;
     }
-    put(a, opcode | (-distance & 0xff) << 8, BYTES);
+    asm_bytes(a, opcode | (-distance & 0xff) << 8, BYTES);
     return true;
 }
 
@@ -367,12 +386,12 @@ bool asm_jmp_back(Asm *a, uint32_t target) {
 }
 
 uint32_t asm_call_by(Asm *a) {
-    put(a, 0x15ff, 2); /* relative to RIP */
+    asm_bytes(a, 0x15ff, 2); /* relative to RIP */
     return displacement(a);
 }
 
 void asm_quad(Asm *a, uint64_t value) {
-    put(a, value, sizeof value);
+    asm_bytes(a, value, sizeof value);
 }
 
 void asm_link(Asm *a, uint32_t site, uint32_t target) {

@@ -3,6 +3,8 @@
 #ifndef HOST_X64_ASM_H
 #define HOST_X64_ASM_H
 
+#include <string.h>
+
 #include "base/common.h"
 
 typedef enum Reg {
@@ -48,6 +50,83 @@ static inline uint32_t asm_offset(const Asm *a) {
     return (uint32_t)(a->at - a->begin);
 }
 
+/* ---- What most code is made of, in line: 32 bits, and displacements of 8 bits from rbp ---- */
+
+/** Bytes that must be free to write an instruction, or what is shorter. */
+enum { ASM_INSN_BYTES_MAX = 16 };
+
+/** Appends the n lowest bytes of `bytes`; bytes behind them may be written, too: there is no code behind a cursor. */
+static inline void asm_bytes(Asm *a, uint64_t bytes, unsigned n) {
+    if (UNLIKELY(a->end - a->at < ASM_INSN_BYTES_MAX)) {
+        a->full = true;
+        return;
+    }
+    memcpy(a->at, &bytes, sizeof bytes);
+    a->at += n;
+}
+
+/** A NOP of five bytes. */
+#define ASM_NOP5 UINT64_C(0x0000441f0f)
+
+/* REX if a register needs it, opcode, ModRM and `more` bytes behind it. */
+static inline void asm_short(Asm *a, unsigned opcode, unsigned reg, unsigned rm, unsigned modrm, uint64_t rest,
+                             unsigned n_rest) {
+    unsigned rex = 0x40 | (reg >> 3) << 2 | rm >> 3, bare = rex == 0x40;
+    uint64_t bytes = rex | opcode << 8 | (modrm | (reg & 7) << 3 | (rm & 7)) << 16 | rest << 24;
+    asm_bytes(a, bytes >> 8 * bare, 3 - bare + n_rest);
+}
+
+static inline void asm_alu_short(Asm *a, Alu op, Reg dst, Reg src) {
+    asm_short(a, op * 8u + 1, src, dst, 0xc0, 0, 0);
+}
+
+static inline void asm_mov_short(Asm *a, Reg dst, Reg src) {
+    asm_short(a, 0x89, src, dst, 0xc0, 0, 0);
+}
+
+static inline void asm_alu_imm8(Asm *a, Alu op, Reg dst, int8_t imm) {
+    asm_short(a, 0x83, op, dst, 0xc0, (uint8_t)imm, 1);
+}
+
+static inline void asm_alu_imm32(Asm *a, Alu op, Reg dst, int32_t imm) {
+    asm_short(a, 0x81, op, dst, 0xc0, (uint32_t)imm, 4);
+}
+
+static inline void asm_shift_short(Asm *a, Shift op, Reg dst, uint8_t n) {
+    asm_short(a, 0xc1, op, dst, 0xc0, n, 1);
+}
+
+static inline void asm_load_near(Asm *a, Reg dst, uint8_t disp) {
+    asm_short(a, 0x8b, dst, RBP, 0x40, disp, 1);
+}
+
+static inline void asm_store_near(Asm *a, uint8_t disp, Reg src) {
+    asm_short(a, 0x89, src, RBP, 0x40, disp, 1);
+}
+
+static inline void asm_store_near_imm(Asm *a, uint8_t disp, uint32_t imm) {
+    asm_short(a, 0xc7, 0, RBP, 0x40, disp | (uint64_t)imm << 8, 5);
+}
+
+/** The same for 16 bits of rax, for a displacement as it is encoded. */
+static inline void asm_alu16_load_near(Asm *a, Alu op, uint8_t disp) {
+    asm_bytes(a, 0x66 | (op * 8u + 3) << 8 | 0x45 << 16 | (uint32_t)disp << 24, 4);
+}
+
+static inline void asm_alu16_store_near(Asm *a, Alu op, uint8_t disp) {
+    asm_bytes(a, 0x66 | (op * 8u + 1) << 8 | 0x45 << 16 | (uint32_t)disp << 24, 4);
+}
+
+static inline void asm_load16_near(Asm *a, uint8_t disp) {
+    asm_bytes(a, 0x45b70f | (uint32_t)disp << 24, 4);
+}
+
+static inline void asm_store16_near(Asm *a, uint8_t disp) {
+    asm_bytes(a, 0x458966 | (uint32_t)disp << 24, 4);
+}
+
+/* ---- All forms ---- */
+
 void asm_alu(Asm *a, Alu op, bool w, Reg dst, Reg src);
 void asm_alu_imm(Asm *a, Alu op, bool w, Reg dst, int32_t imm);
 /** op dst, dword or qword [mem]. */
@@ -76,6 +155,8 @@ void asm_bt_imm(Asm *a, Reg x, uint8_t n);
 void asm_cmc(Asm *a);
 /** AH = SF ZF 0 AF 0 PF 1 CF. */
 void asm_lahf(Asm *a);
+/** add al, imm, whose OF stays; the other flags come from ah. */
+void asm_add_al_sahf(Asm *a, uint8_t imm);
 /** Highest set bit; ZF = 1 and dst unchanged for 0. */
 void asm_bsr(Asm *a, bool w, Reg dst, Reg src);
 void asm_bswap(Asm *a, bool w, Reg reg);

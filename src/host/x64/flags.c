@@ -13,6 +13,10 @@ static Mem packed(void) {
     return lower_cpu(offsetof(Cpu, jit_flags));
 }
 
+/* Its displacement, as one byte. */
+enum { PACKED = (int)offsetof(Cpu, jit_flags) - (int)sizeof(Cpu) };
+_Static_assert(PACKED >= INT8_MIN, "the packed flags are near the state");
+
 static Mem state_flag(uint32_t flags_slot, unsigned index) {
     return asm_at(RBP, (int32_t)(flags_slot + index));
 }
@@ -47,15 +51,16 @@ static uint16_t packed_mask(unsigned mask) {
     return bits;
 }
 
-/* Merges bits that stand in eax. */
+/* Puts bits of eax into the word: old ^ ((old ^ new) & mask). All accesses are of 16 bits, so that each gets from the
+ * one before what it has stored. */
 static void merge_packed(Lower *l, unsigned mask) {
-    if (mask != 0xf) {
-        asm_alu_imm(l->a, ALU_AND, false, RAX, packed_mask(mask));
-        asm_load(l->a, 16, false, false, RCX, packed());
-        asm_alu_imm(l->a, ALU_AND, false, RCX, (uint16_t)~packed_mask(mask));
-        asm_alu(l->a, ALU_OR, false, RAX, RCX);
+    if (mask == 0xf) {
+        asm_store16_near(l->a, (uint8_t)PACKED);
+        return;
     }
-    asm_store(l->a, 16, packed(), RAX);
+    asm_alu16_load_near(l->a, ALU_XOR, (uint8_t)PACKED);
+    asm_alu_imm32(l->a, ALU_AND, RAX, packed_mask(mask));
+    asm_alu16_store_near(l->a, ALU_XOR, (uint8_t)PACKED);
 }
 
 /* rax is needed for a moment: the value in it, if any, waits on the stack. Neither changes flags. */
@@ -80,7 +85,9 @@ static void store_conditions(Lower *l, unsigned mask, Cc carry) {
         asm_cmc(l->a);
     }
     asm_lahf(l->a);
-    asm_setcc(l->a, CC_O, RAX);
+    if (mask & V) {
+        asm_setcc(l->a, CC_O, RAX);
+    }
     merge_packed(l, mask);
     return_rax(l, held);
 }
@@ -212,6 +219,13 @@ void lower_flags_at(Lower *l, const IrFault *fault, unsigned flags) {
 }
 
 /* ---- Conditions on flags in the state ---- */
+
+/* V + 7F overflows as a byte if V is 1. */
+void lower_load_flags(Lower *l) {
+    asm_load16_near(l->a, (uint8_t)PACKED);
+    asm_add_al_sahf(l->a, 0x7f);
+    l->guest_flags = GUEST_FLAGS_CARRY;
+}
 
 static void load_flag(Lower *l, Reg to, unsigned index) {
     asm_load(l->a, 16, false, false, to, packed());

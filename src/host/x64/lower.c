@@ -119,7 +119,7 @@ void lower_hot(Lower *l) {
 }
 
 Mark lower_mark(const X64Code *code, const X64Output *out) {
-    return (Mark){code->hot.at, code->cold.at, out->sites.len, out->accesses.len, out->heat.len};
+    return (Mark){code->hot.at, code->cold.at, out->sites.len, out->accesses.len, out->points.len, out->heat.len};
 }
 
 bool lower_fitted(X64Code *code, X64Output *out, const Mark *mark) {
@@ -131,6 +131,7 @@ bool lower_fitted(X64Code *code, X64Output *out, const Mark *mark) {
     code->cold.at = mark->cold;
     out->sites.len = mark->n_sites;
     __atomic_store_n(&out->accesses.len, mark->n_accesses, __ATOMIC_RELEASE);
+    __atomic_store_n(&out->points.len, mark->n_points, __ATOMIC_RELEASE);
     out->heat.len = mark->n_heat;
     return false;
 }
@@ -155,7 +156,7 @@ static void lower_block(Lower *l) {
 bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out,
                Arena *scratch) {
     Lower l = {.code = code, .a = &code->hot, .ir = ir, .thunks = thunks, .out = out, .block = block,
-               .cost = ir->n_insns, .arena = scratch, .late_check = IR_NONE};
+               .cost = ir->n_insns, .arena = scratch, .late_check = IR_NONE, .ready = IR_NONE};
     Mark mark = lower_mark(code, out);
     for (unsigned reg = 0; reg < REG_COUNT; reg++) {
         l.held[reg] = IR_NONE;

@@ -12,6 +12,7 @@ enum {
     /* Return address and six pushes make 56 bytes; with an odd number of 8-byte words the frame is aligned. */
     X64_FRAME_BYTES = 8 * X64_SPILLS_MAX,
     X64_SKIPS_MAX = 8,
+    X64_ALWAYS_LATE = INT32_MAX,
     X64_CALLER_SAVED = 8, /* registers that hold values and that C may change */
 };
 
@@ -88,10 +89,13 @@ typedef struct Group {
     uint32_t code_end; /* behind the last access that has come */
 } Group;
 
+/** Quick code: where the guest's N Z C V are, beside being stored. In the host's flags, CF is C or its inverse. */
+typedef enum GuestFlags { GUEST_FLAGS_STORED, GUEST_FLAGS_CARRY, GUEST_FLAGS_BORROW } GuestFlags;
+
 /** How much code and output there was, to go back to. */
 typedef struct Mark {
     uint8_t *hot, *cold;
-    size_t n_sites, n_accesses, n_heat;
+    size_t n_sites, n_accesses, n_points, n_heat;
 } Mark;
 
 typedef struct Lower {
@@ -112,7 +116,8 @@ typedef struct Lower {
     uint32_t *last_use; /* per value: last op that reads it */
     bool *fused; /* per comparison, address sum, shifted addend or tested AND: computed by its one user */
     bool *after_sum; /* per fused comparison: the host's flags have its result already */
-    uint32_t *late; /* per address sum: the PUT that makes it; up to there it is fused. 0 = it is not late */
+    uint32_t *late; /* per address sum: the PUT that makes it; up to there it is fused. 0 = it is not late; in quick
+                     * code X64_ALWAYS_LATE: made again wherever it is needed in a register, never spilled */
     uint8_t *aligned; /* per value: what it has been tested to be a multiple of, 0 = nothing */
     bool *cold; /* per pure op or GET: made only where the block is left, if a recipe needs it there */
     uint8_t *eager; /* per flag op: flags to store at once; the others are recomputed where the block is left */
@@ -125,9 +130,15 @@ typedef struct Lower {
     uint32_t path, path_parent, path_from; /* path being written, 0 = main; the one it leaves, and at which op */
     uint32_t n_paths;
     IrVal held[REG_COUNT]; /* per register: its value or IR_NONE */
+    uint32_t busy; /* registers that hold one, dead or alive */
+    bool quick; /* registers are taken in the order of their numbers */
     IrVal alias[X64_PINNED_MAX]; /* per pinned slot: the value that its register stands for, or IR_NONE */
     uint8_t *target; /* per value: pinned slot + 1 that it can be computed into, 0 = none */
     uint32_t pinned; /* registers that the current op needs */
+    uint32_t reserved; /* registers that take no other value: those of a region, of what lives behind a quick part */
+    IrVal ready; /* value that the next op branches on: the host's condition for it is `ready_cc`; or IR_NONE */
+    Cc ready_cc;
+    GuestFlags guest_flags;
     uint32_t n_spills;
     uint32_t at; /* current op */
     uint32_t cold_for; /* while a cold value is made: the op that needs it; else IR_NONE */
@@ -171,18 +182,26 @@ bool lower_is_const(const Lower *l, IrVal value, uint64_t *out);
 bool lower_imm(const Lower *l, IrVal value, bool w, int32_t *out);
 /** True if the value is a shift that its one user, an addition, does. */
 bool lower_fused_shift(const Lower *l, IrVal value);
+/** Lets a value live at least until op `at`. */
+void lower_use_until(Lower *l, IrVal value, uint32_t at);
+/** True if the op is a value +- a small constant, which an access can compute. */
+bool lower_is_displaced(const Lower *l, IrVal sum, int32_t *displacement);
 /** If the address is a sum that its access computes: the value it is based on, and the constant; else itself and 0. */
 IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement);
 /** True if a value that is still needed is in the register. */
 bool lower_holds(const Lower *l, Reg reg);
 /** The value in a register, pinned for this op. */
 Reg lower_use(Lower *l, IrVal value);
+/** The value is in the register from now on, which is free. */
+void lower_hold(Lower *l, Reg reg, IrVal value);
 /** A register for the result of the current op. */
 Reg lower_define(Lower *l, IrVal value);
 /** A register for the result that holds a copy of `source` (reusing its register if this is its last use). */
 Reg lower_define_copy(Lower *l, IrVal value, IrVal source);
 /** A register for the rest of this op, beside rcx. */
 Reg lower_borrow(Lower *l);
+/** A free register that the current op does not need, for quick code; NO_REG if there is none. */
+Reg lower_take_free(Lower *l);
 /** Makes sure that every live value has its spill slot filled; lower_forget then drops all registers. */
 void lower_spill_all(Lower *l);
 void lower_forget(Lower *l);
@@ -198,6 +217,9 @@ void lower_refund_if(Lower *l, const IrOp *op);
 /** Emits a comparison for a branch on value `cond`; returns the condition that holds if it is not 0. */
 Cc lower_condition(Lower *l, IrVal cond);
 
+/** 0 or 1 from a condition of the host's flags, as the result of the current op. */
+void lower_set_bool(Lower *l, Cc cc);
+
 /* float.c */
 void lower_float(Lower *l, const IrOp *op);
 
@@ -206,6 +228,8 @@ void lower_flags(Lower *l, const IrOp *op);
 void lower_cond(Lower *l, const IrOp *op);
 /** Makes the packed flags of a mask those of a fault entry. */
 void lower_flags_at(Lower *l, const IrFault *fault, unsigned flags);
+/** The packed flags into the host's: SF, ZF, CF, OF are N Z C V. Changes rax. */
+void lower_load_flags(Lower *l);
 /** The state's flags into the packed word, and back. */
 void x64_flags_pack(Asm *a, uint32_t flags_slot, Reg word, Reg scratch);
 void x64_flags_unpack(Asm *a, uint32_t flags_slot, Reg scratch);
@@ -218,6 +242,12 @@ void lower_trap(Lower *l, const IrOp *op);
 void lower_goto(Lower *l, const IrOp *op);
 void lower_slow_paths(Lower *l);
 unsigned lower_access_bits(const IrOp *op);
+/** Jumps if base + displacement is not a multiple of `bytes`; returns the jump. */
+uint32_t lower_test_alignment(Lower *l, Reg base, int32_t displacement, unsigned bytes);
+/** Stores a value to a member of the Cpu; IR_NONE is 0. */
+void lower_store_value(Lower *l, size_t member, IrVal value);
+/** The exit of a GOTO or GOTO_IF to where `jump` leads from now on, and, if it is not 0, `leave`. */
+void lower_goto_exit(Lower *l, const IrOp *op, uint32_t jump, uint32_t leave);
 /** True if the address has been tested to be a multiple of `bytes`; if not, it has from now on. */
 bool lower_known_aligned(Lower *l, const IrOp *op, unsigned bytes);
 /** True if the access reverses the bytes: a load does so in lower_emit_access, a store is given what
@@ -228,6 +258,7 @@ void lower_emit_access(Lower *l, const IrOp *op, Mem at, Reg data);
 uint32_t lower_site(Lower *l, X64Site site);
 Slow *lower_add_slow(Lower *l, SlowKind kind);
 void lower_exit(Lower *l, uint32_t site);
+void lower_exit_by(Lower *l, uint32_t site, uint32_t thunk);
 /** Jumps that can be linked later. */
 uint32_t lower_jmp(Lower *l);
 uint32_t lower_jcc(Lower *l, Cc cc);

@@ -28,7 +28,7 @@ static uint32_t fault_site(Lower *l, X64Site site, uint32_t entry) {
     return lower_site(l, site);
 }
 
-static void exit_by(Lower *l, uint32_t site, uint32_t thunk) {
+void lower_exit_by(Lower *l, uint32_t site, uint32_t thunk) {
     if (l->region) {
         lower_store_pinned(l);
     }
@@ -37,7 +37,7 @@ static void exit_by(Lower *l, uint32_t site, uint32_t thunk) {
 }
 
 void lower_exit(Lower *l, uint32_t site) {
-    exit_by(l, site, l->thunks->leave);
+    lower_exit_by(l, site, l->thunks->leave);
 }
 
 /* ---- Exits ---- */
@@ -158,21 +158,23 @@ static void count_jump(Lower *l, uint32_t jump, int32_t offset, uint32_t aux) {
     asm_link(l->a, cold, asm_offset(l->a));
 }
 
-static void slow_goto(Lower *l, const Slow *slow) {
-    const IrOp *op = &l->ir->ops[slow->op];
+void lower_goto_exit(Lower *l, const IrOp *op, uint32_t jump, uint32_t leave) {
     int32_t offset = (int32_t)(op->op == IR_GOTO ? op->a : op->b);
-    uint32_t jump = slow->site;
+    asm_link(l->a, jump, asm_offset(l->a));
     if (offset <= 0) {
         count_jump(l, jump, offset, op->c);
         jump = lower_jmp(l);
         asm_link(l->a, jump, asm_offset(l->a));
+    }
+    if (leave) {
+        asm_link(l->a, leave, asm_offset(l->a));
     }
     lower_exit(l, goto_site(l, X64_SITE_GOTO, offset, op->c, jump));
 }
 
 /* ---- Traps ---- */
 
-static void store_value(Lower *l, size_t member, IrVal value) {
+void lower_store_value(Lower *l, size_t member, IrVal value) {
     int32_t imm;
     if (value == IR_NONE) {
         asm_store_imm(l->a, 64, lower_cpu(member), 0);
@@ -184,10 +186,10 @@ static void store_value(Lower *l, size_t member, IrVal value) {
 }
 
 static void trap_exit(Lower *l, const IrOp *op) {
-    store_value(l, offsetof(Cpu, trap_arg), op->b);
+    lower_store_value(l, offsetof(Cpu, trap_arg), op->b);
     l->pinned = 0;
     lower_flags_at(l, &l->ir->faults[op->c], 0xf);
-    exit_by(l, fault_site(l, (X64Site){.kind = X64_SITE_TRAP, .number = op->n}, op->c), l->thunks->trap);
+    lower_exit_by(l, fault_site(l, (X64Site){.kind = X64_SITE_TRAP, .number = op->n}, op->c), l->thunks->trap);
 }
 
 void lower_trap(Lower *l, const IrOp *op) {
@@ -224,7 +226,7 @@ static void store_address(Lower *l, IrVal address) {
     int32_t displacement = 0;
     IrVal base = lower_address_base(l, address, &displacement);
     if (base == address) {
-        store_value(l, offsetof(Cpu, jit_addr), address);
+        lower_store_value(l, offsetof(Cpu, jit_addr), address);
         return;
     }
     asm_lea(l->a, false, RCX, asm_at(lower_use(l, base), displacement));
@@ -263,12 +265,12 @@ static void emit_call(Lower *l, const IrOp *op, uint32_t site) {
  * them. The stack stays aligned to 16 bytes. */
 static void call_engine(Lower *l, const IrOp *op, uint32_t site) {
     if (op->op == IR_CALL) {
-        store_value(l, offsetof(Cpu, jit_addr), op->a);
+        lower_store_value(l, offsetof(Cpu, jit_addr), op->a);
     } else {
         store_address(l, op->a);
     }
     if (op->op != IR_LOAD) {
-        store_value(l, offsetof(Cpu, jit_value), op->b);
+        lower_store_value(l, offsetof(Cpu, jit_value), op->b);
     }
     l->pinned = 0;
     Reg keep[X64_CALLER_SAVED];
@@ -319,8 +321,7 @@ static void access_in_slow_mode(Lower *l, const IrOp *op) {
     take_result(l, op);
 }
 
-/* Jumps if base + displacement is not a multiple of `bytes`; returns the jump. */
-static uint32_t test_alignment(Lower *l, Reg base, int32_t displacement, unsigned bytes) {
+uint32_t lower_test_alignment(Lower *l, Reg base, int32_t displacement, unsigned bytes) {
     if (displacement % (int32_t)bytes) {
         asm_lea(l->a, false, RCX, asm_at(base, displacement));
         base = RCX;
@@ -402,7 +403,7 @@ static void access_fast(Lower *l, const IrOp *op) {
         data = slow->result = lower_define(l, l->at);
     }
     if (op->n & IR_MEM_ALIGNED && bytes > 1 && low != NO_REG && !lower_known_aligned(l, op, bytes)) {
-        slow->site = test_alignment(l, low, at.disp, bytes);
+        slow->site = lower_test_alignment(l, low, at.disp, bytes);
     }
     if (op->op == IR_STORE && lower_swaps(op)) {
         lower_swap_data(l, op, RCX, data);
@@ -524,8 +525,7 @@ void lower_slow_paths(Lower *l) {
         l->at = slow.op;
         switch (slow.kind) {
         case SLOW_GOTO:
-            asm_link(l->a, slow.site, asm_offset(l->a));
-            slow_goto(l, &slow);
+            lower_goto_exit(l, &l->ir->ops[slow.op], slow.site, 0);
             break;
         case SLOW_EDGE:
             lower_region_edge(l, &slow);

@@ -83,7 +83,10 @@ static Cc compare(Lower *l, const IrOp *op) {
 }
 
 Cc lower_condition(Lower *l, IrVal cond) {
-    if (l->fused[cond]) {
+    if (cond == l->ready) {
+        return l->ready_cc;
+    }
+    if (l->fused[cond] && !l->late[cond]) {
         Cc cc = compare(l, &l->ir->ops[cond]);
         l->sum = IR_NONE;
         return cc;
@@ -96,7 +99,7 @@ Cc lower_condition(Lower *l, IrVal cond) {
 
 /* Turns a condition of the host's flags into 0 or 1. The register must not be one that the comparison still needs: it
  * is taken after it, and MOV and SETcc change no flags. */
-static void set_bool(Lower *l, Cc cc) {
+void lower_set_bool(Lower *l, Cc cc) {
     asm_setcc(l->a, cc, RCX);
     Reg dst = lower_define(l, l->at);
     asm_extend(l->a, 8, false, false, dst, RCX);
@@ -375,7 +378,7 @@ void lower_pure(Lower *l, const IrOp *op) {
         l->sum = sum;
         cc = compare(l, op);
         l->sum = IR_NONE;
-        set_bool(l, cc);
+        lower_set_bool(l, cc);
         break;
     case IR_UDIV: case IR_SDIV:
         divide(l, op);
@@ -389,11 +392,11 @@ void lower_pure(Lower *l, const IrOp *op) {
         break;
     case IR_CARRY:
         add_with_carry(l, op);
-        set_bool(l, CC_B);
+        lower_set_bool(l, CC_B);
         break;
     case IR_OVERFLOW:
         add_with_carry(l, op);
-        set_bool(l, CC_O);
+        lower_set_bool(l, CC_O);
         break;
     default:
         one_operand(l, op);

@@ -322,6 +322,7 @@ static void start_block(RegionLower *r, Lower *l, uint32_t b, const Lower *commo
     l->cost = block->cost;
     l->region = r;
     l->region_index = b;
+    l->reserved = r->pinned_regs;
     for (unsigned reg = 0; reg < REG_COUNT; reg++) {
         l->held[reg] = IR_NONE;
     }
@@ -336,7 +337,7 @@ static bool try_region(X64Code *code, const X64Region *region, Lower *common, un
     RegionLower r = {.region = region};
     Mark mark = lower_mark(code, common->out);
     r.entry = ARENA_ARRAY(common->arena, uint32_t, region->n_blocks);
-    Lower *blocks = ARENA_ARRAY(common->arena, Lower, region->n_blocks);
+    Lower *blocks = ARENA_ARRAY_RAW(common->arena, Lower, region->n_blocks);
     choose_pinned(&r, most_pinned);
     for (uint32_t b = 0; b < region->n_blocks; b++) {
         start_block(&r, &blocks[b], b, common);
@@ -352,7 +353,8 @@ static bool try_region(X64Code *code, const X64Region *region, Lower *common, un
 
 bool x64_lower_region(X64Code *code, const X64Region *region, const X64Thunks *thunks, X64Output *out,
                       Arena *scratch) {
-    Lower common = {.code = code, .a = &code->hot, .thunks = thunks, .out = out, .arena = scratch};
+    Lower common = {.code = code, .a = &code->hot, .thunks = thunks, .out = out, .arena = scratch,
+                    .ready = IR_NONE};
     /* With many slots pinned an op may find too few registers: then with fewer. */
     return try_region(code, region, &common, X64_PINNED_MAX) || try_region(code, region, &common, X64_PINNED_FEWER);
 }

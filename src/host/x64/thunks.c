@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { JUMP_BYTES = 5, JUMP_OPCODE = 0xe9 };
+enum { JUMP_BYTES = 5, JUMP_OPCODE = 0xe9, CALL_OPCODE = 0xe8 };
 
 static const Reg callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
 
@@ -53,6 +53,56 @@ static void emit_call_helper(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t sit
     asm_ret(a);
 }
 
+/* Called from a point of quick code: keeps all registers in an array, in which results may be put, and goes back, or
+ * leaves. Helpers may read and write the flags. */
+static void emit_point(Asm *a, const X64Calls *calls, const X64Thunks *thunks, uint32_t flags_slot, bool flags) {
+    enum { FRAME = 8 * REG_COUNT + 8 /* keeps the stack aligned */ };
+    asm_alu_imm(a, ALU_SUB, true, RSP, FRAME);
+    for (unsigned reg = 0; reg < REG_COUNT; reg++) {
+        asm_store(a, 64, asm_at(RSP, (int32_t)(8 * reg)), (Reg)reg);
+    }
+    asm_store(a, 64, lower_cpu(offsetof(Cpu, budget)), R14);
+    asm_lea(a, true, RDI, lower_cpu(0));
+    asm_mov(a, true, RSI, RSP);
+    if (flags) {
+        x64_flags_unpack(a, flags_slot, RCX);
+    }
+    asm_mov_imm(a, RAX, (uint64_t)(uintptr_t)calls->point);
+    asm_call_reg(a, RAX);
+    if (flags) {
+        x64_flags_pack(a, flags_slot, RCX, RDX);
+    }
+    asm_load(a, 64, false, true, R14, lower_cpu(offsetof(Cpu, budget)));
+    asm_test(a, false, RAX, RAX);
+    uint32_t out = asm_jcc(a, CC_NE);
+    for (unsigned reg = 0; reg < REG_COUNT; reg++) {
+        if (reg != RSP && reg != R14) {
+            asm_load(a, 64, false, true, (Reg)reg, asm_at(RSP, (int32_t)(8 * reg)));
+        }
+    }
+    asm_alu_imm(a, ALU_ADD, true, RSP, FRAME);
+    asm_ret(a);
+    asm_link(a, out, asm_offset(a));
+    asm_alu_imm(a, ALU_ADD, true, RSP, FRAME + 8);
+    asm_link(a, asm_jmp(a), thunks->leave);
+}
+
+/* As in jump_to_target of memory.c, for quick code. */
+static void emit_indirect(Asm *a, X64Thunks *thunks) {
+    thunks->indirect = asm_offset(a);
+    asm_load(a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_targets)));
+    asm_mov(a, false, RSI, RAX);
+    asm_alu_imm(a, ALU_AND, false, RSI, 2 * (X64_TARGETS - 1));
+    asm_alu_load(a, ALU_CMP, true, RAX, asm_indexed(RCX, RSI, 3, offsetof(X64Target, key)));
+    uint32_t miss = asm_jcc(a, CC_NE);
+    asm_jmp_mem(a, asm_indexed(RCX, RSI, 3, offsetof(X64Target, code)));
+    asm_link(a, miss, asm_offset(a));
+    thunks->indirect_miss = asm_offset(a);
+    asm_store(a, 64, lower_cpu(offsetof(Cpu, pc)), RAX);
+    asm_mov(a, false, RAX, RDX);
+    asm_link(a, asm_jmp(a), thunks->leave);
+}
+
 /* The same at an exit, where nothing is to be kept: what follows the trap is jumped to if it has code. The stack is
  * aligned. */
 static void emit_trap(Asm *a, const void *(*function)(Cpu *cpu, uint32_t site), uint32_t flags_slot) {
@@ -82,25 +132,38 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
     emit_call_helper(a, calls->call, flags_slot);
     thunks->trap = asm_offset(a);
     emit_trap(a, calls->trap, flags_slot);
+    thunks->point = asm_offset(a);
+    emit_point(a, calls, thunks, flags_slot, false);
+    thunks->point_call = asm_offset(a);
+    emit_point(a, calls, thunks, flags_slot, true);
+    emit_indirect(a, thunks);
     asm_align(a, sizeof(uint64_t), 0);
     thunks->load = emit_address(a, calls->load);
     thunks->store = emit_address(a, calls->store);
 }
 
-void x64_patch_jump(Asm *a, uint32_t at, uint32_t target) {
+static void patch_five(Asm *a, uint32_t at, uint8_t opcode, uint32_t target) {
     const uint32_t relative = target - (at + JUMP_BYTES);
     uint64_t *word = (uint64_t *)(void *)(a->begin + (at & ~7u));
     unsigned shift = 8 * (at & 7);
     if (shift > 8 * (8 - JUMP_BYTES)) { /* not of code that others run */
-        a->begin[at] = JUMP_OPCODE;
+        a->begin[at] = opcode;
         memcpy(a->begin + at + 1, &relative, sizeof relative);
         return;
     }
-    uint64_t jump = ((uint64_t)relative << 8 | JUMP_OPCODE) << shift;
+    uint64_t jump = ((uint64_t)relative << 8 | opcode) << shift;
     uint64_t mask = ((UINT64_C(1) << (8 * JUMP_BYTES)) - 1) << shift;
     uint64_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
     while (!__atomic_compare_exchange_n(word, &old, (old & ~mask) | jump, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
     }
+}
+
+void x64_patch_jump(Asm *a, uint32_t at, uint32_t target) {
+    patch_five(a, at, JUMP_OPCODE, target);
+}
+
+void x64_patch_call(Asm *a, uint32_t at, uint32_t target) {
+    patch_five(a, at, CALL_OPCODE, target);
 }
 
 /* Exactly these bytes: what stands behind may be running. */

@@ -42,6 +42,32 @@ typedef struct X64Access {
     uint32_t at, slow; /* code offsets */
 } X64Access;
 
+/** Where quick code may be left in its middle: an access, a call, a POLL. Its `at` is where the engine may put a call
+ * over what stands there, or where there is one. */
+typedef struct X64Point {
+    uint32_t at; /* code offset */
+    uint32_t block; /* index of the block, given by the engine */
+    uint32_t aux; /* of the instruction; POLL: of the next one */
+    int32_t disp; /* the access is to base + disp */
+    uint16_t pc_offset; /* from the beginning of the block, as aux */
+    uint16_t number; /* as in X64Site */
+    uint8_t unused; /* as in X64Site */
+    uint8_t kind, type; /* IrOpcode, IrType */
+    uint8_t base, data, result; /* Reg: address, what is stored, where the result goes; CALL: a, b, result; or NO_REG */
+    bool wide; /* the base is of 64 bits */
+    uint8_t rest; /* bytes of the access behind the call that is put over it */
+} X64Point;
+
+/** Where a point's function finds the address behind the call: index in its `regs`. */
+enum { X64_POINT_BEHIND = REG_COUNT + 1 };
+
+/** What comes back from quick code instead of a site: at the beginning of a block, whose index is added, the budget is
+ * not enough, or it has run often; all is done, left at a fault entry, or a trap is pending. */
+#define X64_EXIT_BUDGET UINT32_C(0x80000000)
+#define X64_EXIT_WARM UINT32_C(0xc0000000)
+#define X64_EXIT_LEFT UINT32_C(0xfffffffd)
+#define X64_EXIT_TRAP UINT32_C(0xfffffffe)
+
 /** Where indirect branches and traps go whose target has code: indexed by bits of the address. cpu->jit_targets points
  * to the table. Branches find only what has aux 0, the key of which is its address. */
 typedef struct X64Target {
@@ -74,6 +100,8 @@ typedef struct X64Thunks {
     uint32_t leave, call; /* call: with the site in esi */
     uint32_t trap; /* jumped to with the site in eax: takes a trap and goes on where that leads */
     uint32_t load, store; /* no code, but the addresses of the engine's functions */
+    uint32_t point, point_call; /* called from a point; the latter: a CALL */
+    uint32_t indirect, indirect_miss; /* jumped to with an address in rax and the site in edx */
     X64Memory memory;
     uint32_t crowd; /* how many CPUs run the code and count in its heat */
     bool shared; /* other threads may run code while it is patched: what is patched lies in one aligned word */
@@ -86,6 +114,8 @@ typedef struct X64Calls {
     uint32_t (*call)(Cpu *cpu, uint32_t site);
     const void *(*trap)(Cpu *cpu, uint32_t site); /* where the code is that runs next; NULL: the engine goes
                                                         on, with what stands in cpu->jit_value */
+    /** From quick code: its registers, by Reg, and where it goes on. Returns 0 or X64_EXIT_*. */
+    uint32_t (*point)(Cpu *cpu, uint64_t *regs);
 } X64Calls;
 
 /** Instead of a site that the engine comes back with: a trap has been taken. */
@@ -110,6 +140,7 @@ typedef struct X64Note {
 typedef struct X64Output {
     VEC(X64Site) sites;
     VEC(X64Access) accesses; /* sorted by `at` */
+    VEC(X64Point) points; /* sorted by `at` */
     VEC(uint32_t) heat; /* counters that code writes, cpu->jit_heat points to them: per backward jump, times left until
                          * it is hot; per instruction of blocks with accesses, the window that they hit out of line */
     VEC(uint32_t) windows_hit; /* per block: the first of the latter, or IR_NONE */
@@ -131,6 +162,11 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
  * `out`, with `block` in every site. False if the code did not fit: `out` and the cursors are as before. */
 bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out,
                Arena *scratch);
+
+/** The same for a block as ir_end gives it. With `runs` its code stops when it has
+ * run so often: X64_STOP_WARM. Not for the window memory scheme. */
+bool x64_lower_quick(X64Code *code, const IrBlock *ir, uint32_t block, uint32_t runs, const X64Thunks *thunks,
+                     X64Output *out, Arena *scratch);
 
 enum { X64_REGION_BLOCKS_MAX = 192, X64_LANDINGS_MAX = 32 };
 
@@ -162,6 +198,8 @@ bool x64_lower_region(X64Code *code, const X64Region *region, const X64Thunks *t
 /** A jump to the slow path over a fast access, or over a block's entry. In shared code (where blocks begin at multiples
  * of 8) other threads see all of it or nothing, and no lock is needed. */
 void x64_patch_jump(Asm *a, uint32_t at, uint32_t target);
+/** The same with a call. */
+void x64_patch_call(Asm *a, uint32_t at, uint32_t target);
 /** An exit over the beginning of a block. */
 void x64_patch_exit(Asm *a, uint32_t at, uint32_t site, const X64Thunks *thunks);
 void x64_patch_nop(Asm *a, uint32_t at, unsigned bytes);
