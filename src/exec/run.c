@@ -181,7 +181,10 @@ static bool compiled(Runner *r, CacheBlock *block) {
     if (LIKELY(__atomic_load_n(&block->code, __ATOMIC_ACQUIRE))) {
         return true;
     }
-    if (__atomic_load_n(&block->interpret, __ATOMIC_RELAXED) || block->dead || !runs_often(block, jit_crowd(r->run.cache->jit))) {
+    if (__atomic_load_n(&block->interpret, __ATOMIC_RELAXED) || block->dead) {
+        return false;
+    }
+    if (!runs_often(block, jit_crowd(r->run.cache->jit))) {
         return false;
     }
     code_lock(r->use);
