@@ -23,7 +23,7 @@ struct CacheBlock {
     bool interpret; /* it cannot be lowered */
     bool quick, improved; /* its code was made by jit_compile_quick; by jit_improve */
     uint32_t heat; /* of quick code: index of its counter of runs, if it has one */
-    uint8_t runs; /* of a prefix in the interpreter, up to where it gets host code */
+    uint32_t runs; /* of a prefix in the interpreter, up to where it gets host code */
 };
 
 typedef struct GranuleEntry {

@@ -546,6 +546,10 @@ bool jit_compile(Jit *jit, CacheBlock *block, bool *full) {
     return ok;
 }
 
+uint32_t jit_crowd(const Jit *jit) {
+    return jit->thunks.crowd;
+}
+
 bool jit_can_be_quick(const Jit *jit) {
     return !jit->thunks.memory.by_windows;
 }

@@ -41,6 +41,8 @@ JitSeat *jit_own_seat(Jit *jit);
 /** Makes code for a block of the cache. False if it cannot be lowered, or the buffer is full (*full): then all code
  * must be dropped with jit_flush before the next try. */
 bool jit_compile(Jit *jit, CacheBlock *block, bool *full);
+/** How many CPUs run the code: at least one. */
+uint32_t jit_crowd(const Jit *jit);
 /** True if jit_compile_quick can do anything. */
 bool jit_can_be_quick(const Jit *jit);
 /** Makes code quickly, from a block as the guest's rows have made it. With regions the code says when

@@ -165,13 +165,14 @@ static void compile(Runner *r, CacheBlock *block) {
     }
 }
 
-/* Most prefixes run once or twice. A periodic event in a loop comes at few places of it, again and again. */
-static bool runs_often(CacheBlock *block) {
-    uint8_t runs = __atomic_load_n(&block->runs, __ATOMIC_RELAXED);
-    if (!block->limit || runs == PREFIX_RUNS) {
+/* Most prefixes run once or twice. A periodic event in a loop comes at few places of it, again and again: for the
+ * average of the CPUs that share the code. */
+static bool runs_often(CacheBlock *block, uint32_t crowd) {
+    uint32_t runs = __atomic_load_n(&block->runs, __ATOMIC_RELAXED);
+    if (!block->limit || runs == PREFIX_RUNS * crowd) {
         return true;
     }
-    __atomic_store_n(&block->runs, (uint8_t)(runs + 1), __ATOMIC_RELAXED);
+    __atomic_store_n(&block->runs, runs + 1, __ATOMIC_RELAXED);
     return false;
 }
 
@@ -180,7 +181,10 @@ static bool compiled(Runner *r, CacheBlock *block) {
     if (LIKELY(__atomic_load_n(&block->code, __ATOMIC_ACQUIRE))) {
         return true;
     }
-    if (__atomic_load_n(&block->interpret, __ATOMIC_RELAXED) || block->dead || !runs_often(block)) {
+    if (__atomic_load_n(&block->interpret, __ATOMIC_RELAXED) || block->dead) {
+        return false;
+    }
+    if (!runs_often(block, jit_crowd(r->run.cache->jit))) {
         return false;
     }
     code_lock(r->use);
