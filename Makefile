@@ -13,7 +13,7 @@ ENGINE ?= interp
 SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false -Dc_args=-fno-sanitize-recover=all
 
 .PHONY: build run test test-tsan bench bench-counting bench-world
-.PHONY: asan fuzz fuzz-arm fuzz-sparc fuzz-engines tidy format install clean
+.PHONY: soak-town asan fuzz fuzz-arm fuzz-sparc fuzz-engines tidy format install clean
 
 build:
 	@tools/install-deps build
@@ -49,6 +49,14 @@ bench-world:
 	@test -f $(BUILD)/build.ninja || meson setup --prefix=$(PREFIX) -Dtests=enabled $(BUILD)
 	@ninja -C $(BUILD) tests/crowd firmware
 	@tools/bench-world $(BUILD)
+
+# A town of 60 boards in all ways, REPEAT times.
+soak-town: REPEAT = 20
+soak-town:
+	@tools/install-deps build test
+	@test -f $(BUILD)/build.ninja || meson setup --prefix=$(PREFIX) -Dtests=enabled $(BUILD)
+	@ninja -C $(BUILD) orrery firmware
+	@tests/e2e/town.py --orrery $(BUILD)/orrery --firmware $(BUILD)/tests/firmware --repeat $(REPEAT)
 
 # Worlds on several threads, with each engine, under ThreadSanitizer.
 test-tsan:
