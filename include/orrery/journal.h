@@ -39,8 +39,8 @@ ORR_API bool orr_world_input(OrrWorld *world, const OrrInput *input);
  * before orr_world_ran_ns, nor before that of a frame before. Short ones are padded. False if the host is no end of
  * that link (orr_link_join_host), or the length is impossible. */
 ORR_API bool orr_world_frame(OrrWorld *world, size_t link, uint64_t time_ns, const void *bytes, size_t len);
-/** How far the world has run: as far as the last run was to go, or where it ended sooner. Input from outside belongs
- * there or later. */
+/** How far the world has run: as far as the last run was to go; if it ended sooner, where the last of its nodes stands.
+ * Input from outside belongs there or later. */
 ORR_API uint64_t orr_world_ran_ns(const OrrWorld *world);
 /** Files that have been read for the world, in that order: world and platform files, device trees, images; NULL behind
  * the last one. Not those that a platform file takes in with `using`. */

@@ -74,6 +74,9 @@ ORR_API void orr_link_host_output(OrrLink *link,
 ORR_API OrrLink *orr_world_link(const OrrWorld *world, size_t index);
 /** Where a world file leads a link on the host: "user", "tap:NAME"; NULL: nowhere. It is the caller who does so. */
 ORR_API const char *orr_link_host_where(const OrrWorld *world, const OrrLink *link);
+/** The way to end number `end`, in the order of joining, is longer: what it gets takes that much more than the latency.
+ * Before the world runs. Errors: no such end; a kind without (CAN, I2C, SPI). */
+ORR_API bool orr_link_delay(OrrLink *link, size_t end, uint64_t delay_ns, OrrError *error);
 /** Messages sent, lost and damaged so far. */
 ORR_API void orr_link_counts(const OrrLink *link, uint64_t *sent, uint64_t *lost, uint64_t *corrupted);
 
@@ -97,6 +100,7 @@ typedef struct OrrWorldFileOptions {
     OrrEngine engine;
     uint64_t slice;
     const uint64_t *seed; /* instead of the file's, or NULL */
+    bool without_captures; /* those of the file are left out */
 } OrrWorldFileOptions;
 
 /** Adds what a world file (docs/WORLDS.md) describes to an empty world; options may be NULL. If it fails, the world is
@@ -111,8 +115,8 @@ ORR_API uint64_t orr_world_duration_ns(const OrrWorld *world);
 /* ---- Captures ---- */
 
 typedef struct OrrCaptureOptions {
-    /** The file; its suffix tells the kind: `.vcd` lines and serial ports, `.pcapng` frames of CAN and Ethernet links,
-     * `.json` a timeline of nodes and messages, which Perfetto opens. */
+    /** The file; its suffix tells the kind: `.vcd` lines and serial ports, `.pcapng` frames of CAN, Ethernet and I2C
+     * links, `.json` a timeline of nodes and messages, which Perfetto opens. */
     const char *path;
     /** VCD: names of lines and serial ports, "node.gpio0.3", with `*`, `?` and `[]` as in a shell; none: all. */
     const char *const *of;

@@ -88,6 +88,8 @@ void api_meters_free(OrrWorld *world);
 void api_use_windows(OrrWorld *world);
 /** Nodes that have come since the last run get their code caches; before any of them runs. */
 void api_prepare_code(OrrWorld *world);
+/** One more OrrTraceKind: each instruction, without its text, which is what takes the time. */
+enum { TRACE_BARE = 1 << 16 };
 /** Remembers that a file was read. */
 void api_file_read(OrrWorld *world, const char *path);
 /** How a run of that node ended. */

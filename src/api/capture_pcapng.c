@@ -1,9 +1,11 @@
-/* Frames of CAN and Ethernet links as pcapng (draft-ietf-opsawg-pcapng), for Wireshark: one interface per link, times
- * in virtual nanoseconds. A packet's time is when the frame had passed; the comment says who sent it and when it began.
+/* Frames of CAN, Ethernet and I2C links as pcapng (draft-ietf-opsawg-pcapng), for Wireshark: one interface per link,
+ * times in virtual nanoseconds. A packet's time is when the frame had passed; the comment says who sent it and when it
+ * began.
  *
  * Link types: LINKTYPE_ETHERNET (1), without preamble and check sequence; LINKTYPE_CAN_SOCKETCAN (227). An attempt that
  * an error frame ended is an error message as SocketCAN makes them (linux/can/error.h): bus error, protocol violation,
- * and no acknowledge if that was it; the comment has the frame. */
+ * and no acknowledge if that was it; the comment has the frame. LINKTYPE_I2C_LINUX (209): number of the interface, four
+ * bytes of flags, which are 0, address and data bytes. */
 #include <string.h>
 
 #include "api/api.h"
@@ -18,7 +20,7 @@ enum { CAN_ERR_PROT_LOC_ACK = 0x19, CAN_HEAD = 8 };
 static const struct {
     const char *kind;
     uint16_t link_type;
-} link_types[] = {{"ethernet", 1}, {"can", 227}};
+} link_types[] = {{"ethernet", 1}, {"can", 227}, {"i2c", 209}};
 
 typedef struct Interface {
     LinkTap tap;
@@ -100,29 +102,43 @@ static void put_comment(ByteVec *out, const Interface *interface, const LinkReco
     put_text_option(out, OPTION_COMMENT, text);
 }
 
-static void put_packet(ByteVec *out, const Interface *interface, const LinkRecord *record) {
+/* What stands in place of a CAN frame that was destroyed. */
+static void put_can_error(ByteVec *data, const LinkRecord *record) {
     uint8_t error[CAN_HEAD + 8] = {CAN_ERR_FLAG, 0, 0, CAN_ERR_PROT | CAN_ERR_BUSERROR, 8};
-    const uint8_t *data = record->data;
-    uint32_t len = record->len;
-    if (record->kind == LINK_RECORD_CAN && record->flags & LINK_RECORD_ERROR) {
-        if (record->flags & LINK_RECORD_NACK) {
-            error[3] |= CAN_ERR_ACK;
-            error[CAN_HEAD + 3] = CAN_ERR_PROT_LOC_ACK;
-        }
-        data = error;
-        len = sizeof error;
+    if (record->flags & LINK_RECORD_NACK) {
+        error[3] |= CAN_ERR_ACK;
+        error[CAN_HEAD + 3] = CAN_ERR_PROT_LOC_ACK;
     }
+    bytes_put(data, error, sizeof error);
+}
+
+static void put_data(ByteVec *data, const Interface *interface, const LinkRecord *record) {
+    if (record->kind == LINK_RECORD_CAN && record->flags & LINK_RECORD_ERROR) {
+        put_can_error(data, record);
+        return;
+    }
+    if (record->kind == LINK_RECORD_I2C) {
+        bytes_put_u8(data, interface->number & 0x7f); /* of the bus; the top bit would say that it is an event */
+        bytes_put_u32(data, 0); /* flags of Linux's i2c_msg */
+    }
+    bytes_put(data, record->data, record->len);
+}
+
+static void put_packet(ByteVec *out, const Interface *interface, const LinkRecord *record) {
+    ByteVec data = {0};
+    put_data(&data, interface, record);
     size_t begin = block_begin(out, BLOCK_PACKET);
     bytes_put_u32(out, interface->number);
     bytes_put_u32(out, (uint32_t)(record->end_ns >> 32));
     bytes_put_u32(out, (uint32_t)record->end_ns);
-    bytes_put_u32(out, len);
-    bytes_put_u32(out, len);
-    put_padded(out, data, len);
+    bytes_put_u32(out, (uint32_t)data.len);
+    bytes_put_u32(out, (uint32_t)data.len);
+    put_padded(out, data.data, data.len);
     put_comment(out, interface, record);
     put_u16(out, OPTION_END);
     put_u16(out, 0);
     block_end(out, begin);
+    vec_free(&data);
 }
 
 static void on_record(void *user, const Link *link, const LinkRecord *record) {
@@ -204,7 +220,7 @@ static bool pcapng_open(Capture *c, Err *err) {
     capture_bytes(c, out.data, out.len);
     vec_free(&out);
     return ((const Interfaces *)c->state)->len > 0 ||
-           err_set(err, "%.300s: the world has no can or ethernet link", c->path);
+           err_set(err, "%.300s: the world has no can, ethernet or i2c link", c->path);
 }
 
 static uint64_t pcapng_horizon(const Capture *c, uint64_t node_ns, uint64_t link_ns) {

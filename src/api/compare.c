@@ -13,7 +13,7 @@
 
 #include "api/api.h"
 
-enum { SCAN_INSTRUCTIONS = 1 << 20, SCAN_PARTS = 16 };
+enum { SCAN_INSTRUCTIONS = 1 << 17, SCAN_PARTS = 16 };
 #define STEP_NS UINT64_C(10000000)
 
 /** A core before one of its instructions. */
@@ -96,7 +96,7 @@ static void notes_begin(Search *s) {
         for (size_t n = 0; n < s->n_nodes; n++) {
             side->notes[n].node = side->world->nodes.data[n];
             side->world->nodes.data[n]->node->slice = 1;
-            orr_node_trace(side->world->nodes.data[n], ORR_TRACE_INSN, on_instruction, &side->notes[n]);
+            orr_node_trace(side->world->nodes.data[n], TRACE_BARE, on_instruction, &side->notes[n]);
         }
     }
 }

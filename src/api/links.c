@@ -157,6 +157,20 @@ const char *orr_link_host_where(const OrrWorld *world, const OrrLink *link) {
     return NULL;
 }
 
+bool orr_link_delay(OrrLink *link, size_t end, uint64_t delay_ns, OrrError *error) {
+    Link *l = link_of(link);
+    Err *err = (Err *)error;
+    bool good = (l->options.type->takes & LINK_TAKES_DELAYS) ||
+                err_set(err, "%s links have no 'delays'", l->options.type->name);
+    good = good && (end < l->n_ends || err_set(err, "the link has %u ends", l->n_ends));
+    good = good && (delay_ns <= UINT64_C(1) << 60 || err_set(err, "delays must be at most 2^60 ns"));
+    if (!good) {
+        return api_failed(error, ORR_ERROR_ARGUMENT);
+    }
+    l->ends[end]->delay_ns = delay_ns;
+    return true;
+}
+
 void orr_link_counts(const OrrLink *link, uint64_t *sent, uint64_t *lost, uint64_t *corrupted) {
     const Link *l = (const Link *)link;
     *sent = l->sent;
@@ -370,6 +384,11 @@ static bool load_link(Loader *l, size_t index) {
             return false;
         }
     }
+    for (size_t i = 0; i < from->delays.n; i++) {
+        if (!orr_link_delay(link, i, from->delays.items[i], (OrrError *)l->err)) {
+            return misplaced(l, &from->kind);
+        }
+    }
     if (from->ends.n < 2 && !from->host.text && link_of(link)->options.type->ends_max > 1) {
         return err_at(l->err, l->file->path, from->kind.line, from->kind.col, "%s: a link has two ends or more",
                       from->kind.text);
@@ -436,7 +455,7 @@ static bool load_all(Loader *l) {
             return false;
         }
     }
-    for (size_t i = 0; i < file->n_captures; i++) {
+    for (size_t i = 0; i < file->n_captures && !l->options->without_captures; i++) {
         if (!load_capture(l, &file->captures[i])) {
             return false;
         }

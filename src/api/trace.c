@@ -8,23 +8,30 @@ static OrrNode *node_of_board(Board *board) {
     return ((Node *)board)->user;
 }
 
-static void tell(OrrNode *node, OrrTrace event) {
+/* To those who want one of these kinds. */
+static void tell_some(OrrNode *node, unsigned kinds, OrrTrace event) {
     event.time_ns = node_seen_ns(node->node);
     event.core = node->node->board.current_cpu;
     event.instructions = node_instructions(node->node);
     for (size_t i = 0; i < node->n_observers; i++) {
-        if (node->observers[i].kinds & event.kind) {
+        if (node->observers[i].kinds & kinds) {
             node->observers[i].trace(node->observers[i].user, &event);
         }
     }
 }
 
+static void tell(OrrNode *node, OrrTrace event) {
+    tell_some(node, event.kind, event);
+}
+
 static void trace_insn(Cpu *cpu, uint64_t pc, uint32_t aux) {
     (void)aux;
-    char text[128];
+    char text[128] = "";
     OrrNode *node = node_of_board(cpu->board);
-    orr_core_disassemble(node, cpu->index, pc, text, sizeof text);
-    tell(node, (OrrTrace){.kind = ORR_TRACE_INSN, .pc = pc, .text = text});
+    if (node->trace_kinds & ORR_TRACE_INSN) {
+        orr_core_disassemble(node, cpu->index, pc, text, sizeof text);
+    }
+    tell_some(node, ORR_TRACE_INSN | TRACE_BARE, (OrrTrace){.kind = ORR_TRACE_INSN, .pc = pc, .text = text});
 }
 
 static void trace_exception(Cpu *cpu, const char *text) {
@@ -80,7 +87,7 @@ static void trace_nothing(Cpu *cpu, uint64_t pc, uint32_t aux) {
 }
 
 static void hooks_set(OrrNode *node, Cpu *cpu, unsigned kinds) {
-    cpu->trace = kinds & ORR_TRACE_INSN ? trace_insn : kinds & ORR_TRACE_MEMORY ? trace_nothing : NULL;
+    cpu->trace = kinds & (ORR_TRACE_INSN | TRACE_BARE) ? trace_insn : kinds & ORR_TRACE_MEMORY ? trace_nothing : NULL;
     cpu->trace_exception = kinds & ORR_TRACE_IRQ ? trace_exception : NULL;
     if (cpu->load != watched_load) {
         node->load = cpu->load;

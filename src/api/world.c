@@ -149,11 +149,23 @@ static OrrStop run_expecting(OrrWorld *world, uint64_t until_ns) {
     }
 }
 
+/* How far all nodes have come that have power and have not ended: behind a stop they stand at different times. */
+static uint64_t all_ran_ns(const OrrWorld *world) {
+    uint64_t least_ns = ORR_TIME_NEVER;
+    for (size_t i = 0; i < world->nodes.len; i++) {
+        const WorldNode *slot = world->nodes.data[i]->slot;
+        uint64_t now_ns = node_time_ns(slot->node);
+        bool counts = !slot->ended && slot->start_ns <= now_ns;
+        least_ns = counts && now_ns < least_ns ? now_ns : least_ns;
+    }
+    return least_ns == ORR_TIME_NEVER ? world_time_ns(&world->sim) : least_ns;
+}
+
 OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
     uint64_t end_ns = until_ns < world->deadline_ns ? until_ns : world->deadline_ns;
     api_prepare_code(world);
     OrrStop stop = run_expecting(world, end_ns);
-    uint64_t ran_ns = stop.reason == ORR_STOP_DURATION ? end_ns : world_time_ns(&world->sim);
+    uint64_t ran_ns = stop.reason == ORR_STOP_DURATION ? end_ns : all_ran_ns(world);
     world->ran_ns = ran_ns > world->ran_ns ? ran_ns : world->ran_ns;
     if (stop.reason == ORR_STOP_DURATION && world->deadline_ns <= until_ns && world->deadline_ns != ORR_TIME_NEVER) {
         stop.reason = ORR_STOP_DEADLINE;

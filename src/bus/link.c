@@ -233,7 +233,8 @@ void link_pass(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_
     /* All are drawn, whatever the others say. */
     bool dropped = link_chance(link, o->loss), damaged = link_chance(link, o->corrupt);
     LinkMessage arriving = *message;
-    arriving.time_ns += o->latency_ns + delay_ns + (o->jitter_ns ? rng_below(&link->rng, o->jitter_ns + 1) : 0);
+    uint64_t jitter_ns = o->jitter_ns ? rng_below(&link->rng, o->jitter_ns + 1) : 0;
+    arriving.time_ns += o->latency_ns + delay_ns + to->delay_ns + jitter_ns;
     if (dropped || link_is_cut(link, message->time_ns)) {
         link->lost++;
         return;

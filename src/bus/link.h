@@ -77,6 +77,7 @@ enum {
     LINK_TAKES_QUEUE = 1 << 1,
     LINK_TAKES_AGE = 1 << 2,
     LINK_TAKES_HOST = 1 << 3, /* the host may be an end */
+    LINK_TAKES_DELAYS = 1 << 4, /* of ends */
 };
 
 typedef struct LinkType {
@@ -139,6 +140,7 @@ struct LinkEnd {
     Board *board; /* NULL: the host */
     size_t owner; /* number of the node, for link->woken */
     uint64_t powered_ns; /* messages that arrive before are lost */
+    uint64_t delay_ns; /* the way to it is longer: added to the latency of what it gets */
     LinkQueue out, in;
     Event arrive;
     /* The host's: gets what arrives, between windows; or NULL. */

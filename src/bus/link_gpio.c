@@ -58,6 +58,7 @@ const LinkType link_gpio_type = {
     .ends_max = LINK_ENDS_MAX,
     .is_level = true,
     .latency_ns = 10000,
+    .takes = LINK_TAKES_DELAYS,
     .attach = attach,
     .deliver = deliver,
     .route = link_broadcast,

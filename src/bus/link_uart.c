@@ -52,6 +52,7 @@ const LinkType link_uart_type = {
     .summary = "serial wires: a cross-wired pair, or a hub",
     .ends_max = LINK_ENDS_MAX,
     .latency_ns = 10000,
+    .takes = LINK_TAKES_DELAYS,
     .attach = attach,
     .deliver = deliver,
     .route = link_broadcast,

@@ -203,6 +203,11 @@ static uint64_t byte_swapped(uint64_t value, unsigned size) {
     return __builtin_bswap64(value) >> (64 - 8 * size);
 }
 
+/* Shared marks may change meanwhile, but none that matters to this node becomes plain, and no plain one changes. */
+static inline bool is_marked(const Memory *memory, uint64_t offset) {
+    return __atomic_load_n(&memory->code[offset >> MEM_GRANULE_SHIFT], __ATOMIC_RELAXED) != MEM_PLAIN;
+}
+
 bool mem_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t value) {
     const MemRegion *r = region_for(map, addr, size);
     if (!r) {
@@ -215,8 +220,7 @@ bool mem_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t val
             return store_read_only(map, memory, offset, size, big ? byte_swapped(value, size) : value);
         }
         bytes_store(memory->host + offset, size, big, value);
-        if (UNLIKELY(memory->code && (memory->code[offset >> MEM_GRANULE_SHIFT] |
-                                      memory->code[(offset + size - 1) >> MEM_GRANULE_SHIFT]))) {
+        if (UNLIKELY(memory->code && (is_marked(memory, offset) || is_marked(memory, offset + size - 1)))) {
             mem_changed(map, memory, offset, size);
         }
         return true;
@@ -238,9 +242,9 @@ uint8_t *mem_plain(MemMap *map, uint64_t addr, unsigned size) {
         return NULL;
     }
     uint64_t offset = r->offset + (addr - r->base);
-    const uint8_t *code = r->memory->code;
-    for (uint64_t g = offset >> MEM_GRANULE_SHIFT; code && g <= (offset + size - 1) >> MEM_GRANULE_SHIFT; g++) {
-        if (code[g]) {
+    for (uint64_t at = offset; r->memory->code && at < offset + size; at = ((at >> MEM_GRANULE_SHIFT) + 1)
+                                                                           << MEM_GRANULE_SHIFT) {
+        if (is_marked(r->memory, at)) {
             return NULL;
         }
     }

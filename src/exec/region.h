@@ -30,7 +30,6 @@ typedef struct Loop {
 
 /** Joins blocks that fork, and whose ways soon join again, with what is on these ways. */
 void exec_join_blocks(Cpu *cpu, CodeCache *cache, Loop *loop, Arena *arena);
-
 /** Finds out about `depth`. */
 void exec_find_depths(Loop *loop);
 /** Makes code for the loop: its guest instructions, 0 if that is not possible. */

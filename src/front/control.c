@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <orrery/debug.h>
+#include <orrery/journal.h>
 
 #include "front/control.h"
 #include "front/front.h"
@@ -183,13 +184,15 @@ static bool do_output(Control *c) {
     return true;
 }
 
-static bool at_of(Control *c, OrrNode *node, uint64_t *at_ns) {
-    uint64_t now_ns = orr_node_time_ns(node);
+/* Input belongs where the foremost node is, though one that has stopped may be behind: so a journal can be replayed. */
+static bool at_of(Control *c, uint64_t *at_ns) {
+    uint64_t now_ns = orr_world_time_ns(c->world), ran_ns = orr_world_ran_ns(c->world);
+    now_ns = ran_ns > now_ns ? ran_ns : now_ns; /* nodes that have not started yet have no time */
     *at_ns = now_ns;
     if (json_member(c->request, "at") && !time_of(c, "at", at_ns)) {
         return false;
     }
-    return *at_ns >= now_ns || fail(c, "at: node '%s' is at %llu ns already", orr_node_name(node), (ull)now_ns);
+    return *at_ns >= now_ns || fail(c, "at: the world is at %llu ns already", (ull)now_ns);
 }
 
 static bool do_send(Control *c) {
@@ -197,7 +200,7 @@ static bool do_send(Control *c) {
     uint64_t at_ns;
     size_t len;
     const JsonMember *text = json_member(c->request, "text");
-    if (!port_of(c, &port) || !at_of(c, port->node, &at_ns)) {
+    if (!port_of(c, &port) || !at_of(c, &at_ns)) {
         return false;
     }
     if (!text || text->kind != JSON_TEXT) {
@@ -401,7 +404,7 @@ static bool do_drive(Control *c) {
     uint64_t input, at_ns;
     bool level;
     if (!node_of(c, &node) || !text_of(c, "device", &device) || !whole_or(c, "input", 0, &input) ||
-        !flag_of(c, "level", &level) || !at_of(c, node, &at_ns)) {
+        !flag_of(c, "level", &level) || !at_of(c, &at_ns)) {
         return false;
     }
     if (input > UINT32_MAX || !orr_node_signal_drive(node, device, (unsigned)input, at_ns, level)) {
@@ -417,7 +420,7 @@ static bool do_power(Control *c) {
     const char *what;
     uint64_t at_ns;
     unsigned i = 0;
-    if (!node_of(c, &node) || !text_of(c, "power", &what) || !at_of(c, node, &at_ns)) {
+    if (!node_of(c, &node) || !text_of(c, "power", &what) || !at_of(c, &at_ns)) {
         return false;
     }
     while (i < 3 && strcmp(names[i], what) != 0) {

@@ -29,6 +29,7 @@ static bool open_world(Rerun *rerun, const RerunOptions *how) {
     options.load.engine = how->has_engine ? how->engine : options.load.engine;
     options.threads = how->threads ? how->threads : options.threads;
     options.log_level = how->log_level;
+    options.load.without_captures = true; /* files that are there stay as they are */
     if (!world_session_new(&options, &rerun->world, &error)) {
         complain("%s", error.text);
         return false;

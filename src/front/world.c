@@ -268,8 +268,8 @@ static void help(void) {
           "  --pace X                     at most X virtual seconds per second (default 1 on a terminal, else none)\n"
           "  --report FILE.json           write reason, exit_code, time_ns, hash, nodes, expectations\n"
           "  --junit FILE.xml             write expectations as test cases\n"
-          "  --capture FILE               write what happens: *.vcd lines and serial ports, *.pcapng CAN and\n"
-          "                               Ethernet, *.json a timeline for Perfetto; more than once\n"
+          "  --capture FILE               write what happens: *.vcd lines and serial ports, *.pcapng CAN, Ethernet\n"
+          "                               and I2C, *.json a timeline for Perfetto; more than once\n"
           "  --quiet                      do not show what the boards send\n"
           "  --top                        show nodes, speed and links while it runs, as `orrery top` does\n"
           "  --control                    answer requests on stdin, as lines of JSON, on stdout (docs/CONTROL.md)\n"
@@ -470,9 +470,14 @@ static bool open_uarts(WorldRun *run, OrrError *error) {
     return ok;
 }
 
-/* Until nobody asks any more. */
+/* Until nobody asks any more. Nodes that have stopped on the way catch up, so that a journal ends where all stand. */
 static bool serve(WorldRun *run) {
     bool answered = control_serve(run->world, stdin, stdout, &run->stop);
+    OrrStopReason reason = run->stop.reason;
+    while (reason == ORR_STOP_EXPECT || reason == ORR_STOP_BREAKPOINT || reason == ORR_STOP_USER) {
+        run->stop = orr_world_run(run->world, orr_world_time_ns(run->world));
+        reason = run->stop.reason;
+    }
     run->until_ns = orr_world_ran_ns(run->world);
     return answered;
 }

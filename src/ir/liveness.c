@@ -7,14 +7,14 @@
 
 #include "ir/ir.h"
 
-/* Slots are looked at in words of 4 bytes. Only the first ones can be found dead: registers come first in every state
- * struct, and what lies behind is written rarely. */
+/* Slots are looked at in words of 4 bytes, the first ones as bits of masks, since registers come first in most state
+ * structs; those behind, and those of windows, in a list. */
 enum { WORDS_MAX = 64, WORD_SHIFT = 2, WINDOW_SLOTS_MAX = 48 };
 
-/* A slot that a later PUTX overwrites: it is needed only as `hot` and `cold` say. */
+/* A slot that a later PUT or PUTX overwrites: it is needed only as `hot` and `cold` say. */
 typedef struct DeadSlot {
     uint32_t slot;
-    IrVal root; /* the value that the slot is counted from */
+    IrVal root; /* the value that the slot is counted from; IR_NONE: it is one of the state */
     uint8_t bytes;
     bool hot, cold;
 } DeadSlot;
@@ -24,7 +24,7 @@ typedef struct Liveness {
     uint32_t *last_use; /* per op: the last kept op that uses its value, 0 = none */
     uint64_t hidden; /* words that a later PUT overwrites: they are needed only as the next two say */
     uint64_t hot, cold;
-    DeadSlot window[WINDOW_SLOTS_MAX]; /* of GETX and PUTX, which never share bytes with others: see ops.def */
+    DeadSlot window[WINDOW_SLOTS_MAX];
     uint32_t n_window;
     unsigned flags_hot, flags_cold; /* masks of N Z C V */
     unsigned skip_depth; /* inside parts that may be skipped nothing is surely overwritten */
@@ -57,6 +57,10 @@ static bool is_tracked(const IrOp *op) {
     return op->a % (1u << WORD_SHIFT) == 0 && op->a + bytes <= WORDS_MAX << WORD_SHIFT;
 }
 
+static bool is_listed(const IrOp *op) {
+    return op->a >= WORDS_MAX << WORD_SHIFT && op->a < IR_SHADOW_SLOT;
+}
+
 static void slot_read(Liveness *l, const IrOp *op) {
     l->hot |= words_of(op);
 }
@@ -78,8 +82,11 @@ static uint8_t slot_bytes(const IrOp *op) {
     return op->type == IR_I64 ? 8 : 4;
 }
 
-/* Whether they may share bytes: with another root that is not known. */
+/* Whether they may share bytes: with another root that is not known. GETX and PUTX never do so with GET and PUT. */
 static bool overlaps(const DeadSlot *d, const IrOp *op) {
+    if ((d->root == IR_NONE) != (op->b == IR_NONE)) {
+        return false;
+    }
     return d->root != op->b || (d->slot < op->a + slot_bytes(op) && op->a < d->slot + d->bytes);
 }
 
@@ -134,7 +141,7 @@ static bool visit(Liveness *l, IrOp *op, uint32_t index) {
     }
     switch (op->op) {
     case IR_PUT:
-        if (op->a >= IR_WINDOW_SLOT && op->a < IR_SHADOW_SLOT) {
+        if (is_listed(op)) {
             op->n = (uint16_t)window_written(l, &(IrOp){.a = op->a, .type = op->type, .b = IR_NONE});
             return op->n != 0;
         }
@@ -144,7 +151,7 @@ static bool visit(Liveness *l, IrOp *op, uint32_t index) {
         op->n = (uint16_t)window_written(l, op);
         return op->n != 0;
     case IR_GET:
-        if (op->a >= IR_WINDOW_SLOT && op->a < IR_SHADOW_SLOT) {
+        if (is_listed(op)) {
             window_read(l, &(IrOp){.a = op->a, .type = op->type, .b = IR_NONE});
         } else {
             slot_read(l, op);
@@ -206,7 +213,7 @@ static void squeeze(IrBlock *block, Arena *arena) {
     block->n_faults = 0; /* they named ops by their old index */
 }
 
-void ir_mark_liveness(IrBlock *block, uint32_t *last_use) {
+static void mark_liveness(IrBlock *block, uint32_t *last_use) {
     Liveness l = {.block = block, .last_use = last_use};
     need_all_hot(&l);
     for (uint32_t i = block->n_ops; i-- > 0;) {
@@ -223,6 +230,6 @@ void ir_mark_liveness(IrBlock *block, uint32_t *last_use) {
 }
 
 void ir_pass_liveness(IrBlock *block, Arena *arena) {
-    ir_mark_liveness(block, ARENA_ARRAY(arena, uint32_t, block->n_ops));
+    mark_liveness(block, ARENA_ARRAY(arena, uint32_t, block->n_ops));
     squeeze(block, arena);
 }

@@ -24,6 +24,7 @@ typedef enum ValueKind {
     VALUE_TEXT, /* WorldText */
     VALUE_TEXTS, /* WorldTexts: a list, or one alone */
     VALUE_TIME, /* WorldTime */
+    VALUE_TIMES, /* WorldTimes */
     VALUE_NUMBER, /* WorldNumber */
     VALUE_SCALED, /* WorldNumber, with k, M or G behind it */
     VALUE_CHANCE, /* uint32_t, parts of 10^9 */
@@ -102,6 +103,23 @@ static bool time_read(Reader *r, const yaml_node_t *node, const char *what, uint
     return text_read(r, node, what, &text) &&
            (text_parse_time(text.text, ns) ||
             FAIL(r, node, "%s: '%s': expected a time such as 2s, 1.5ms, 10us, 7ns", what, text.text));
+}
+
+static bool times_read(Reader *r, const yaml_node_t *node, const char *what, WorldTimes *out) {
+    size_t n = node->type == YAML_SEQUENCE_NODE
+                   ? (size_t)(node->data.sequence.items.top - node->data.sequence.items.start)
+                   : 0;
+    if (n == 0 || n > WORLD_LIST_MAX) {
+        return FAIL(r, node, "%s: expected a list of up to %d times: [5us, 0us]", what, WORLD_LIST_MAX);
+    }
+    out->items = ARENA_ARRAY(r->arena, uint64_t, n);
+    for (out->n = 0; out->n < n; out->n++) {
+        const yaml_node_t *item = node_at(r, node->data.sequence.items.start[out->n]);
+        if (!time_read(r, item, what, &out->items[out->n])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool number_read(Reader *r, const yaml_node_t *node, const char *what, WorldNumber *out) {
@@ -334,6 +352,7 @@ static const Key link_keys[] = {
     AT(WorldFileLink, host, VALUE_TEXT),
     AT(WorldFileLink, latency, VALUE_TIME), AT(WorldFileLink, rate, VALUE_SCALED),
     AT(WorldFileLink, queue, VALUE_SCALED), AT(WorldFileLink, age, VALUE_TIME),
+    AT(WorldFileLink, delays, VALUE_TIMES),
     {"errors", VALUE_ERRORS, 0},
 };
 static const Key error_keys[] = {
@@ -480,6 +499,9 @@ static bool link_read(Reader *r, const yaml_node_t *value, void *object) {
     if (link->latency.given && link->latency.ns == 0) {
         return FAIL(r, value, "latency: must be more than 0: nodes run that far ahead of each other");
     }
+    if (link->delays.n && link->kind.text && link->delays.n != link->ends.n) {
+        return FAIL(r, value, "delays: expected one for each of the %zu ends, not %zu", link->ends.n, link->delays.n);
+    }
     if (link->age.given && link->age.ns == 0) {
         return FAIL(r, value, "age: must be more than 0");
     }
@@ -560,6 +582,8 @@ static bool value_read(Reader *r, const Key *key, const yaml_node_t *value, void
     case VALUE_TIME:
         ((WorldTime *)at)->given = true;
         return time_read(r, value, key->name, &((WorldTime *)at)->ns);
+    case VALUE_TIMES:
+        return times_read(r, value, key->name, at);
     case VALUE_NUMBER:
         return number_read(r, value, key->name, at);
     case VALUE_SCALED:

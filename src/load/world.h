@@ -29,6 +29,11 @@ typedef struct WorldTime {
     bool given;
 } WorldTime;
 
+typedef struct WorldTimes {
+    uint64_t *items; /* nanoseconds */
+    size_t n;
+} WorldTimes;
+
 typedef struct WorldNumber {
     uint64_t value;
     bool given;
@@ -84,6 +89,7 @@ typedef struct WorldFileLink {
     WorldNumber rate; /* bits per second */
     WorldNumber queue; /* bytes */
     WorldTime age;
+    WorldTimes delays; /* of the ends, as many, or none */
 } WorldFileLink;
 
 typedef struct WorldFileExpect {

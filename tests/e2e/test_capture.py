@@ -145,6 +145,16 @@ def test_vcd_of_lines(tmp_path: Path, start_world: Callable[..., World]) -> None
         assert world["one"].expect_level("gpio.13", level == "1", "1s") == time_ns
 
 
+def test_replay_leaves_captures(tmp_path: Path) -> None:
+    """A replay writes none: the file of the run stays."""
+    (tmp_path / "world.yml").write_text(GAME + "captures:\n  - {file: x.vcd}\n")
+    journal = str(tmp_path / "journal")
+    assert orrery("run", str(tmp_path / "world.yml"), "--for", "2ms", "--record", journal).code == 0
+    assert (tmp_path / "x.vcd").read_text().endswith("#2000000\n")
+    (tmp_path / "x.vcd").write_text("mine")
+    assert orrery("replay", journal).code == 0 and (tmp_path / "x.vcd").read_text() == "mine"
+
+
 def test_single_board(tmp_path: Path) -> None:
     """`orrery run --machine` writes the same; errors are as in a world."""
     world = MICROBIT.replace("one:", "node:").replace("hex", "hex, seed: 0")
@@ -270,7 +280,7 @@ def test_full_disk(tmp_path: Path, suffix: str) -> None:
 def test_mistakes(tmp_path: Path) -> None:
     """Before anything runs."""
     for path, text in (("/nowhere/x.vcd", "/nowhere/x.vcd: No such file"), ("x.txt", "expected a file named *.vcd"),
-                       (str(tmp_path / "x.pcapng"), "the world has no can or ethernet link")):
+                       (str(tmp_path / "x.pcapng"), "the world has no can, ethernet or i2c link")):
         result = failing(tmp_path, path)
         assert result.code == EXIT_USAGE and text in result.err, result.err
     for entry, text in (("{file: x.vcd, of: [c.uart0]}", "10:12: "), ("{file: x.json, of: [a.uart0]}", "only a VCD"),

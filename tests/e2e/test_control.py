@@ -223,7 +223,7 @@ def test_ids_and_errors(tmp_path: Path) -> None:
     wanted = ["1: expected an object", "2: expected a text in double quotes", "expected `for` or `until`",
               "no request 'walk'; there are: nodes run", "for: expected a time", "no member 'fro' here",
               "each name once", "8: expected a text, a number", "each character is a byte",
-              "node 'a' is at 2000 ns already",
+              "the world is at 2000 ns already",
               "size: expected 1 to 1048576 bytes", "hex: expected two", "'(' is no regular expression",
               "has 1 cores", "no line 'gpio0.99'", "a request has less than 1048576 bytes"]
     assert len(got) == 2 + len(wanted) + 2 and got[5]["id"] == -1500.0
@@ -250,6 +250,23 @@ def test_same_on_all_threads(tmp_path: Path) -> None:
     assert all(answer["ok"] for answer in wanted)
     for options in (("--threads", "2"), ("--threads", "8", "--slice", "7"), ("--engine", "interp")):
         assert answers(tmp_path, GAME, *requests, options=options) == wanted
+
+
+def test_journal(tmp_path: Path) -> None:
+    """A session that was recorded is replayed without anybody who asks, though nodes stood here and there when input
+    came, and at the end."""
+    journal = str(tmp_path / "journal")
+    requests = ['{"do": "expect", "node": "b", "uart": "uart0", "prints": "ball 2", "within": "2ms"}',
+                '{"do": "send", "node": "b", "uart": "uart0", "text": "10\\n"}',
+                '{"do": "send", "node": "a", "uart": "uart0", "text": "7\\n", "at": "1777777ns"}',
+                '{"do": "expect", "node": "b", "uart": "uart0", "prints": "ball 11", "within": "5ms"}',
+                '{"do": "power", "node": "a", "power": "reset"}',
+                '{"do": "expect", "node": "a", "uart": "uart0", "prints": "ball", "within": "5ms"}']
+    got = answers(tmp_path, GAME, *requests, options=("--record", journal))
+    assert all(answer["ok"] and answer.get("met", True) for answer in got)
+    for more in ([], ["--threads", "2"], ["--engine", "interp"]):
+        result = orrery("replay", journal, *more)
+        assert result.code == 0 and "orrery: replay: equal: " in result.err, result.err
 
 
 def test_closed_output(tmp_path: Path) -> None:

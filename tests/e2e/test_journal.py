@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -148,6 +149,26 @@ def test_world(tmp_path: Path) -> None:
     assert different.code == EXIT_DIFFERENT and different.last.startswith("orrery: replay: different: "), different
     assert re.search(rb"^  node b: \d+ instructions, .* recorded", different.out, re.MULTILINE), different
     assert b"node a:" not in different.out
+
+
+def test_control(tmp_path: Path) -> None:
+    """What comes in on request, while boards stand at different times: the replay needs no requests."""
+    path, journal = tmp_path / "world.yml", tmp_path / "journal"
+    path.write_text(WORLD)
+    requests = [{"do": "expect", "node": "d", "uart": "uart0", "prints": "ball 2", "within": "5ms"},
+                {"do": "send", "node": "d", "uart": "uart0", "text": "9\n"},
+                {"do": "send", "node": "a", "uart": "uart0", "text": "x"},
+                {"do": "drive", "node": "b", "device": "gpio0", "input": 7, "level": 1, "at": "20ms"},
+                {"do": "run", "for": "3ms"},
+                {"do": "expect", "node": "c", "uart": "uart0", "prints": "ball 11", "within": "5ms"}]
+    text = "".join(json.dumps(request) + "\n" for request in requests)
+    for threads in ("1", "2"):
+        recorded = orrery("run", str(path), "--control", "--record", str(journal), "--threads", threads,
+                          stdin=text.encode())
+        answers = [json.loads(line) for line in recorded.out.splitlines()]
+        assert recorded.code == 0 and all(answer["ok"] for answer in answers), recorded
+        assert answers[0]["met"] and journal.read_text().count("\nuart ") == 2
+        same(recorded.last, replay(journal, "--threads", "3"))
 
 
 @pytest.mark.parametrize("kind", ["world", "board"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections import Counter
@@ -116,3 +117,13 @@ def test_tick_at_any_clock(tmp_path: Path) -> None:
     board.write_text('using "boards/leon3.repl"\ngptimer0:\n    frequency: 96000000\n')
     result = orrery("run", "--repl", str(board), "--kernel", program("leon3_devices"), "--timeout", "2s")
     assert b"prescaler: got 0000005f, expected 00000027" in result.out, result
+
+
+def test_window_traps_stay_in_translated_code(tmp_path: Path) -> None:
+    """Deep recursion traps at each window; what follows a trap that has been seen is jumped to without the engine."""
+    report = tmp_path / "report.json"
+    result = run("leon3", "sparc_hello", "--stats", "--report", str(report))
+    stats = json.loads(report.read_text())["stats"]
+    assert result.code == 0
+    assert stats["traps"] > 500
+    assert stats["exits"]["trap"] < 50

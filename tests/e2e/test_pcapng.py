@@ -8,6 +8,7 @@ from pathlib import Path
 import pcapng
 import pytest
 from harness import ENGINES, orrery, program
+from test_world import PARTS
 
 EXIT_USAGE = 64
 BOARDS = (("can0", "gr712rc"), ("can1", "gr740"), ("can2", "gr712rc"), ("eth0", "gr712rc"), ("eth1", "gr740"),
@@ -21,7 +22,7 @@ LINKS = """links:
   - ethernet: [eth0.greth, eth1.greth0, eth2.ethernet]
     queue: 20k
 """
-CAN, ETHERNET = 227, 1
+CAN, ETHERNET, I2C = 227, 1, 209
 CAN_BIT_NS, CAN_INTERMISSION = 4000, 3
 ETHERNET_BIT_NS, PREAMBLE, FCS, GAP = 10, 8, 4, 12
 COMMENT = re.compile(r"from (\w+)\.(\w+) since (\d+)\.(\d{9}) s(?:, (.*))?")
@@ -98,6 +99,19 @@ def test_ethernet_frames(tmp_path: Path) -> None:
         assert packet.data[:6] == b"\xff" * 6 and len(packet.data) == 60 and not more
         assert packet.data[6:12] == bytes([2, 0, 0, 0, 0, int(node[3])])
         assert packet.time_ns - start_ns == (PREAMBLE + len(packet.data) + FCS + GAP) * 8 * ETHERNET_BIT_NS
+
+
+def test_i2c(tmp_path: Path) -> None:
+    """Address and data bytes of each transfer: a register of the thermometer is chosen, and read."""
+    (tmp_path / "world.yml").write_text(PARTS)
+    path = tmp_path / "parts.pcapng"
+    assert orrery("run", str(tmp_path / "world.yml"), "--for", "1s", "--quiet", "--capture", str(path)).code == 0
+    file = pcapng.read(path.read_bytes())
+    assert file.interfaces == [(I2C, "i2c0", "a.i2cmst")]
+    assert [packet.data for packet in file.packets[:2]] == [bytes(5) + b"\x90\0", bytes(5) + b"\x91\x15\x80"]
+    assert [sender(packet)[2] for packet in file.packets[:2]] == ["", "not acknowledged"]  # the last byte read
+    for one, two in zip(file.packets, file.packets[1:]):
+        assert sender(two)[1] >= one.time_ns > sender(one)[1]
 
 
 @pytest.mark.parametrize("errors", ["{loss: 0}", "{corrupt: 0.02, loss: 0.02, jitter: 2us}"])

@@ -18,11 +18,18 @@ static void check_file(const WorldFile *file) {
         const WorldFileNode *n = &file->nodes[i];
         require(n->name.text[0] && n->name.line > 0 && n->name.col > 0 && !n->machine.text != !n->repl.text);
         require(!n->cpi_num.given || (n->cpi_num.value > 0 && n->cpi_den.value > 0));
-        require(n->kernels.n <= WORLD_LIST_MAX);
+        require(n->kernels.n <= WORLD_LIST_MAX && n->n_power <= WORLD_LIST_MAX && n->n_uarts <= WORLD_LIST_MAX);
+        for (size_t k = 0; k < n->n_power; k++) {
+            require(n->power[k].time_ns > (k ? n->power[k - 1].time_ns : n->start.ns));
+        }
+        for (size_t k = 0; k < n->n_uarts; k++) {
+            require(n->uarts[k].name.text && n->uarts[k].where.text);
+        }
     }
     for (size_t i = 0; i < file->n_links; i++) {
         const WorldFileLink *l = &file->links[i];
         require(l->kind.text && l->ends.n >= 1 && l->loss <= 1000000000 && l->corrupt <= 1000000000);
+        require(l->delays.n == 0 || l->delays.n == l->ends.n);
         require(!l->rate.given || (l->rate.value > 0 && l->rate.value <= UINT64_C(1000000000000)));
         require(!l->queue.given || l->queue.value > 0);
         require(!l->age.given || l->age.ns > 0);
@@ -36,7 +43,16 @@ static void check_file(const WorldFile *file) {
     for (size_t i = 0; i < file->n_expects; i++) {
         const WorldFileExpect *e = &file->expects[i];
         require(e->node.text && (e->uart.text != NULL) + (e->line.text != NULL) + e->exits.given == 1);
-        require(!e->uart.text || e->prints.text[0]);
+        const char *text = e->prints.text ? e->prints.text : e->matches.text;
+        require((e->uart.text != NULL) == (text != NULL) && (!e->prints.text || !e->matches.text));
+        require(!text || (text[0] && strlen(text) <= WORLD_TEXT_MAX));
+    }
+    for (size_t i = 0; i < file->n_captures; i++) {
+        const WorldFileCapture *c = &file->captures[i];
+        require(c->file.text && c->file.line > 0 && c->of.n <= WORLD_LIST_MAX);
+        for (size_t k = 0; k < c->of.n; k++) {
+            require(c->of.items[k].text != NULL);
+        }
     }
 }
 

@@ -27,6 +27,7 @@ links:
     rate: 100M
     queue: 20k
     age: 5s
+    delays: [5us, 0us]
   - i2c: b.i2cmst
     errors: {loss: 0.1, jitter: 10us}
   - spi: [b.spictrl]

@@ -119,6 +119,23 @@ static void learning(void **state) {
     rig_free(rig);
 }
 
+/* The ways to the ends are longer by 1, 2 and 4 us. */
+static void delays(void **state) {
+    (void)state;
+    LinkRig *rig = net(3, (LinkOptions){0});
+    for (unsigned i = 0; i < 3; i++) {
+        rig->link->ends[i]->delay_ns = 1000u << i;
+    }
+    rig_at(&rig->places[0], T_NS, send, 0x10F);
+    rig_at(&rig->places[2], T_NS + 500000, send, 0x120);
+    rig_run(rig, 1000000);
+    uint64_t wire_ns = LATENCY_NS + 9920;
+    assert_heard(rig, 1, 0, T_NS + wire_ns + 2000, 0x10F);
+    assert_heard(rig, 2, 0, T_NS + wire_ns + 4000, 0x10F);
+    assert_heard(rig, 0, 0, T_NS + 500000 + wire_ns + 1000, 0x120);
+    rig_free(rig);
+}
+
 /* 10 Mbit/s, at most 2,000 bytes wait for a port. 0 and 1 send 1,000 bytes each to 2 at the same time: 0's goes first,
  * for 1,024 * 800 = 819,200 ns; 1's waits behind it. The third, a moment later, finds 2,048 bytes of backlog: dropped.
  * Another after one of them has left has room. */
@@ -211,7 +228,7 @@ static void mistakes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cable), cmocka_unit_test(learning), cmocka_unit_test(queue),
+        cmocka_unit_test(cable), cmocka_unit_test(learning), cmocka_unit_test(queue), cmocka_unit_test(delays),
         cmocka_unit_test(cut),   cmocka_unit_test(errors),   cmocka_unit_test(mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

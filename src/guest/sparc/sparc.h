@@ -96,33 +96,36 @@ typedef struct SparcConfig {
 
 enum { SPARC_FP_EXECUTE, SPARC_FP_PENDING, SPARC_FP_EXCEPTION }; /* SparcState.fp_mode */
 
+/* What translated code reaches most comes first, where an offset takes one byte; and as many bytes before `file` as
+ * a SAVE goes back. The members marked with * are forms that others take while code runs: they follow from those, and
+ * are no state. */
 typedef struct SparcState {
     uint32_t g[8]; /* g[0] stays 0 */
-    uint32_t f[32]; /* register r is f[r ^ 1]: a pair is a double of the host */
     uint8_t n, z, c, v; /* 0 or 1, in this order: isa->flags_slot; C is the borrow of subtractions */
-    uint32_t y_low; /* no state: products are stored as one, and their high half is Y */
-    uint32_t y, wim, tbr;
-    uint32_t fsr, fcc; /* fcc apart; ftt and cexc: see fp_last */
-    uint32_t s, ps, et, ef, ec, pil; /* of PSR, 0 or 1, and the interrupt level */
-    uint32_t cwp; /* settled */
+    uint32_t wp; /* * */
+    uint32_t y_low; /* *: products are stored as one, and their high half is Y */
+    uint32_t y;
     uint32_t npc; /* if aux is DYNAMIC */
-    uint32_t asr16, asr17, asr18, asr24[8]; /* protection control, writable bits, MAC, watchpoints */
-    uint32_t fp_mode, fq_addr, fq_insn; /* the queue has one entry */
+    uint32_t save_bound, restore_bound; /* *: SAVE goes out of line if wp < the one, RESTORE if wp >= the other */
+    uint32_t fcc; /* of FSR */
     uint32_t fp_blocked; /* 0 if floating-point instructions simply run, 1 if none does (EF is 0, or an exception
                           * pends), 2 if only stores do (the queue is not empty) */
+    uint32_t fp_slow; /* *: 1 if no operation may be done in line: see sys_fpu.c */
+    uint32_t fp_last; /* *: SparcFop + 1 of the last operation that was done in line, 0 = FSR is as it says */
+    uint64_t fp_a, fp_b; /* *: its operands: FSR's ftt and cexc are what it would raise */
+    uint32_t file[SPARC_POSITIONS * SPARC_WINDOW_WORDS]; /* * */
+    uint32_t f[32]; /* register r is f[r ^ 1]: a pair is a double of the host */
+    uint32_t wim, tbr, fsr; /* fsr: but fcc; ftt and cexc: see fp_last */
+    uint32_t s, ps, et, ef, ec, pil; /* of PSR, 0 or 1, and the interrupt level */
+    uint32_t cwp; /* settled */
+    uint32_t asr16, asr17, asr18, asr24[8]; /* protection control, writable bits, MAC, watchpoints */
+    uint32_t fp_mode, fq_addr, fq_insn; /* the queue has one entry */
     uint32_t ccr; /* cache control register */
     uint32_t mmu_ctrl, mmu_table, mmu_context, mmu_fault, mmu_addr;
     uint32_t irq_level; /* what the interrupt controller asks for */
     uint32_t powered_down, held; /* asleep by %asr19; waits for its start since reset */
+    uint32_t bottom, lowest; /* * */
     uint32_t windows[SPARC_WINDOWS_MAX * SPARC_WINDOW_WORDS]; /* settled: outs and locals of each window */
-
-    /* Forms that the above takes while code runs; follow from it, no state. */
-    uint32_t bottom, lowest, wp;
-    uint32_t fp_slow; /* 1 if no operation may be done in line: see sys_fpu.c */
-    uint32_t fp_last; /* SparcFop + 1 of the last operation that was done in line, 0 = FSR is as it says */
-    uint64_t fp_a, fp_b; /* its operands: FSR's ftt and cexc are what it would raise */
-    uint32_t save_bound, restore_bound; /* SAVE goes out of line if wp < the one, RESTORE if wp >= the other */
-    uint32_t file[SPARC_POSITIONS * SPARC_WINDOW_WORDS];
     SparcConfig config; /* set when the board is built, never changed */
 } SparcState;
 
@@ -134,6 +137,8 @@ static inline SparcState *sparc_state(const Cpu *cpu) {
 #define SPARC_SLOT_D(r) ((uint32_t)offsetof(SparcState, f) + 4 * ((r) & 30)) /* i64 */
 #define SPARC_SLOT_Y_WIDE ((uint32_t)offsetof(SparcState, y_low)) /* i64 */
 _Static_assert(offsetof(SparcState, y) == offsetof(SparcState, y_low) + 4, "Y is the high half");
+_Static_assert(offsetof(SparcState, y_low) % 8 == 0 && offsetof(SparcState, f) % 8 == 0, "stored as one");
+_Static_assert(offsetof(SparcState, file) >= 4 * SPARC_WINDOW_WORDS, "SAVE");
 #define SPARC_SLOT(member) ((uint32_t)offsetof(SparcState, member))
 
 /* operands.c */

@@ -5,8 +5,10 @@ static u32 fib(u32 n) {
     return n < 2 ? n : fib(n - 1) + fib(n - 2);
 }
 
+/* The compiler must not see that this is a loop. */
 static u32 depth(u32 n) {
     u32 below = n ? depth(n - 1) : 0;
+    __asm__ volatile("" : "+r"(below));
     return below + n;
 }
 
