@@ -213,7 +213,7 @@ static void squeeze(IrBlock *block, Arena *arena) {
     block->n_faults = 0; /* they named ops by their old index */
 }
 
-void ir_mark_liveness(IrBlock *block, uint32_t *last_use) {
+static void mark_liveness(IrBlock *block, uint32_t *last_use) {
     Liveness l = {.block = block, .last_use = last_use};
     need_all_hot(&l);
     for (uint32_t i = block->n_ops; i-- > 0;) {
@@ -230,6 +230,6 @@ void ir_mark_liveness(IrBlock *block, uint32_t *last_use) {
 }
 
 void ir_pass_liveness(IrBlock *block, Arena *arena) {
-    ir_mark_liveness(block, ARENA_ARRAY(arena, uint32_t, block->n_ops));
+    mark_liveness(block, ARENA_ARRAY(arena, uint32_t, block->n_ops));
     squeeze(block, arena);
 }
