@@ -62,9 +62,11 @@ soak-town:
 test-tsan:
 	@tools/install-deps build test
 	@test -f $(TSAN)/build.ninja || meson setup -Db_sanitize=thread -Db_lundef=false -Dtests=enabled $(TSAN)
-	@ninja -C $(TSAN) orrery tests/test_worlds tests/test_share firmware
+	@ninja -C $(TSAN) orrery tests/test_worlds tests/test_share tests/test_links firmware
 	@TSAN_OPTIONS=halt_on_error=1 meson test -C $(TSAN) --no-rebuild --print-errorlogs -t 20 \
-		test_worlds test_share test_world
+		test_worlds test_share test_world test_links
+	@TSAN_OPTIONS=halt_on_error=1 tests/e2e/town.py --orrery $(TSAN)/orrery --firmware $(TSAN)/tests/firmware \
+		--repeat 1 --threads 2,8
 
 asan:
 	@tools/install-deps build test

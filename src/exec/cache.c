@@ -1,5 +1,6 @@
 #include "exec/cache.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "bus/mem.h"
@@ -166,9 +167,17 @@ CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *litera
     return block;
 }
 
+/* Other threads look at the rest meanwhile, and at the ops behind cache_has_ops. */
 void cache_complete(CodeCache *cache, CacheBlock *block, const IrBlock *ir, const IrBlock *literal) {
-    block->ir = *ir;
+    IrBlock *to = &block->ir;
+    assert(ir->n_insns == to->n_insns && ir->n_bytes == to->n_bytes && ir->source == to->source);
+    to->n_ops = ir->n_ops;
+    to->faults = ir->faults;
+    to->n_faults = ir->n_faults;
+    to->uses = ir->uses;
+    to->last_use = ir->last_use;
     block->literal = literal;
+    __atomic_store_n(&to->ops, ir->ops, __ATOMIC_RELEASE);
     if (!cache->shared) {
         note_literals(cache, block);
     }

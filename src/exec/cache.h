@@ -89,6 +89,9 @@ CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *litera
 static inline const IrBlock *cache_host_ir(const CacheBlock *block) {
     return block->literal ? block->literal : &block->ir;
 }
+static inline bool cache_has_ops(const CacheBlock *block) {
+    return __atomic_load_n(&block->ir.ops, __ATOMIC_ACQUIRE) != NULL;
+}
 /** Gives a block that was added without ops what it lacks. */
 void cache_complete(CodeCache *cache, CacheBlock *block, const IrBlock *ir, const IrBlock *literal);
 /** Drops the blocks that were translated from any byte of [addr, addr + size). */

@@ -243,7 +243,7 @@ static IrExit run_host(Runner *r, CacheBlock *block) {
 
 static IrExit interpret(Runner *r, CacheBlock *block) {
     PROBE_COUNT(r->cpu, interp_turns);
-    if (UNLIKELY(!block->ir.ops)) {
+    if (UNLIKELY(!cache_has_ops(block))) {
         code_lock(r->use);
         exec_complete(r->cpu, r->run.cache, block);
         code_unlock(r->use);

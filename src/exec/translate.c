@@ -173,7 +173,7 @@ IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena) {
 }
 
 void exec_complete(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
-    if (block->ir.ops) {
+    if (cache_has_ops(block)) {
         return;
     }
     /* Code that may be shared stays so while somebody shares it; literals beside it need not. */
