@@ -4,16 +4,14 @@
 #ifndef FIRMWARE_PARTY_H
 #define FIRMWARE_PARTY_H
 
+#include "letter.h"
+
 enum { NODES = 3, LAST = 19, FIRST_WAIT = 700 * MHZ };
 
-typedef struct Word {
-    unsigned from, number;
-} Word;
-
 /** False: there is no room now. */
-static int party_send(const Word *word);
+static int party_send(const Letter *letter);
 /** False: nothing has come. */
-static int party_receive(Word *word);
+static int party_receive(Letter *letter);
 
 static void party_fail(const char *what, unsigned from, unsigned number) {
     print(what);
@@ -29,15 +27,15 @@ static void party(void) {
     for (volatile unsigned i = 0; i < FIRST_WAIT; i++) { /* until all are there */
     }
     while (next[NODE] <= LAST || heard < (NODES - 1) * (LAST + 1)) {
-        Word word = {NODE, next[NODE]};
-        if (next[NODE] <= LAST && party_send(&word)) {
+        Letter letter = {NODE, next[NODE]};
+        if (next[NODE] <= LAST && party_send(&letter)) {
             next[NODE]++;
         }
-        if (party_receive(&word)) {
-            if (word.from >= NODES || word.from == NODE || word.number != next[word.from]) {
-                party_fail("party: unexpected ", word.from, word.number);
+        if (party_receive(&letter)) {
+            if (letter.from >= NODES || letter.from == NODE || letter.number != next[letter.from]) {
+                party_fail("party: unexpected ", letter.from, letter.number);
             }
-            next[word.from]++;
+            next[letter.from]++;
             heard++;
         }
     }

@@ -5,11 +5,9 @@
 #ifndef FIRMWARE_TOWN_H
 #define FIRMWARE_TOWN_H
 
-enum { RING_PORTS_MAX = 2, RING_EVERY = 16, MEDIA_EVERY = 64, PINS_EVERY = 8, SENSE_EVERY = 64 };
+#include "letter.h"
 
-typedef struct Letter {
-    unsigned from, number;
-} Letter;
+enum { RING_PORTS_MAX = 2, RING_EVERY = 16, MEDIA_EVERY = 64, PINS_EVERY = 8, SENSE_EVERY = 64 };
 
 static void board_start(void);
 /** Sleeps until the next tick. */

@@ -1,5 +1,6 @@
 /* A board of a town (town.h): MPS2 with two serial ports, LAN9220, a serial flash on the first PL022 whose chip select
  * is pin 15 of GPIO 0, and pins. */
+#include "lan9118.h"
 #include "mps2.h"
 
 enum { RING_PORTS = 2, MEDIA = 1, TICK_CYCLES = 2500 };
@@ -11,10 +12,6 @@ enum { RING_PORTS = 2, MEDIA = 1, TICK_CYCLES = 2500 };
 #define GPIO_DATAOUT REG32(0x40010004)
 #define GPIO_OUTENSET REG32(0x40010010)
 #define SPI(offset) REG32(0x40020000 + (offset))
-#define LAN(offset) REG32(0x40200000 + (offset))
-enum { RX_DATA = 0, TX_DATA = 0x20, RX_STATUS = 0x40, TX_CFG = 0x70, RX_FIFO_INF = 0x7c, TX_FIFO_INF = 0x80,
-       MAC_CMD = 0xa4, MAC_DATA = 0xa8 };
-enum { FRAME = 60, ON = 2, FIRST_AND_LAST = 3 << 12, MAC_CR = 1, RXEN = 4, TXEN = 8 };
 enum { CR0 = 0, CR1 = 4, DR = 8, SR = 12, CPSR = 16, RX_NOT_EMPTY = 4, CHIP_SELECT = 1 << 15, PIN_OUT = 1 << 1 };
 
 static void on_tick(uint32_t *frame, uint32_t exc_return, uint32_t exception) {
@@ -25,18 +22,12 @@ static unsigned board_id(void) {
     return IDENTITY;
 }
 
-static void mac_write(uint32_t reg, uint32_t value) {
-    LAN(MAC_DATA) = value;
-    LAN(MAC_CMD) = 0x80000000u | reg;
-}
-
 static void board_start(void) {
     for (unsigned port = 0; port < RING_PORTS; port++) {
         SERIAL(port, 16) = 217; /* 115200 baud */
         SERIAL(port, 8) = UART_TXEN | UART_RXEN;
     }
-    mac_write(MAC_CR, TXEN | RXEN);
-    LAN(TX_CFG) = ON;
+    lan_start();
     GPIO_DATAOUT = CHIP_SELECT;
     GPIO_OUTENSET = CHIP_SELECT | PIN_OUT;
     SPI(CPSR) = 4;
@@ -64,34 +55,12 @@ static void ring_put(unsigned port, unsigned byte) {
 
 static int media_send(unsigned medium, const Letter *letter) {
     (void)medium;
-    if ((LAN(TX_FIFO_INF) & 0xffff) < FRAME + 16) {
-        return 0;
-    }
-    LAN(TX_DATA) = FIRST_AND_LAST | FRAME;
-    LAN(TX_DATA) = FRAME;
-    for (uint32_t i = 0; i < FRAME / 4; i++) {
-        LAN(TX_DATA) = i == 0 ? 0xffffffff
-                     : i == 1 ? 0x0002ffff
-                     : i == 2 ? letter->from << 24
-                     : i == 3 ? letter->from << 16
-                     : i == FRAME / 4 - 1 ? letter->number << 24 : 0;
-    }
-    return 1;
+    return lan_send(letter);
 }
 
 static int media_receive(unsigned medium, Letter *letter) {
     (void)medium;
-    if (!(LAN(RX_FIFO_INF) >> 16)) {
-        return 0;
-    }
-    uint32_t words = ((LAN(RX_STATUS) >> 16 & 0x3fff) + 3) / 4;
-    *letter = (Letter){0, 0};
-    for (uint32_t i = 0; i < words; i++) {
-        uint32_t data = LAN(RX_DATA);
-        letter->from = i == 3 ? data >> 16 & 0xff : letter->from;
-        letter->number = i == FRAME / 4 - 1 ? data >> 24 : letter->number;
-    }
-    return 1;
+    return lan_receive(letter) != 0;
 }
 
 static unsigned board_pins(unsigned level) {
