@@ -189,7 +189,8 @@ static const X64Point *find_point(const Jit *jit, uint32_t at) {
 /* Has the POLL of the point's instruction, if it has one, look whether there is something to leave for. The points of a
  * block stand together. */
 static void call_poll(Jit *jit, const X64Point *point) {
-    const X64Point *begin = jit->out.points.data, *end = begin + jit->out.points.len, *poll = point;
+    const X64Point *begin = jit->out.points.data, *poll = point;
+    const X64Point *end = begin + __atomic_load_n(&jit->out.points.len, __ATOMIC_ACQUIRE);
     while (poll > begin && poll[-1].block == point->block) {
         poll--;
     }
