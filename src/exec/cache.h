@@ -89,6 +89,10 @@ CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *litera
 static inline const IrBlock *cache_host_ir(const CacheBlock *block) {
     return block->literal ? block->literal : &block->ir;
 }
+/** Its host code, 0 if there is none yet; without the lock of a share. */
+static inline uint32_t cache_code(const CacheBlock *block) {
+    return __atomic_load_n(&block->code, __ATOMIC_ACQUIRE);
+}
 static inline bool cache_has_ops(const CacheBlock *block) {
     return __atomic_load_n(&block->ir.ops, __ATOMIC_ACQUIRE) != NULL;
 }

@@ -717,7 +717,7 @@ static void count_exit(Cpu *cpu, X64SiteKind kind) {
 /* With too little budget for the region that begins here, the block runs alone. */
 static const void *start_of(const Jit *jit, const Cpu *cpu, const CacheBlock *block) {
     bool alone = __atomic_load_n(&block->region, __ATOMIC_ACQUIRE) && cpu->budget < block->region_cost;
-    return jit->executable + block->code + (alone ? X64_ENTRY_BYTES : 0);
+    return jit->executable + cache_code(block) + (alone ? X64_ENTRY_BYTES : 0);
 }
 
 IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
@@ -776,7 +776,7 @@ bool jit_can_link(const Jit *jit, const JitSeat *seat) {
 static void note_target(const Jit *jit, JitSeat *seat, const CacheBlock *block) {
     if (has_target(block->ir.loc)) {
         seat->targets[x64_target_index(block->ir.loc)] = (X64Target){
-            x64_target_key(block->ir.loc), (uint64_t)(uintptr_t)(jit->executable + block->code)};
+            x64_target_key(block->ir.loc), (uint64_t)(uintptr_t)(jit->executable + cache_code(block))};
     }
 }
 
@@ -785,7 +785,7 @@ void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
     bool trapped = seat->trapped;
     seat->exit = IR_NONE;
     seat->trapped = false;
-    if (!block->code || block->limit) {
+    if (!cache_code(block) || block->limit) {
         return;
     }
     if (trapped) {

@@ -178,7 +178,7 @@ static bool runs_often(CacheBlock *block, uint32_t crowd) {
 
 /* Host code for a block: false if the interpreter must run it. */
 static bool compiled(Runner *r, CacheBlock *block) {
-    if (LIKELY(__atomic_load_n(&block->code, __ATOMIC_ACQUIRE))) {
+    if (LIKELY(cache_code(block))) {
         return true;
     }
     if (__atomic_load_n(&block->interpret, __ATOMIC_RELAXED) || block->dead) {
@@ -190,7 +190,7 @@ static bool compiled(Runner *r, CacheBlock *block) {
     code_lock(r->use);
     compile(r, block);
     code_unlock(r->use);
-    return block->code != 0;
+    return cache_code(block) != 0;
 }
 
 static void form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
@@ -214,7 +214,7 @@ static void improve_code(Runner *r, CacheBlock *block) {
 static RARE void improve(Runner *r, CacheBlock *block) {
     CodeCache *cache = r->run.cache;
     CacheBlock *whole = block->limit ? cache_find(cache, block->ir.loc, 0) : block;
-    bool hot = jit_take_hot(r->run.seat) && whole && whole->code, link = jit_can_link(cache->jit, r->run.seat);
+    bool hot = jit_take_hot(r->run.seat) && whole && cache_code(whole), link = jit_can_link(cache->jit, r->run.seat);
     bool warm = jit_take_warm(r->run.seat) && whole;
     if (!hot && !warm && !link) {
         return;
