@@ -285,7 +285,7 @@ static const void *code_at(const Cpu *cpu) {
 
 /* A trap is an exit that most often leads to other code. Without a hook that takes it, it is one like any other. */
 static const void *take_trap(Cpu *cpu, uint32_t site_index) {
-    const X64Site *site = &cpu->jit->out.sites.data[site_index];
+    const X64Site *site = site_of(cpu->jit, site_index);
     cpu->jit_value = cpu->isa->trap ? X64_TRAP_TAKEN : site_index;
     if (UNLIKELY(!cpu->isa->trap)) {
         return NULL;
