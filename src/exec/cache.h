@@ -16,6 +16,7 @@ struct CacheBlock {
     const IrBlock *literal; /* the same for host code, with literals from ROM known, or NULL. (The interpreter loads
                                them: it runs where rights are checked.) */
     unsigned limit; /* translated with at most this many instructions; 0 = whole block */
+    bool cut; /* a whole block that ends where another one begins: its length is not what translation would give */
     bool dead;
     uint32_t code; /* offset of its host code, 0 = none */
     uint32_t index; /* of the block in the engine's code, if it has code */

@@ -8,6 +8,7 @@ typedef struct Runner {
     Cpu *cpu;
     CodeUse *use;
     CodeRun run;
+    bool resumed; /* no block has run since a deadline or a trap: what comes may be in the middle of one */
 } Runner;
 
 /* True if the block was made from other bytes than those that are at its address now: the guest's memory management has
@@ -36,17 +37,44 @@ static bool can_jit(const Cpu *cpu, const CodeCache *cache) {
     return cache->jit && !cpu->check_access && !cpu->check_fetch && !cpu->trace && !cpu->coverage;
 }
 
+/* Long code without branches is a chain of full blocks. Where a run goes on in the middle of one the new block is to
+ * lead back to that chain: else there would be another one up to the next branch, for each place where a run ended.
+ * The instructions up to a block that is there already; 0: there is none. */
+static unsigned insns_to_known(const Runner *r, const IrBlock *raw) {
+    unsigned n = 0;
+    if (!r->resumed || raw->n_insns < EXEC_BLOCK_INSNS_MAX) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < raw->n_ops; i++) {
+        const IrOp *op = &raw->ops[i];
+        if (op->op == IR_INSN) {
+            IrLoc loc = {(raw->loc.pc + op->a) & r->cpu->isa->pc_mask, op->c};
+            if (n > 0 && cache_find(r->run.cache, loc, 0)) {
+                return n;
+            }
+            n++;
+        }
+    }
+    return 0;
+}
+
 /* Adds the block with quick code, and without ops, which few blocks ever need. NULL: it is to be translated in full. */
 static CacheBlock *translate_quickly(Runner *r, IrLoc loc) {
     CodeCache *cache = r->run.cache;
     uint64_t start_ns = probe_clock(r->cpu);
-    IrBlock raw = exec_translate_raw(r->cpu, loc, EXEC_BLOCK_INSNS_MAX, &cache->scratch), header = raw;
+    IrBlock raw = exec_translate_raw(r->cpu, loc, EXEC_BLOCK_INSNS_MAX, &cache->scratch);
     if (!raw.n_bytes || r->cpu->map->code_refused) {
         return NULL;
     }
+    unsigned n_insns = insns_to_known(r, &raw);
+    if (n_insns) {
+        raw = exec_translate_raw(r->cpu, loc, n_insns, &cache->scratch);
+    }
+    IrBlock header = raw;
     header.ops = NULL;
     header.n_ops = 0;
     CacheBlock *block = cache_add(cache, &header, NULL, 0);
+    block->cut = n_insns > 0;
     if (!jit_compile_quick(cache->jit, block, &raw)) {
         exec_complete(r->cpu, cache, block);
     } else if (UNLIKELY(r->cpu->probe != NULL)) {
@@ -263,7 +291,7 @@ static IrExit run_block(Runner *r, CacheBlock *block) {
 }
 
 static void run_to_deadline(Cpu *cpu, CodeUse *use, uint64_t deadline_ticks) {
-    Runner r = {cpu, use, code_enter(use)};
+    Runner r = {cpu, use, code_enter(use), true};
     cpu->budget = (int64_t)(deadline_ticks - cpu_ticks(cpu));
     cpu->deadline = deadline_ticks;
     while (cpu->budget > 0 && !cpu->halted) {
@@ -279,7 +307,11 @@ static void run_to_deadline(Cpu *cpu, CodeUse *use, uint64_t deadline_ticks) {
             code_again(use, &r.run, cpu->map);
         }
         CacheBlock *block = choose(&r);
-        if (block && run_block(&r, block) == IR_EXIT_TRAP) {
+        if (!block) {
+            continue;
+        }
+        r.resumed = run_block(&r, block) == IR_EXIT_TRAP;
+        if (r.resumed) {
             cpu->trap_pending = false;
             PROBE_COUNT(cpu, traps);
             cpu->isa->trap(cpu, cpu->trap_number, cpu->trap_arg);

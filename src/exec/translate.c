@@ -177,7 +177,8 @@ void exec_complete(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
         return;
     }
     /* Code that may be shared stays so while somebody shares it; literals beside it need not. */
-    IrBlock ir = exec_translate(cpu, block->ir.loc, EXEC_BLOCK_INSNS_MAX, &cache->scratch, &cache->arena);
+    unsigned limit = block->cut ? block->ir.n_insns : EXEC_BLOCK_INSNS_MAX;
+    IrBlock ir = exec_translate(cpu, block->ir.loc, limit, &cache->scratch, &cache->arena);
     cpu->map->code_refused = false;
     const IrBlock *literal = cache->jit ? exec_fold_literals(cpu, &ir, &cache->arena) : NULL;
     cache_complete(cache, block, &ir, cpu->map->code_refused ? NULL : literal);

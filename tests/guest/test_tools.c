@@ -3,6 +3,8 @@
 
 #include "api/api.h"
 
+#include <unistd.h>
+
 enum { UNTIL_NS = 3000000, FAULTS_MAX = 64 };
 static const char program[] = "pieces_mps2";
 
@@ -43,6 +45,44 @@ static void runs_to_an_instruction(void **state) {
         drop(whole);
         drop(pieces);
     }
+}
+
+/* 900 times `adds r0, #1` in a row, and back. */
+static OrrNode *node_with_straight_code(OrrError *error) {
+    enum { ADDS = 0x3001, B_BACK = 0xe47a, VECTORS_BYTES = 8, INSNS = 900, STACK_PAGE = 0x2000 };
+    uint16_t image[VECTORS_BYTES / 2 + INSNS + 1] = {0, STACK_PAGE, VECTORS_BYTES | 1, 0};
+    char path[] = "/tmp/orrery-straight-XXXXXX";
+    OrrNodeOptions options = {.machine = "mps2-an385", .engine = ORR_ENGINE_T0};
+    OrrNode *node = orr_node_new(orr_world_new(NULL), &options, error);
+    for (unsigned i = 0; i < INSNS; i++) {
+        image[VECTORS_BYTES / 2 + i] = ADDS;
+    }
+    image[VECTORS_BYTES / 2 + INSNS] = B_BACK;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, image, sizeof image) == (ssize_t)sizeof image);
+    close(fd);
+    assert_true(node && orr_node_load(node, path, ORR_IMAGE_RAW, true, 0, error));
+    unlink(path);
+    return node;
+}
+
+/* Where a run goes on inside of long code, one block leads back to the blocks that are there. */
+static void stops_make_no_second_chain_of_blocks(void **state) {
+    (void)state;
+    enum { FIRST = 5000, STEP = 163, STOPS = 50 };
+    OrrError error;
+    OrrCodeStats before, after;
+    OrrNode *node = node_with_straight_code(&error);
+    orr_node_run_instructions(node, FIRST, ORR_TIME_NEVER);
+    orr_world_code_stats(orr_node_world(node), &before);
+    for (uint64_t i = 1; i <= STOPS; i++) {
+        orr_node_run_instructions(node, FIRST + i * STEP, ORR_TIME_NEVER);
+        assert_int_equal(orr_node_instructions(node), FIRST + i * STEP);
+    }
+    orr_world_code_stats(orr_node_world(node), &after);
+    assert_in_range(before.translations, 900 / 64, 900 / 64 + 4);
+    assert_true(after.translations - before.translations <= 2 * STOPS); /* up to the stop, and from there */
+    drop(node);
 }
 
 /* A CPU that sleeps runs on when its event comes, still to the exact instruction. */
@@ -499,6 +539,7 @@ static void lockstep_hands_errors_on(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_to_an_instruction),
+        cmocka_unit_test(stops_make_no_second_chain_of_blocks),
         cmocka_unit_test(runs_through_sleep),
         cmocka_unit_test(statistics_add_up),
         cmocka_unit_test(statistics_grow_at_their_end),

@@ -46,7 +46,20 @@ enum { SPARC_ASR17_DW = 1 << 14, SPARC_ASR17_SV = 1 << 13 };
 static inline uint32_t *sparc_reg(SparcState *s, uint32_t r) {
     return r < SPARC_WINDOWED ? &s->g[r] : &s->file[s->wp + r - SPARC_WINDOWED];
 }
-uint32_t sparc_cwp(const SparcState *s);
+/** x modulo the number of windows, for x below twice that. */
+static inline uint32_t sparc_window_wrapped(const SparcState *s, uint32_t x) {
+    return x < s->config.n_windows ? x : x - s->config.n_windows;
+}
+/** Where the current window stands in `file`, and which window stands where. */
+static inline uint32_t sparc_position(const SparcState *s) {
+    return s->wp / SPARC_WINDOW_WORDS;
+}
+static inline uint32_t sparc_window_at(const SparcState *s, uint32_t position) {
+    return sparc_window_wrapped(s, position - s->bottom + s->lowest);
+}
+static inline uint32_t sparc_cwp(const SparcState *s) {
+    return sparc_window_at(s, sparc_position(s));
+}
 void sparc_set_cwp(SparcState *s, uint32_t cwp);
 /** CWP - 1 and CWP + 1, as SAVE and RESTORE do, without regard to WIM. */
 void sparc_window_down(SparcState *s);
@@ -55,7 +68,10 @@ void sparc_window_up(SparcState *s);
 void sparc_window_enter(SparcState *s);
 void sparc_window_return(SparcState *s);
 /** True if WIM marks the window below (SAVE) or above (RESTORE) the current one. */
-bool sparc_window_invalid(const SparcState *s, bool below);
+static inline bool sparc_window_invalid(const SparcState *s, bool below) {
+    uint32_t n = s->config.n_windows, cwp = sparc_cwp(s);
+    return bit(s->wim, sparc_window_wrapped(s, below ? cwp + n - 1 : cwp + 1));
+}
 void sparc_set_wim(SparcState *s, uint32_t wim);
 /** Makes `windows` and `cwp` from what runs, and the other way round. */
 void sparc_windows_settle(SparcState *s);
@@ -78,7 +94,7 @@ extern const IsaHelper sparc_helpers[SPARC_HELPER_COUNT];
 
 /* sys_mmu.c */
 
-/** To be called when the MMU is switched on or off, or the mode changed. */
+/** To be called when the MMU is switched on or off. */
 void sparc_mmu_mode(Cpu *cpu);
 /** Turns a virtual address into a physical one; false if the access is not allowed: a trap is pending then, or
  * nothing (no-fault mode), and the access must not be done. */

@@ -42,7 +42,6 @@ static uint64_t helper_wrpsr(Cpu *cpu, uint64_t a, uint64_t b) {
     sparc_set_cwp(s, cwp);
     sparc_fp_update(s);
     sparc_update(cpu);
-    sparc_mmu_mode(cpu);
     return 0;
 }
 

@@ -132,8 +132,7 @@ static void enter(Cpu *cpu, unsigned tt) {
     *sparc_reg(s, L2) = npc;
     cpu->pc = s->asr17 & SPARC_ASR17_SV ? s->tbr & UINT32_C(0xfffff000) : s->tbr;
     cpu->aux = 0;
-    sparc_update(cpu);
-    sparc_mmu_mode(cpu);
+    cpu->irq_request = false; /* ET is 0 */
     trace(cpu, tt, pc);
 }
 
@@ -171,7 +170,6 @@ static void return_from_trap(Cpu *cpu, uint32_t target) {
         sparc_window_return(s);
         go_on(cpu, next_pc(cpu), target);
         sparc_update(cpu);
-        sparc_mmu_mode(cpu);
     }
 }
 
@@ -198,13 +196,14 @@ static void move_window(Cpu *cpu, bool below, uint32_t rd, uint32_t sum) {
 void sparc_trap(Cpu *cpu, unsigned number, uint64_t arg) {
     SparcState *s = sparc_state(cpu);
     uint32_t value = (uint32_t)arg;
+    if (LIKELY(number == SPARC_TRAP_RETT)) {
+        return_from_trap(cpu, value);
+        return;
+    }
     switch (number & 0xff) {
     case SPARC_TRAP_SAVE:
     case SPARC_TRAP_RESTORE:
         move_window(cpu, (number & 0xff) == SPARC_TRAP_SAVE, number >> 8, value);
-        break;
-    case SPARC_TRAP_RETT:
-        return_from_trap(cpu, value);
         break;
     case SPARC_TRAP_FETCH:
         enter(cpu, SPARC_TT_INSTRUCTION_ACCESS);

@@ -14,39 +14,22 @@ static uint32_t top_of(const SparcState *s) {
     return s->bottom + s->config.n_windows - 1;
 }
 
-static uint32_t position(const SparcState *s) {
-    return s->wp / SPARC_WINDOW_WORDS;
-}
-
 static uint32_t *words_at(SparcState *s, uint32_t position) {
     return &s->file[position * SPARC_WINDOW_WORDS];
 }
 
-/* x modulo the number of windows, for x below twice that. */
-static uint32_t wrapped(const SparcState *s, uint32_t x) {
-    return x < s->config.n_windows ? x : x - s->config.n_windows;
-}
-
-static uint32_t window_at(const SparcState *s, uint32_t position) {
-    return wrapped(s, position - s->bottom + s->lowest);
-}
-
 static uint32_t position_of(const SparcState *s, uint32_t window) {
-    return s->bottom + wrapped(s, window + s->config.n_windows - s->lowest);
+    return s->bottom + sparc_window_wrapped(s, window + s->config.n_windows - s->lowest);
 }
 
 static void move_to(SparcState *s, uint32_t to) {
-    uint32_t from = position(s), *low = words_at(s, s->bottom), *high = words_at(s, top_of(s) + 1);
+    uint32_t from = sparc_position(s), *low = words_at(s, s->bottom), *high = words_at(s, top_of(s) + 1);
     if (from == s->bottom && to != s->bottom) {
         memcpy(high, low, SHARED_BYTES);
     } else if (from != s->bottom && to == s->bottom) {
         memcpy(low, high, SHARED_BYTES);
     }
     s->wp = to * SPARC_WINDOW_WORDS;
-}
-
-uint32_t sparc_cwp(const SparcState *s) {
-    return window_at(s, position(s));
 }
 
 /* ---- What may be done in line ---- */
@@ -57,10 +40,33 @@ static uint64_t marks_of(const SparcState *s) {
     return ((uint64_t)s->wim >> s->lowest | (uint64_t)s->wim << (n - s->lowest)) & ((UINT64_C(1) << n) - 1);
 }
 
+/* WIM as it nearly always is. */
+static bool has_one_mark(const SparcState *s) {
+    return LIKELY(s->wim && !(s->wim & (s->wim - 1)));
+}
+
+/* From the bottom; 63 if there is none. */
+static uint32_t lowest_mark(const SparcState *s) {
+    return has_one_mark(s) ? sparc_window_wrapped(s, (uint32_t)__builtin_ctz(s->wim) + s->config.n_windows - s->lowest)
+                           : (uint32_t)__builtin_ctzll(marks_of(s) | UINT64_C(1) << 63);
+}
+
+/* As find_bounds, for one mark. */
+static void find_bounds_of_one(SparcState *s, bool keep_way_up) {
+    uint32_t n = s->config.n_windows, i = sparc_position(s) - s->bottom, m = lowest_mark(s);
+    uint32_t floor = m < i + keep_way_up ? m : 0, ceiling = m >= i + keep_way_up ? m : n;
+    s->save_bound = (s->bottom + floor + 2) * SPARC_WINDOW_WORDS;
+    s->restore_bound = i == 0 ? 0 : (s->bottom + ceiling - 1) * SPARC_WINDOW_WORDS;
+}
+
 /* Marks above and below the current position end the way that needs no look. In a window that is marked itself one of
  * the two ways is closed: back to it there is a trap, and the bounds would not know. */
 static void find_bounds(SparcState *s, bool keep_way_up) {
-    uint32_t at = position(s), i = at - s->bottom;
+    if (has_one_mark(s)) {
+        find_bounds_of_one(s, keep_way_up);
+        return;
+    }
+    uint32_t at = sparc_position(s), i = at - s->bottom;
     uint64_t marks = marks_of(s), above = marks >> (i + 1), below = marks & ((UINT64_C(1) << i) - 1);
     uint32_t ceiling = at + 1 + (uint32_t)__builtin_ctzll(above | UINT64_C(1) << (s->config.n_windows - 1 - i));
     uint32_t floor = s->bottom + 63 - (uint32_t)__builtin_clzll(below | 1);
@@ -91,12 +97,12 @@ static void slide_down(SparcState *s) {
         center(s);
     }
     uint32_t top = top_of(s);
-    if (position(s) != s->bottom) {
+    if (sparc_position(s) != s->bottom) {
         memcpy(words_at(s, s->bottom), words_at(s, top + 1), SHARED_BYTES);
     }
     memcpy(words_at(s, s->bottom - 1) + LOCALS, words_at(s, top) + LOCALS, LOCALS_BYTES);
     s->bottom--;
-    s->lowest = wrapped(s, s->lowest + s->config.n_windows - 1);
+    s->lowest = sparc_window_wrapped(s, s->lowest + s->config.n_windows - 1);
 }
 
 /* The window at the bottom goes above the top. It must not be the current one. */
@@ -107,8 +113,8 @@ static void slide_up(SparcState *s) {
     uint32_t top = top_of(s);
     memcpy(words_at(s, top + 1) + LOCALS, words_at(s, s->bottom) + LOCALS, LOCALS_BYTES);
     s->bottom++;
-    s->lowest = wrapped(s, s->lowest + 1);
-    if (position(s) != s->bottom) {
+    s->lowest = sparc_window_wrapped(s, s->lowest + 1);
+    if (sparc_position(s) != s->bottom) {
         memcpy(words_at(s, top + 2), words_at(s, s->bottom), SHARED_BYTES);
     }
 }
@@ -121,17 +127,17 @@ void sparc_set_cwp(SparcState *s, uint32_t cwp) {
 }
 
 static void step_down(SparcState *s) {
-    if (position(s) == s->bottom) {
+    if (sparc_position(s) == s->bottom) {
         slide_down(s);
     }
-    move_to(s, position(s) - 1);
+    move_to(s, sparc_position(s) - 1);
 }
 
 static void step_up(SparcState *s) {
-    if (position(s) == top_of(s)) {
+    if (sparc_position(s) == top_of(s)) {
         slide_up(s);
     }
-    move_to(s, position(s) + 1);
+    move_to(s, sparc_position(s) + 1);
 }
 
 void sparc_window_down(SparcState *s) {
@@ -148,10 +154,10 @@ void sparc_window_up(SparcState *s) {
 void sparc_window_enter(SparcState *s) {
     step_down(s);
     if (s->config.n_windows > 2 * ROOM + 1) {
-        while (position(s) - s->bottom < ROOM) {
+        while (sparc_position(s) - s->bottom < ROOM) {
             slide_down(s);
         }
-        while (top_of(s) - position(s) < ROOM) {
+        while (top_of(s) - sparc_position(s) < ROOM) {
             slide_up(s);
         }
     }
@@ -161,18 +167,13 @@ void sparc_window_enter(SparcState *s) {
 /* What a handler has left below a mark comes above the others, whence the program returns to it. */
 void sparc_window_return(SparcState *s) {
     step_up(s);
-    uint32_t below = (uint32_t)__builtin_ctzll(marks_of(s) | UINT64_C(1) << 63);
-    if (below <= ROOM && position(s) > s->bottom + below) {
+    uint32_t below = lowest_mark(s);
+    if (below <= ROOM && sparc_position(s) > s->bottom + below) {
         for (; below > 0; below--) {
             slide_up(s);
         }
     }
     find_bounds(s, false);
-}
-
-bool sparc_window_invalid(const SparcState *s, bool below) {
-    uint32_t n = s->config.n_windows, cwp = sparc_cwp(s);
-    return bit(s->wim, wrapped(s, below ? cwp + n - 1 : cwp + 1));
 }
 
 void sparc_set_wim(SparcState *s, uint32_t wim) {
@@ -185,9 +186,9 @@ void sparc_set_wim(SparcState *s, uint32_t wim) {
 
 void sparc_windows_settle(SparcState *s) {
     for (uint32_t p = s->bottom; p <= top_of(s); p++) {
-        memcpy(&s->windows[window_at(s, p) * SPARC_WINDOW_WORDS], words_at(s, p), WINDOW_BYTES);
+        memcpy(&s->windows[sparc_window_at(s, p) * SPARC_WINDOW_WORDS], words_at(s, p), WINDOW_BYTES);
     }
-    if (position(s) != s->bottom) {
+    if (sparc_position(s) != s->bottom) {
         memcpy(&s->windows[s->lowest * SPARC_WINDOW_WORDS], words_at(s, top_of(s) + 1), SHARED_BYTES);
     }
     s->cwp = sparc_cwp(s);
@@ -196,9 +197,9 @@ void sparc_windows_settle(SparcState *s) {
 void sparc_windows_place(SparcState *s) {
     uint32_t n = s->config.n_windows;
     s->bottom = (SPARC_POSITIONS - n) / 2;
-    s->lowest = wrapped(s, s->cwp + n - n / 2);
+    s->lowest = sparc_window_wrapped(s, s->cwp + n - n / 2);
     for (uint32_t p = s->bottom; p <= top_of(s); p++) {
-        memcpy(words_at(s, p), &s->windows[window_at(s, p) * SPARC_WINDOW_WORDS], WINDOW_BYTES);
+        memcpy(words_at(s, p), &s->windows[sparc_window_at(s, p) * SPARC_WINDOW_WORDS], WINDOW_BYTES);
     }
     memcpy(words_at(s, top_of(s) + 1), words_at(s, s->bottom), SHARED_BYTES);
     s->wp = position_of(s, s->cwp) * SPARC_WINDOW_WORDS;

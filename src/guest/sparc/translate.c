@@ -2,10 +2,10 @@
  * disassembly. Manual: SPARC V8 5.1.2 (PC, nPC), B.21, B.22, B.24, B.25 (branches and annulment).
  *
  * A location is (PC, nPC): cpu->pc and cpu->aux (sparc.h). A branch and an ordinary delay instruction are translated at
- * once, and the branch is the end of the block, after the delay instruction. In all other cases (the delay instruction
- * branches or changes the processor's mode, the block may hold no more instructions, the delay slot can be annulled)
- * the block ends at the branch, and the next block begins in the delay slot with nPC in its aux. So nPC is exact at
- * every boundary, and costs nothing where nobody looks. */
+ * once, and the branch is the end of the block, after the delay instruction; so is the RETT behind a JMPL that ends
+ * each handler. In all other cases (the delay instruction branches or changes the processor's mode, the block may hold
+ * no more instructions, the delay slot can be annulled) the block ends at the branch, and the next block begins in the
+ * delay slot with nPC in its aux. So nPC is exact at every boundary, and costs nothing where nobody looks. */
 #include "translator.h"
 
 #include <stdio.h>
@@ -130,7 +130,8 @@ static bool translate_delay(SparcTranslator *t, const Decoded *d) {
     unsigned class = class_of(d->row);
     bool delayed = t->transfer == SPARC_FLOW_ALWAYS || t->transfer == SPARC_FLOW_DYNAMIC ||
                    t->transfer == SPARC_FLOW_IF;
-    if (t->aux || !delayed || class >= SPARC_CLASS_BRANCH || t->b->n_insns == t->b->limit) {
+    bool returns = t->transfer == SPARC_FLOW_DYNAMIC && d->row == SPARC_ROW_RETT;
+    if (t->aux || !delayed || (class >= SPARC_CLASS_BRANCH && !returns) || t->b->n_insns == t->b->limit) {
         return false;
     }
     SparcTranslator delay = {.b = t->b, .pc = t->pc + 4, .aux = delay_aux(t), .ends_block = true};
@@ -139,6 +140,9 @@ static bool translate_delay(SparcTranslator *t, const Decoded *d) {
     }
     ir_insn(t->b, 4, class, d->row, delay.aux);
     translate_body(&delay, d);
+    if (returns) {
+        return true;
+    }
     if (t->transfer == SPARC_FLOW_DYNAMIC) {
         ir_goto_ind(t->b, t->target_value, 0);
         return true;

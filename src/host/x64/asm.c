@@ -96,14 +96,18 @@ void asm_alu(Asm *a, Alu op, bool w, Reg dst, Reg src) {
     op_rr(a, op * 8u + 1, w, src, dst, false);
 }
 
-void asm_alu_imm(Asm *a, Alu op, bool w, Reg dst, int32_t imm) {
-    bool small = imm >= -128 && imm <= 127;
-    op_rr(a, small ? 0x83 : 0x81, w, op, dst, false);
+static void put_imm(Asm *a, bool small, int32_t imm) {
     if (small) {
         byte(a, (unsigned)imm & 0xff);
     } else {
         dword(a, (uint32_t)imm);
     }
+}
+
+void asm_alu_imm(Asm *a, Alu op, bool w, Reg dst, int32_t imm) {
+    bool small = imm >= -128 && imm <= 127;
+    op_rr(a, small ? 0x83 : 0x81, w, op, dst, false);
+    put_imm(a, small, imm);
 }
 
 void asm_alu_load(Asm *a, Alu op, bool w, Reg dst, Mem mem) {
@@ -174,6 +178,12 @@ void asm_data(Asm *a, const void *data, size_t size) {
 
 void asm_imul(Asm *a, bool w, Reg dst, Reg src) {
     op_rr(a, 0x0faf, w, dst, src, false);
+}
+
+void asm_imul_imm(Asm *a, bool w, Reg dst, Reg src, int32_t imm) {
+    bool small = imm >= -128 && imm <= 127;
+    op_rr(a, small ? 0x6b : 0x69, w, dst, src, false);
+    put_imm(a, small, imm);
 }
 
 void asm_unary(Asm *a, Unary op, bool w, Reg reg) {

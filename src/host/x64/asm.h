@@ -146,6 +146,7 @@ uint32_t asm_lea_code(Asm *a, Reg dst);
 /** Bytes that are no code. */
 void asm_data(Asm *a, const void *data, size_t size);
 void asm_imul(Asm *a, bool w, Reg dst, Reg src);
+void asm_imul_imm(Asm *a, bool w, Reg dst, Reg src, int32_t imm);
 void asm_unary(Asm *a, Unary op, bool w, Reg reg);
 void asm_shift_imm(Asm *a, Shift op, bool w, Reg dst, uint8_t n);
 /** Shift by CL. */

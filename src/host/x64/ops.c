@@ -190,7 +190,12 @@ static void two_operands(Lower *l, const IrOp *op) {
         y = swap;
     }
     l->sum = op->op == IR_MUL ? IR_NONE : l->at;
-    if (op->op != IR_MUL && lower_imm(l, y, wide(op), &imm)) {
+    if (op->op == IR_MUL && lower_imm(l, y, wide(op), &imm)) {
+        Reg factor = lower_use(l, x);
+        asm_imul_imm(l->a, wide(op), lower_define(l, l->at), factor, imm);
+        return;
+    }
+    if (lower_imm(l, y, wide(op), &imm)) {
         asm_alu_imm(l->a, alu_of(op->op), wide(op), lower_define_copy(l, l->at, x), imm);
         return;
     }
