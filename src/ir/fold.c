@@ -60,7 +60,7 @@ static uint32_t look_back(const Fold *f) {
 static IrVal append_pure(Fold *f, IrOp op) {
     for (uint32_t i = f->n_ops; i-- > look_back(f);) {
         const IrOp *made = &f->ops[i];
-        if (made->op == op.op && made->type == op.type && made->a == op.a && made->b == op.b && made->c == op.c) {
+        if (made->a == op.a && made->op == op.op && made->type == op.type && made->b == op.b && made->c == op.c) {
             return i;
         }
     }
@@ -94,7 +94,10 @@ static bool may_overlap(const KnownSlot *x, const KnownSlot *y) {
 
 static void slots_forget(Fold *f, const KnownSlot *written) {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < f->n_slots; i++) {
+    while (kept < f->n_slots && !may_overlap(&f->slots[kept], written)) {
+        kept++;
+    }
+    for (uint32_t i = kept + 1; i < f->n_slots; i++) {
         const KnownSlot *k = &f->slots[i];
         if (!may_overlap(k, written)) {
             f->slots[kept++] = *k;

@@ -242,11 +242,13 @@ static void find_early_gets(Lower *l) {
 
 /* Recipes that a fault entry refers to must still be computable there. */
 static void keep_recipes(Lower *l, const IrFault *fault) {
+    uint32_t kept = IR_NONE;
     for (unsigned i = 0; i < 4; i++) {
         uint32_t recipe = fault->flags[i];
-        if (recipe == IR_NONE || l->eager[recipe] & 1u << i) {
+        if (recipe == kept || recipe == IR_NONE || l->eager[recipe] & 1u << i) {
             continue;
         }
+        kept = recipe;
         const IrOp *op = &l->ir->ops[recipe];
         const uint32_t operand[3] = {op->a, op->b, op->c};
         for (unsigned k = 0; k < 3; k++) {
@@ -257,21 +259,34 @@ static void keep_recipes(Lower *l, const IrFault *fault) {
     }
 }
 
+/* From the last entry on: one with the flags of the entry behind it wants nothing that is not kept already. */
+static void keep_all_recipes(Lower *l) {
+    const IrFault *behind = NULL;
+    for (uint32_t i = l->ir->n_faults; i-- > 0;) {
+        const IrFault *fault = &l->ir->faults[i];
+        if (!behind || memcmp(fault->flags, behind->flags, sizeof fault->flags) != 0) {
+            keep_recipes(l, fault);
+        }
+        behind = fault;
+    }
+}
+
 /* Flags are stored at once where they are read on the normal way, and where a part that may be skipped begins or ends:
  * a fault entry behind it can name no recipe. */
 static void find_eager_at_parts(Lower *l) {
     uint32_t current[4] = {IR_NONE, IR_NONE, IR_NONE, IR_NONE};
     for (uint32_t i = 0; i < l->ir->n_ops; i++) {
-        const IrOp *op = &l->ir->ops[i];
+        uint8_t op = l->ir->ops[i].op;
+        bool part = op == IR_SKIP || op == IR_LABEL || op == IR_CALL;
         unsigned mask;
-        ir_sets_flags(op->op, &mask);
+        if (!ir_sets_flags(op, &mask) && !part) {
+            continue;
+        }
         for (unsigned k = 0; k < 4; k++) {
-            if ((op->op == IR_SKIP || op->op == IR_LABEL || op->op == IR_CALL) && current[k] != IR_NONE) {
+            if (part && current[k] != IR_NONE) {
                 l->eager[current[k]] |= (uint8_t)(1u << k);
             }
-            if (mask & 1u << k) {
-                current[k] = i;
-            }
+            current[k] = mask & 1u << k ? i : current[k];
         }
     }
 }
@@ -309,11 +324,13 @@ static void find_eager_in_region(Lower *l) {
 static void find_end_flags(Lower *l) {
     unsigned mask;
     l->end = (IrFault){.op = l->ir->n_ops - 1, .flags = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
-    for (uint32_t i = 0; i < l->ir->n_ops; i++) {
+    unsigned open = 0xf;
+    for (uint32_t i = l->ir->n_ops; i-- > 0 && open && l->ir->ops[i].op != IR_LABEL;) {
         ir_sets_flags(l->ir->ops[i].op, &mask);
-        for (unsigned k = 0; k < 4; k++) {
-            l->end.flags[k] = mask & 1u << k ? i : l->ir->ops[i].op == IR_LABEL ? IR_NONE : l->end.flags[k];
+        for (unsigned k = 0; mask & open && k < 4; k++) {
+            l->end.flags[k] = mask & open & 1u << k ? i : l->end.flags[k];
         }
+        open &= ~mask;
     }
 }
 
@@ -378,9 +395,7 @@ void lower_prepare(Lower *l) {
         keep(l, l->ir->ops[n - 1].a, n - 1);
     }
     find_targets(l);
-    for (uint32_t i = 0; i < l->ir->n_faults; i++) {
-        keep_recipes(l, &l->ir->faults[i]);
-    }
+    keep_all_recipes(l);
     find_early_gets(l);
     for (uint32_t i = 0; i < n; i++) {
         find_late_sum(l, i);
