@@ -161,11 +161,9 @@ unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
     if (!g.loop.blocks[0].loops) {
         return 0;
     }
-    Arena arena = {0};
+    Arena *arena = jit_scratch(cache->jit);
     g.loop.window = find_window(&g.loop);
-    exec_join_blocks(cpu, cache, &g.loop, &arena);
+    exec_join_blocks(cpu, cache, &g.loop, arena);
     describe_blocks(&g.loop);
-    unsigned n_insns = exec_compile_loop(cpu, cache, &g.loop);
-    arena_free(&arena);
-    return n_insns;
+    return exec_compile_loop(cpu, cache, &g.loop, arena);
 }

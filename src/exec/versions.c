@@ -159,16 +159,15 @@ static unsigned most_versions(const Loop *loop) {
     return most < VERSIONS_MAX ? most : VERSIONS_MAX;
 }
 
-unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop) {
-    Arena arena = {0};
-    Versions v = {.loop = loop, .arena = &arena, .max = most_versions(loop)};
+unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop, Arena *arena) {
+    Versions v = {.loop = loop, .arena = arena, .max = most_versions(loop)};
     CacheBlock *members[EXEC_REGION_BLOCKS_MAX];
     int place[VERSIONS_MAX];
     unsigned n_members = 0, n_insns = 0;
-    v.all = ARENA_ARRAY(&arena, Version, v.max);
+    v.all = ARENA_ARRAY(arena, Version, v.max);
     make_versions(&v);
     visit(&v, 0);
-    X64RegionBlock *blocks = ARENA_ARRAY(&arena, X64RegionBlock, v.n_ordered);
+    X64RegionBlock *blocks = ARENA_ARRAY(arena, X64RegionBlock, v.n_ordered);
     const int *order = &v.order[VERSIONS_MAX - v.n_ordered];
     for (unsigned i = 0; i < v.n_ordered; i++) {
         place[order[i]] = (int)i;
@@ -188,6 +187,5 @@ unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop) {
     if (UNLIKELY(ok && cpu->probe)) {
         probe_region(cpu, cache, members[0]);
     }
-    arena_free(&arena);
     return ok ? n_insns : 0;
 }

@@ -19,21 +19,20 @@ void lower_use_until(Lower *l, IrVal value, uint32_t at) {
     l->last_use[value] = at > l->last_use[value] ? at : l->last_use[value];
 }
 
-static void note_use(Lower *l, uint8_t *uses, IrVal value, uint32_t at) {
-    if (value != IR_NONE) {
-        lower_use_until(l, value, at);
+/* From the first op to the last. */
+static void note_use(Lower *l, uint8_t *uses, uint8_t kind, IrVal value, uint32_t at) {
+    if (kind == IR_OPERAND_VALUE && value != IR_NONE) {
+        l->last_use[value] = at;
         uses[value] += uses[value] < 255;
     }
 }
 
 static void note_operands(Lower *l, uint8_t *uses, uint32_t i) {
     const IrOp *op = &l->ir->ops[i];
-    const uint32_t operand[3] = {op->a, op->b, op->c};
-    for (unsigned k = 0; k < 3; k++) {
-        if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE) {
-            note_use(l, uses, operand[k], i);
-        }
-    }
+    const uint8_t *kind = ir_op_info[op->op].operand;
+    note_use(l, uses, kind[0], op->a, i);
+    note_use(l, uses, kind[1], op->b, i);
+    note_use(l, uses, kind[2], op->c, i);
 }
 
 /* True if the op leaves the host's flags alone. */
@@ -208,22 +207,26 @@ static void keep(Lower *l, IrVal value, uint32_t until) {
     }
 }
 
+static void note_hot(bool *hot, uint8_t kind, IrVal value) {
+    if (kind == IR_OPERAND_VALUE && value != IR_NONE) {
+        hot[value] = true;
+    }
+}
+
 /* Pure values that only flag recipes use which no code computes on the normal way: they are made where the block is
  * left. */
 static void find_cold(Lower *l) {
     bool *hot = ARENA_ARRAY(l->arena, bool, l->ir->n_ops);
     for (uint32_t i = l->ir->n_ops; i-- > 0;) {
         const IrOp *op = &l->ir->ops[i];
-        const uint32_t operand[3] = {op->a, op->b, op->c};
-        unsigned mask;
-        bool flags = ir_sets_flags(op->op, &mask);
-        bool pure = ir_op_info[op->op].traits & IR_TRAIT_PURE || op->op == IR_GET;
+        const IrOpInfo *info = &ir_op_info[op->op];
+        bool pure = info->traits & IR_TRAIT_PURE || op->op == IR_GET;
         l->cold[i] = pure && op->op != IR_CONST && !hot[i];
         bool late = i >= l->late_check && (op->op == IR_TRAP_IF || op->op == IR_GOTO_IND);
-        for (unsigned k = 0; k < 3; k++) {
-            if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE && operand[k] != IR_NONE) {
-                hot[operand[k]] |= flags ? l->eager[i] != 0 : !l->cold[i] && !late;
-            }
+        if (ir_flags_set[op->op] ? l->eager[i] : !l->cold[i] && !late) {
+            note_hot(hot, info->operand[0], op->a);
+            note_hot(hot, info->operand[1], op->b);
+            note_hot(hot, info->operand[2], op->c);
         }
     }
 }
