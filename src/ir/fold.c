@@ -59,7 +59,7 @@ static uint32_t look_back(const Fold *f) {
 
 /* The same op on the same values again is the same value. */
 static IrVal append_pure(Fold *f, IrOp op) {
-    for (uint32_t i = f->n_ops; i-- > look_back(f);) {
+    for (uint32_t i = f->n_ops, first = look_back(f); i-- > first;) {
         const IrOp *made = &f->ops[i];
         if (made->a == op.a && made->op == op.op && made->type == op.type && made->b == op.b && made->c == op.c) {
             return i;
