@@ -507,7 +507,6 @@ static void populate(Jit *jit, const Asm *part, uint32_t *populated) {
 }
 
 static void prepare(Jit *jit, bool quick) {
-    arena_reset(&jit->scratch);
     populate(jit, &jit->code.hot, &jit->populated[0]);
     if (!quick) { /* which has no code out of line */
         populate(jit, &jit->code.cold, &jit->populated[1]);
@@ -519,6 +518,7 @@ static bool begin_block(Jit *jit, bool quick, uint32_t *entry) {
     if (!has_room(jit)) {
         return false;
     }
+    arena_reset(&jit->scratch);
     prepare(jit, quick);
     if (jit->thunks.shared) {
         asm_align(&jit->code.hot, 8, 0);
@@ -581,6 +581,11 @@ bool jit_improve(Jit *jit, CacheBlock *block) {
     __atomic_store_n(&block->code, entry, __ATOMIC_RELEASE);
     x64_patch_jump(&jit->code.hot, before, entry);
     return true;
+}
+
+Arena *jit_scratch(Jit *jit) {
+    arena_reset(&jit->scratch);
+    return &jit->scratch;
 }
 
 bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members, const X64Region *region) {

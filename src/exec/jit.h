@@ -64,6 +64,8 @@ void jit_kill(Jit *jit, CacheBlock *block);
 bool jit_asks(const JitSeat *seat);
 /** True once after a jit_run that ended because a loop has run often: the block at cpu->pc begins it. */
 bool jit_take_hot(JitSeat *seat);
+/** Room for what is needed to make one region, empty: until the next code is made. */
+Arena *jit_scratch(Jit *jit);
 /** Makes code for a region, which from now on runs in place of its first block (the first member); it holds as long as
  * all members live. False if it cannot. */
 bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members, const struct X64Region *region);

@@ -63,7 +63,8 @@ static bool is_indirect(const IrBlock *ir) {
 static void gather(Gather *g, CacheBlock *head) {
     Loop *l = &g->loop;
     CacheBlock *to;
-    *l = (Loop){0};
+    l->n = l->n_insns = 0;
+    l->cut = false;
     add(g, head);
     for (unsigned i = 0; i < l->n; i++) {
         const CacheBlock *from = l->blocks[i].block;
@@ -86,6 +87,13 @@ static void gather(Gather *g, CacheBlock *head) {
  * a switch, which leads to many places, has no part in that. */
 static void share_landings(Loop *l) {
     enum { RETURNS_MAX = 4 };
+    bool any = false;
+    for (unsigned i = 0; i < l->n; i++) {
+        any |= l->blocks[i].n_landings != 0;
+    }
+    if (!any) {
+        return;
+    }
     const Loop noticed = *l;
     for (unsigned i = 0; i < l->n; i++) {
         for (unsigned k = 0; is_indirect(&l->blocks[i].block->ir) && k < l->n; k++) {
@@ -146,7 +154,10 @@ static void describe_blocks(Loop *loop) {
 }
 
 unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
-    Gather g = {.cpu = cpu, .cache = cache};
+    Gather g;
+    g.cpu = cpu;
+    g.cache = cache;
+    g.keep_regions_apart = false;
     if (head->region || !may_join(&g, head)) {
         return 0;
     }
@@ -161,11 +172,9 @@ unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
     if (!g.loop.blocks[0].loops) {
         return 0;
     }
-    Arena arena = {0};
+    Arena *arena = jit_scratch(cache->jit);
     g.loop.window = find_window(&g.loop);
-    exec_join_blocks(cpu, cache, &g.loop, &arena);
+    exec_join_blocks(cpu, cache, &g.loop, arena);
     describe_blocks(&g.loop);
-    unsigned n_insns = exec_compile_loop(cpu, cache, &g.loop);
-    arena_free(&arena);
-    return n_insns;
+    return exec_compile_loop(cpu, cache, &g.loop, arena);
 }

@@ -32,7 +32,7 @@ typedef struct Loop {
 void exec_join_blocks(Cpu *cpu, CodeCache *cache, Loop *loop, Arena *arena);
 /** Finds out about `depth`. */
 void exec_find_depths(Loop *loop);
-/** Makes code for the loop: its guest instructions, 0 if that is not possible. */
-unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop);
+/** Makes code for the loop: its guest instructions, 0 if that is not possible. The arena is that of jit_scratch. */
+unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop, Arena *arena);
 
 #endif

@@ -66,14 +66,27 @@ static int find_version(Versions *v, unsigned block, int32_t moved, const IrEntr
     return (int)v->n++;
 }
 
-/* The version of loop block `to` that follows a version. */
-static int follow(Versions *v, const Version *from, int to, IrShadows *shadows) {
+/* What the flags are at the end of a version, for blocks that need the same ones: as mostly all of them do. */
+typedef struct EndFlags {
+    IrShadows shadows;
     IrEntry entry;
+    unsigned wanted, known;
+    bool found;
+} EndFlags;
+
+/* The version of loop block `to` that follows a version. */
+static int follow(Versions *v, const Version *from, int to, EndFlags *end) {
     if (to < 0 || !v->loop->blocks[to].loops) {
         return -1;
     }
-    unsigned known = ir_flags_at_end(&from->ir, v->loop->blocks[to].needs, &entry, shadows);
-    return find_version(v, (unsigned)to, from->moved + v->loop->blocks[from->loop_block].move, &entry, known);
+    unsigned wanted = v->loop->blocks[to].needs;
+    if (!end->found || end->wanted != wanted) {
+        end->known = ir_flags_at_end(&from->ir, wanted, &end->entry, &end->shadows);
+        end->wanted = wanted;
+        end->found = true;
+    }
+    int32_t moved = from->moved + v->loop->blocks[from->loop_block].move;
+    return find_version(v, (unsigned)to, moved, &end->entry, end->known);
 }
 
 static void make_versions(Versions *v) {
@@ -81,16 +94,18 @@ static void make_versions(Versions *v) {
     for (unsigned i = 0; i < v->n; i++) {
         Version *made = &v->all[i];
         const LoopBlock *b = &v->loop->blocks[made->loop_block];
-        IrShadows shadows = {{IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
-        made->taken = follow(v, made, b->taken, &shadows);
-        made->next = follow(v, made, b->next, &shadows);
+        EndFlags end;
+        end.shadows = (IrShadows){{IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
+        end.found = false;
+        made->taken = follow(v, made, b->taken, &end);
+        made->next = follow(v, made, b->next, &end);
         for (unsigned k = 0; k < b->n_landings; k++) {
-            int landing = follow(v, made, b->landings[k], &shadows);
+            int landing = follow(v, made, b->landings[k], &end);
             if (landing >= 0) {
                 made->landings[made->n_landings++] = landing;
             }
         }
-        ir_put_shadows(&made->ir, &shadows, v->arena);
+        ir_put_shadows(&made->ir, &end.shadows, v->arena);
     }
 }
 
@@ -144,16 +159,15 @@ static unsigned most_versions(const Loop *loop) {
     return most < VERSIONS_MAX ? most : VERSIONS_MAX;
 }
 
-unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop) {
-    Arena arena = {0};
-    Versions v = {.loop = loop, .arena = &arena, .max = most_versions(loop)};
+unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop, Arena *arena) {
+    Versions v = {.loop = loop, .arena = arena, .max = most_versions(loop)};
     CacheBlock *members[EXEC_REGION_BLOCKS_MAX];
     int place[VERSIONS_MAX];
     unsigned n_members = 0, n_insns = 0;
-    v.all = ARENA_ARRAY(&arena, Version, v.max);
+    v.all = ARENA_ARRAY(arena, Version, v.max);
     make_versions(&v);
     visit(&v, 0);
-    X64RegionBlock *blocks = ARENA_ARRAY(&arena, X64RegionBlock, v.n_ordered);
+    X64RegionBlock *blocks = ARENA_ARRAY(arena, X64RegionBlock, v.n_ordered);
     const int *order = &v.order[VERSIONS_MAX - v.n_ordered];
     for (unsigned i = 0; i < v.n_ordered; i++) {
         place[order[i]] = (int)i;
@@ -173,6 +187,5 @@ unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop) {
     if (UNLIKELY(ok && cpu->probe)) {
         probe_region(cpu, cache, members[0]);
     }
-    arena_free(&arena);
     return ok ? n_insns : 0;
 }

@@ -136,7 +136,9 @@ static unsigned express_flags(End *e, unsigned wanted) {
     unsigned known = 0, sets;
     for (uint32_t i = 0; i < e->block->n_ops; i++) {
         unsigned holds = 0, stale = 0;
-        ir_sets_flags(e->block->ops[i].op, &sets);
+        if (!ir_sets_flags(e->block->ops[i].op, &sets)) {
+            continue;
+        }
         for (unsigned k = 0; k < 4; k++) {
             holds |= e->current[k] == i ? 1u << k : 0;
             stale |= sets & 1u << k && e->current[k] != i ? 1u << k : 0;
@@ -165,7 +167,7 @@ unsigned ir_flags_at_end(const IrBlock *block, unsigned wanted, IrEntry *entry, 
             return 0;
         }
         ir_sets_flags(block->ops[i].op, &sets);
-        for (unsigned k = 0; k < 4; k++) {
+        for (unsigned k = 0; sets && k < 4; k++) {
             e.current[k] = sets & 1u << k ? i : e.current[k];
         }
     }
@@ -179,6 +181,13 @@ unsigned ir_flags_at_end(const IrBlock *block, unsigned wanted, IrEntry *entry, 
 
 void ir_put_shadows(IrBlock *block, const IrShadows *shadows, Arena *arena) {
     uint32_t at = block->n_ops - 1, n = 0;
+    bool any = false;
+    for (unsigned k = 0; k < IR_SHADOWS; k++) {
+        any |= shadows->value[k] != IR_NONE;
+    }
+    if (!any) {
+        return;
+    }
     for (uint32_t i = 0; i < block->n_ops; i++) {
         at = block->ops[i].op == IR_GOTO_IF ? i : at;
     }
@@ -224,6 +233,11 @@ unsigned ir_flags_needed(const IrBlock *block) {
 
 /* ---- The block behind it ---- */
 
+/* True if an operand names an op. */
+static bool moves(uint8_t kind, uint32_t operand) {
+    return (kind == IR_OPERAND_VALUE && operand != IR_NONE) || kind == IR_OPERAND_LABEL;
+}
+
 IrBlock ir_with_entry(const IrBlock *block, const IrEntry *entry, Arena *arena) {
     IrBlock made = *block;
     made.n_ops = entry->n + block->n_ops;
@@ -231,13 +245,10 @@ IrBlock ir_with_entry(const IrBlock *block, const IrEntry *entry, Arena *arena) 
     memcpy(made.ops, entry->ops, entry->n * sizeof *made.ops);
     for (uint32_t i = 0; i < block->n_ops; i++) {
         IrOp op = block->ops[i];
-        uint32_t *operand[3] = {&op.a, &op.b, &op.c};
-        for (unsigned k = 0; k < 3; k++) {
-            uint8_t kind = ir_op_info[op.op].operand[k];
-            if ((kind == IR_OPERAND_VALUE && *operand[k] != IR_NONE) || kind == IR_OPERAND_LABEL) {
-                *operand[k] += entry->n;
-            }
-        }
+        const uint8_t *kind = ir_op_info[op.op].operand;
+        op.a += moves(kind[0], op.a) ? entry->n : 0;
+        op.b += moves(kind[1], op.b) ? entry->n : 0;
+        op.c += moves(kind[2], op.c) ? entry->n : 0;
         made.ops[entry->n + i] = op;
     }
     made.n_faults = 0;

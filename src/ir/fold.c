@@ -30,6 +30,7 @@ typedef struct Fold {
     IrVal chooser; /* condition of the part that is being made unconditional, or IR_NONE */
     KnownSlot slots[SLOTS_MAX];
     uint32_t n_slots;
+    uint64_t slot_words; /* that they may be in, see words_of */
     uint32_t recipe[4]; /* per N Z C V: new index of the flag op that holds, or IR_NONE */
     uint32_t recipe_since[4]; /* and the new index at which that became so */
     uint32_t visible_from; /* values made before may lie in a part that was skipped */
@@ -58,9 +59,9 @@ static uint32_t look_back(const Fold *f) {
 
 /* The same op on the same values again is the same value. */
 static IrVal append_pure(Fold *f, IrOp op) {
-    for (uint32_t i = f->n_ops; i-- > look_back(f);) {
+    for (uint32_t i = f->n_ops, first = look_back(f); i-- > first;) {
         const IrOp *made = &f->ops[i];
-        if (made->op == op.op && made->type == op.type && made->a == op.a && made->b == op.b && made->c == op.c) {
+        if (made->a == op.a && made->op == op.op && made->type == op.type && made->b == op.b && made->c == op.c) {
             return i;
         }
     }
@@ -92,9 +93,22 @@ static bool may_overlap(const KnownSlot *x, const KnownSlot *y) {
     return x->slot < y->slot + type_bytes(y->type) && y->slot < x->slot + type_bytes(x->type);
 }
 
+/* The words of the state that a slot is in, as bits; the last one is for all that are further behind, or counted from
+ * a value. */
+static uint64_t words_of(uint32_t slot, IrType type, IrVal root) {
+    enum { LAST = 63 };
+    uint32_t first = slot / 4, last = (slot + type_bytes(type) - 1) / 4;
+    first = root == IR_NONE && first < LAST ? first : LAST;
+    last = root == IR_NONE && last < LAST ? last : LAST;
+    return UINT64_MAX << first & UINT64_MAX >> (LAST - last);
+}
+
 static void slots_forget(Fold *f, const KnownSlot *written) {
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < f->n_slots; i++) {
+    while (kept < f->n_slots && !may_overlap(&f->slots[kept], written)) {
+        kept++;
+    }
+    for (uint32_t i = kept + 1; i < f->n_slots; i++) {
         const KnownSlot *k = &f->slots[i];
         if (!may_overlap(k, written)) {
             f->slots[kept++] = *k;
@@ -110,7 +124,11 @@ static IrVal root_of(const IrOp *op) {
 /* `access` is a GET, GETX, PUT or PUTX of the new array. */
 static void slots_learn(Fold *f, const IrOp *access, IrVal value, uint32_t since) {
     KnownSlot known = {access->a, root_of(access), access->type, value, since};
-    slots_forget(f, &known);
+    uint64_t words = words_of(known.slot, known.type, known.root);
+    if (words & f->slot_words) {
+        slots_forget(f, &known);
+    }
+    f->slot_words |= words;
     if (f->n_slots < SLOTS_MAX) {
         f->slots[f->n_slots++] = known;
     }
@@ -118,6 +136,9 @@ static void slots_learn(Fold *f, const IrOp *access, IrVal value, uint32_t since
 
 static IrVal slots_find(const Fold *f, const IrOp *access) {
     IrVal root = root_of(access);
+    if (!(words_of(access->a, access->type, root) & f->slot_words)) {
+        return IR_NONE;
+    }
     for (uint32_t i = 0; i < f->n_slots; i++) {
         const KnownSlot *k = &f->slots[i];
         if (k->slot == access->a && k->root == root && k->type == access->type) {
@@ -129,6 +150,7 @@ static IrVal slots_find(const Fold *f, const IrOp *access) {
 
 static void forget_everything(Fold *f) {
     f->n_slots = 0;
+    f->slot_words = 0;
     f->summed = IR_NONE;
     for (unsigned i = 0; i < 4; i++) {
         f->recipe[i] = IR_NONE;
@@ -609,6 +631,11 @@ static void fold_op(Fold *f, IrOp op, uint32_t old) {
     }
 }
 
+/* Labels keep the number that they had: label_of tells of them. */
+static uint32_t new_operand(const Fold *f, uint8_t kind, uint32_t operand) {
+    return kind == IR_OPERAND_VALUE && operand != IR_NONE ? f->new_of[operand] : operand;
+}
+
 static void fold(IrBlock *block, Arena *arena, bool in_region) {
     Fold f = {.arena = arena, .cap = block->n_ops + block->n_ops / 2 + 16, .old_ops = block->ops, .chooser = IR_NONE,
               .in_region = in_region};
@@ -619,12 +646,9 @@ static void fold(IrBlock *block, Arena *arena, bool in_region) {
     for (uint32_t i = 0; i < block->n_ops; i++) {
         IrOp op = block->ops[i];
         const uint8_t *kind = ir_op_info[op.op].operand;
-        uint32_t *operand[3] = {&op.a, &op.b, &op.c};
-        for (unsigned k = 0; k < 3; k++) {
-            if (kind[k] == IR_OPERAND_VALUE && *operand[k] != IR_NONE) {
-                *operand[k] = f.new_of[*operand[k]];
-            }
-        }
+        op.a = new_operand(&f, kind[0], op.a);
+        op.b = new_operand(&f, kind[1], op.b);
+        op.c = new_operand(&f, kind[2], op.c);
         fold_op(&f, op, i);
     }
     block->ops = f.ops;

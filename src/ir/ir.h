@@ -107,6 +107,12 @@ typedef struct IrOpInfo {
 
 extern const IrOpInfo ir_op_info[IR_OPCODE_COUNT];
 
+/** An operand that is a value or the number of a label: numbered anew. */
+static inline uint32_t ir_renumbered(uint8_t kind, uint32_t operand, const uint32_t *new_of) {
+    bool named = (kind == IR_OPERAND_VALUE && operand != IR_NONE) || kind == IR_OPERAND_LABEL;
+    return named ? new_of[operand] : operand;
+}
+
 static inline uint64_t ir_const_value(const IrOp *op) {
     return (uint64_t)op->b << 32 | op->a;
 }

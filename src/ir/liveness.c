@@ -198,14 +198,11 @@ static void squeeze(IrBlock *block, Arena *arena) {
     }
     for (uint32_t i = 0; i < block->n_ops; i++) {
         IrOp op = block->ops[i];
-        uint32_t *operand[3] = {&op.a, &op.b, &op.c};
-        for (unsigned k = 0; k < 3; k++) {
-            uint8_t kind = ir_op_info[op.op].operand[k];
-            if ((kind == IR_OPERAND_VALUE && *operand[k] != IR_NONE) || kind == IR_OPERAND_LABEL) {
-                *operand[k] = new_of[*operand[k]];
-            }
-        }
+        const uint8_t *kind = ir_op_info[op.op].operand;
         if (op.op != IR_NOP) {
+            op.a = ir_renumbered(kind[0], op.a, new_of);
+            op.b = ir_renumbered(kind[1], op.b, new_of);
+            op.c = ir_renumbered(kind[2], op.c, new_of);
             block->ops[new_of[i]] = op;
         }
     }

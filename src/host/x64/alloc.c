@@ -11,28 +11,25 @@ static bool is_comparison(IrOpcode op) {
     return op >= IR_EQ && op <= IR_LES;
 }
 
-static bool branches_on_a(IrOpcode op) {
-    return op == IR_GOTO_IF || op == IR_SKIP || op == IR_TRAP_IF || op == IR_SELECT;
-}
-
 void lower_use_until(Lower *l, IrVal value, uint32_t at) {
     l->last_use[value] = at > l->last_use[value] ? at : l->last_use[value];
 }
 
-static void note_use(Lower *l, uint8_t *uses, IrVal value, uint32_t at) {
-    if (value != IR_NONE) {
-        lower_use_until(l, value, at);
+static void note_use(uint32_t *last_use, uint8_t *uses, uint8_t kind, IrVal value, uint32_t at) {
+    if (kind == IR_OPERAND_VALUE && value != IR_NONE) {
+        last_use[value] = at;
         uses[value] += uses[value] < 255;
     }
 }
 
-static void note_operands(Lower *l, uint8_t *uses, uint32_t i) {
-    const IrOp *op = &l->ir->ops[i];
-    const uint32_t operand[3] = {op->a, op->b, op->c};
-    for (unsigned k = 0; k < 3; k++) {
-        if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE) {
-            note_use(l, uses, operand[k], i);
-        }
+static void note_uses(const Lower *l, uint8_t *uses) {
+    const IrOp *ops = l->ir->ops;
+    uint32_t *last_use = l->last_use, n = l->ir->n_ops;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint8_t *kind = ir_op_info[ops[i].op].operand;
+        note_use(last_use, uses, kind[0], ops[i].a, i);
+        note_use(last_use, uses, kind[1], ops[i].b, i);
+        note_use(last_use, uses, kind[2], ops[i].c, i);
     }
 }
 
@@ -81,7 +78,7 @@ static void fuse_test(Lower *l, const uint8_t *uses, IrVal comparison, uint32_t 
  * skipped must not lie between, since registers change at its end. */
 static void fuse(Lower *l, const uint8_t *uses, uint32_t i) {
     const IrOp *op = &l->ir->ops[i];
-    if (!branches_on_a(op->op) || !is_comparison(l->ir->ops[op->a].op) || uses[op->a] != 1) {
+    if (!is_comparison(l->ir->ops[op->a].op) || uses[op->a] != 1) {
         return;
     }
     for (uint32_t k = op->a; k < i; k++) {
@@ -117,7 +114,7 @@ static bool is_access_to(const IrOp *op, IrVal address) {
 static void fuse_address(Lower *l, const uint8_t *uses, uint32_t i) {
     const IrOp *op = &l->ir->ops[i];
     int32_t displacement;
-    if ((op->op == IR_LOAD || op->op == IR_STORE) && is_access_to(op, op->a) && uses[op->a] == 1 &&
+    if (is_access_to(op, op->a) && uses[op->a] == 1 &&
         lower_is_displaced(l, op->a, &displacement)) {
         l->fused[op->a] = true;
         lower_use_until(l, l->ir->ops[op->a].a, i);
@@ -172,13 +169,25 @@ static void find_late_sum(Lower *l, uint32_t put) {
 static void fuse_shift(Lower *l, const uint8_t *uses, uint32_t i) {
     const IrOp *op = &l->ir->ops[i], *shift = &l->ir->ops[op->b];
     uint64_t n, constant;
-    if (op->op != IR_ADD || shift->op != IR_SHL || uses[op->b] != 1 || op->a == op->b ||
+    if (shift->op != IR_SHL || uses[op->b] != 1 || op->a == op->b ||
         !lower_is_const(l, shift->b, &n) || n < 1 || n > 3 || lower_is_const(l, op->a, &constant) ||
         lower_is_const(l, shift->a, &constant)) {
         return;
     }
     l->fused[op->b] = true;
     lower_use_until(l, shift->a, i);
+}
+
+static void find_fused(Lower *l, const uint8_t *uses) {
+    const IrOp *ops = l->ir->ops;
+    for (uint32_t i = 0, n = l->ir->n_ops; i < n; i++) {
+        switch (ops[i].op) {
+        case IR_GOTO_IF: case IR_SKIP: case IR_TRAP_IF: case IR_SELECT: fuse(l, uses, i); break;
+        case IR_LOAD: case IR_STORE: fuse_address(l, uses, i); break;
+        case IR_ADD: fuse_shift(l, uses, i); break;
+        default: break;
+        }
+    }
 }
 
 bool lower_fused_shift(const Lower *l, IrVal value) {
@@ -208,22 +217,30 @@ static void keep(Lower *l, IrVal value, uint32_t until) {
     }
 }
 
+static void note_hot(bool *hot, uint8_t kind, IrVal value) {
+    if (kind == IR_OPERAND_VALUE && value != IR_NONE) {
+        hot[value] = true;
+    }
+}
+
 /* Pure values that only flag recipes use which no code computes on the normal way: they are made where the block is
  * left. */
 static void find_cold(Lower *l) {
-    bool *hot = ARENA_ARRAY(l->arena, bool, l->ir->n_ops);
+    const IrOp *ops = l->ir->ops;
+    const uint8_t *eager = l->eager;
+    const uint32_t late_check = l->late_check;
+    bool *hot = ARENA_ARRAY(l->arena, bool, l->ir->n_ops), *cold = l->cold;
     for (uint32_t i = l->ir->n_ops; i-- > 0;) {
-        const IrOp *op = &l->ir->ops[i];
-        const uint32_t operand[3] = {op->a, op->b, op->c};
-        unsigned mask;
-        bool flags = ir_sets_flags(op->op, &mask);
-        bool pure = ir_op_info[op->op].traits & IR_TRAIT_PURE || op->op == IR_GET;
-        l->cold[i] = pure && op->op != IR_CONST && !hot[i];
-        bool late = i >= l->late_check && (op->op == IR_TRAP_IF || op->op == IR_GOTO_IND);
-        for (unsigned k = 0; k < 3; k++) {
-            if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE && operand[k] != IR_NONE) {
-                hot[operand[k]] |= flags ? l->eager[i] != 0 : !l->cold[i] && !late;
-            }
+        const IrOp *op = &ops[i];
+        const IrOpInfo *info = &ir_op_info[op->op];
+        bool pure = info->traits & IR_TRAIT_PURE || op->op == IR_GET;
+        bool waits = pure && op->op != IR_CONST && !hot[i];
+        bool late = i >= late_check && (op->op == IR_TRAP_IF || op->op == IR_GOTO_IND);
+        cold[i] = waits;
+        if (ir_flags_set[op->op] ? eager[i] : !waits && !late) {
+            note_hot(hot, info->operand[0], op->a);
+            note_hot(hot, info->operand[1], op->b);
+            note_hot(hot, info->operand[2], op->c);
         }
     }
 }
@@ -242,11 +259,13 @@ static void find_early_gets(Lower *l) {
 
 /* Recipes that a fault entry refers to must still be computable there. */
 static void keep_recipes(Lower *l, const IrFault *fault) {
+    uint32_t kept = IR_NONE;
     for (unsigned i = 0; i < 4; i++) {
         uint32_t recipe = fault->flags[i];
-        if (recipe == IR_NONE || l->eager[recipe] & 1u << i) {
+        if (recipe == kept || recipe == IR_NONE || l->eager[recipe] & 1u << i) {
             continue;
         }
+        kept = recipe;
         const IrOp *op = &l->ir->ops[recipe];
         const uint32_t operand[3] = {op->a, op->b, op->c};
         for (unsigned k = 0; k < 3; k++) {
@@ -257,21 +276,34 @@ static void keep_recipes(Lower *l, const IrFault *fault) {
     }
 }
 
+/* From the last entry on: one with the flags of the entry behind it wants nothing that is not kept already. */
+static void keep_all_recipes(Lower *l) {
+    const IrFault *behind = NULL;
+    for (uint32_t i = l->ir->n_faults; i-- > 0;) {
+        const IrFault *fault = &l->ir->faults[i];
+        if (!behind || memcmp(fault->flags, behind->flags, sizeof fault->flags) != 0) {
+            keep_recipes(l, fault);
+        }
+        behind = fault;
+    }
+}
+
 /* Flags are stored at once where they are read on the normal way, and where a part that may be skipped begins or ends:
  * a fault entry behind it can name no recipe. */
 static void find_eager_at_parts(Lower *l) {
     uint32_t current[4] = {IR_NONE, IR_NONE, IR_NONE, IR_NONE};
     for (uint32_t i = 0; i < l->ir->n_ops; i++) {
-        const IrOp *op = &l->ir->ops[i];
+        uint8_t op = l->ir->ops[i].op;
+        bool part = op == IR_SKIP || op == IR_LABEL || op == IR_CALL;
         unsigned mask;
-        ir_sets_flags(op->op, &mask);
+        if (!ir_sets_flags(op, &mask) && !part) {
+            continue;
+        }
         for (unsigned k = 0; k < 4; k++) {
-            if ((op->op == IR_SKIP || op->op == IR_LABEL || op->op == IR_CALL) && current[k] != IR_NONE) {
+            if (part && current[k] != IR_NONE) {
                 l->eager[current[k]] |= (uint8_t)(1u << k);
             }
-            if (mask & 1u << k) {
-                current[k] = i;
-            }
+            current[k] = mask & 1u << k ? i : current[k];
         }
     }
 }
@@ -309,20 +341,24 @@ static void find_eager_in_region(Lower *l) {
 static void find_end_flags(Lower *l) {
     unsigned mask;
     l->end = (IrFault){.op = l->ir->n_ops - 1, .flags = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
-    for (uint32_t i = 0; i < l->ir->n_ops; i++) {
+    unsigned open = 0xf;
+    for (uint32_t i = l->ir->n_ops; i-- > 0 && open && l->ir->ops[i].op != IR_LABEL;) {
         ir_sets_flags(l->ir->ops[i].op, &mask);
-        for (unsigned k = 0; k < 4; k++) {
-            l->end.flags[k] = mask & 1u << k ? i : l->ir->ops[i].op == IR_LABEL ? IR_NONE : l->end.flags[k];
+        for (unsigned k = 0; mask & open && k < 4; k++) {
+            l->end.flags[k] = mask & open & 1u << k ? i : l->end.flags[k];
         }
+        open &= ~mask;
     }
 }
 
 /* A value that goes into a pinned slot can be computed right there if nothing in between sees the old one. */
 static void find_targets(Lower *l) {
-    l->target = ARENA_ARRAY(l->arena, uint8_t, l->ir->n_ops);
     for (uint32_t put = 0; l->region && put < l->ir->n_ops; put++) {
         const IrOp *op = &l->ir->ops[put];
-        int k = op->op == IR_PUT ? lower_pinned(l, op->a, op->type) : -1;
+        if (op->op != IR_PUT) {
+            continue;
+        }
+        int k = lower_pinned(l, op->a, op->type);
         const IrOp *value = &l->ir->ops[op->b];
         bool pinned = k >= 0 && value->op == IR_GET && lower_pinned(l, value->a, value->type) >= 0;
         if (k < 0 || pinned || value->op == IR_CONST || l->target[op->b]) {
@@ -339,36 +375,40 @@ static void find_targets(Lower *l) {
     }
 }
 
+/* All that is known about the block's values: what is 0 at first, then what has all bits set. Returns room for the
+ * number of their uses. */
+static uint8_t *make_room(Lower *l) {
+    size_t n = (l->ir->n_ops + 3) & ~(size_t)3, n_zero = 21 * n, n_ones = 5 * n;
+    uint8_t *room = arena_alloc_raw(l->arena, n_zero + n_ones);
+    memset(room, 0, n_zero);
+    memset(room + n_zero, 0xff, n_ones);
+    l->last_use = (uint32_t *)(void *)room;
+    l->late = (uint32_t *)(void *)(room + 4 * n);
+    l->spilled_by = (uint32_t *)(void *)(room + 8 * n);
+    l->spill = (uint16_t *)(void *)(room + 12 * n);
+    l->fused = (bool *)(room + 14 * n);
+    l->after_sum = (bool *)(room + 15 * n);
+    l->cold = (bool *)(room + 16 * n);
+    l->aligned = room + 17 * n;
+    l->eager = room + 18 * n;
+    l->target = room + 19 * n;
+    l->spilled_at = (uint32_t *)(void *)(room + n_zero);
+    l->reg = room + n_zero + 4 * n;
+    return room + 20 * n;
+}
+_Static_assert(NO_REG == 0xff, "all bits set");
+
 void lower_prepare(Lower *l) {
     uint32_t n = l->ir->n_ops;
-    uint8_t *uses = ARENA_ARRAY(l->arena, uint8_t, n);
-    l->last_use = ARENA_ARRAY(l->arena, uint32_t, n);
-    l->fused = ARENA_ARRAY(l->arena, bool, n);
-    l->eager = ARENA_ARRAY(l->arena, uint8_t, n);
-    l->cold = ARENA_ARRAY(l->arena, bool, n);
-    l->after_sum = ARENA_ARRAY(l->arena, bool, n);
-    l->late = ARENA_ARRAY(l->arena, uint32_t, n);
-    l->aligned = ARENA_ARRAY(l->arena, uint8_t, n);
-    l->reg = ARENA_ARRAY(l->arena, uint8_t, n);
-    l->spill = ARENA_ARRAY(l->arena, uint16_t, n);
-    l->spilled_at = ARENA_ARRAY(l->arena, uint32_t, n);
-    l->spilled_by = ARENA_ARRAY(l->arena, uint32_t, n);
-    memset(l->reg, NO_REG, n);
-    memset(l->spilled_at, 0xff, n * sizeof *l->spilled_at);
-    for (uint32_t i = 0; i < n; i++) {
-        note_operands(l, uses, i);
-    }
+    uint8_t *uses = make_room(l);
+    note_uses(l, uses);
     if (l->region) {
         find_eager_in_region(l);
     } else {
         find_eager(l);
     }
     find_cold(l);
-    for (uint32_t i = 0; i < n; i++) {
-        fuse(l, uses, i);
-        fuse_address(l, uses, i);
-        fuse_shift(l, uses, i);
-    }
+    find_fused(l, uses);
     if (l->region) {
         find_end_flags(l);
         keep_recipes(l, &l->end);
@@ -378,11 +418,9 @@ void lower_prepare(Lower *l) {
         keep(l, l->ir->ops[n - 1].a, n - 1);
     }
     find_targets(l);
-    for (uint32_t i = 0; i < l->ir->n_faults; i++) {
-        keep_recipes(l, &l->ir->faults[i]);
-    }
+    keep_all_recipes(l);
     find_early_gets(l);
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; l->region && i < n; i++) {
         find_late_sum(l, i);
     }
     lower_forget(l);

@@ -6,6 +6,8 @@
  * enough. Every way around a loop takes somewhere, so every loop ends in time. */
 #include "host/x64/lower.h"
 
+#include <string.h>
+
 enum { SLOTS_SEEN_MAX = 256 };
 
 /* Of loops: a host fetches 64 bytes of decoded code at a time. A loop of matmul that lay across two such stretches took
@@ -46,17 +48,30 @@ typedef struct SlotUse {
     bool written, other_type; /* also used as something else than i32 */
 } SlotUse;
 
-static SlotUse *slot_use(SlotUse *seen, unsigned *n, uint32_t slot) {
-    for (unsigned i = 0; i < *n; i++) {
-        if (seen[i].slot == slot) {
-            return &seen[i];
+typedef struct SlotUses {
+    SlotUse seen[SLOTS_SEEN_MAX];
+    unsigned n;
+    uint8_t found[64]; /* by word: where a slot of that word was found last */
+} SlotUses;
+_Static_assert(SLOTS_SEEN_MAX <= UINT8_MAX + 1, "indices are bytes");
+
+static SlotUse *slot_use(SlotUses *uses, uint32_t slot) {
+    uint8_t *found = &uses->found[slot / 4 % ARRAY_LEN(uses->found)];
+    if (*found < uses->n && uses->seen[*found].slot == slot) {
+        return &uses->seen[*found];
+    }
+    for (unsigned i = 0; i < uses->n; i++) {
+        if (uses->seen[i].slot == slot) {
+            *found = (uint8_t)i;
+            return &uses->seen[i];
         }
     }
-    if (*n == SLOTS_SEEN_MAX) {
+    if (uses->n == SLOTS_SEEN_MAX) {
         return NULL;
     }
-    seen[*n] = (SlotUse){.slot = slot};
-    return &seen[(*n)++];
+    *found = (uint8_t)uses->n;
+    uses->seen[uses->n] = (SlotUse){.slot = slot};
+    return &uses->seen[uses->n++];
 }
 
 /* Uses count eight times as much in each loop inside. */
@@ -66,11 +81,11 @@ static unsigned weight_of(const X64RegionBlock *block) {
 }
 
 /* The window pointer is not asked for: IR_WINDOW_BASE tells where it is. */
-static void count_slots(const IrBlock *ir, uint32_t window, unsigned weight, SlotUse *seen, unsigned *n) {
+static void count_slots(const IrBlock *ir, uint32_t window, unsigned weight, SlotUses *uses) {
     for (uint32_t i = 0; i < ir->n_ops; i++) {
         const IrOp *op = &ir->ops[i];
         bool slot = (op->op == IR_GET || op->op == IR_PUT) && op->a < IR_WINDOW_BASE && op->a != window;
-        SlotUse *use = slot ? slot_use(seen, n, op->a) : NULL;
+        SlotUse *use = slot ? slot_use(uses, op->a) : NULL;
         if (!use) {
             continue;
         }
@@ -78,7 +93,7 @@ static void count_slots(const IrBlock *ir, uint32_t window, unsigned weight, Slo
         use->written |= op->op == IR_PUT;
         use->other_type |= op->type != IR_I32;
         if (op->type == IR_I64) {
-            SlotUse *half = slot_use(seen, n, op->a + 4);
+            SlotUse *half = slot_use(uses, op->a + 4);
             if (half) {
                 half->other_type = true;
             }
@@ -94,19 +109,21 @@ static void pin(RegionLower *r, uint32_t slot, Reg reg, bool written) {
 static void choose_pinned(RegionLower *r, unsigned most) {
     /* First those that survive calls of the engine. */
     static const Reg registers[X64_PINNED_MAX] = {R12, R13, R8, R9, R10, R11, RDI, X64_WINDOW_POINTER};
-    SlotUse seen[SLOTS_SEEN_MAX];
-    unsigned n = 0;
+    SlotUses uses;
+    uses.n = 0;
+    memset(uses.found, 0, sizeof uses.found);
     if (r->region->window != IR_NONE) {
         most = most < X64_PINNED_MAX ? most : X64_PINNED_MAX - 1;
     }
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {
-        count_slots(r->region->blocks[b].ir, r->region->window, weight_of(&r->region->blocks[b]), seen, &n);
+        count_slots(r->region->blocks[b].ir, r->region->window, weight_of(&r->region->blocks[b]), &uses);
     }
-    while (r->n_pinned < most && n < SLOTS_SEEN_MAX) {
+    while (r->n_pinned < most && uses.n < SLOTS_SEEN_MAX) {
         SlotUse *best = NULL;
-        for (unsigned i = 0; i < n; i++) {
-            if (!seen[i].other_type && seen[i].uses && (!best || seen[i].uses > best->uses)) {
-                best = &seen[i];
+        for (unsigned i = 0; i < uses.n; i++) {
+            SlotUse *use = &uses.seen[i];
+            if (!use->other_type && use->uses && (!best || use->uses > best->uses)) {
+                best = use;
             }
         }
         if (!best) {
