@@ -212,21 +212,10 @@ struct Board {
     const char *name; /* of the node */
     Arena *arena; /* lives as long as the board; use it in init only */
     Arena *bulk; /* for devices that are mostly buffers, or NULL: the same */
-    EventQueue events;
-    MemMap map;
     const Log *log;
     struct GuestLog *guest_log;
-    LineGuard lines;
     struct LinkEnd *link_ends; /* ports of this board that links join, the last one first */
     uint64_t seed;
-    bool off; /* no power: what arrives is lost */
-    bool reset_pin; /* the reset under way comes from outside */
-    unsigned current_cpu; /* index of the core whose turn it is: who makes an access */
-    /** Never runs backwards for what all cores share: if another core has been ahead in its slice, that time counts. */
-    uint64_t (*now_ns)(Board *board);
-    uint64_t (*core_now_ns)(Board *board, const struct Cpu *cpu); /* where that core is */
-    uint64_t (*current_pc)(Board *board); /* of the CPU that is running, 0 if none */
-    void (*stop)(Board *board, StopReason reason, int code); /* after the running instruction */
     void (*request_reset)(Board *board); /* system reset after the running instruction */
     void (*console)(Board *board, const void *bytes, size_t len); /* semihosting output */
     bool (*add_cpu)(Board *board, struct Cpu *cpu, uint64_t hz); /* from init of CPU types */
@@ -236,6 +225,18 @@ struct Board {
     void (*send_event)(Board *board); /* SEV of the running core, for all others */
     /** The outside (a wire from another node, a finger) holds an input of a device at that level from now on. */
     void (*outside_level)(Board *board, Device *dev, unsigned input, bool level);
+    MemMap map;
+    LineGuard lines;
+    /* From here on, what each event needs. */
+    EventQueue events;
+    bool off; /* no power: what arrives is lost */
+    bool reset_pin; /* the reset under way comes from outside */
+    unsigned current_cpu; /* index of the core whose turn it is: who makes an access */
+    /** Never runs backwards for what all cores share: if another core has been ahead in its slice, that time counts. */
+    uint64_t (*now_ns)(Board *board);
+    uint64_t (*core_now_ns)(Board *board, const struct Cpu *cpu); /* where that core is */
+    uint64_t (*current_pc)(Board *board); /* of the CPU that is running, 0 if none */
+    void (*stop)(Board *board, StopReason reason, int code); /* after the running instruction */
 };
 
 #define BOARD_ENTRY_RESET UINT64_MAX

@@ -81,6 +81,7 @@ static bool map_region(MemMap *map, const MemRegion *r) {
 }
 
 void memory_moved(MemMap *map, const Memory *memory) {
+    mem_near_forget(map);
     for (uint32_t i = 0; i < map->n_regions && map->fast; i++) {
         if (map->regions[i].memory == memory && !map_region(map, &map->regions[i])) {
             mem_exhausted("guest memory");

@@ -33,11 +33,11 @@ typedef struct Line {
 enum { LINE_DEPTH_MAX = 200, LINE_RING_MAX = 8 };
 
 typedef struct LineGuard {
-    unsigned depth; /* changes under way, one inside the other */
-    bool stuck; /* for good */
     const Line *ring[LINE_RING_MAX]; /* the last one first, in the order in which they return */
     unsigned n_ring;
     bool told;
+    bool stuck; /* for good */
+    unsigned depth; /* changes under way, one inside the other */
 } LineGuard;
 
 /** Drives the line; sinks hear of changes only. */

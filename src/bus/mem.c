@@ -46,6 +46,7 @@ bool mem_map_add(MemMap *map, const MemRegion *region, Err *err) {
     map->regions[at] = *region;
     map->n_regions++;
     memset(map->recent, 0, sizeof map->recent);
+    mem_near_forget(map);
     return true;
 }
 
@@ -138,13 +139,35 @@ static uint64_t register_order(uint64_t value, unsigned size, bool big) {
     return big && size == 8 ? value >> 32 | value << 32 : value;
 }
 
+/* The bytes of [addr, addr + size), or NULL. */
+static inline uint8_t *near_bytes(const MemNear *near, uint64_t addr, unsigned size) {
+    uint64_t at = addr - near->base;
+    return at < near->size && near->size - at >= size ? near->host + at : NULL;
+}
+
+static void near_keep(MemMap *map, const MemRegion *r) {
+    MemNear near = {r->base, r->size, r->memory->host + r->offset};
+    if (r->memory->read_only) {
+        map->rom = near;
+    } else if (!r->memory->code) {
+        map->ram = near;
+    }
+}
+
 bool mem_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *value) {
+    const uint8_t *near = near_bytes(&map->ram, addr, size);
+    near = near ? near : near_bytes(&map->rom, addr, size);
+    if (LIKELY(near != NULL)) {
+        *value = bytes_load(near, size, big);
+        return true;
+    }
     const MemRegion *r = region_for(map, addr, size);
     if (!r) {
         return false;
     }
     uint64_t offset = r->offset + (addr - r->base);
     if (LIKELY(r->memory)) {
+        near_keep(map, r);
         *value = bytes_load(r->memory->host + offset, size, big);
         return true;
     }
@@ -209,6 +232,11 @@ static inline bool is_marked(const Memory *memory, uint64_t offset) {
 }
 
 bool mem_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t value) {
+    uint8_t *near = near_bytes(&map->ram, addr, size);
+    if (LIKELY(near != NULL)) {
+        bytes_store(near, size, big, value);
+        return true;
+    }
     const MemRegion *r = region_for(map, addr, size);
     if (!r) {
         return false;
@@ -237,10 +265,15 @@ bool mem_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t val
 }
 
 uint8_t *mem_plain(MemMap *map, uint64_t addr, unsigned size) {
+    uint8_t *near = near_bytes(&map->ram, addr, size);
+    if (LIKELY(near != NULL)) {
+        return near;
+    }
     const MemRegion *r = region_for(map, addr, size);
     if (!r || !r->memory || r->memory->read_only) {
         return NULL;
     }
+    near_keep(map, r);
     uint64_t offset = r->offset + (addr - r->base);
     for (uint64_t at = offset; r->memory->code && at < offset + size; at = ((at >> MEM_GRANULE_SHIFT) + 1)
                                                                            << MEM_GRANULE_SHIFT) {
@@ -294,6 +327,7 @@ static bool take_shared(const Memory *memory, uint64_t first, uint64_t last) {
 void mem_marks_share(MemMap *map, Memory *memory, uint8_t *marks, uint64_t offset, uint64_t size) {
     memory->code = marks;
     memory->code_shared = true;
+    mem_near_forget(map);
     if (size) {
         mem_fast_protect(map, memory, offset, size);
     }
@@ -336,6 +370,7 @@ void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size) {
         }
         if (!memory->code) {
             memory->code = mem_alloc((size_t)((memory->size - 1) >> MEM_GRANULE_SHIFT) + 1);
+            mem_near_forget(map);
         }
         bool protected = pages_marked(memory, first, last);
         memset(memory->code + (first >> MEM_GRANULE_SHIFT), MEM_CODE,

@@ -58,15 +58,19 @@ struct MemErrorListener {
     MemErrorListener *next;
 };
 
+/** Where memory stood that was accessed last: most accesses of a short run need nothing else. */
+typedef struct MemNear {
+    uint64_t base, size; /* size 0: nothing is known */
+    uint8_t *host; /* of base */
+} MemNear;
+
 typedef struct MemMap {
     MemRegion *regions; /* sorted by base, no two overlap */
     uint32_t n_regions, cap;
-    const MemRegion *recent[MEM_RECENT]; /* by mem_recent_slot, or NULL: only a cache */
     Arena *arena; /* where `regions` stands; NULL: the heap */
     struct Board *board;
     MemPool *pool; /* for the memories of the map, or NULL */
     RomStore *roms; /* for those that are read-only, or NULL */
-    uint8_t *fast; /* window of the whole 32-bit address space (fastmem.c), or NULL */
     bool code_refused; /* set by mem_code_mark: some of it is not pristine, so the code is this node's only */
     bool fault; /* set by a device during an access: answer with a bus error */
     /** Memory that holds translated code changed; the range is whole granules (cut at the memory's end), whose marks
@@ -78,7 +82,16 @@ typedef struct MemMap {
     /** Told of each access to a device window, or NULL. */
     void (*trace)(struct MemMap *map, const MemRegion *region, uint64_t addr, unsigned size, uint64_t value,
                   bool store);
+    const MemRegion *recent[MEM_RECENT]; /* by mem_recent_slot, or NULL: only a cache */
+    /* What short runs look at stands last, beside what their board needs. */
+    uint8_t *fast; /* window of the whole 32-bit address space (fastmem.c), or NULL */
+    MemNear ram, rom; /* plain bytes: memory without marks of code; memory for loads. Only a cache */
 } MemMap;
+
+/** To be called when a memory has moved, or gets marks. */
+static inline void mem_near_forget(MemMap *map) {
+    map->ram = map->rom = (MemNear){0};
+}
 
 /** Gives a memory its zeroed bytes (of memory->pool), or takes them away. Ends the process if the host has no room. */
 void memory_alloc(Memory *memory, uint64_t size);

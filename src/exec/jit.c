@@ -305,7 +305,7 @@ static const void *take_trap(Cpu *cpu, uint32_t site_index) {
 /* ---- The buffer ---- */
 
 JitSeat *jit_seat_new(void) {
-    return mem_alloc(sizeof(JitSeat));
+    return mem_alloc_aligned(sizeof(JitSeat), LINE_BYTES); /* each thread has one */
 }
 
 void jit_seat_free(JitSeat *seat) {

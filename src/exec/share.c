@@ -118,7 +118,8 @@ static CodeCache *sit(CodeShare *share, ShareSeat *seat) {
     return cache;
 }
 
-static ShareSeat *free_seat(CodeShare *share, uint8_t *first) {
+/* Takes a seat in the cache that is to be used now. */
+static ShareSeat *free_seat(CodeShare *share, uint8_t *first, CodeCache **cache) {
     for (;;) {
         CodeCache *current = __atomic_load_n(&share->current, __ATOMIC_SEQ_CST);
         for (unsigned n = 0; n < SEATS; n++) {
@@ -128,6 +129,8 @@ static ShareSeat *free_seat(CodeShare *share, uint8_t *first) {
                 __atomic_compare_exchange_n(&share->seats[i].cache, &nobody, current, false, __ATOMIC_SEQ_CST,
                                             __ATOMIC_RELAXED)) {
                 *first = (uint8_t)i;
+                bool moved = __atomic_load_n(&share->current, __ATOMIC_SEQ_CST) != current;
+                *cache = UNLIKELY(moved) ? sit(share, &share->seats[i]) : current;
                 return &share->seats[i];
             }
         }
@@ -202,8 +205,7 @@ void code_use_stats(const CodeUse *use, CodeStats *stats) {
 CodeRun code_enter(CodeUse *use) {
     CodeRun run = {.cache = use->own};
     if (use->share) {
-        run.place = free_seat(use->share, &use->seat);
-        run.cache = sit(use->share, run.place);
+        run.place = free_seat(use->share, &use->seat, &run.cache);
         if (!run.place->jit) {
             run.place->jit = jit_seat_new();
         }
@@ -216,7 +218,7 @@ CodeRun code_enter(CodeUse *use) {
 
 void code_exit(CodeUse *use, CodeRun *run) {
     if (run->place) {
-        __atomic_store_n(&run->place->cache, NULL, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&run->place->cache, NULL, __ATOMIC_RELEASE);
         run->place = NULL;
     }
     (void)use;

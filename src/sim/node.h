@@ -118,6 +118,8 @@ typedef struct Node {
     unsigned last_ran; /* the core that ran instructions last */
     uint64_t slice, quantum;
     const volatile bool *interrupted; /* set from a signal handler or another thread: stop soon (STOP_USER); or NULL */
+    /** A core has slept: for who looks on; or NULL. */
+    void (*slept)(void *user, unsigned core, uint64_t from_ns, uint64_t to_ns);
     VEC(uint64_t) breakpoints; /* for debuggers; no part of the machine */
     CodeUse code; /* of the first core */
     Arena arena, bulk;
@@ -137,8 +139,6 @@ typedef struct Node {
     void (*console)(void *user, const void *bytes, size_t len); /* semihosting output, or NULL */
     void *console_user;
     uint64_t break_ticks; /* for debuggers: of the core that stands at a breakpoint and may go on, + 1 */
-    /** A core has slept: for who looks on; or NULL. */
-    void (*slept)(void *user, unsigned core, uint64_t from_ns, uint64_t to_ns);
     void *slept_user;
     void *user; /* of the API layer */
 } Node;
@@ -177,7 +177,6 @@ uint64_t node_next_ns(const Node *node);
 /** Where a node that has just run will look when it runs again, beside what it is made of; guesses, or NULL. */
 typedef struct NodeNear {
     const uint8_t *stack; /* its end in the host's memory; anything may stand there */
-    const MemRegion *regions[2]; /* that hold the stack and the code */
 } NodeNear;
 NodeNear node_near(const Node *node);
 

@@ -353,53 +353,45 @@ static StopReason slice_run(Node *node, uint64_t until_ns) {
 
 /* ---- What a run is going to need ---- */
 
-enum { CACHE_LINE = 64, STATE_BYTES = 256 /* registers, and what is pending */ };
+enum { CACHE_LINE = 64, STATE_BYTES = 288 /* registers, and what is pending */, EVENT_BYTES = 192 };
 
-static void prefetch(const void *at, size_t bytes) {
-    for (size_t i = 0; i < bytes; i += CACHE_LINE) {
-        __builtin_prefetch((const uint8_t *)at + i, 1);
+static inline void prefetch(const void *at, size_t bytes) {
+    uintptr_t line = (uintptr_t)at & ~(uintptr_t)(CACHE_LINE - 1), end = (uintptr_t)at + bytes;
+    for (; line < end; line += CACHE_LINE) {
+        __builtin_prefetch((const void *)line, 1);
     }
 }
 
 void node_prefetch(const Node *node, unsigned step, const NodeNear *near) {
     if (step == 0) {
-        prefetch(&node->board.events, sizeof node->board.events);
-        prefetch(&node->board.map.fast,
-                 offsetof(Node, code) + offsetof(CodeUse, options) - offsetof(Node, board.map.fast));
+        prefetch(&node->board.map.fast, offsetof(Board, lines) - offsetof(Board, map.fast));
+        prefetch(&node->board.lines.stuck, offsetof(Node, code.next) - offsetof(Node, board.lines.stuck));
         if (near->stack) {
             prefetch(near->stack - CACHE_LINE, (size_t)2 * CACHE_LINE);
         }
-        for (size_t i = 0; i < ARRAY_LEN(near->regions) && near->regions[i]; i++) {
-            prefetch(near->regions[i], sizeof *near->regions[i]);
-        }
     } else if (step == 1) {
-        prefetch(node->cpu, sizeof *node->cpu + STATE_BYTES);
+        prefetch(node->cpu, offsetof(Cpu, jit_shadow));
+        prefetch(node->cpu->windows, sizeof *node->cpu + STATE_BYTES - offsetof(Cpu, windows));
         prefetch(node->cores, offsetof(NodeCore, meeting));
         prefetch(node->board.events.heap, sizeof *node->board.events.heap);
-        for (size_t i = 0; i < ARRAY_LEN(near->regions) && near->regions[i]; i++) {
-            prefetch(near->regions[i]->memory, sizeof *near->regions[i]->memory);
-        }
     } else if (node->board.events.len) {
-        /* With it, what stands around it in its device. */
-        prefetch((const uint8_t *)node->board.events.heap[0] - CACHE_LINE, (size_t)4 * CACHE_LINE);
+        /* With it, what stands before it in its device. */
+        prefetch((const uint8_t *)(node->board.events.heap[0] + 1) - EVENT_BYTES, EVENT_BYTES);
     }
-}
-
-static const MemRegion *known_region(const MemMap *map, uint64_t addr) {
-    const MemRegion *r = map->recent[mem_recent_slot(addr)];
-    return r && r->memory ? r : NULL;
 }
 
 NodeNear node_near(const Node *node) {
     const Cpu *cpu = node->cpu;
     const MemMap *map = &node->board.map;
-    const uint8_t *memory = map->fast ? map->fast : (const uint8_t *)cpu->windows[0];
     uint32_t at;
-    if (!cpu->isa->stack_slot || !memory) {
+    if (!cpu->isa->stack_slot) {
         return (NodeNear){0};
     }
     memcpy(&at, (const uint8_t *)cpu->state + cpu->isa->stack_slot, sizeof at);
-    return (NodeNear){memory + at, {known_region(map, at - 1), known_region(map, cpu->pc)}};
+    if (map->fast) {
+        return (NodeNear){map->fast + at};
+    }
+    return (NodeNear){at - map->ram.base <= map->ram.size ? map->ram.host + (at - map->ram.base) : NULL};
 }
 
 /* ---- Runs ---- */

@@ -13,7 +13,7 @@
 
 #include "base/alloc.h"
 
-enum { SPINS = 2000, COUNT_BITS = 24, CACHE_LINE = 64, PIECES = 16 /* of a stripe, as a rule */, PIECE_MAX = 64 };
+enum { SPINS = 2000, COUNT_BITS = 24, CACHE_LINE = 64, PIECES = 16 /* of a stripe, as a rule */, PIECE_MAX = 128 };
 #define COUNT_MASK ((UINT64_C(1) << COUNT_BITS) - 1)
 
 typedef struct Stripe {

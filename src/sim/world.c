@@ -5,7 +5,7 @@
 #include "sim/node_internal.h"
 
 /* Between nodes that nothing joins, so that a stop of one of them is noticed soon. */
-enum { UNLINKED_WINDOW_NS = 1000000 };
+enum { UNLINKED_WINDOW_NS = 1000000, CACHE_LINE = 64 };
 
 /* ---- Log lines: in the order of nodes, whatever the order of threads ---- */
 
@@ -43,7 +43,7 @@ static void nothing(Event *event) {
 }
 
 WorldNode *world_node_new(World *world) {
-    WorldNode *slot = mem_alloc(sizeof *slot);
+    WorldNode *slot = mem_alloc_aligned(sizeof *slot, CACHE_LINE);
     slot->world = world;
     slot->log = (Log){.level = world->log ? world->log->level : LOG_ERROR,
                       .sink = world->log && world->log->sink ? slot_log : NULL, .user = slot};

@@ -29,8 +29,8 @@ typedef struct WorldNode {
     bool ended; /* it has stopped, and does not run before its power is switched on again */
     bool tells_end; /* somebody waits for its end: STOP_EXPECT, though it ends alone */
     bool untold; /* it has stopped in a run that another one ended: the next run tells */
-    size_t index; /* in the world */
     NodeNear near; /* after the last window */
+    size_t index; /* in the world */
     Log log; /* given to the node: lines wait in `lines` while a window runs */
     ByteVec lines; /* level, text, NUL */
     Event meeting;

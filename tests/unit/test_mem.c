@@ -255,6 +255,25 @@ static void stores_to_code_are_told(void **state) {
     assert_true(bench->changed_offset == 256 && bench->changed_size == ROM_BYTES - 256);
 }
 
+/* Where memory stands is remembered, but not when that is true no more. */
+static void near_memory_is_forgotten(void **state) {
+    Bench *bench = *state;
+    uint64_t value;
+    assert_true(mem_write(&bench->map, 0x2000 + RAM_BYTES - 4, 4, false, 0x01020304)); /* RAM */
+    assert_true(mem_read(&bench->map, 0x2000 + RAM_BYTES - 4, 4, true, &value) && value == 0x04030201);
+    assert_true(mem_read(&bench->map, ROM_BYTES - 1, 1, false, &value)); /* ROM */
+    assert_false(mem_read(&bench->map, ROM_BYTES - 1, 2, false, &value)); /* beyond its end */
+    assert_false(mem_write(&bench->map, 0x10, 4, false, 1));
+    mem_code_mark(&bench->map, 0x2000, 4);
+    assert_true(mem_write(&bench->map, 0x2000, 4, false, 1));
+    assert_int_equal(bench->changes, 1);
+    static uint8_t elsewhere[ROM_BYTES] = {[8] = 0x77};
+    bench->rom.host = elsewhere;
+    memory_moved(&bench->map, &bench->rom);
+    assert_true(mem_read(&bench->map, 8, 1, false, &value) && value == 0x77);
+    bench->rom.host = bench->rom_bytes;
+}
+
 /* Straight access to bytes is given where it cannot be told from a load or store. */
 static void plain_memory(void **state) {
     Bench *bench = *state;
@@ -394,6 +413,7 @@ int main(void) {
         BENCH_TEST(device_windows),
         BENCH_TEST(read_only_memory),
         BENCH_TEST(stores_to_code_are_told),
+        BENCH_TEST(near_memory_is_forgotten),
         BENCH_TEST(plain_memory),
         BENCH_TEST(remembered_regions),
         BENCH_TEST(debug_access),

@@ -66,19 +66,19 @@ typedef struct ArmState {
     uint32_t event; /* event register of WFE */
     uint32_t div_0_trp; /* copy of CCR.DIV_0_TRP for translated code */
 
-    /* System part (sys_*.c). Bitmaps go by exception number: line n is exception 16 + n. */
+    /* System part (sys_*.c). What each exception needs stands first, so that few cache lines hold it. Bitmaps go by
+     * exception number: line n is exception 16 + n. */
+    uint32_t sleeping; /* ArmSleep: what cpu->halted waits for */
+    uint32_t prigroup, vtor, scr, ccr, mpu_ctrl;
+    ArmConfig config; /* of the model; no state: set when the board is built, never changed */
     uint32_t pending[ARM_EXCEPTIONS / 32];
     uint32_t active[ARM_EXCEPTIONS / 32];
     uint32_t enabled[ARM_EXCEPTIONS / 32];
-    uint32_t line[ARM_EXCEPTIONS / 32]; /* level of the input */
     uint8_t priority[ARM_EXCEPTIONS];
-    uint32_t prigroup, vtor, scr, ccr, actlr;
-    uint32_t cfsr, hfsr, dfsr, mmfar, bfar, demcr;
-    uint32_t mpu_ctrl, mpu_rnr, mpu_rbar[ARM_MPU_REGIONS], mpu_rasr[ARM_MPU_REGIONS];
-    uint32_t sleeping; /* ArmSleep: what cpu->halted waits for */
+    uint32_t line[ARM_EXCEPTIONS / 32]; /* level of the input */
+    uint32_t actlr, cfsr, hfsr, dfsr, mmfar, bfar, demcr;
+    uint32_t mpu_rnr, mpu_rbar[ARM_MPU_REGIONS], mpu_rasr[ARM_MPU_REGIONS];
     uint32_t semihost_errno;
-
-    ArmConfig config; /* of the model; no state: set when the board is built, never changed */
 } ArmState;
 
 static inline ArmState *arm_state(const Cpu *cpu) {

@@ -96,13 +96,14 @@ typedef struct ArmCpu {
 /** The NVIC device: window onto the System Control Space, and SysTick. */
 struct ArmNvic {
     Device dev;
-    Cpu *cpu; /* NULL until the CPU is found */
     ArmDwt *dwt; /* told of DEMCR.TRCENA, or NULL */
     Line irq;
     uint64_t core_hz, reference_hz; /* SysTick clocks */
-    Clock core_clock, reference_clock; /* the same, made by init */
     uint32_t priority_mask, lines; /* 0 lines = as many as the model has */
 
+    /* What a tick needs stands together, before its event. */
+    Clock reference_clock, core_clock; /* the same, made by init */
+    Cpu *cpu; /* NULL until the CPU is found */
     uint32_t systick_ctrl, systick_reload; /* SYST_CSR without COUNTFLAG, SYST_RVR */
     uint32_t systick_from; /* counter value at systick_start */
     uint64_t systick_start; /* cycle of the selected clock */

@@ -149,7 +149,8 @@ void arm_unpend(Cpu *cpu, unsigned exception) {
 void arm_deactivate(Cpu *cpu, unsigned exception) {
     ArmState *s = arm_state(cpu);
     arm_bitmap_put(s->active, exception, false);
-    if (arm_bitmap_test(s->line, exception)) {
+    bool has_line = exception >= ARM_EXC_IRQ0 || exception == ARM_EXC_NMI;
+    if (has_line && arm_bitmap_test(s->line, exception)) {
         arm_pend(cpu, exception);
     }
 }

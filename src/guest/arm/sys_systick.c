@@ -78,7 +78,13 @@ static void event_arm(ArmNvic *t) {
 
 void arm_systick_fire(Event *event) {
     ArmNvic *t = CONTAINER_OF(event, ArmNvic, systick_event);
-    event_arm(t);
+    const Clock *clock = clock_selected(t);
+    if (LIKELY(t->systick_reload && clock->num <= CLOCK_NS_PER_S)) { /* it is at 0 now: one more period */
+        uint64_t cycle = clock_cycles(clock, event->time_ns) + t->systick_reload + 1;
+        event_at(&t->cpu->board->events, event, clock_ns(clock, cycle));
+    } else {
+        event_arm(t);
+    }
     arm_pend(t->cpu, ARM_EXC_SYSTICK);
 }
 
