@@ -479,37 +479,8 @@ static void store_spill(Lower *l, IrVal value) {
     asm_store(l->a, 64, spill_slot(l, value), l->reg[value]);
 }
 
-static void drop(Lower *l, Reg reg) {
-    if (l->held[reg] != IR_NONE) {
-        l->reg[l->held[reg]] = NO_REG;
-        l->held[reg] = IR_NONE;
-        l->busy &= ~(1u << reg);
-    }
-}
-
 bool lower_holds(const Lower *l, Reg reg) {
     return l->held[reg] != IR_NONE && l->last_use[l->held[reg]] >= l->at;
-}
-
-void lower_hold(Lower *l, Reg reg, IrVal value) {
-    drop(l, reg);
-    l->held[reg] = value;
-    l->busy |= 1u << reg;
-    l->reg[value] = (uint8_t)reg;
-    l->pinned |= 1u << reg;
-}
-
-Reg lower_take_free(Lower *l) {
-    enum { POOL = 0xffff & ~(1 << RCX | 1 << RSP | 1 << RBP | 1 << R14 | 1 << R15) };
-    uint32_t may = POOL & ~(l->pinned | l->reserved), free = may & ~l->busy;
-    for (uint32_t busy = free ? 0 : may; busy; busy &= busy - 1) {
-        Reg reg = (Reg)__builtin_ctz(busy);
-        if (l->last_use[l->held[reg]] < l->at) {
-            drop(l, reg);
-            free |= 1u << reg;
-        }
-    }
-    return free ? (Reg)__builtin_ctz(free) : NO_REG;
 }
 
 /* A register that the current op does not need: a free one, or that of the value whose last use is furthest. */
@@ -524,7 +495,7 @@ static Reg take(Lower *l) {
             continue;
         }
         if (!lower_holds(l, reg)) {
-            drop(l, reg);
+            lower_drop(l, reg);
             return reg;
         }
         if (best == NO_REG || l->last_use[l->held[reg]] > l->last_use[l->held[best]]) {
@@ -536,7 +507,7 @@ static Reg take(Lower *l) {
         return RAX;
     }
     store_spill(l, l->held[best]);
-    drop(l, best);
+    lower_drop(l, best);
     return best;
 }
 
@@ -717,7 +688,7 @@ void lower_put_pinned(Lower *l, unsigned index, IrVal value) {
     Reg from = lower_use(l, value);
     asm_mov(l->a, false, to, from);
     if (l->held[from] == value) {
-        drop(l, from);
+        lower_drop(l, from);
         l->alias[index] = value;
         l->reg[value] = (uint8_t)to;
     }

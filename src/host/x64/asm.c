@@ -144,9 +144,8 @@ void asm_mov(Asm *a, bool w, Reg dst, Reg src) {
 
 void asm_mov_imm(Asm *a, Reg dst, uint64_t value) {
     if (value <= UINT32_MAX) {
-        rex(a, false, 0, 0, dst, false);
-        byte(a, 0xb8 | (dst & 7));
-        dword(a, (uint32_t)value);
+        bool bare = dst < R8;
+        asm_bytes(a, (0x41 | (0xb8u | (dst & 7)) << 8 | value << 16) >> 8 * bare, 6 - bare);
         return;
     }
     rex(a, true, 0, 0, dst, false);
@@ -354,27 +353,24 @@ void asm_align(Asm *a, unsigned bytes, unsigned ahead) {
     asm_nop(a, -(asm_offset(a) + ahead) & (bytes - 1));
 }
 
-static uint32_t displacement(Asm *a) {
-    enum { NOWHERE = -5 };
-    uint32_t site = asm_offset(a);
-    dword(a, 0);
-    return a->full ? (uint32_t)NOWHERE : site; /* others' code may begin where this did not fit: asm_link leaves it */
+/* The opcode and a displacement of 32 bits, whose place it returns. */
+static inline uint32_t branch(Asm *a, unsigned opcode, unsigned n) {
+    enum { NOWHERE = -5, DISPLACEMENT_BYTES = 4 };
+    asm_bytes(a, opcode, n + DISPLACEMENT_BYTES);
+    /* Others' code may begin where this did not fit: asm_link leaves it. */
+    return a->full ? (uint32_t)NOWHERE : asm_offset(a) - DISPLACEMENT_BYTES;
 }
 
 uint32_t asm_jmp(Asm *a) {
-    byte(a, 0xe9);
-    return displacement(a);
+    return branch(a, 0xe9, 1);
 }
 
 uint32_t asm_jcc(Asm *a, Cc cc) {
-    byte(a, 0x0f);
-    byte(a, 0x80u | cc);
-    return displacement(a);
+    return branch(a, 0x800fu | (unsigned)cc << 8, 2);
 }
 
 uint32_t asm_call(Asm *a) {
-    byte(a, 0xe8);
-    return displacement(a);
+    return branch(a, 0xe8, 1);
 }
 
 static bool jump_back(Asm *a, unsigned opcode, uint32_t target) {
@@ -396,8 +392,7 @@ bool asm_jmp_back(Asm *a, uint32_t target) {
 }
 
 uint32_t asm_call_by(Asm *a) {
-    asm_bytes(a, 0x15ff, 2); /* relative to RIP */
-    return displacement(a);
+    return branch(a, 0x15ff, 2); /* relative to RIP */
 }
 
 void asm_quad(Asm *a, uint64_t value) {

@@ -192,8 +192,22 @@ IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement);
 bool lower_holds(const Lower *l, Reg reg);
 /** The value in a register, pinned for this op. */
 Reg lower_use(Lower *l, IrVal value);
+/** No value is in the register from now on. */
+static inline void lower_drop(Lower *l, Reg reg) {
+    if (l->held[reg] != IR_NONE) {
+        l->reg[l->held[reg]] = NO_REG;
+        l->held[reg] = IR_NONE;
+        l->busy &= ~(1u << reg);
+    }
+}
 /** The value is in the register from now on, which is free. */
-void lower_hold(Lower *l, Reg reg, IrVal value);
+static inline void lower_hold(Lower *l, Reg reg, IrVal value) {
+    lower_drop(l, reg);
+    l->held[reg] = value;
+    l->busy |= 1u << reg;
+    l->reg[value] = (uint8_t)reg;
+    l->pinned |= 1u << reg;
+}
 /** A register for the result of the current op. */
 Reg lower_define(Lower *l, IrVal value);
 /** A register for the result that holds a copy of `source` (reusing its register if this is its last use). */
@@ -201,7 +215,18 @@ Reg lower_define_copy(Lower *l, IrVal value, IrVal source);
 /** A register for the rest of this op, beside rcx. */
 Reg lower_borrow(Lower *l);
 /** A free register that the current op does not need, for quick code; NO_REG if there is none. */
-Reg lower_take_free(Lower *l);
+static inline Reg lower_take_free(Lower *l) {
+    enum { POOL = 0xffff & ~(1 << RCX | 1 << RSP | 1 << RBP | 1 << R14 | 1 << R15) };
+    uint32_t may = POOL & ~(l->pinned | l->reserved), free = may & ~l->busy;
+    for (uint32_t busy = free ? 0 : may; busy; busy &= busy - 1) {
+        Reg reg = (Reg)__builtin_ctz(busy);
+        if (l->last_use[l->held[reg]] < l->at) {
+            lower_drop(l, reg);
+            free |= 1u << reg;
+        }
+    }
+    return free ? (Reg)__builtin_ctz(free) : NO_REG;
+}
 /** Makes sure that every live value has its spill slot filled; lower_forget then drops all registers. */
 void lower_spill_all(Lower *l);
 void lower_forget(Lower *l);
