@@ -15,7 +15,7 @@ enum {
     POPULATE_AHEAD_BYTES = 256 << 10,
     BLOCK_CODE_BYTES_MAX = 256 << 10, /* left free for one block or region */
     LANDINGS_MAX = 4096,
-    WARM_RUNS = 150, /* of a block until it is worth better code; loops are hot before that */
+    WARM_RUNS = 150, /* of a block until it is worth better code; a loop with one jump back is hot before that */
     LANDINGS_NOTED = 8, /* times that an indirect branch goes through the engine, for the regions that come */
 };
 

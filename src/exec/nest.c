@@ -44,10 +44,10 @@ static void search(Nest *nest, unsigned i) {
 
 /* The head, the blocks that jump back to it, and what leads to those without passing the head. */
 static uint64_t body_of(const Nest *nest, unsigned head) {
-    uint64_t body = nest->back[head] | set_of((int)head), todo = nest->back[head] & ~set_of((int)head);
-    while (todo) {
-        uint64_t more = nest->from[__builtin_ctzll(todo)] & ~body;
-        todo = (todo & (todo - 1)) | more;
+    uint64_t body = nest->back[head] | set_of((int)head), unseen = nest->back[head] & ~set_of((int)head);
+    while (unseen) {
+        uint64_t more = nest->from[__builtin_ctzll(unseen)] & ~body;
+        unseen = (unseen & (unseen - 1)) | more;
         body |= more;
     }
     return body;
