@@ -25,7 +25,7 @@
 
 extern char **environ;
 
-enum { QEMU_SECONDS = 120, SHOWN_MAX = 20, MINIMISED_MAX = 5, PATH_BYTES = 512 };
+enum { QEMU_SECONDS = 120, SHOWN_MAX = 20, MISMATCHES_MAX = 100, MINIMISED_MAX = 5, PATH_BYTES = 512 };
 #define VIRTUAL_NS UINT64_C(100000000000)
 
 typedef struct Bytes {
@@ -599,7 +599,7 @@ static void run_batch(Test *t, uint64_t number, unsigned n) {
     run_both(t, 0, n, false, &o);
     size_t records = o.orrery.len < o.qemu.len ? o.orrery.len : o.qemu.len;
     records /= sizeof(DiffRecord);
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n && t->n_mismatches < MISMATCHES_MAX; i++) {
         if (i >= records) {
             printf("a side stopped in batch %llu: orrery wrote %zu bytes, qemu %zu\n", (unsigned long long)number,
                    o.orrery.len, o.qemu.len);
@@ -626,7 +626,7 @@ static void run_batch(Test *t, uint64_t number, unsigned n) {
 
 static void run(Test *t, uint64_t first, uint64_t count) {
     uint64_t end = first + count;
-    for (uint64_t number = first / t->batch; number * t->batch < end; number++) {
+    for (uint64_t number = first / t->batch; number * t->batch < end && t->n_mismatches < MISMATCHES_MAX; number++) {
         uint64_t n = end - number * t->batch;
         run_batch(t, number, n < t->batch ? (unsigned)n : t->batch);
     }

@@ -26,7 +26,8 @@
 
 extern char **environ;
 
-enum { QEMU_SECONDS = 120, SHOWN_MAX = 20, PATH_BYTES = 512, RECORD_WORDS = sizeof(DiffRecord) / 4, ICC_SHIFT = 20 };
+enum { QEMU_SECONDS = 120, SHOWN_MAX = 20, MISMATCHES_MAX = 100, PATH_BYTES = 512 };
+enum { RECORD_WORDS = sizeof(DiffRecord) / 4, ICC_SHIFT = 20 };
 #define VIRTUAL_NS UINT64_C(100000000000)
 
 typedef struct Test {
@@ -363,7 +364,7 @@ static void run_batch(Test *t, uint64_t number, unsigned n) {
                b.ended ? "ended" : "did not end");
         t->n_mismatches++;
     }
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < n && t->n_mismatches < MISMATCHES_MAX; i++) {
         t->n_sequences++;
         if (same(&a.records[i], &b.records[i])) {
             count_rows(t, i, &a.records[i]);
@@ -377,7 +378,7 @@ static void run_batch(Test *t, uint64_t number, unsigned n) {
 
 static void run(Test *t, uint64_t first, uint64_t count) {
     uint64_t end = first + count;
-    for (uint64_t number = first / DIFF_BATCH; number * DIFF_BATCH < end; number++) {
+    for (uint64_t number = first / DIFF_BATCH; number * DIFF_BATCH < end && t->n_mismatches < MISMATCHES_MAX; number++) {
         uint64_t n = end - number * DIFF_BATCH;
         run_batch(t, number, n < DIFF_BATCH ? (unsigned)n : DIFF_BATCH);
     }

@@ -3,8 +3,10 @@
  *
  * Frames go through FIFOs: to send, two command words and the data; received ones as a status word and data with the
  * check sequence. A frame takes its time on the link before its status comes. Interrupts: TX_IOC, TSFL, RSFL, RXDFL,
- * TXSO, GPT, SW; IRQ_CFG gives polarity (low unless POL and TYPE are set). Timers: GPT in steps of 100 us, FREE_RUN of
- * 25 MHz. Address filter: own, broadcast, multicast, hash, inverse, all. The PHY has address 1 (bus/mdio.h).
+ * TXSO, GPT, SW. The IRQ output is the asserted state, whatever IRQ_CFG's POL and TYPE make of the pin: boards undo its
+ * polarity (Arm's driver for MPS2 leaves the pin low active, Zephyr's makes it high active; idle is no request for
+ * either). Timers: GPT in steps of 100 us, FREE_RUN of 25 MHz. Address filter: own, broadcast, multicast, hash,
+ * inverse, all. The PHY has address 1 (bus/mdio.h).
  * Not modelled: the EEPROM (none is connected: commands end with a time-out), 16-bit bus mode, interrupt deassertion
  * interval, flow control, wake-up, checksum offload, GPIO, PHY interrupts, the split of TX and RX FIFO by TX_FIF_SZ. */
 #include <string.h>
@@ -18,7 +20,7 @@ enum { PHY_ADDRESS = 1, PHY_ID = 0x0007C0D1 };
 enum { INT_TSFL = 1 << 7, INT_RSFF = 1 << 4, INT_RSFL = 1 << 3, INT_TDFA = 1 << 9, INT_TXE = 1 << 13,
        INT_RXE = 1 << 14, INT_TXSO = 1 << 16, INT_GPT = 1 << 19, INT_TX_IOC = 1 << 21, INT_RXDF = 1 << 6 };
 #define INT_SW (UINT32_C(1) << 31)
-enum { IRQ_ACTIVE = 0x1000, IRQ_EN = 0x100, IRQ_POL = 0x10, IRQ_TYPE = 1 };
+enum { IRQ_ACTIVE = 0x1000, IRQ_EN = 0x100 };
 enum { TX_ON = 2, TX_STOP = 1, TXS_DUMP = 0x8000, TXD_DUMP = 0x4000, RX_DUMP = 0x8000 };
 enum { HW_SRST = 1, HW_RESET = 0x00050004, PMT_READY = 1, PMT_PHY_RST = 0x400, GPT_RELOAD = 0xFFFF };
 #define GPT_EN (UINT32_C(1) << 29)
@@ -59,8 +61,7 @@ static Lan9118 *lan_of(Device *dev) {
 static void irq_update(Lan9118 *l) {
     bool active = (l->int_sts & l->int_en) != 0;
     l->irq_cfg = active ? l->irq_cfg | IRQ_ACTIVE : l->irq_cfg & ~(uint32_t)IRQ_ACTIVE;
-    bool high = (l->irq_cfg & (IRQ_POL | IRQ_TYPE)) == (IRQ_POL | IRQ_TYPE);
-    line_set(&l->irq, (active && (l->irq_cfg & IRQ_EN)) == high);
+    line_set(&l->irq, active && (l->irq_cfg & IRQ_EN));
 }
 
 static void interrupt(Lan9118 *l, uint32_t which) {
