@@ -378,9 +378,9 @@ static void run_batch(Test *t, uint64_t number, unsigned n) {
 
 static void run(Test *t, uint64_t first, uint64_t count) {
     uint64_t end = first + count;
-    for (uint64_t number = first / DIFF_BATCH; number * DIFF_BATCH < end && t->n_mismatches < MISMATCHES_MAX; number++) {
-        uint64_t n = end - number * DIFF_BATCH;
-        run_batch(t, number, n < DIFF_BATCH ? (unsigned)n : DIFF_BATCH);
+    for (uint64_t at = first; at < end && t->n_mismatches < MISMATCHES_MAX; at += DIFF_BATCH) {
+        uint64_t n = end - at;
+        run_batch(t, at / DIFF_BATCH, n < DIFF_BATCH ? (unsigned)n : DIFF_BATCH);
     }
     for (unsigned row = 0; row < SPARC_ROW_COUNT; row++) {
         const char *why = diff_row_excluded((SparcRow)row);
