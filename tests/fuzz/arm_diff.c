@@ -9,29 +9,14 @@
 #include "arm_diff.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "orrery/orrery.h"
+#include "diff_host.h"
 
-extern char **environ;
-
-enum { QEMU_SECONDS = 120, SHOWN_MAX = 20, MISMATCHES_MAX = 100, MINIMISED_MAX = 5, PATH_BYTES = 512 };
-#define VIRTUAL_NS UINT64_C(100000000000)
-
-typedef struct Bytes {
-    uint8_t *data;
-    size_t len, cap;
-} Bytes;
+enum { MINIMISED_MAX = 5 };
 
 typedef struct Test {
     DiffArch arch;
@@ -52,47 +37,6 @@ typedef struct Test {
 } Test;
 
 static const unsigned batch_sizes[DIFF_ARCHS] = {[DIFF_V7M] = 8000, [DIFF_V6M] = 1100};
-
-__attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    fputs("arm_diff: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    exit(2);
-}
-
-static void bytes_add(Bytes *bytes, const void *data, size_t len) {
-    if (bytes->len + len > bytes->cap) {
-        bytes->cap = 2 * (bytes->len + len);
-        bytes->data = realloc(bytes->data, bytes->cap);
-        assert(bytes->data);
-    }
-    memcpy(bytes->data + bytes->len, data, len);
-    bytes->len += len;
-}
-
-static Bytes file_read(const char *path) {
-    Bytes bytes = {0};
-    FILE *f = fopen(path, "rb");
-    if (!f) {
-        fail("%s: %s", path, strerror(errno));
-    }
-    uint8_t chunk[65536];
-    for (size_t len; (len = fread(chunk, 1, sizeof chunk, f));) {
-        bytes_add(&bytes, chunk, len);
-    }
-    fclose(f);
-    return bytes;
-}
-
-static void file_write(const char *path, const void *data, size_t len) {
-    FILE *f = fopen(path, "wb");
-    if (!f || fwrite(data, 1, len, f) != len || fclose(f)) {
-        fail("%s: %s", path, strerror(errno));
-    }
-}
 
 static void path_in(const Test *t, char *out, const char *name) {
     snprintf(out, PATH_BYTES, "%s/%s-%s", t->directory, t->target->name, name);
@@ -145,9 +89,9 @@ static void image_write(Test *t, unsigned first, unsigned end, bool scratch) {
     memcpy(t->image + DIFF_HEADER, &header, sizeof header);
     memcpy(t->image + DIFF_TEMPLATE, t->template, sizeof t->template);
     path_in(t, path, "image.bin");
-    file_write(path, t->image, image_bytes(t));
+    bytes_to_file(path, t->image, image_bytes(t));
     path_in(t, path, "boot.bin"); /* the first words of the vector table, if the image does not lie at 0 */
-    file_write(path, t->image, 8);
+    bytes_to_file(path, t->image, 8);
 }
 
 static void batch_make(Test *t, uint64_t number, unsigned n) {
@@ -164,10 +108,8 @@ static void batch_make(Test *t, uint64_t number, unsigned n) {
 
 /* The console is QEMU's standard output. -singlestep because a division by zero that traps would lose what instructions
  * before it in the same translation block have written. */
-static pid_t qemu_start(const Test *t, const char *output) {
+static pid_t qemu_run(const Test *t, const char *output) {
     char image[PATH_BYTES], boot[PATH_BYTES], loader[PATH_BYTES + 64];
-    posix_spawn_file_actions_t actions;
-    pid_t pid;
     path_in(t, image, "image.bin");
     path_in(t, boot, "boot.bin");
     snprintf(loader, sizeof loader, "loader,file=%s,addr=0x%x,force-raw=on", image, t->target->base);
@@ -176,44 +118,17 @@ static pid_t qemu_start(const Test *t, const char *output) {
     char *arguments[] = {"qemu-system-arm", "-M", (char *)machine, "-display", "none", "-monitor", "none", "-serial",
                          "none", "-semihosting-config", "enable=on,target=native", "-singlestep", "-kernel",
                          with_loader ? boot : image, with_loader, loader, NULL};
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    int error = posix_spawnp(&pid, arguments[0], &actions, NULL, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (error) {
-        fail("qemu-system-arm: %s", strerror(error));
-    }
-    return pid;
-}
-
-/* False: killed because it took too long, or it ended in an error. */
-static bool qemu_wait(pid_t pid) {
-    int status;
-    for (unsigned i = 0; i < QEMU_SECONDS * 100; i++) {
-        if (waitpid(pid, &status, WNOHANG) == pid) {
-            return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        }
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    }
-    kill(pid, SIGKILL);
-    waitpid(pid, &status, 0);
-    return false;
+    return qemu_start(arguments, output);
 }
 
 static void console_written(void *user, const void *bytes, size_t len) {
     bytes_add(user, bytes, len);
 }
 
-static void log_line(void *user, OrrLogLevel level, const char *line) {
-    (void)user;
-    (void)level;
-    fprintf(stderr, "orrery: %s\n", line);
-}
-
 static OrrWorld *orrery_open(const Test *t, OrrNode **out) {
     char image[PATH_BYTES], boot[PATH_BYTES];
     OrrError error;
-    OrrWorld *world = orr_world_new(&(OrrWorldOptions){.log_level = ORR_LOG_ERROR, .log = log_line});
+    OrrWorld *world = diff_world();
     const char *machine = t->arch == DIFF_V7M ? "mps2-an385" : "microbit";
     OrrNode *node = orr_node_new(world, &(OrrNodeOptions){.machine = machine, .engine = t->engine}, &error);
     path_in(t, image, "image.bin");
@@ -254,10 +169,10 @@ static void run_both(Test *t, unsigned first, unsigned end, bool scratch, Output
     path_in(t, path, "qemu.out");
     unlink(path);
     image_write(t, first, end, scratch);
-    pid_t pid = qemu_start(t, path);
+    pid_t pid = qemu_run(t, path);
     o->orrery_ended = orrery_run(t, &o->orrery);
     o->qemu_ended = qemu_wait(pid);
-    o->qemu = file_read(path);
+    o->qemu = bytes_of_file(path);
 }
 
 /* ---- Comparing -------------------------------------------------------------------------------------------------- */
@@ -650,25 +565,6 @@ static void show(Test *t, uint64_t index) {
     }
 }
 
-static uint64_t number(const char *text) {
-    char *end;
-    uint64_t value = strtoull(text, &end, 0);
-    if (!*text || *end) {
-        fail("%s: expected a number", text);
-    }
-    return value;
-}
-
-static OrrEngine engine_named(const char *text) {
-    const char *name, *summary;
-    for (size_t i = 0; (name = orr_engine_name(i, &summary)) != NULL; i++) {
-        if (strcmp(name, text) == 0) {
-            return (OrrEngine)i;
-        }
-    }
-    fail("%s: expected an engine (orrery list engines)", text);
-}
-
 static void test_open(Test *t, char **argv) {
     t->arch = strcmp(argv[1], "v6m") == 0 ? DIFF_V6M : DIFF_V7M;
     t->target = &diff_targets[t->arch];
@@ -679,7 +575,7 @@ static void test_open(Test *t, char **argv) {
     t->image = calloc(1, t->target->image_bytes);
     t->sequences = calloc(t->batch, sizeof *t->sequences);
     assert(t->image && t->sequences && image_bytes(t) <= t->target->image_bytes);
-    Bytes stub = file_read(argv[2]);
+    Bytes stub = bytes_of_file(argv[2]);
     if (stub.len != DIFF_TABLE) {
         fail("%s: expected %u bytes, it has %zu", argv[2], DIFF_TABLE, stub.len);
     }

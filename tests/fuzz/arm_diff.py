@@ -11,17 +11,11 @@ not, 2 if the test could not run.
 from __future__ import annotations
 
 import argparse
-import shlex
-import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2", "-g"]
-LIBRARIES = ["libelf", "libxxhash", "yaml-0.1"]
-OPTIONAL_LIBRARIES = ["libdw"]
+from diff_host import HERE, build_program, parse_options, run, show, table
 
 
 class Target(NamedTuple):
@@ -40,20 +34,6 @@ TARGETS = [
 ]
 
 
-def run(*command: str | Path) -> None:
-    """Runs a build step; its failure ends the test."""
-    if subprocess.run([str(word) for word in command], check=False).returncode:
-        print(f"arm_diff.py: failed: {shlex.join(str(word) for word in command)}", file=sys.stderr)
-        sys.exit(2)
-
-
-def link_flags() -> list[str]:
-    """Linker flags of what liborrery.a needs."""
-    optional = [name for name in OPTIONAL_LIBRARIES if not subprocess.run(["pkg-config", "--exists", name]).returncode]
-    text = subprocess.run(["pkg-config", "--libs", *LIBRARIES, *optional], check=True, capture_output=True, text=True)
-    return [*text.stdout.split(), "-lfdt", "-lpthread"]
-
-
 def build(build_dir: Path, directory: Path) -> Path:
     """Makes the harnesses and the program; returns the path of the program."""
     for target in TARGETS:
@@ -62,10 +42,12 @@ def build(build_dir: Path, directory: Path) -> Path:
             "-o", f"{base}.o")
         run("arm-none-eabi-ld", f"-Ttext={target.base}", "-e", "0", f"{base}.o", "-o", f"{base}.elf")
         run("arm-none-eabi-objcopy", "-O", "binary", f"{base}.elf", f"{base}.bin")
-    program = directory / "arm_diff"
-    run("cc", *FLAGS, f"-I{build_dir}/src/guest/arm", f"-I{ROOT}/include", HERE / "arm_diff.c", HERE / "arm_diff_gen.c",
-        build_dir / "liborrery.a", *link_flags(), "-o", program)
-    return program
+    return build_program(build_dir, directory, "arm")
+
+
+def command(program: Path, target: str, options: argparse.Namespace) -> list[str | Path]:
+    """The program's arguments up to what it shall do."""
+    return [program, target, options.directory / f"{target}.bin", options.directory, options.seed, options.engine]
 
 
 class Result(NamedTuple):
@@ -78,23 +60,15 @@ class Result(NamedTuple):
     rows: dict[str, tuple[int, int, str]]  # generated, executed, why left out
 
 
-def compare(program: Path, directory: Path, target: Target, options: argparse.Namespace) -> Result:
+def compare(program: Path, target: Target, options: argparse.Namespace) -> Result:
     """Runs the sequences of one instruction set; differences are printed as they come."""
-    command = [program, target.name, directory / f"{target.name}.bin", directory, options.seed, options.engine,
-               "run", 0, options.count * target.fifths // 5]
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
     rows: dict[str, tuple[int, int, str]] = {}
-    total = None
-    for line in process.stdout:
-        words = line.rstrip("\n").split(" ", 4)
-        if words[0] == "row":
-            rows[words[1]] = (int(words[2]), int(words[3]), words[4])
-        elif words[0] == "total":
-            total = [int(word) for word in line.split()[1:]]
+    total: list[int] = []
+    for what, *words in table(*command(program, target.name, options), "run", 0, options.count * target.fifths // 5):
+        if what == "row":
+            rows[words[0]] = (int(words[1]), int(words[2]), words[3])
         else:
-            print(line, end="", flush=True)
-    if process.wait() > 1 or total is None:
-        sys.exit(2)
+            total = [int(word) for word in words]
     return Result(*total, rows)
 
 
@@ -122,23 +96,12 @@ def report(results: list[Result]) -> bool:
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Differential test of the Arm guest against qemu-system-arm.")
-    parser.add_argument("build", type=Path, metavar="BUILD")
-    parser.add_argument("--count", type=int, default=100000)
-    parser.add_argument("--seed", default="1")
-    parser.add_argument("--engine", default="interp")
-    parser.add_argument("--show", metavar="TARGET:INDEX")
-    options = parser.parse_args()
-    directory = options.build / "arm_diff"
-    directory.mkdir(exist_ok=True)
-    program = build(options.build, directory)
+    options = parse_options("Differential test of the Arm guest against qemu-system-arm.", "TARGET:INDEX")
+    program = build(options.build, options.directory)
     if options.show:
         name, index = options.show.split(":")
-        return subprocess.run([program, name, directory / f"{name}.bin", directory, options.seed, options.engine,
-                               "show", index],
-                              check=False).returncode
-    results = [compare(program, directory, target, options) for target in TARGETS]
-    return 0 if report(results) else 1
+        return show(*command(program, name, options), "show", index)
+    return 0 if report([compare(program, target, options) for target in TARGETS]) else 1
 
 
 if __name__ == "__main__":

@@ -9,26 +9,14 @@
 #include "sparc_diff.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/ieee.h"
-#include "orrery/orrery.h"
+#include "diff_host.h"
 
-extern char **environ;
-
-enum { QEMU_SECONDS = 120, SHOWN_MAX = 20, MISMATCHES_MAX = 100, PATH_BYTES = 512 };
 enum { RECORD_WORDS = sizeof(DiffRecord) / 4, ICC_SHIFT = 20 };
-#define VIRTUAL_NS UINT64_C(100000000000)
 
 typedef struct Test {
     const char *stub, *directory;
@@ -47,16 +35,6 @@ typedef struct Records {
     DiffRecord *records; /* in host order */
     bool ended;
 } Records;
-
-__attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    fputs("sparc_diff: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    exit(2);
-}
 
 static void path_in(const Test *t, char *out, const char *name) {
     snprintf(out, PATH_BYTES, "%s/%s", t->directory, name);
@@ -89,10 +67,7 @@ static void image_write(Test *t, unsigned first, unsigned end) {
     memset(t->image + DIFF_RECORDS, 0, sizeof(DiffRecord) * DIFF_BATCH);
     char path[PATH_BYTES];
     path_in(t, path, "ram.bin");
-    FILE *f = fopen(path, "wb");
-    if (!f || fwrite(t->image, 1, DIFF_RAM_BYTES, f) != DIFF_RAM_BYTES || fclose(f)) {
-        fail("%s: %s", path, strerror(errno));
-    }
+    bytes_to_file(path, t->image, DIFF_RAM_BYTES);
 }
 
 static void batch_make(Test *t, uint64_t number, unsigned n) {
@@ -105,38 +80,14 @@ static void batch_make(Test *t, uint64_t number, unsigned n) {
 
 /* ---- Both sides ------------------------------------------------------------------------------------------------- */
 
-static pid_t qemu_start(const Test *t) {
+static bool qemu_run(const Test *t) {
     char backend[PATH_BYTES + 100], ram[PATH_BYTES];
     path_in(t, ram, "ram.bin");
     snprintf(backend, sizeof backend, "memory-backend-file,id=ram,mem-path=%s,size=%d,share=on", ram, DIFF_RAM_BYTES);
     char *arguments[] = {"qemu-system-sparc", "-M", "leon3_generic,memory-backend=ram", "-m", "16M", "-object", backend,
                          "-kernel", (char *)(uintptr_t)t->stub, "-display", "none", "-monitor", "none", "-serial",
                          "null", "-singlestep", NULL};
-    pid_t pid;
-    int error = posix_spawnp(&pid, arguments[0], NULL, NULL, arguments, environ);
-    if (error) {
-        fail("qemu-system-sparc: %s", strerror(error));
-    }
-    return pid;
-}
-
-static bool qemu_wait(pid_t pid) {
-    int status;
-    for (unsigned i = 0; i < QEMU_SECONDS * 100; i++) {
-        if (waitpid(pid, &status, WNOHANG) == pid) {
-            return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        }
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    }
-    kill(pid, SIGKILL);
-    waitpid(pid, &status, 0);
-    return false;
-}
-
-static void log_line(void *user, OrrLogLevel level, const char *line) {
-    (void)user;
-    (void)level;
-    fprintf(stderr, "orrery: %s\n", line);
+    return qemu_wait(qemu_start(arguments, NULL));
 }
 
 static DiffRecord *records_of(const uint8_t *bytes) {
@@ -153,7 +104,7 @@ static DiffRecord *records_of(const uint8_t *bytes) {
 static Records orrery_run(const Test *t) {
     char image[PATH_BYTES];
     OrrError error;
-    OrrWorld *world = orr_world_new(&(OrrWorldOptions){.log_level = ORR_LOG_ERROR, .log = log_line});
+    OrrWorld *world = diff_world();
     OrrNode *node = orr_node_new(world, &(OrrNodeOptions){.machine = "leon3", .engine = t->engine}, &error);
     path_in(t, image, "ram.bin");
     if (!node || !orr_node_load(node, image, ORR_IMAGE_RAW, true, DIFF_RAM, &error)) {
@@ -175,22 +126,19 @@ static Records orrery_run(const Test *t) {
 static Records qemu_records(const Test *t, bool ended) {
     char path[PATH_BYTES];
     path_in(t, path, "ram.bin");
-    uint8_t *bytes = malloc(sizeof(DiffRecord) * DIFF_BATCH);
-    FILE *f = fopen(path, "rb");
-    if (!bytes || !f || fseek(f, DIFF_RECORDS, SEEK_SET) ||
-        fread(bytes, sizeof(DiffRecord), DIFF_BATCH, f) != DIFF_BATCH) {
-        fail("%s: %s", path, strerror(errno));
+    Bytes ram = bytes_of_file(path);
+    if (ram.len != DIFF_RAM_BYTES) {
+        fail("%s: expected %u bytes, it has %zu", path, (unsigned)DIFF_RAM_BYTES, ram.len);
     }
-    fclose(f);
-    Records r = {records_of(bytes), ended};
-    free(bytes);
+    Records r = {records_of(ram.data + DIFF_RECORDS), ended};
+    free(ram.data);
     return r;
 }
 
 static void run_both(Test *t, unsigned first, unsigned end, Records *orrery, Records *qemu) {
     image_write(t, first, end);
     *orrery = orrery_run(t); /* before QEMU writes into the file */
-    *qemu = qemu_records(t, qemu_wait(qemu_start(t)));
+    *qemu = qemu_records(t, qemu_run(t));
 }
 
 /* ---- Comparing -------------------------------------------------------------------------------------------------- */
@@ -407,33 +355,15 @@ static void show(Test *t, uint64_t index) {
     free(b.records);
 }
 
-static uint64_t number(const char *text) {
-    char *end;
-    uint64_t value = strtoull(text, &end, 0);
-    if (!*text || *end) {
-        fail("%s: expected a number", text);
-    }
-    return value;
-}
-
-static OrrEngine engine_named(const char *text) {
-    const char *name, *summary;
-    for (size_t i = 0; (name = orr_engine_name(i, &summary)) != NULL; i++) {
-        if (strcmp(name, text) == 0) {
-            return (OrrEngine)i;
-        }
-    }
-    fail("%s: expected an engine (orrery list engines)", text);
-}
-
 static void stub_read(Test *t) {
     char path[PATH_BYTES];
     path_in(t, path, "stub.bin");
-    FILE *f = fopen(path, "rb");
-    if (!f || fread(t->image, 1, DIFF_HEADER, f) < 4096) {
-        fail("%s: %s", path, strerror(errno));
+    Bytes stub = bytes_of_file(path);
+    if (stub.len < 4096) {
+        fail("%s: expected at least 4096 bytes, it has %zu", path, stub.len);
     }
-    fclose(f);
+    memcpy(t->image, stub.data, stub.len < DIFF_HEADER ? stub.len : DIFF_HEADER);
+    free(stub.data);
 }
 
 int main(int argc, char **argv) {

@@ -10,12 +10,10 @@ executed, 1 if not, 2 if the test could not run.
 
 from __future__ import annotations
 
-import argparse
-import subprocess
 import sys
 from pathlib import Path
 
-from arm_diff import FLAGS, HERE, ROOT, link_flags, run
+from diff_host import HERE, build_program, parse_options, run, show, table
 
 
 def build(build_dir: Path, directory: Path) -> Path:
@@ -25,19 +23,13 @@ def build(build_dir: Path, directory: Path) -> Path:
     run("sparc64-linux-gnu-ld", "-m", "elf32_sparc", "-Ttext=0x40000000", "-e", "_start", f"{base}.o",
         "-o", f"{base}.elf")
     run("sparc64-linux-gnu-objcopy", "-O", "binary", "-j", ".text", f"{base}.elf", f"{base}.bin")
-    program = directory / "sparc_diff"
-    run("cc", *FLAGS, f"-I{build_dir}/src/guest/sparc", f"-I{ROOT}/include", f"-I{ROOT}/src", HERE / "sparc_diff.c",
-        HERE / "sparc_diff_gen.c", build_dir / "liborrery.a", *link_flags(), "-o", program)
-    return program
+    return build_program(build_dir, directory, "sparc")
 
 
-def report(lines: list[str]) -> bool:
+def report(lines: list[list[str]]) -> bool:
     """Prints the outcome; True if all is well."""
-    rows = [line.split(" ", 4)[1:] for line in lines if line.startswith("row ")]
-    totals = [line.split()[1:] for line in lines if line.startswith("total ")]
-    if not totals:
-        sys.exit(2)
-    sequences, mismatches, _, faults = (int(word) for word in totals[0])
+    rows = [words for what, *words in lines if what == "row"]
+    sequences, mismatches, _, faults = next([int(word) for word in words] for what, *words in lines if what == "total")
     never = [(name, why) for name, _, executed, why in rows if executed == "0"]
     for name, why in never:
         print(f"row {name}: never executed" + (f" ({why})" if why else ""))
@@ -48,29 +40,12 @@ def report(lines: list[str]) -> bool:
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Differential test of the SPARC guest against qemu-system-sparc.")
-    parser.add_argument("build", type=Path, metavar="BUILD")
-    parser.add_argument("--count", type=int, default=100000)
-    parser.add_argument("--seed", default="1")
-    parser.add_argument("--engine", default="interp")
-    parser.add_argument("--show", metavar="INDEX")
-    options = parser.parse_args()
-    directory = options.build / "sparc_diff"
-    directory.mkdir(exist_ok=True)
-    program = build(options.build, directory)
-    command = [program, directory / "stub.elf", directory, options.seed, options.engine]
+    options = parse_options("Differential test of the SPARC guest against qemu-system-sparc.", "INDEX")
+    command = [build(options.build, options.directory), options.directory / "stub.elf", options.directory, options.seed,
+               options.engine]
     if options.show:
-        return subprocess.run([str(word) for word in [*command, "show", options.show]], check=False).returncode
-    process = subprocess.Popen([str(word) for word in [*command, "run", 0, options.count]], stdout=subprocess.PIPE,
-                               text=True)
-    lines = []
-    for line in process.stdout:
-        lines.append(line.rstrip("\n"))
-        if not line.startswith(("row ", "total ")):
-            print(line, end="", flush=True)
-    if process.wait() > 1:
-        return 2
-    return 0 if report(lines) else 1
+        return show(*command, "show", options.show)
+    return 0 if report(list(table(*command, "run", 0, options.count))) else 1
 
 
 if __name__ == "__main__":
