@@ -35,6 +35,24 @@ enum { TX_COMMAND_A, TX_COMMAND_B, TX_DATA };
 #define GPT_STEP_NS UINT64_C(100000)
 #define MBIT_100 UINT64_C(100000000)
 
+/* Where the content of a FIFO lies in its array. */
+typedef struct Ring {
+    uint32_t head, len;
+} Ring;
+
+/* Index of the place behind the last. */
+static uint32_t ring_put(Ring *ring, uint32_t size) {
+    return (ring->head + ring->len++) % size;
+}
+
+/* Index of the first, which leaves. */
+static uint32_t ring_take(Ring *ring, uint32_t size) {
+    uint32_t at = ring->head;
+    ring->head = (at + 1) % size;
+    ring->len--;
+    return at;
+}
+
 typedef struct Lan9118 {
     Device dev;
     EthPort port;
@@ -46,9 +64,9 @@ typedef struct Lan9118 {
     uint32_t afc_cfg, gpio_cfg, mac[MAC_REGS];
     uint32_t rx_data[RX_WORDS], rx_status[RX_FRAMES], tx_status[TX_STATUS];
     uint16_t rx_frame_words[RX_FRAMES]; /* of each frame in the data FIFO, that are still to be read */
-    uint32_t rx_head, rx_len, status_head, status_len, frame_head, frame_len, tx_status_head, tx_status_len;
+    uint32_t tx_fifo[TX_WORDS];
+    Ring rx_ring, rx_status_ring, frame_ring, tx_status_ring, tx_ring;
     uint32_t dropped;
-    uint32_t tx_fifo[TX_WORDS], tx_fifo_head, tx_fifo_len;
     uint8_t tx_state, sending;
     uint32_t command_a, command_b, tx_words, tx_skip, tx_left;
     EthFrame tx;
@@ -98,13 +116,13 @@ static void lan_sent(Event *event) {
     eth_port_sent(&l->port, &l->tx);
     l->sending = 0;
     l->tx.len = 0;
-    if (l->tx_status_len == TX_STATUS) {
+    if (l->tx_status_ring.len == TX_STATUS) {
         interrupt(l, INT_TXSO);
     } else {
-        l->tx_status[(l->tx_status_head + l->tx_status_len++) % TX_STATUS] = l->command_b & 0xFFFF0000;
+        l->tx_status[ring_put(&l->tx_status_ring, TX_STATUS)] = l->command_b & 0xFFFF0000;
     }
     interrupt(l, (l->command_a & BUSY ? INT_TX_IOC : 0) |
-                     (l->tx_status_len > (l->fifo_int >> 16 & 0xFF) ? INT_TSFL : 0));
+                     (l->tx_status_ring.len > (l->fifo_int >> 16 & 0xFF) ? INT_TSFL : 0));
     tx_drain(l);
 }
 
@@ -145,10 +163,8 @@ static void data_take(Lan9118 *l, uint32_t word) {
 
 /* Words wait in the FIFO while a frame is on the wire. */
 static void tx_drain(Lan9118 *l) {
-    while (!l->sending && l->tx_fifo_len) {
-        uint32_t word = l->tx_fifo[l->tx_fifo_head];
-        l->tx_fifo_head = (l->tx_fifo_head + 1) % TX_WORDS;
-        l->tx_fifo_len--;
+    while (!l->sending && l->tx_ring.len) {
+        uint32_t word = l->tx_fifo[ring_take(&l->tx_ring, TX_WORDS)];
         if (l->tx_state == TX_COMMAND_A) {
             l->command_a = word;
             l->tx.len = word & CMD_FIRST ? 0 : l->tx.len;
@@ -165,13 +181,13 @@ static void tx_drain(Lan9118 *l) {
 static void tx_fifo_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {
     (void)index, (void)old;
     Lan9118 *l = lan_of(dev);
-    if (l->tx_fifo_len == TX_WORDS) {
+    if (l->tx_ring.len == TX_WORDS) {
         device_guest_log(dev, GUEST_MISUSE, "TX_DATA_FIFO", "word 0x%08x is lost: the FIFO is full",
                          (unsigned)value);
         interrupt(l, INT_TXE);
         return;
     }
-    l->tx_fifo[(l->tx_fifo_head + l->tx_fifo_len++) % TX_WORDS] = value;
+    l->tx_fifo[ring_put(&l->tx_ring, TX_WORDS)] = value;
     tx_drain(l);
 }
 
@@ -206,14 +222,10 @@ static bool wanted(const Lan9118 *l, const uint8_t *address) {
     return is_own(l, address) != ((cr & CR_INVFILT) != 0);
 }
 
-static void rx_word_put(Lan9118 *l, uint32_t word) {
-    l->rx_data[(l->rx_head + l->rx_len++) % RX_WORDS] = word;
-}
-
 static void rx_store(Lan9118 *l, const EthFrame *frame) {
     uint32_t skip = l->rx_cfg >> 8 & 31, align = l->rx_cfg >> 30, unit = align == 1 ? 16 : align == 2 ? 32 : 4;
     uint32_t bytes = skip + frame->len + FCS_BYTES, words = (bytes + unit - 1) / unit * unit / 4;
-    if (l->status_len == RX_FRAMES || l->frame_len == RX_FRAMES || l->rx_len + words > RX_WORDS) {
+    if (l->rx_status_ring.len == RX_FRAMES || l->frame_ring.len == RX_FRAMES || l->rx_ring.len + words > RX_WORDS) {
         l->dropped++;
         interrupt(l, INT_RSFF);
         return;
@@ -227,15 +239,15 @@ static void rx_store(Lan9118 *l, const EthFrame *frame) {
             uint8_t byte = at < frame->len ? frame->bytes[at] : behind < FCS_BYTES ? (uint8_t)(fcs >> 8 * behind) : 0;
             word |= (uint32_t)byte << (8 * k);
         }
-        rx_word_put(l, word);
+        l->rx_data[ring_put(&l->rx_ring, RX_WORDS)] = word;
     }
     bool broadcast = eth_is_broadcast(frame->bytes), group = eth_is_group(frame->bytes);
     bool ethernet = frame->bytes[12] > 5;
-    l->rx_frame_words[(l->frame_head + l->frame_len++) % RX_FRAMES] = (uint16_t)words;
-    l->rx_status[(l->status_head + l->status_len++) % RX_FRAMES] =
+    l->rx_frame_words[ring_put(&l->frame_ring, RX_FRAMES)] = (uint16_t)words;
+    l->rx_status[ring_put(&l->rx_status_ring, RX_FRAMES)] =
         (uint32_t)(frame->len + FCS_BYTES) << 16 | (broadcast ? STATUS_BROADCAST : group ? STATUS_MULTICAST : 0) |
         (ethernet ? STATUS_ETHERNET : 0) | (frame->damaged ? STATUS_CRC | STATUS_ERROR : 0);
-    interrupt(l, l->status_len > (l->fifo_int & 0xFF) ? INT_RSFL : 0);
+    interrupt(l, l->rx_status_ring.len > (l->fifo_int & 0xFF) ? INT_RSFL : 0);
 }
 
 static void lan_receive(Device *dev, const EthFrame *frame) {
@@ -246,24 +258,20 @@ static void lan_receive(Device *dev, const EthFrame *frame) {
 }
 
 static uint32_t rx_word_take(Lan9118 *l) {
-    uint32_t word = l->rx_data[l->rx_head];
-    l->rx_head = (l->rx_head + 1) % RX_WORDS;
-    l->rx_len--;
-    return word;
+    return l->rx_data[ring_take(&l->rx_ring, RX_WORDS)];
 }
 
 static uint32_t rx_fifo_read(Device *dev, unsigned index) {
     (void)index;
     Lan9118 *l = lan_of(dev);
-    if (!l->frame_len || !l->rx_len) {
+    if (!l->frame_ring.len || !l->rx_ring.len) {
         interrupt(l, INT_RXE);
         return 0;
     }
-    uint16_t *left = &l->rx_frame_words[l->frame_head];
+    uint16_t *left = &l->rx_frame_words[l->frame_ring.head];
     *left = *left ? (uint16_t)(*left - 1) : 0;
     if (*left == 0) {
-        l->frame_head = (l->frame_head + 1) % RX_FRAMES;
-        l->frame_len--;
+        ring_take(&l->frame_ring, RX_FRAMES);
     }
     return rx_word_take(l);
 }
@@ -272,45 +280,40 @@ static uint32_t rx_fifo_read(Device *dev, unsigned index) {
 static void dp_ctrl_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {
     (void)index, (void)old;
     Lan9118 *l = lan_of(dev);
-    if ((value & BUSY) && l->frame_len) {
-        for (uint32_t n = l->rx_frame_words[l->frame_head]; n && l->rx_len; n--) {
+    if ((value & BUSY) && l->frame_ring.len) {
+        for (uint32_t n = l->rx_frame_words[l->frame_ring.head]; n && l->rx_ring.len; n--) {
             rx_word_take(l);
         }
-        l->frame_head = (l->frame_head + 1) % RX_FRAMES;
-        l->frame_len--;
+        ring_take(&l->frame_ring, RX_FRAMES);
     }
+}
+
+static uint32_t status_peek(const uint32_t *fifo, const Ring *ring) {
+    return ring->len ? fifo[ring->head] : 0;
+}
+
+static uint32_t status_take(const uint32_t *fifo, Ring *ring, uint32_t size) {
+    return ring->len ? fifo[ring_take(ring, size)] : 0;
 }
 
 static uint32_t rx_status_peek(Device *dev, unsigned index) {
     (void)index;
-    const Lan9118 *l = lan_of(dev);
-    return l->status_len ? l->rx_status[l->status_head] : 0;
+    return status_peek(lan_of(dev)->rx_status, &lan_of(dev)->rx_status_ring);
 }
 
 static uint32_t rx_status_read(Device *dev, unsigned index) {
-    Lan9118 *l = lan_of(dev);
-    uint32_t value = rx_status_peek(dev, index);
-    if (l->status_len) {
-        l->status_head = (l->status_head + 1) % RX_FRAMES;
-        l->status_len--;
-    }
-    return value;
+    (void)index;
+    return status_take(lan_of(dev)->rx_status, &lan_of(dev)->rx_status_ring, RX_FRAMES);
 }
 
 static uint32_t tx_status_peek(Device *dev, unsigned index) {
     (void)index;
-    const Lan9118 *l = lan_of(dev);
-    return l->tx_status_len ? l->tx_status[l->tx_status_head] : 0;
+    return status_peek(lan_of(dev)->tx_status, &lan_of(dev)->tx_status_ring);
 }
 
 static uint32_t tx_status_read(Device *dev, unsigned index) {
-    Lan9118 *l = lan_of(dev);
-    uint32_t value = tx_status_peek(dev, index);
-    if (l->tx_status_len) {
-        l->tx_status_head = (l->tx_status_head + 1) % TX_STATUS;
-        l->tx_status_len--;
-    }
-    return value;
+    (void)index;
+    return status_take(lan_of(dev)->tx_status, &lan_of(dev)->tx_status_ring, TX_STATUS);
 }
 
 /* ---- Registers --------------------------------------------------------------------------------------------------- */
@@ -358,7 +361,7 @@ static void rx_cfg_write(Device *dev, unsigned index, uint32_t value, uint32_t o
     (void)index, (void)old;
     Lan9118 *l = lan_of(dev);
     if (value & RX_DUMP) {
-        l->rx_len = l->status_len = l->frame_len = 0;
+        l->rx_ring.len = l->rx_status_ring.len = l->frame_ring.len = 0;
     }
 }
 
@@ -371,22 +374,22 @@ static void tx_cfg_write(Device *dev, unsigned index, uint32_t value, uint32_t o
     if (value & TXD_DUMP) {
         l->tx_state = TX_COMMAND_A;
         l->tx.len = l->sending ? l->tx.len : 0;
-        l->tx_fifo_len = 0;
+        l->tx_ring.len = 0;
     }
     if (value & TXS_DUMP) {
-        l->tx_status_len = 0;
+        l->tx_status_ring.len = 0;
     }
 }
 
 static uint32_t rx_inf_read(Device *dev, unsigned index) {
     (void)index;
-    return lan_of(dev)->status_len << 16 | 4 * lan_of(dev)->rx_len;
+    return lan_of(dev)->rx_status_ring.len << 16 | 4 * lan_of(dev)->rx_ring.len;
 }
 
 static uint32_t tx_inf_read(Device *dev, unsigned index) {
     (void)index;
     const Lan9118 *l = lan_of(dev);
-    return l->tx_status_len << 16 | (TX_BYTES - 4 * l->tx_fifo_len);
+    return l->tx_status_ring.len << 16 | (TX_BYTES - 4 * l->tx_ring.len);
 }
 
 static void gpt_cfg_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {
@@ -481,21 +484,21 @@ static const Field lan_fields[] = {
     PHY_FIELDS(Lan9118, phy),
     FIELD_ARRAY(Lan9118, mac, 0, "MAC registers"),
     FIELD_ARRAY(Lan9118, rx_data, 0, "RX data FIFO"),
-    FIELD_MAX(Lan9118, rx_head, 0, RX_WORDS - 1, "its first word"),
-    FIELD_MAX(Lan9118, rx_len, 0, RX_WORDS, "words in it"),
+    FIELD_MAX(Lan9118, rx_ring.head, 0, RX_WORDS - 1, "its first word"),
+    FIELD_MAX(Lan9118, rx_ring.len, 0, RX_WORDS, "words in it"),
     FIELD_ARRAY(Lan9118, rx_frame_words, 0, "words of its frames"),
-    FIELD_MAX(Lan9118, frame_head, 0, RX_FRAMES - 1, "its first frame"),
-    FIELD_MAX(Lan9118, frame_len, 0, RX_FRAMES, "frames in it"),
+    FIELD_MAX(Lan9118, frame_ring.head, 0, RX_FRAMES - 1, "its first frame"),
+    FIELD_MAX(Lan9118, frame_ring.len, 0, RX_FRAMES, "frames in it"),
     FIELD_ARRAY(Lan9118, rx_status, 0, "RX status FIFO"),
-    FIELD_MAX(Lan9118, status_head, 0, RX_FRAMES - 1, "its first word"),
-    FIELD_MAX(Lan9118, status_len, 0, RX_FRAMES, "words in it"),
+    FIELD_MAX(Lan9118, rx_status_ring.head, 0, RX_FRAMES - 1, "its first word"),
+    FIELD_MAX(Lan9118, rx_status_ring.len, 0, RX_FRAMES, "words in it"),
     FIELD_ARRAY(Lan9118, tx_status, 0, "TX status FIFO"),
-    FIELD_MAX(Lan9118, tx_status_head, 0, TX_STATUS - 1, "its first word"),
-    FIELD_MAX(Lan9118, tx_status_len, 0, TX_STATUS, "words in it"),
+    FIELD_MAX(Lan9118, tx_status_ring.head, 0, TX_STATUS - 1, "its first word"),
+    FIELD_MAX(Lan9118, tx_status_ring.len, 0, TX_STATUS, "words in it"),
     FIELD(Lan9118, dropped, 0, "frames dropped"),
     FIELD_ARRAY(Lan9118, tx_fifo, 0, "TX data FIFO"),
-    FIELD_MAX(Lan9118, tx_fifo_head, 0, TX_WORDS - 1, "its first word"),
-    FIELD_MAX(Lan9118, tx_fifo_len, 0, TX_WORDS, "words in it"),
+    FIELD_MAX(Lan9118, tx_ring.head, 0, TX_WORDS - 1, "its first word"),
+    FIELD_MAX(Lan9118, tx_ring.len, 0, TX_WORDS, "words in it"),
     FIELD_MAX(Lan9118, tx_state, TX_COMMAND_A, TX_DATA, "what the next word to send is"),
     FIELD_MAX(Lan9118, sending, 0, 1, "a frame is on the wire"),
     FIELD(Lan9118, command_a, 0, "TX command A"),
