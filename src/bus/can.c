@@ -62,11 +62,18 @@ typedef struct Attempt {
     Part part[CAN_PEERS_MAX];
     unsigned level, run; /* level of the bus and how many bits it has lasted */
     unsigned misread; /* bit that is not as sent, for all */
-    bool shorted;
+    uint64_t cut_ns; /* the wires are not short-circuited before, from the start on */
+    bool shorted; /* at the start of frame */
 } Attempt;
 
 static uint64_t attempt_ns(const Attempt *a, uint64_t cycles) {
     return a->bus->base_ns + span_ns(cycles, a->bus->hz);
+}
+
+/* Whether the wires are short-circuited where a bit is sampled that lasts from one time to the other. */
+static bool bit_is_cut(const Attempt *a, uint64_t begin, uint64_t end) {
+    uint64_t at_ns = attempt_ns(a, begin + (end - begin) * a->timing->sample_cycles / a->timing->bit_cycles);
+    return at_ns >= a->cut_ns && a->bus->cut_ns(a->bus->user, at_ns) == at_ns;
 }
 
 static void pending_add(CanBus *bus, const CanPending *item) {
@@ -398,11 +405,12 @@ static bool follow(Attempt *a, unsigned bit) {
         for (unsigned i = 0; i < CAN_PEERS_MAX; i++) {
             level &= drive(a, i, bit);
         }
-        level_set(a, a->shorted || (bit == a->misread) != level);
         bool sending = has_role(a, ROLE_SEND, ROLE_SEND) && bit < a->bits.n && !flagged;
+        uint64_t begin = a->now_cycles;
         a->now_cycles += sending ? can_bits_cycles(&a->bits, a->timing, bit + 1) -
                                        can_bits_cycles(&a->bits, a->timing, bit)
                                  : a->timing->bit_cycles;
+        level_set(a, (bit == a->misread) != level || bit_is_cut(a, begin, a->now_cycles));
         for (unsigned i = 0; i < CAN_PEERS_MAX; i++) {
             part_step(a, i, bit);
         }
@@ -429,11 +437,24 @@ static void undisturbed(Attempt *a) {
 }
 
 static void fault_apply(Attempt *a, const CanFault *fault) {
-    if (fault->peer >= 0 && !fault->shorted) {
+    if (fault->peer >= 0) {
         part_detects(&a->part[fault->peer % CAN_PEERS_MAX], fault->bit, CAN_ERROR_STUFF);
     } else {
         a->misread = fault->bit;
     }
+}
+
+/* The first dominant bit that is not on the wires because they are short-circuited. */
+static unsigned first_cut(const Attempt *a) {
+    uint64_t begin = a->sof_cycles, end;
+    for (unsigned bit = 0; bit < a->bits.n && a->cut_ns != UINT64_MAX; bit++, begin = end) {
+        end = a->sof_cycles + can_bits_cycles(&a->bits, a->timing, bit + 1);
+        bool dominant = !a->bits.level[bit] || bit == ack_slot(&a->bits);
+        if (dominant && bit_is_cut(a, begin, end)) {
+            return bit;
+        }
+    }
+    return NEVER;
 }
 
 /* Who loses arbitration before the first error has lost it; the others are still sending then. */
@@ -464,7 +485,7 @@ static void suspend(Attempt *a, uint64_t free_cycles) {
 }
 
 static void frame_start(CanBus *bus, uint64_t now_ns) {
-    Attempt a = {.bus = bus, .misread = NEVER};
+    Attempt a = {.bus = bus, .misread = NEVER, .cut_ns = bus->cut_ns ? bus->cut_ns(bus->user, now_ns) : UINT64_MAX};
     winner_find(&a, now_ns);
     bus->frame = bus->peers[a.winner].frame;
     bus->start_ns = now_ns;
@@ -476,13 +497,15 @@ static void frame_start(CanBus *bus, uint64_t now_ns) {
     a.sof_cycles = bus->cycles;
     CanFault fault = {0};
     bool disturbed = bus->fault && bus->fault(bus->user, a.winner, a.bits.n, &fault) && fault.bit < a.bits.n;
-    a.shorted = disturbed && fault.shorted;
+    unsigned cut = first_cut(&a);
+    a.shorted = cut == 0;
     parts_begin(&a, now_ns);
     if (disturbed) {
         fault_apply(&a, &fault);
     }
     unsigned first = first_error(&a);
     first = a.misread < first ? a.misread : first;
+    first = cut < first ? cut : first;
     bool acknowledged = is_acknowledged(&a);
     if (!acknowledged && !bus->peers[a.winner].no_ack && first > ack_slot(&a.bits)) {
         first = ack_slot(&a.bits);
@@ -501,7 +524,7 @@ static void frame_start(CanBus *bus, uint64_t now_ns) {
     bus->busy = 1;
     if (bus->traffic) {
         CanTraffic traffic = {.frame = &bus->frame, .sender = a.winner, .good = bus->good,
-                              .acknowledged = acknowledged, .start_ns = now_ns,
+                              .acknowledged = acknowledged && !a.part[a.winner].ack_error, .start_ns = now_ns,
                               .end_ns = attempt_ns(&a, a.now_cycles)};
         bus->traffic(bus->user, &traffic);
     }
@@ -852,6 +875,7 @@ bool can_bus_load(CanBus *bus, ByteReader *in, bool apply) {
         head.notice = bus->notice;
         head.user = bus->user;
         head.fault = bus->fault;
+        head.cut_ns = bus->cut_ns;
         head.traffic = bus->traffic;
         *bus = head;
     }

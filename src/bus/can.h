@@ -13,6 +13,7 @@
  * Choices where the standard leaves one: a receive error counter above 127 becomes 127 at the next good frame. Bit
  * rates that differ by more than 1 % cannot be read: such receivers see a stuff error at bit 6. Not modelled:
  * overload frames; a node that is late with its passive error flag when others go on does not disturb the next frame;
+ * who has missed a start of frame, because the wires were short-circuited, stays out of what comes of it;
  * a transmitter that is switched off finishes its frame on the wire; resynchronisation and propagation time; a start
  * of frame happens at the request, not at the next bit boundary of the sender's clock. */
 #ifndef BUS_CAN_H
@@ -137,10 +138,8 @@ typedef struct CanPending {
 
 /** What disturbs the next frame. */
 typedef struct CanFault {
-    unsigned bit; /* is not as it was sent; 0 if shorted */
+    unsigned bit; /* is not as it was sent */
     int peer; /* only this participant sees it; -1: all do */
-    bool shorted; /* instead: the wires are short-circuited, nobody reads anything but recessive bits, from the start of
-                     frame to the end of what comes of it */
 } CanFault;
 
 /** A frame that has been on the wire, or an attempt that has failed. */
@@ -159,6 +158,9 @@ typedef struct CanBus {
     void *user;
     /** Asked at the start of each frame, which has `bits` bits: whether it is disturbed. NULL: never. */
     bool (*fault)(void *user, unsigned sender, unsigned bits, CanFault *out);
+    /** When the wires are short-circuited, from that time on: the time itself if they are so then, UINT64_MAX if never
+     * again. Bits that are sampled meanwhile are recessive. NULL: never. */
+    uint64_t (*cut_ns)(void *user, uint64_t from_ns);
     /** Told of each frame at its start, where all that becomes of it is known: `pending` has what participants will be
      * told. NULL: nobody. */
     void (*traffic)(void *user, const CanTraffic *traffic);

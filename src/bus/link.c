@@ -187,14 +187,18 @@ void link_send(LinkEnd *end, uint64_t value, uint64_t extra, const void *bytes, 
 
 /* ---- Between windows ---- */
 
-bool link_is_cut(const Link *link, uint64_t time_ns) {
-    const LinkOptions *o = &link->options;
-    for (size_t i = 0; i < o->n_cuts; i++) {
-        if (time_ns >= o->cuts[i].from_ns && time_ns < o->cuts[i].to_ns) {
-            return true;
-        }
+uint64_t link_cut_ns(const Link *link, uint64_t from_ns) {
+    uint64_t first_ns = TIME_NEVER;
+    for (size_t i = 0; i < link->options.n_cuts; i++) {
+        const LinkCut *cut = &link->options.cuts[i];
+        uint64_t at_ns = cut->from_ns > from_ns ? cut->from_ns : from_ns;
+        first_ns = at_ns < cut->to_ns && at_ns < first_ns ? at_ns : first_ns;
     }
-    return false;
+    return first_ns;
+}
+
+bool link_is_cut(const Link *link, uint64_t time_ns) {
+    return link_cut_ns(link, time_ns) == time_ns;
 }
 
 /* A chance of 0 takes no random number, so an error model that is off changes nothing. */

@@ -206,6 +206,8 @@ void link_pass(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_
 void link_hand(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_t *bytes, uint64_t time_ns);
 /** Draws whether something happens; for errors that a medium sees to itself. */
 bool link_chance(Link *link, uint32_t chance);
+/** When the link is cut, from that time on: the time itself if it is then, TIME_NEVER if it never is again. */
+uint64_t link_cut_ns(const Link *link, uint64_t from_ns);
 /** Whether the link is cut at that time. */
 bool link_is_cut(const Link *link, uint64_t time_ns);
 /** The simplest route: all other ends that hear get it, as on a wire. */

@@ -9,8 +9,7 @@
  *
  * Errors: `corrupt` is the chance that one bit of a frame is inverted on the wire, `loss` that one receiver misreads a
  * bit (and, as CAN has it, destroys the frame for all), both for each attempt; `jitter` delays what controllers are
- * told; while the link is `cut` its wires are short-circuited, which is asked when a frame starts: senders miss their
- * own start of frame. */
+ * told; while the link is `cut` its wires are short-circuited, from one bit to another: nobody reads a dominant one. */
 #include <string.h>
 
 #include "bus/link.h"
@@ -168,10 +167,11 @@ static bool on_fault(void *user, unsigned sender, unsigned bits, CanFault *out) 
         link->corrupted += damaged;
         link->lost += !damaged;
     }
-    if (link_is_cut(link, c->bus.start_ns)) {
-        *out = (CanFault){.shorted = true};
-    }
-    return damaged || lost || out->shorted;
+    return damaged || lost;
+}
+
+static uint64_t on_cut(void *user, uint64_t from_ns) {
+    return link_cut_ns(((const CanLink *)user)->link, from_ns);
 }
 
 /* ---- The medium -------------------------------------------------------------------------------------------------- */
@@ -184,6 +184,7 @@ static CanLink *can_link(Link *link) {
         c->bus.user = c;
         c->bus.notice = on_notice;
         c->bus.fault = on_fault;
+        c->bus.cut_ns = on_cut;
         c->bus.traffic = on_traffic;
     }
     return c;

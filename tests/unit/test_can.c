@@ -481,10 +481,21 @@ static bool life_fault(void *user, unsigned sender, unsigned bits, CanFault *out
     assert_true(sender < CAN_PEERS_MAX && bits >= 44);
     unsigned kind = (unsigned)rng_below(&life->rng, 8);
     *out = (CanFault){.bit = (unsigned)rng_below(&life->rng, bits),
-                      .peer = kind == 1 ? (int)rng_below(&life->rng, CAN_PEERS_MAX) : -1,
-                      .shorted = kind == 2};
-    out->bit = out->shorted ? 0 : out->bit;
-    return kind < 3;
+                      .peer = kind == 1 ? (int)rng_below(&life->rng, CAN_PEERS_MAX) : -1};
+    return kind < 2;
+}
+
+/* Short circuits of 1 to 64 bits at any places, often several in a frame, and for long times none. */
+static uint64_t life_cut(void *user, uint64_t from_ns) {
+    (void)user;
+    enum { SPAN_NS = 64 * BIT_NS, SPANS = 9 };
+    for (uint64_t span = from_ns / SPAN_NS; span < from_ns / SPAN_NS + SPANS + 1; span++) {
+        uint64_t begin_ns = span * SPAN_NS + span * 7919 % SPAN_NS, end_ns = begin_ns + span * 104729 % SPAN_NS;
+        if (span % SPANS < 2 && from_ns < end_ns) {
+            return from_ns > begin_ns ? from_ns : begin_ns;
+        }
+    }
+    return from_ns + SPAN_NS; /* never a cut that is told too late */
 }
 
 static void life_traffic(void *user, const CanTraffic *traffic) {
@@ -521,7 +532,8 @@ static void random_life(void **state) {
     (void)state;
     Life *life = mem_alloc(sizeof *life);
     for (uint64_t seed = 1; seed <= 20; seed++) {
-        *life = (Life){.bus = {.notice = life_notice, .fault = life_fault, .traffic = life_traffic, .user = life}};
+        *life = (Life){.bus = {.notice = life_notice, .fault = life_fault, .cut_ns = life_cut,
+                              .traffic = life_traffic, .user = life}};
         rng_seed(&life->rng, seed);
         can_bus_reset(&life->bus);
         for (unsigned i = 0; i < CAN_PEERS_MAX; i++) {

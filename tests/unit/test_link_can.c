@@ -255,6 +255,52 @@ static void bus_off(void **state) {
     rig_free(rig);
 }
 
+/* Short circuits within a frame of 45 bits (0x123: bit 12 is RTR, 13 IDE, 14 r0, 17 a stuff bit, 36 the ACK slot).
+ * - At 13 and 14: the sender reads its IDE as recessive, and the first bit of its flag, which begins anew: 15 to 20. The
+ *   receiver sees the sixth dominant bit in a row at 20 and flags 21 to 26; 27 to 34 are the delimiter.
+ * - At 36: nobody acknowledges; flag 37 to 42. For the receiver that is the ACK delimiter, dominant: flag 38 to 43;
+ *   delimiter 44 to 51.
+ * - At 0: the sender misses its start of frame; flag 1 to 6, delimiter 7 to 14. The receiver hears of nothing.
+ * - At 38 to 44, and between two sample points: the wires are as they would be. */
+static void cut_in_frame(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t from, to; /* eighths of a bit */
+        unsigned bits, receiver_bit; /* of the attempt; 0: there is none, or it hears of nothing */
+        unsigned flags, tec;
+        CanErrorKind receiver_error;
+    } cases[] = {{13 * 8, 15 * 8, 35, 20, LINK_RECORD_ERROR, 16, CAN_ERROR_STUFF},
+                 {36 * 8, 37 * 8, 52, 37, LINK_RECORD_ERROR | LINK_RECORD_NACK, 8, CAN_ERROR_FORM},
+                 {0, 8, 15, 0, LINK_RECORD_ERROR | LINK_RECORD_NACK, 8, CAN_ERROR_BIT},
+                 {38 * 8, 45 * 8, 0, 0, 0, 0, CAN_ERROR_BIT},
+                 {13 * 8 + 7, 14 * 8 + 6, 0, 0, 0, 0, CAN_ERROR_BIT}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        LinkCut cut = {T_NS + cases[i].from * BIT_NS / 8, T_NS + cases[i].to * BIT_NS / 8};
+        LinkRig *rig = bus(2, (LinkOptions){.cuts = {cut}, .n_cuts = 1});
+        ask_at(rig, 0, T_NS, offers, 2);
+        rig_run(rig, T_NS + 200 * BIT_NS);
+        uint64_t good_ns = T_NS + (cases[i].bits ? cases[i].bits + 3 : 0) * BIT_NS;
+        unsigned n = 0, at = 0;
+        if (cases[i].bits) {
+            assert_record(rig, n++, 0x123, 0, T_NS, T_NS + cases[i].bits * BIT_NS, cases[i].flags);
+            assert_int_equal(next(rig, 0, &at, CAN_ERROR)->notice.bit, cases[i].from / 8);
+        }
+        assert_record(rig, n++, 0x123, 0, good_ns, good_ns + 45 * BIT_NS, 0);
+        assert_int_equal(rig->n_records, n);
+        assert_int_equal(next(rig, 0, &at, CAN_SENT)->notice.tec, cases[i].tec ? cases[i].tec - 1 : 0);
+        at = 0;
+        if (cases[i].receiver_bit) {
+            const Heard *h = next(rig, 1, &at, CAN_ERROR);
+            assert_int_equal(h->notice.time_ns, T_NS + (cases[i].receiver_bit + 1) * BIT_NS);
+            assert_int_equal(h->notice.error, cases[i].receiver_error);
+            assert_int_equal(h->notice.rec, 1);
+        }
+        assert_int_equal(next(rig, 1, &at, CAN_RECEIVED)->notice.rec, 0);
+        assert_int_equal(controller_of(&rig->places[1])->n, at);
+        rig_free(rig);
+    }
+}
+
 /* Who leaves the bus in the middle of a frame hears no more of it, though all of it was known at its start; what it
  * was sending ends by itself. Who is on the bus again before that joins anew. */
 static void leaving(void **state) {
@@ -362,8 +408,9 @@ static void mistakes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arbitration), cmocka_unit_test(long_latency), cmocka_unit_test(retransmission),
-        cmocka_unit_test(bus_off),     cmocka_unit_test(leaving),      cmocka_unit_test(fd),
-        cmocka_unit_test(errors),      cmocka_unit_test(mistakes),      cmocka_unit_test(power),
+        cmocka_unit_test(bus_off),     cmocka_unit_test(cut_in_frame), cmocka_unit_test(leaving),
+        cmocka_unit_test(fd),          cmocka_unit_test(errors),       cmocka_unit_test(mistakes),
+        cmocka_unit_test(power),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
