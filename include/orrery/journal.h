@@ -42,8 +42,8 @@ ORR_API bool orr_world_frame(OrrWorld *world, size_t link, uint64_t time_ns, con
 /** How far the world has run: as far as the last run was to go; if it ended sooner, where the last of its nodes stands.
  * Input from outside belongs there or later. */
 ORR_API uint64_t orr_world_ran_ns(const OrrWorld *world);
-/** Files that have been read for the world, in that order: world and platform files, device trees, images; NULL behind
- * the last one. Not those that a platform file takes in with `using`. */
+/** Files that have been read for the world, in that order: world and platform files with those that they use, device
+ * trees, images; NULL behind the last one. */
 ORR_API const char *orr_world_file(const OrrWorld *world, size_t index);
 
 /* ---- Two runs side by side ---- */

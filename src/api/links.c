@@ -285,9 +285,6 @@ static bool load_node(Loader *l, size_t index) {
         }
         return false;
     }
-    if (n->repl.text) {
-        api_file_read(l->world, world_file_path(&l->arena, l->file, n->repl.text)); /* also beneath `parts` */
-    }
     orr_node_start_at(node, n->start.ns);
     for (size_t i = 0; i < n->n_power; i++) {
         static const NodeInputKind kinds[] = {[WORLD_POWER_OFF] = INPUT_POWER_OFF, [WORLD_POWER_ON] = INPUT_POWER_ON,

@@ -293,6 +293,12 @@ OrrNode *orr_node_new(OrrWorld *world, const OrrNodeOptions *options, OrrError *
     if (options->repl_path || options->dtb_path) {
         api_file_read(world, options->repl_path ? options->repl_path : options->dtb_path);
     }
+    const char *used;
+    for (size_t i = 0; (used = machine_plan_used(node->machine->plan, i)) != NULL; i++) {
+        if (*used) {
+            api_file_read(world, used);
+        }
+    }
     return handle;
 }
 

@@ -164,6 +164,8 @@ typedef struct ReplSearch {
     size_t n_boards;
 } ReplSearch;
 
+/** It comes from no file, but with the program. */
+bool repl_is_embedded(const ReplFile *file);
 /** repl_parse, then the files that it uses, theirs, and so on; search may be NULL. A file that is used twice under one
  * prefix is one tree; a file that uses itself is a mistake. */
 ReplFile *repl_load_text(Arena *arena, const char *path, const char *text, size_t len, const ReplSearch *search,

@@ -92,6 +92,10 @@ static bool find_above(const Loader *loader, const char *from, const char *path,
     return false;
 }
 
+bool repl_is_embedded(const ReplFile *file) {
+    return strncmp(file->path, EMBEDDED_DIR, strlen(EMBEDDED_DIR)) == 0;
+}
+
 /* from: path of the using file, or NULL. */
 static bool find_file(const Loader *loader, const char *from, const char *path, Found *found) {
     const ReplSearch *search = loader->search;

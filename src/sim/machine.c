@@ -175,6 +175,12 @@ size_t machine_plan_bytes(const MachinePlan *plan, size_t *bulk) {
     return plan->machine_bytes ? plan->machine_bytes + OTHER_BYTES : 0;
 }
 
+/* The first file that was visited is the platform file itself, whose tree may be gone. */
+const char *machine_plan_used(const MachinePlan *plan, size_t index) {
+    const ReplFile *file = index + 1 < plan->visited.len ? plan->visited.data[index + 1] : NULL;
+    return file ? (repl_is_embedded(file) ? "" : file->path) : NULL;
+}
+
 void machine_plan_free(MachinePlan *plan) {
     if (!plan) {
         return;

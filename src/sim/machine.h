@@ -70,6 +70,9 @@ MachinePlan *machine_plan_new(const MachineSource *source, const Log *log, Err *
 /** What a machine of the plan takes of its board's arena, about, and of the one for bulky devices; 0 if none has been
  * built yet. */
 size_t machine_plan_bytes(const MachinePlan *plan, size_t *bulk);
+/** Files that the platform file has taken in with `using`, and their files; NULL behind the last. Those that come with
+ * the program have no path: "". */
+const char *machine_plan_used(const MachinePlan *plan, size_t index);
 /** After all its machines. NULL is fine. */
 void machine_plan_free(MachinePlan *plan);
 /** A machine of the plan, in the board's arena. NULL and an error on a mistake; the plan is the machine's if `owned`,

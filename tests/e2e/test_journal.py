@@ -77,6 +77,29 @@ def test_timed_input_and_state(tmp_path: Path) -> None:
     assert replay(journal).code == EXIT_DIFFERENT and b"has changed since" in replay(journal).out
 
 
+def test_used_files(tmp_path: Path) -> None:
+    """Platform files that a platform file uses, and theirs, are stamped, too; each once, boards of the program not."""
+    inner, middle, outer = tmp_path / "inner.repl", tmp_path / "middle.repl", tmp_path / "outer.repl"
+    inner.write_text('using "mps2-an385"\n')
+    middle.write_text('using "./inner.repl"\nled: Miscellaneous.LED @ none\n')
+    outer.write_text('using "./middle.repl"\nusing "./inner.repl"\n')
+    world, journal = tmp_path / "world.yml", tmp_path / "journal"
+    node = f"repl: outer.repl, kernel: {program('power')}"
+    world.write_text(f"nodes:\n  a: {{{node}}}\n  b: {{{node}, parts: 'led2: Miscellaneous.LED @ none'}}\n")
+    for run in (("--repl", str(outer), "--kernel", program("power")), (str(world), "--quiet")):
+        recorded = orrery("run", *run, "--for", "2ms", "--record", str(journal))
+        assert recorded.code == 0, recorded
+        for path in (inner, middle, outer):
+            lines = [line for line in journal.read_text().splitlines() if line.startswith("file ")]
+            assert len([line for line in lines if line.endswith(f" {path}")]) == 1, lines
+        same(recorded.last, replay(journal))
+        kept = inner.read_text()
+        inner.write_text(kept + "// something else\n")
+        changed = replay(journal)
+        assert changed.code == EXIT_DIFFERENT and f"{inner} has changed since".encode() in changed.out, changed
+        inner.write_text(kept)
+
+
 def test_interrupted(tmp_path: Path) -> None:
     """Ctrl-C ends a recording where it can be had again."""
     journal = tmp_path / "journal"

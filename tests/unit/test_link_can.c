@@ -256,8 +256,8 @@ static void bus_off(void **state) {
 }
 
 /* Short circuits within a frame of 45 bits (0x123: bit 12 is RTR, 13 IDE, 14 r0, 17 a stuff bit, 36 the ACK slot).
- * - At 13 and 14: the sender reads its IDE as recessive, and the first bit of its flag, which begins anew: 15 to 20. The
- *   receiver sees the sixth dominant bit in a row at 20 and flags 21 to 26; 27 to 34 are the delimiter.
+ * - At 13 and 14: the sender reads its IDE as recessive, and the first bit of its flag, which begins anew: 15 to 20.
+ *   The receiver sees the sixth dominant bit in a row at 20 and flags 21 to 26; 27 to 34 are the delimiter.
  * - At 36: nobody acknowledges; flag 37 to 42. For the receiver that is the ACK delimiter, dominant: flag 38 to 43;
  *   delimiter 44 to 51.
  * - At 0: the sender misses its start of frame; flag 1 to 6, delimiter 7 to 14. The receiver hears of nothing.
