@@ -298,6 +298,11 @@ void device_reset_hook(Device *dev) {
     }
 }
 
+bool device_attach_at_pin(const Device *port, const Device *child, uint64_t pin, unsigned pins, Err *err) {
+    return pin < pins || err_set(err, "%s: pin %" PRIu64 " of %s: expected 0 to %u", child->name, pin, port->name,
+                                 pins - 1);
+}
+
 void device_reset(Device *dev, bool cold) {
     device_reset_tables(dev, cold);
     device_reset_hook(dev);

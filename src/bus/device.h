@@ -134,6 +134,7 @@ struct DeviceType {
     uint32_t uart_offset; /* of a UartPort member; 0 = none */
     uint32_t can_offset; /* of a CanPort member; 0 = none */
     uint32_t eth_offset; /* of an EthPort member; 0 = none */
+    uint32_t phy_offset; /* of an EthPhy member (bus/mdio.h), for Ethernet controllers to attach; 0 = none */
     uint32_t i2c_bus_offset; /* controllers: of an I2cBus member; 0 = none */
     uint32_t spi_bus_offset; /* controllers: of a SpiBus member; 0 = none */
     uint32_t leon_irq_offset; /* of a LeonIrqPort member (bus/leon_irq.h); 0 = none */
@@ -253,6 +254,9 @@ static inline void device_event_cancel(Device *dev, Event *event) {
 
 /** Before init, with type, name and board set: gives the events their `fire` and the UartPort its device. */
 void device_bind(Device *dev);
+/** For DeviceType.attach of ports with so many pins: what stands at a pin (an LED, a button) is wired by connections;
+ * the number only says where it is. */
+bool device_attach_at_pin(const Device *port, const Device *child, uint64_t pin, unsigned pins, Err *err);
 /** Resets one device as described at the head; `cold` also resets what survives a warm reset. A board does it in two
  * passes over its devices, tables first, hooks then: what a hook drives reaches devices that are reset already,
  * whatever their order. */
@@ -290,6 +294,9 @@ static inline CanPort *device_can(const Device *dev) {
 }
 static inline EthPort *device_eth(const Device *dev) {
     return dev->type->eth_offset ? (EthPort *)((uintptr_t)dev + dev->type->eth_offset) : NULL;
+}
+static inline struct EthPhy *device_phy(const Device *dev) {
+    return dev->type->phy_offset ? (struct EthPhy *)((uintptr_t)dev + dev->type->phy_offset) : NULL;
 }
 static inline I2cBus *device_i2c_bus(const Device *dev) {
     return dev->type->i2c_bus_offset ? (I2cBus *)((uintptr_t)dev + dev->type->i2c_bus_offset) : NULL;

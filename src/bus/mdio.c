@@ -26,7 +26,7 @@ uint16_t phy_read(EthPhy *phy, unsigned reg, bool link) {
     case PHY_ANER:
         return negotiated ? ANER_PARTNER_ABLE : 0;
     default:
-        return 0;
+        return phy->more && reg < PHY_REGS ? (uint16_t)phy->more[reg] : 0;
     }
 }
 

@@ -6,10 +6,12 @@
 #include "base/field.h"
 
 enum { PHY_BMCR = 0, PHY_BMSR = 1, PHY_ID1 = 2, PHY_ID2 = 3, PHY_ANAR = 4, PHY_ANLPAR = 5, PHY_ANER = 6 };
+enum { PHY_REGS = 32 };
 enum { PHY_BMCR_RESET_VALUE = 0x3100, PHY_ANAR_RESET_VALUE = 0x01E1 };
 
 typedef struct EthPhy {
     uint32_t id; /* PHY_ID1 above PHY_ID2; no state */
+    const uint32_t *more; /* PHY_REGS registers, of which those behind PHY_ANER read so; NULL: as 0 */
     uint16_t bmcr, anar;
     uint8_t link_lost; /* since BMSR was read: its link bit latches low */
 } EthPhy;

@@ -81,11 +81,11 @@ def test_used_files(tmp_path: Path) -> None:
     """Platform files that a platform file uses, and theirs, are stamped, too; each once, boards of the program not."""
     inner, middle, outer = tmp_path / "inner.repl", tmp_path / "middle.repl", tmp_path / "outer.repl"
     inner.write_text('using "mps2-an385"\n')
-    middle.write_text('using "./inner.repl"\nled: Miscellaneous.LED @ none\n')
+    middle.write_text('using "./inner.repl"\nled: Miscellaneous.LED @ gpio0 3\n')
     outer.write_text('using "./middle.repl"\nusing "./inner.repl"\n')
     world, journal = tmp_path / "world.yml", tmp_path / "journal"
     node = f"repl: outer.repl, kernel: {program('power')}"
-    world.write_text(f"nodes:\n  a: {{{node}}}\n  b: {{{node}, parts: 'led2: Miscellaneous.LED @ none'}}\n")
+    world.write_text(f"nodes:\n  a: {{{node}}}\n  b: {{{node}, parts: 'led2: Miscellaneous.LED @ gpio0 4'}}\n")
     for run in (("--repl", str(outer), "--kernel", program("power")), (str(world), "--quiet")):
         recorded = orrery("run", *run, "--for", "2ms", "--record", str(journal))
         assert recorded.code == 0, recorded

@@ -58,6 +58,57 @@ def test_plug_and_play(machine: str, name: str) -> None:
     print(f"{machine}: {sum(found.values())} records")
 
 
+RENODE = """sysbus: { Endianess: Endianess.BigEndian }
+rom: Memory.MappedMemory @ { sysbus 0x0; mctrl }
+    size: 0x100000
+ram: Memory.MappedMemory @ sysbus 0x40000000
+    size: 0x400000
+cpu: CPU.Sparc @ sysbus
+    cpuType: "leon3"
+info: Bus.GaislerAHBPlugAndPlayInfo @ sysbus <0xfffff000, +0xfff>
+apb: Bus.GaislerAPBController @ sysbus <0x800ff000, +0xfff>
+mctrl: MemoryControllers.%s @ sysbus <0x80000000, +0x100>
+mic: IRQControllers.GaislerMIC @ sysbus <0x80000200, +0x100>
+    0 -> cpu@0 | cpu@1 | cpu@2
+uart: UART.GaislerAPBUART @ sysbus <0x80000100, +0x100>
+    -> mic@2
+timer: Timers.Gaisler_GPTimer @ sysbus 0x80000300
+    0 -> mic@8
+    numberOfTimers: 2
+    separateInterrupts: false
+    frequency: 50000000
+eth: Network.GaislerEth @ sysbus 0x80000B00
+    -> mic@12
+phy: Network.EthernetPhysicalLayer @ eth 0
+    BasicStatus: 0x2d
+    Id1: 0x0141
+    AutoNegotiationAdvertisement: 0x1e1
+gpio: GPIOPort.Gaisler_GPIO @ sysbus 0x80000800
+    16 -> mic@10
+    numberOfConnections: 16
+    numberOfInterrupts: 1
+gpio:
+    0 -> led@0
+led: Miscellaneous.LED @ gpio 0
+boot: Boot.LeonLoader @ none
+    uart: uart
+    timer: timer
+"""
+LOADER = "boot: Boot.LeonLoader @ none { uart: uart; timer: timer; %s }\n"
+
+
+@pytest.mark.parametrize("controller", ["ESAMemoryController", "Gaisler_FaultTolerantMemoryController"])
+def test_renode_platform(tmp_path: Path, controller: str) -> None:
+    """A platform file in the words that Renode's own LEON boards use is a whole machine, without stubs."""
+    path = tmp_path / "board.repl"
+    path.write_text(RENODE % controller)
+    result = orrery("run", "--repl", str(path), "--kernel", program("leon3_pnp"), "--timeout", "2s", "--watch", "led.lit",
+                    "--net", "eth=user")
+    lines = result.out.decode().splitlines()
+    assert result.code == 0 and lines[0] == "plug and play" and lines[-1] == "done", result
+    assert result.err.splitlines() == [result.last], result.err
+
+
 @pytest.mark.parametrize("machine", ["leon3", "gr712rc", "gr740"])
 def test_devices(machine: str) -> None:
     """Each device is driven by a program; the same receipt with every engine and in pieces."""

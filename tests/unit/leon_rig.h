@@ -97,6 +97,14 @@ static inline bool rig_set(Device *dev, const char *name, uint64_t value) {
     return false;
 }
 
+static inline void rig_set_text(Device *dev, const char *name, const char *value) {
+    for (size_t i = 0; i < dev->type->n_props; i++) {
+        if (strcmp(dev->type->props[i].name, name) == 0) {
+            memcpy((uint8_t *)dev + dev->type->props[i].offset, &value, sizeof value);
+        }
+    }
+}
+
 static inline void rig_set_device(Device *dev, const char *name, Device *value) {
     for (size_t i = 0; i < dev->type->n_props; i++) {
         if (strcmp(dev->type->props[i].name, name) == 0) {

@@ -9,7 +9,8 @@
 #include "leon_rig.h"
 
 extern const DeviceType gaisler_i2cmst_type, gaisler_spictrl_type, gaisler_canoc_type, gaisler_grcan_type,
-    gaisler_greth_type, pl022_type, lan9118_type, lm75_type, at24_type, w25q_type, can_hub_type, eth_switch_type;
+    gaisler_greth_type, pl022_type, lan9118_type, lm75_type, at24_type, w25q_type, can_hub_type, eth_switch_type,
+    eth_phy_type;
 
 typedef struct Bench {
     FakeBoard fake;
@@ -774,6 +775,34 @@ static void greth_mdio(void **state) {
     assert_int_equal(rd(eth, E_MDIO) >> 16, 0x2100);
 }
 
+/* A PHY of the platform file, at address 3. */
+static void greth_attached_phy(void **state) {
+    Bench *bench = *state;
+    Device *eth = device(bench, &gaisler_greth_type, "eth"), *phy = device(bench, &eth_phy_type, "phy");
+    Device *second = device(bench, &eth_phy_type, "second");
+    Err err;
+    rig_set(phy, "Id1", 0x141);
+    rig_set(phy, "Id2", 0xE40);
+    rig_set(phy, "MasterSlaveControl", 0x300);
+    attach(eth, phy, 3);
+    assert_false(eth->type->attach(eth, second, 4, &err));
+    assert_string_equal(err.text, "second: expected one PHY at eth");
+    start(phy);
+    start(eth);
+    static const uint32_t expected[][2] = {{2, 0x141}, {3, 0xE40}, {4, 0x1E1}, {9, 0x300}, {16, 0}};
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+        wr(eth, E_MDIO, 3u << 11 | expected[i][0] << 6 | 2);
+        wait_ns(bench, 25600);
+        assert_int_equal(rd(eth, E_MDIO) >> 16, expected[i][1]);
+        assert_int_equal(rd(eth, E_MDIO) & 4, 0);
+    }
+    wr(eth, E_MDIO, 2u << 6 | 2);
+    wait_ns(bench, 25600);
+    assert_int_equal(rd(eth, E_MDIO) & 4, 4); /* nobody at 0 */
+    rig_set(second, "Id1", 0x10000);
+    assert_false(fake_device_start(second));
+}
+
 static uint32_t lan_mac(Device *lan, unsigned reg, uint32_t value, bool read) {
     wr(lan, 0xA8, value);
     wr(lan, 0xA4, 0x80000000u | (uint32_t)read << 30 | reg);
@@ -901,6 +930,7 @@ int main(void) {
         TEST(i2c_temperature), TEST(i2c_eeprom),           TEST(spi_flash),     TEST(spi_events),
         TEST(pl022_flash),     TEST(canoc_pair),           TEST(canoc_errors),  TEST(canoc_bus_off),
         TEST(canoc_overrun),   TEST(canoc_basic),          TEST(grcan_rings),   TEST(greth_mdio),
+        TEST(greth_attached_phy),
         TEST(greth_refuses),   TEST(greth_through_switch), TEST(switch_learns), TEST(lan9118_through_switch),
         TEST(frames_with_errors),
     };

@@ -470,6 +470,7 @@ static void gpio_interrupts_reach_the_processor(void **state) {
 
 /* ---- Devices that are mostly registers --------------------------------------------------------------------------- */
 
+extern const DeviceType gaisler_gpio_packed_type;
 extern const DeviceType gaisler_grgpio_type, gaisler_grgpreg_type, gaisler_grgprbank_type, gaisler_clkgate_type,
     gaisler_ahbstat_type, gaisler_ftmctrl_type, gaisler_mmctrl_type, gaisler_memscrub_type, gaisler_l2cache_type,
     gaisler_dsu_type;
@@ -520,6 +521,46 @@ static void grgpio_pins(void **state) {
     assert_int_equal(bench->probe->rises[9], 1);
     assert_int_equal(bench->probe->rises[10], 1);
     assert_true(!bench->probe->level[9] && !bench->probe->level[10]);
+}
+
+/* Renode's numbers: with 16 pins interrupt 0, that of pin 1, is output 16. Pins 0 and 3 are inputs for ever. */
+static void grgpio_packed(void **state) {
+    Bench *bench = *state;
+    Device *g = fake_device_new(&bench->fake, &gaisler_gpio_packed_type, "gpio");
+    const char *pins = "0,3", *bad[] = {"16", "1,", "x", "1;2", "-1"};
+    rig_set(g, "numberOfConnections", 16);
+    rig_set(g, "numberOfInterrupts", 2);
+    rig_set_text(g, "inputOnlyPins", pins);
+    assert_true(fake_device_start(g));
+    for (unsigned i = 0; i < 4; i++) {
+        fake_wire(&bench->fake, rig_output(g, i), &bench->probe->dev, i);
+        fake_wire(&bench->fake, rig_output(g, 16 + i), &bench->probe->dev, 8 + i);
+    }
+    wr(g, 0x04, 0xF);
+    wr(g, 0x08, 0xF);
+    assert_true(!bench->probe->level[0] && bench->probe->level[1] && bench->probe->level[2] && !bench->probe->level[3]);
+    wr(g, 0x08, 0);
+    wr(g, 0x10, UINT32_MAX); /* high levels */
+    wr(g, 0x0C, UINT32_MAX);
+    assert_int_equal(rd(g, 0x0C), 6);
+    g->type->input(g, 1, true);
+    assert_true(bench->probe->level[8] && !bench->probe->level[9]);
+    g->type->input(g, 1, false);
+    g->type->input(g, 2, true);
+    assert_true(!bench->probe->level[8] && bench->probe->level[9]);
+    Err err;
+    assert_true(g->type->attach(g, &bench->probe->dev, 31, &err));
+    assert_false(g->type->attach(g, &bench->probe->dev, 32, &err));
+    assert_string_equal(err.text, "probe: pin 32 of gpio: expected 0 to 31");
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        g = fake_device_new(&bench->fake, &gaisler_gpio_packed_type, "bad");
+        rig_set_text(g, "inputOnlyPins", bad[i]);
+        rig_set(g, "numberOfConnections", 16);
+        assert_int_equal(fake_device_start(g), i == 1); /* a comma at the end is none the worse */
+    }
+    g = fake_device_new(&bench->fake, &gaisler_gpio_packed_type, "bad");
+    rig_set(g, "numberOfInterrupts", 16);
+    assert_false(fake_device_start(g));
 }
 
 static void grgpio_generators_and_flags(void **state) {
@@ -714,6 +755,7 @@ int main(void) {
         TEST(all_released_through_mpstat),
         TEST(gpio_interrupts_reach_the_processor),
         TEST(grgpio_pins),
+        TEST(grgpio_packed),
         TEST(grgpio_generators_and_flags),
         TEST(registers_of_the_chip),
         TEST(clkgate_unlocks),

@@ -164,6 +164,10 @@ static const Reg regs[] = {
     CMSDK_ID_REGS(id_read),
 };
 
+static bool gpio_attach(Device *dev, Device *child, uint64_t pin, Err *err) {
+    return device_attach_at_pin(dev, child, pin, PINS, err);
+}
+
 #define PIN_IRQ(n) {.name = "DedicatedIRQ" #n, .offset = offsetof(CmsdkGpio, pin_irq[n])}
 static const Output outputs[] = {
     {.offset = offsetof(CmsdkGpio, pin), .count = PINS},
@@ -197,4 +201,5 @@ const DeviceType cmsdk_gpio_type = {
     .window_size = CMSDK_WINDOW,
     .reset = gpio_reset,
     .input = gpio_input,
+    .attach = gpio_attach,
 };

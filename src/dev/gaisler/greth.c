@@ -7,9 +7,9 @@
  * status are 0 when it comes back. A frame takes its time on the link (10, 100, 1000 Mbit/s by SP and GB) before its
  * descriptor is given back. Short frames are padded. Received ones with a wrong check sequence are stored, with CE and
  * RE. Address filter: own, broadcast, multicast by hash (ME), all (PM); control frames are dropped. MDIO reaches one
- * PHY (bus/mdio.h); an operation takes 64 periods of 2.5 MHz. The output IRQ is pulsed, for descriptors only. GBIT:
- * frames gathered from several descriptors (MO). Not modelled: checksum offload, the debug link (EDCL), half duplex,
- * PHY interrupts, the transmitter's FIFO. */
+ * PHY (bus/mdio.h), its own or one that stands in the platform file; an operation takes 64 periods of 2.5 MHz. The
+ * output IRQ is pulsed, for descriptors only. GBIT: frames gathered from several descriptors (MO). Not modelled:
+ * checksum offload, the debug link (EDCL), half duplex, PHY interrupts, the transmitter's FIFO. */
 #include <string.h>
 
 #include "bus/mdio.h"
@@ -34,7 +34,8 @@ typedef struct Greth {
     uint32_t phy_address;
     bool gigabit;
     EthPort port;
-    EthPhy phy;
+    EthPhy own;
+    EthPhy *phy; /* its own, or one that the platform file attaches */
     Line irq;
     uint32_t ctrl, status, mac_high, mac_low, mdio, tx_bd, rx_bd, hash_high, hash_low;
     EthFrame tx; /* on its way out, or being gathered */
@@ -282,10 +283,10 @@ static void greth_mdio_done(Event *event) {
     unsigned reg = g->mdio >> 6 & 31;
     bool present = (g->mdio >> 11 & 31) == g->phy_address;
     if (g->mdio & MDIO_RD) {
-        uint32_t data = present ? phy_read(&g->phy, reg, eth_port_up(&g->port)) : 0xFFFF;
+        uint32_t data = present ? phy_read(g->phy, reg, eth_port_up(&g->port)) : 0xFFFF;
         g->mdio = (g->mdio & 0xFFFF & ~(uint32_t)MDIO_ABSENT) | data << 16 | (present ? 0 : MDIO_ABSENT);
     } else if (present) {
-        phy_write(&g->phy, reg, (uint16_t)(g->mdio >> 16));
+        phy_write(g->phy, reg, (uint16_t)(g->mdio >> 16));
     }
     g->mdio &= ~(uint32_t)(MDIO_BUSY | MDIO_RD | MDIO_WR);
 }
@@ -293,8 +294,19 @@ static void greth_mdio_done(Event *event) {
 static bool greth_init(Device *dev, Err *err) {
     Greth *g = greth_of(dev);
     g->port.receive = greth_receive;
-    g->phy.id = PHY_ID;
+    g->own.id = PHY_ID;
+    g->phy = g->phy ? g->phy : &g->own;
     return g->phy_address < 32 || err_set(err, "%s: phyAddress must be below 32", dev->name);
+}
+
+static bool greth_attach(Device *dev, Device *child, uint64_t address, Err *err) {
+    Greth *g = greth_of(dev);
+    if (!device_phy(child) || g->phy || address > UINT32_MAX) {
+        return err_set(err, "%s: expected one PHY at %s", child->name, dev->name);
+    }
+    g->phy = device_phy(child);
+    g->phy_address = (uint32_t)address;
+    return true;
 }
 
 static void greth_reset(Device *dev) {
@@ -303,12 +315,12 @@ static void greth_reset(Device *dev) {
 }
 
 static const Prop props[] = {
-    PROP_U32(Greth, phy_address, "phyAddress", 0, "address of the PHY"),
+    PROP_U32(Greth, phy_address, "phyAddress", 0, "address of the PHY, if none is attached"),
     PROP_BOOL(Greth, gigabit, "gigabit", false, "GRETH_GBIT"),
 };
 
 static const Field fields[] = {
-    PHY_FIELDS(Greth, phy),
+    PHY_FIELDS(Greth, own),
     FIELD_MAX(Greth, tx.len, 0, ETH_FRAME_MAX, "bytes of the frame to send"),
     FIELD_ARRAY(Greth, tx.bytes, 0, "that frame"),
     FIELD(Greth, tx_word, 0, "its descriptor"),
@@ -335,7 +347,8 @@ static const EventField events[] = {
     {.name = "mdio", .offset = offsetof(Greth, mdio_done), .fire = greth_mdio_done},
 };
 static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x01D};
-static const char *const repl_types[] = {"Network.GaislerEthernet", "Network.GaislerGRETH", NULL};
+static const char *const repl_types[] = {"Network.GaislerEthernet", "Network.GaislerGRETH", "Network.GaislerEth",
+                                         NULL};
 static const char *const compatible[] = {"gaisler,greth", "gaisler,ethmac", NULL};
 
 const DeviceType gaisler_greth_type = {
@@ -353,5 +366,6 @@ const DeviceType gaisler_greth_type = {
     .window_size = GAISLER_APB_WINDOW,
     .init = greth_init,
     .reset = greth_reset,
+    .attach = greth_attach,
     .amba = &amba,
 };

@@ -3,9 +3,13 @@
  *
  * Inputs 0 to 31 are the pins as driven from outside. Numbered outputs 0 to 31 are the pins as this port drives them
  * (low while a pin is an input); 32 + k is interrupt k, counted from the port's first one: that of pin k if
- * interruptGenerators is 0, else the one that IRQMAP selects for a pin. Edges pulse it, levels hold it. Not modelled:
+ * interruptGenerators is 0, else the one that IRQMAP selects for a pin. Edges pulse it, levels hold it.
+ * GPIOPort.Gaisler_GPIO is the same port with Renode's numbers: interrupts come right behind the numberOfConnections
+ * pins, the first one is that of pin 1, and pins of inputOnlyPins are never driven. Not modelled:
  * the two cycles of the synchroniser; bypass, pulse and input enable registers; the logical-set-and-clear views of the
  * newest revision. */
+#include <stdlib.h>
+
 #include "bus/dt_binding.h"
 #include "dev/gaisler/gaisler.h"
 
@@ -15,7 +19,11 @@ typedef struct Grgpio {
     Device dev;
     uint32_t n_pins, irq_mask, n_generators;
     bool has_flags;
-    Line pins[PINS_MAX], irqs[PINS_MAX];
+    /* Of Renode's port only: */
+    bool packed;
+    uint32_t n_interrupts, input_only;
+    const char *input_only_pins;
+    Line lines[2 * PINS_MAX]; /* pins, and interrupts */
     uint32_t driven; /* levels of the inputs */
     uint32_t data; /* what the pins were at the last look */
     uint32_t output, direction, imask, ipol, iedge, iflag;
@@ -36,8 +44,12 @@ static unsigned generator_of(const Grgpio *g, unsigned pin) {
 
 static void pins_drive(Grgpio *g) {
     for (unsigned i = 0; i < g->n_pins; i++) {
-        line_set(&g->pins[i], g->output & g->direction & (UINT32_C(1) << i));
+        line_set(&g->lines[i], g->output & g->direction & ~g->input_only & (UINT32_C(1) << i));
     }
+}
+
+static Line *irq_line(Grgpio *g, unsigned number) {
+    return &g->lines[g->packed ? g->n_pins + number - 1 : PINS_MAX + number];
 }
 
 /* Levels hold their interrupts. */
@@ -47,8 +59,8 @@ static void levels_update(Grgpio *g) {
     for (uint32_t bits = active; bits; bits &= bits - 1) {
         held |= UINT32_C(1) << generator_of(g, (unsigned)__builtin_ctz(bits));
     }
-    for (unsigned i = 0; i < PINS_MAX; i++) {
-        line_set(&g->irqs[i], held >> i & 1);
+    for (unsigned i = g->packed; i < PINS_MAX; i++) {
+        line_set(irq_line(g, i), held >> i & 1);
     }
 }
 
@@ -57,7 +69,7 @@ static void edges_pulse(Grgpio *g, uint32_t before) {
     uint32_t active = (rising | falling) & g->iedge & g->imask;
     g->iflag |= g->has_flags ? active : 0;
     for (uint32_t bits = active; bits; bits &= bits - 1) {
-        Line *line = &g->irqs[generator_of(g, (unsigned)__builtin_ctz(bits))];
+        Line *line = irq_line(g, generator_of(g, (unsigned)__builtin_ctz(bits)));
         if (!line->level) {
             line_pulse(line);
         }
@@ -172,6 +184,39 @@ static bool gpio_init(Device *dev, Err *err) {
                    PINS_MAX);
 }
 
+/* "0,2,31" */
+static bool pins_parse(Grgpio *g, const char *text) {
+    while (*text) {
+        char *end;
+        unsigned long pin = strtoul(text, &end, 10);
+        if (*text < '0' || *text > '9' || pin >= g->n_pins || (*end && *end != ',')) {
+            return false;
+        }
+        g->input_only |= UINT32_C(1) << pin;
+        text = end + (*end == ',');
+    }
+    return true;
+}
+
+static bool packed_init(Device *dev, Err *err) {
+    Grgpio *g = gpio_of(dev);
+    enum { INTERRUPTS_MAX = 15 };
+    if (!gpio_init(dev, err)) {
+        return false;
+    }
+    if (g->n_interrupts < 1 || g->n_interrupts > INTERRUPTS_MAX) {
+        return err_set(err, "%s: numberOfInterrupts must be 1 to %d", dev->name, INTERRUPTS_MAX);
+    }
+    g->packed = true;
+    g->irq_mask = ((UINT32_C(1) << g->n_interrupts) - 1) << 1;
+    return !g->input_only_pins || pins_parse(g, g->input_only_pins) ||
+           err_set(err, "%s: inputOnlyPins must be numbers of pins with commas between", dev->name);
+}
+
+static bool gpio_attach(Device *dev, Device *child, uint64_t pin, Err *err) {
+    return device_attach_at_pin(dev, child, pin, PINS_MAX, err);
+}
+
 static void gpio_describe(const Device *dev, AmbaRecord *record) {
     record->version = ((const Grgpio *)dev)->has_flags;
 }
@@ -185,6 +230,12 @@ static const Prop props[] = {
     PROP_U32(Grgpio, irq_mask, "interruptMask", 0xFFFE, "pins that can interrupt"),
     PROP_U32(Grgpio, n_generators, "interruptGenerators", 0, "interrupts that IRQMAP selects from, 0: one per pin"),
     PROP_BOOL(Grgpio, has_flags, "flagRegister", false, "has IAVAIL and IFLAG"),
+};
+
+static const Prop packed_props[] = {
+    PROP_U32(Grgpio, n_pins, "numberOfConnections", 32, "pins"),
+    PROP_U32(Grgpio, n_interrupts, "numberOfInterrupts", 15, "interrupts, from that of pin 1 on"),
+    PROP_STRING(Grgpio, input_only_pins, "inputOnlyPins", "pins that are never driven: \"0,2\""),
 };
 
 static const Field fields[] = {
@@ -214,8 +265,7 @@ static const Reg regs[] = {
 };
 
 static const Output outputs[] = {
-    {.offset = offsetof(Grgpio, pins), .count = PINS_MAX},
-    {.offset = offsetof(Grgpio, irqs), .count = PINS_MAX},
+    {.offset = offsetof(Grgpio, lines), .count = 2 * PINS_MAX},
 };
 static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x01A, .irq_output = PINS_MAX,
                              .describe = gpio_describe};
@@ -223,6 +273,7 @@ static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x01A, .i
 static const DtName dt_interrupts[] = {{"", "32"}, {NULL, NULL}};
 static const DtBinding dt = {.interrupts = dt_interrupts};
 static const char *const repl_types[] = {"GPIOPort.GaislerGRGPIO", NULL};
+static const char *const packed_repl_types[] = {"GPIOPort.Gaisler_GPIO", NULL};
 static const char *const compatible[] = {"gaisler,grgpio", NULL};
 
 const DeviceType gaisler_grgpio_type = {
@@ -241,5 +292,24 @@ const DeviceType gaisler_grgpio_type = {
     .init = gpio_init,
     .reset = gpio_reset,
     .input = gpio_input,
+    .attach = gpio_attach,
+    .amba = &amba,
+};
+
+const DeviceType gaisler_gpio_packed_type = {
+    .name = "grlib-grgpio-packed",
+    .summary = "GRLIB general purpose I/O port, numbered as Renode does",
+    .repl_types = packed_repl_types,
+    .struct_size = sizeof(Grgpio),
+    DEVICE_TABLE(props, packed_props),
+    DEVICE_TABLE(fields, fields),
+    DEVICE_TABLE(regs, regs),
+    DEVICE_TABLE(outputs, outputs),
+    .n_inputs = PINS_MAX,
+    .window_size = GAISLER_APB_WINDOW,
+    .init = packed_init,
+    .reset = gpio_reset,
+    .input = gpio_input,
+    .attach = gpio_attach,
     .amba = &amba,
 };

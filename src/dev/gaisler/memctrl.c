@@ -61,15 +61,21 @@ static void ftm_reset(Device *dev) {
     m->mcfg[2] = m->is_mctrl ? 0 : MCFG3_ME; /* it has EDAC */
 }
 
+#define FTM_AREAS                                                                                                      \
+    PROP_U32(Ftmctrl, rom_base, "romBase", 0x00000000, "address of the PROM area"),                                    \
+        PROP_U32(Ftmctrl, rom_size, "romSize", 0x20000000, "its size"),                                                \
+        PROP_U32(Ftmctrl, io_base, "ioBase", 0x20000000, "address of the I/O area"),                                   \
+        PROP_U32(Ftmctrl, io_size, "ioSize", 0x20000000, "its size"),                                                  \
+        PROP_U32(Ftmctrl, ram_base, "ramBase", 0x40000000, "address of the RAM area"),                                 \
+        PROP_U32(Ftmctrl, ram_size, "ramSize", 0x40000000, "its size, 0 if there is none"),                            \
+        PROP_U32(Ftmctrl, rom_width, "romWidth", 0, "bus width of the PROM after reset: 0, 1, 2 for 8, 16, 32 bits")
 static const Prop ftm_props[] = {
-    PROP_U32(Ftmctrl, rom_base, "romBase", 0x00000000, "address of the PROM area"),
-    PROP_U32(Ftmctrl, rom_size, "romSize", 0x20000000, "its size"),
-    PROP_U32(Ftmctrl, io_base, "ioBase", 0x20000000, "address of the I/O area"),
-    PROP_U32(Ftmctrl, io_size, "ioSize", 0x20000000, "its size"),
-    PROP_U32(Ftmctrl, ram_base, "ramBase", 0x40000000, "address of the RAM area"),
-    PROP_U32(Ftmctrl, ram_size, "ramSize", 0x40000000, "its size, 0 if there is none"),
-    PROP_U32(Ftmctrl, rom_width, "romWidth", 0, "bus width of the PROM after reset: 0, 1, 2 for 8, 16, 32 bits"),
+    FTM_AREAS,
     PROP_BOOL(Ftmctrl, is_mctrl, "mctrl", false, "identify as MCTRL, the controller without EDAC"),
+};
+static const Prop mctrl_props[] = {
+    FTM_AREAS,
+    PROP_BOOL(Ftmctrl, is_mctrl, "mctrl", true, "identify as MCTRL, the controller without EDAC"),
 };
 #define MCFG(n) .storage = offsetof(Ftmctrl, mcfg) + 4 * ((n) - 1)
 static const Reg ftm_regs[] = {
@@ -83,7 +89,15 @@ static const Reg ftm_regs[] = {
 };
 static const AmbaCore ftm_amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x054, .version = 1,
                                  .describe = ftm_describe};
-static const char *const ftm_repl_types[] = {"MemoryControllers.GaislerFTMCTRL", NULL};
+/* The platform file says what memories there are, and where; that they stand at their controller adds nothing. */
+static bool ftm_attach(Device *dev, Device *child, uint64_t address, Err *err) {
+    (void)dev, (void)child, (void)address, (void)err;
+    return true;
+}
+
+static const char *const ftm_repl_types[] = {"MemoryControllers.GaislerFTMCTRL",
+                                             "MemoryControllers.Gaisler_FaultTolerantMemoryController", NULL};
+static const char *const mctrl_repl_types[] = {"MemoryControllers.ESAMemoryController", NULL};
 
 const DeviceType gaisler_ftmctrl_type = {
     .name = "grlib-ftmctrl",
@@ -95,6 +109,21 @@ const DeviceType gaisler_ftmctrl_type = {
     .window_size = GAISLER_APB_WINDOW,
     .init = ftm_init,
     .reset = ftm_reset,
+    .attach = ftm_attach,
+    .amba = &ftm_amba,
+};
+
+const DeviceType gaisler_mctrl_type = {
+    .name = "grlib-mctrl",
+    .summary = "GRLIB MCTRL: registers of the memory controller",
+    .repl_types = mctrl_repl_types,
+    .struct_size = sizeof(Ftmctrl),
+    DEVICE_TABLE(props, mctrl_props),
+    DEVICE_TABLE(regs, ftm_regs),
+    .window_size = GAISLER_APB_WINDOW,
+    .init = ftm_init,
+    .reset = ftm_reset,
+    .attach = ftm_attach,
     .amba = &ftm_amba,
 };
 

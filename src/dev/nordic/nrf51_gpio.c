@@ -179,8 +179,7 @@ static void gpio_input(Device *dev, unsigned index, bool level) {
 }
 
 static bool gpio_attach(Device *dev, Device *child, uint64_t address, Err *err) {
-    return address < PINS ||
-           err_set(err, "%s: pin %u of %s: expected 0 to 31", child->name, (unsigned)address, dev->name);
+    return device_attach_at_pin(dev, child, address, PINS, err);
 }
 
 static void gpio_reset(Device *dev) {
