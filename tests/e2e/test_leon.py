@@ -102,8 +102,8 @@ def test_renode_platform(tmp_path: Path, controller: str) -> None:
     """A platform file in the words that Renode's own LEON boards use is a whole machine, without stubs."""
     path = tmp_path / "board.repl"
     path.write_text(RENODE % controller)
-    result = orrery("run", "--repl", str(path), "--kernel", program("leon3_pnp"), "--timeout", "2s", "--watch", "led.lit",
-                    "--net", "eth=user")
+    result = orrery("run", "--repl", str(path), "--kernel", program("leon3_pnp"), "--timeout", "2s", "--watch",
+                    "led.lit", "--net", "eth=user")
     lines = result.out.decode().splitlines()
     assert result.code == 0 and lines[0] == "plug and play" and lines[-1] == "done", result
     assert result.err.splitlines() == [result.last], result.err

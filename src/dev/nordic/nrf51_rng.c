@@ -1,7 +1,8 @@
 /* nRF51 RNG. nRF51 Series Reference Manual v3.0.1, chapter 23; times from nRF51822 Product Specification v3.1,
  * section 8.13 (typical values). One interrupt line.
  *
- * Bytes come from a generator seeded by the board's seed; a system reset does not repeat them.
+ * Bytes come from a generator seeded by the board's seed and the virtual time of power-on; neither a system reset nor a
+ * power cycle repeats them.
  * Not modelled: the bias of raw bytes, and that a corrected byte takes a varying time. */
 #include "base/rng.h"
 #include "dev/nordic/nordic.h"
@@ -59,7 +60,9 @@ static void rng_reset(Device *dev) {
     Nrf51Rng *r = (Nrf51Rng *)dev;
     if ((r->generator[0] | r->generator[1] | r->generator[2] | r->generator[3]) == 0) {
         Rng rng;
-        rng_seed(&rng, dev->board->seed ^ UINT64_C(0x4E5246353152)); /* not the sequence of other users of the seed */
+        /* Not the sequence of other users of the seed, nor that of another time. */
+        rng_seed(&rng, (dev->board->seed ^ UINT64_C(0x4E5246353152)) +
+                           device_now_ns(dev) * UINT64_C(0x9E3779B97F4A7C15));
         for (unsigned i = 0; i < ARRAY_LEN(rng.s); i++) {
             r->generator[i] = rng.s[i];
         }
