@@ -168,7 +168,8 @@ ORR_API bool orr_node_save(const OrrNode *node, uint8_t **bytes, size_t *len);
 /** Frees what this library handed out; NULL is fine. */
 ORR_API void orr_free(void *bytes);
 /** The node becomes the one that was saved, and goes on as that one does; engine and slice may differ. Errors: damaged
- * bytes; another version, board, seed, or number of cycles per instruction. The node is unchanged then. */
+ * bytes; another version, board, seed, or number of cycles per instruction; a node that is on a link, which has a state
+ * of its own. The node is unchanged then. */
 ORR_API bool orr_node_restore(OrrNode *node, const void *bytes, size_t len, OrrError *error);
 
 /** Virtual time at which the next instruction starts. */

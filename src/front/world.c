@@ -391,6 +391,10 @@ bool world_options_parse(WorldOptions *o, int argc, char *const *argv, bool *wan
             o->path = argv[i];
         } else if (flag) {
             *flag = true;
+        } else if (!strcmp(argv[i], "--save") || !strcmp(argv[i], "--load")) {
+            complain("%s is for one board without links: the state of a board does not hold what is on its way between "
+                     "boards; --record FILE and orrery replay give a world again", argv[i]);
+            return false;
         } else if (!option) {
             complain("a world has no option %s (orrery run world.yml --help)", argv[i]);
             return false;

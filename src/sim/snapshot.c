@@ -452,6 +452,10 @@ bool node_restore(Node *node, const void *bytes, size_t len, Err *err) {
     if (node->running || node->board.events.firing) {
         return err_set(err, "a node cannot be restored while it runs");
     }
+    if (node->board.link_ends) {
+        return err_set(err, "a node that is on a link cannot be restored by itself: its state does not hold what is "
+                       "on its way, or what the link knows of it");
+    }
     if (!envelope_check(bytes, len, &inner)) {
         return err_set(err, "%s", inner.text);
     }

@@ -386,5 +386,8 @@ def test_options(tmp_path: Path) -> None:
     for wrong in (["--threads", "0"], ["--threads", "x"], ["--machine", "microbit"], ["--for", "soon"], ["--for"]):
         result = world(tmp_path, NODES, *wrong)
         assert result.code == EXIT_USAGE and wrong[0] in result.err, result.err
+    for option in ("--save", "--load"):
+        result = world(tmp_path, NODES, option, str(tmp_path / "state"))
+        assert result.code == EXIT_USAGE and f"{option} is for one board without links" in result.err, result.err
     assert orrery("run", "nothing.yml").code == EXIT_USAGE
     assert b"--threads" in orrery("run", "nothing.yml", "--help").out

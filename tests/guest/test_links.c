@@ -114,7 +114,33 @@ static void test_pieces(void **state) {
     }
 }
 
+/* What is on its way on a link is in no state of a board, so none is restored there. */
+static void test_no_state(void **state) {
+    (void)state;
+    OrrNode *nodes[NODES];
+    OrrWorld *world = open(&parties[2], 1, ORR_ENGINE_INTERP, nodes);
+    OrrError error;
+    uint8_t *bytes;
+    size_t len;
+    assert_int_equal(orr_world_run(world, 3000000).reason, ORR_STOP_DURATION);
+    uint64_t hash = orr_world_hash(world);
+    assert_true(orr_node_save(nodes[1], &bytes, &len));
+    assert_false(orr_node_restore(nodes[1], bytes, len, &error));
+    assert_int_equal(error.code, ORR_ERROR_STATE);
+    assert_non_null(strstr(error.text, "on a link"));
+    assert_int_equal(orr_world_hash(world), hash);
+    OrrNodeOptions alone = {.name = "b", .machine = parties[2].places[1].machine};
+    OrrWorldOptions options = {.seed = 5};
+    OrrWorld *other = orr_world_new(&options);
+    OrrNode *node = orr_node_new(other, &alone, &error);
+    assert_true(orr_node_restore(node, bytes, len, &error));
+    assert_int_equal(orr_node_hash(node), orr_node_hash(nodes[1]));
+    orr_free(bytes);
+    orr_world_free(other);
+    orr_world_free(world);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_pieces)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_pieces), cmocka_unit_test(test_no_state)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
