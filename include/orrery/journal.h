@@ -15,7 +15,13 @@ typedef enum OrrInputKind {
     ORR_INPUT_RESET, /* orr_node_reset */
     ORR_INPUT_MEET, /* orr_world_meet_at */
     ORR_INPUT_FRAME, /* orr_world_frame */
+    /* What is changed between runs, at once: */
+    ORR_INPUT_MEMORY, /* orr_core_write, orr_node_write */
+    ORR_INPUT_REGISTER, /* orr_core_register_set */
+    ORR_INPUT_PC, /* orr_core_pc_set */
 } OrrInputKind;
+
+enum { ORR_NO_CORE = 0xFFFF };
 
 typedef struct OrrInput {
     OrrInputKind kind;
@@ -26,11 +32,15 @@ typedef struct OrrInput {
     const char *device; /* UART, SIGNAL */
     unsigned input; /* SIGNAL */
     bool level; /* SIGNAL; POWER: on */
-    const void *bytes; /* UART, FRAME */
+    unsigned core; /* MEMORY (ORR_NO_CORE: by addresses of the bus), REGISTER, PC */
+    uint64_t address; /* MEMORY; REGISTER: its number */
+    uint64_t value; /* REGISTER, PC */
+    const void *bytes; /* UART, FRAME, MEMORY */
     size_t len;
 } OrrInput;
 
-/** Calls `given` for each input that is taken from now on; NULL: nobody. What a world file says is none. */
+/** Calls `given` for each input that is taken from now on; NULL: nobody. What a world file says is none. While somebody
+ * listens, memory and registers can be written only where orr_world_stands. */
 ORR_API void orr_world_journal(OrrWorld *world, void (*given)(void *user, const OrrInput *input), void *user);
 /** Gives an input; `given_ns` is not looked at. False if there is no such device or input. A run whose inputs are given
  * again where they were given, each after a run to its `given_ns`, is the same run. */
@@ -42,6 +52,9 @@ ORR_API bool orr_world_frame(OrrWorld *world, size_t link, uint64_t time_ns, con
 /** How far the world has run: as far as the last run was to go; if it ended sooner, where the last of its nodes stands.
  * Input from outside belongs there or later. */
 ORR_API uint64_t orr_world_ran_ns(const OrrWorld *world);
+/** The last run, if there was one, has gone to the time that it was to go to: a run to orr_world_ran_ns leads here.
+ * False behind other stops, where some nodes stand within a window. */
+ORR_API bool orr_world_stands(const OrrWorld *world);
 /** Files that have been read for the world, in that order: world and platform files with those that they use, device
  * trees, images; NULL behind the last one. */
 ORR_API const char *orr_world_file(const OrrWorld *world, size_t index);

@@ -78,6 +78,7 @@ struct OrrWorld {
     VEC(const char *) files; /* that were read */
     VEC(HostLink) host_links; /* that a world file leads to the host */
     uint64_t ran_ns; /* where the last run ended */
+    bool stopped; /* it ended sooner than it was to */
     void (*given)(void *user, const OrrInput *input); /* the journal, or NULL */
     void *given_user;
 };
@@ -92,6 +93,10 @@ void api_prepare_code(OrrWorld *world);
 enum { TRACE_BARE = 1 << 16 };
 /** Remembers that a file was read. */
 void api_file_read(OrrWorld *world, const char *path);
+/** What the inputs of these kinds do. False: there is no such thing, or no such value. */
+bool api_memory_write(OrrNode *node, const OrrInput *in);
+bool api_register_set(OrrNode *node, const OrrInput *in);
+bool api_pc_set(OrrNode *node, const OrrInput *in);
 /** How a run of that node ended. */
 OrrStop api_stop(OrrNode *node, StopReason reason);
 

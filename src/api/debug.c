@@ -42,24 +42,38 @@ uint64_t orr_core_pc(const OrrNode *node, unsigned core) {
     return cpu ? cpu_current_pc(cpu) : 0;
 }
 
-bool orr_core_pc_set(OrrNode *node, unsigned core, uint64_t pc) {
-    Cpu *cpu = cpu_of(node, core);
-    if (!cpu || node->node->running || pc & ~cpu->isa->pc_mask || pc % cpu->isa->insn_align) {
+bool api_pc_set(OrrNode *node, const OrrInput *in) {
+    Cpu *cpu = cpu_of(node, in->core);
+    if (!cpu || node->node->running || in->value & ~cpu->isa->pc_mask || in->value % cpu->isa->insn_align) {
         return false;
     }
     node_start(node->node);
     if (cpu->isa->set_pc) {
-        cpu->isa->set_pc(cpu, pc);
+        cpu->isa->set_pc(cpu, in->value);
     } else {
-        cpu->pc = pc;
+        cpu->pc = in->value;
         cpu->aux = 0;
     }
     return true;
 }
 
+/* An input that happens where the world stands. */
+static bool change(OrrNode *node, OrrInput in) {
+    in.node = node;
+    in.time_ns = node->world->ran_ns;
+    return orr_world_input(node->world, &in);
+}
+
+bool orr_core_pc_set(OrrNode *node, unsigned core, uint64_t pc) {
+    return change(node, (OrrInput){.kind = ORR_INPUT_PC, .core = core, .value = pc});
+}
+
 /* ---- Registers: the elements of the ISA's field table, in its order ---- */
 
-static uint8_t *register_at(const Cpu *cpu, size_t number, const Field **field, unsigned *element) {
+static uint8_t *register_at(Cpu *cpu, size_t number, const Field **field, unsigned *element) {
+    if (cpu) {
+        cpu_settle(cpu); /* the table shows architectural state */
+    }
     for (size_t i = 0; cpu && i < cpu->isa->n_fields; i++) {
         const Field *f = &cpu->isa->fields[i];
         if (number < f->count) {
@@ -104,19 +118,23 @@ uint64_t orr_core_register(const OrrNode *node, unsigned core, size_t number) {
     return value;
 }
 
-bool orr_core_register_set(OrrNode *node, unsigned core, size_t number, uint64_t value) {
+bool api_register_set(OrrNode *node, const OrrInput *in) {
     const Field *field;
     unsigned element;
-    Cpu *cpu = cpu_of(node, core);
-    uint8_t *at = register_at(cpu, number, &field, &element);
-    if (!at || (field->max && value > field->max) || node->node->running) {
+    Cpu *cpu = cpu_of(node, in->core);
+    uint8_t *at = register_at(cpu, (size_t)in->address, &field, &element);
+    if (!at || (field->max && in->value > field->max) || node->node->running) {
         return false;
     }
-    memcpy(at, &value, field->size);
+    memcpy(at, &in->value, field->size);
     if (cpu->isa->restored) {
         cpu->isa->restored(cpu); /* what follows from masks and modes */
     }
     return true;
+}
+
+bool orr_core_register_set(OrrNode *node, unsigned core, size_t number, uint64_t value) {
+    return change(node, (OrrInput){.kind = ORR_INPUT_REGISTER, .core = core, .address = number, .value = value});
 }
 
 size_t orr_core_register_find(const OrrNode *node, unsigned core, const char *name, unsigned element) {
@@ -137,8 +155,9 @@ size_t orr_core_register_find(const OrrNode *node, unsigned core, const char *na
 /* Mappings and rights change at no finer steps, in any architecture. */
 enum { PAGE_MIN = 1024 };
 
-/* One piece after the other, each within a page. */
-static bool memory_access(const OrrNode *node, unsigned core, uint64_t addr, uint8_t *bytes, size_t size, bool write) {
+/* One piece after the other, each within a page. `in` NULL: reads. */
+static bool memory_access(const OrrNode *node, unsigned core, uint64_t addr, uint8_t *out, const uint8_t *in,
+                          size_t size) {
     Cpu *cpu = cpu_of(node, core);
     MemMap *map = &node->node->board.map;
     while (cpu && size) {
@@ -147,22 +166,33 @@ static bool memory_access(const OrrNode *node, unsigned core, uint64_t addr, uin
         if (cpu->isa->physical && !cpu->isa->physical(cpu, at, &to)) {
             return false;
         }
-        if (!(write ? mem_poke(map, to, bytes, n) : mem_peek(map, to, bytes, n))) {
+        if (!(in ? mem_poke(map, to, in, n) : mem_peek(map, to, out, n))) {
             return false;
         }
         addr += n;
-        bytes += n;
+        out += out ? n : 0;
+        in += in ? n : 0;
         size -= n;
     }
     return cpu != NULL;
 }
 
 bool orr_core_read(const OrrNode *node, unsigned core, uint64_t addr, void *out, size_t size) {
-    return memory_access(node, core, addr, out, size, false);
+    return memory_access(node, core, addr, out, NULL, size);
+}
+
+bool api_memory_write(OrrNode *node, const OrrInput *in) {
+    return in->core == ORR_NO_CORE ? mem_poke(&node->node->board.map, in->address, in->bytes, in->len)
+                                   : memory_access(node, in->core, in->address, NULL, in->bytes, in->len);
 }
 
 bool orr_core_write(OrrNode *node, unsigned core, uint64_t addr, const void *data, size_t size) {
-    return memory_access(node, core, addr, (uint8_t *)(uintptr_t)data, size, true);
+    return change(node, (OrrInput){.kind = ORR_INPUT_MEMORY, .core = core, .address = addr, .bytes = data,
+                                   .len = size});
+}
+
+bool orr_node_write(OrrNode *node, uint64_t addr, const void *data, size_t size) {
+    return orr_core_write(node, ORR_NO_CORE, addr, data, size);
 }
 
 unsigned orr_core_disassemble(const OrrNode *node, unsigned core, uint64_t addr, char *out, size_t size) {
@@ -182,6 +212,7 @@ OrrStop orr_node_step(OrrNode *node) {
     api_prepare_code(node->world);
     StopReason reason = node_step(node->node);
     node->world->ran_ns = world_time_ns(&node->world->sim);
+    node->world->stopped = true;
     return api_stop(node, reason);
 }
 

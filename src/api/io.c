@@ -3,66 +3,24 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "orrery/debug.h"
 
-/* ---- Registers: the elements of the ISA's field table, in its order ---- */
-
-typedef struct Register {
-    const Field *field;
-    uint32_t element;
-} Register;
-
-static bool register_at(const Isa *isa, size_t number, Register *out) {
-    for (size_t i = 0; i < isa->n_fields; i++) {
-        if (number < isa->fields[i].count) {
-            *out = (Register){&isa->fields[i], (uint32_t)number};
-            return true;
-        }
-        number -= isa->fields[i].count;
-    }
-    return false;
-}
+/* ---- Registers of the first core ---- */
 
 size_t orr_node_register_count(const OrrNode *node) {
-    const Isa *isa = node->node->cpu->isa;
-    size_t n = 0;
-    for (size_t i = 0; i < isa->n_fields; i++) {
-        n += isa->fields[i].count;
-    }
-    return n;
+    return orr_core_register_count(node, 0);
 }
 
 const char *orr_node_register_name(const OrrNode *node, size_t number) {
-    Register reg;
-    if (!register_at(node->node->cpu->isa, number, &reg)) {
-        return NULL;
-    }
-    /* Elements of an array share a name; the number tells them apart: callers print name and position. */
-    return reg.field->name;
-}
-
-static uint8_t *register_bytes(const OrrNode *node, const Register *reg) {
-    cpu_settle(node->node->cpu);
-    return (uint8_t *)node->node->cpu->state + reg->field->offset + (size_t)reg->element * reg->field->size;
+    return orr_core_register_name(node, 0, number, NULL);
 }
 
 uint64_t orr_node_register(const OrrNode *node, size_t number) {
-    Register reg;
-    uint64_t value = 0;
-    if (register_at(node->node->cpu->isa, number, &reg)) {
-        memcpy(&value, register_bytes(node, &reg), reg.field->size);
-    }
-    return value;
+    return orr_core_register(node, 0, number);
 }
 
 void orr_node_register_set(OrrNode *node, size_t number, uint64_t value) {
-    Register reg;
-    if (register_at(node->node->cpu->isa, number, &reg)) {
-        Cpu *cpu = node->node->cpu;
-        memcpy(register_bytes(node, &reg), &value, reg.field->size);
-        if (cpu->isa->settle) {
-            cpu->isa->restored(cpu);
-        }
-    }
+    orr_core_register_set(node, 0, number, value);
 }
 
 uint64_t orr_node_pc(const OrrNode *node) {
@@ -95,10 +53,6 @@ const char *orr_node_memory(const OrrNode *node, size_t index, uint64_t *base, u
         }
     }
     return NULL;
-}
-
-bool orr_node_write(OrrNode *node, uint64_t addr, const void *data, size_t size) {
-    return mem_poke(&node->node->board.map, addr, data, size);
 }
 
 /* ---- Serial ports ---- */

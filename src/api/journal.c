@@ -14,6 +14,10 @@ uint64_t orr_world_ran_ns(const OrrWorld *world) {
     return world->ran_ns;
 }
 
+bool orr_world_stands(const OrrWorld *world) {
+    return !world->stopped;
+}
+
 /* ---- Files ---- */
 
 void api_file_read(OrrWorld *world, const char *path) {
@@ -45,6 +49,12 @@ static bool node_take(const OrrInput *in) {
     case ORR_INPUT_RESET:
         node_input_power(node, INPUT_RESET, in->time_ns);
         return true;
+    case ORR_INPUT_MEMORY:
+        return api_memory_write(in->node, in);
+    case ORR_INPUT_REGISTER:
+        return api_register_set(in->node, in);
+    case ORR_INPUT_PC:
+        return api_pc_set(in->node, in);
     case ORR_INPUT_MEET:
     case ORR_INPUT_FRAME:
         break;
@@ -82,8 +92,14 @@ static bool world_take(OrrWorld *world, const OrrInput *in) {
     }
 }
 
+/* It happens at once, so a journal must be able to tell when: nodes within a window are at no time of all. */
+static bool is_lost(const OrrWorld *world, const OrrInput *in) {
+    bool at_once = in->kind == ORR_INPUT_MEMORY || in->kind == ORR_INPUT_REGISTER || in->kind == ORR_INPUT_PC;
+    return at_once && world->given && world->stopped;
+}
+
 bool orr_world_input(OrrWorld *world, const OrrInput *input) {
-    bool taken = world_take(world, input);
+    bool taken = !is_lost(world, input) && world_take(world, input);
     if (taken && world->given) {
         OrrInput told = *input;
         told.given_ns = world->ran_ns;

@@ -167,6 +167,7 @@ OrrStop orr_world_run(OrrWorld *world, uint64_t until_ns) {
     OrrStop stop = run_expecting(world, end_ns);
     uint64_t ran_ns = stop.reason == ORR_STOP_DURATION ? end_ns : all_ran_ns(world);
     world->ran_ns = ran_ns > world->ran_ns ? ran_ns : world->ran_ns;
+    world->stopped = stop.reason != ORR_STOP_DURATION;
     if (stop.reason == ORR_STOP_DURATION && world->deadline_ns <= until_ns && world->deadline_ns != ORR_TIME_NEVER) {
         stop.reason = ORR_STOP_DEADLINE;
     }

@@ -487,6 +487,17 @@ static size_t hex_bytes(const char *hex, uint8_t *out) {
     return len % 2 ? SIZE_MAX : len / 2;
 }
 
+/* There is no memory; or else it is because of a journal. */
+static bool write_fails(Control *c, const OrrNode *node, unsigned core, uint64_t address, size_t len) {
+    uint8_t byte;
+    for (size_t i = 0; i < len; i++) {
+        if (!orr_core_read(node, core, address + i, &byte, 1)) {
+            return fail(c, "not all of the %zu bytes at 0x%llx are memory", len, (ull)address);
+        }
+    }
+    return fail(c, "a write goes into a journal only where all boards stand: `run` to a time first");
+}
+
 static bool do_write(Control *c) {
     OrrNode *node;
     unsigned core;
@@ -503,7 +514,7 @@ static bool do_write(Control *c) {
     size_t len = hex_bytes(hex, bytes);
     bool written = len == SIZE_MAX ? fail(c, "hex: expected two hexadecimal digits for each byte")
                                    : orr_core_write(node, core, address, bytes, len) ||
-                                         fail(c, "not all of the %zu bytes at 0x%llx are memory", len, (ull)address);
+                                         write_fails(c, node, core, address, len);
     free(bytes);
     fprintf(c->answer, ", \"address\": %llu", (ull)address);
     return written;

@@ -8,7 +8,10 @@
 void journal_put_input(FILE *f, const OrrInput *in, const char *node) {
     static const char *const keywords[] = {[ORR_INPUT_UART] = "uart", [ORR_INPUT_SIGNAL] = "signal",
                                            [ORR_INPUT_POWER] = "power", [ORR_INPUT_RESET] = "reset",
-                                           [ORR_INPUT_MEET] = "meet", [ORR_INPUT_FRAME] = "frame"};
+                                           [ORR_INPUT_MEET] = "meet", [ORR_INPUT_FRAME] = "frame",
+                                           [ORR_INPUT_MEMORY] = "memory", [ORR_INPUT_REGISTER] = "register",
+                                           [ORR_INPUT_PC] = "pc"};
+    bool at_once = in->kind == ORR_INPUT_MEMORY || in->kind == ORR_INPUT_REGISTER || in->kind == ORR_INPUT_PC;
     fprintf(f, "%s %llu %llu", keywords[in->kind], (unsigned long long)in->given_ns,
             (unsigned long long)in->time_ns);
     if (in->kind == ORR_INPUT_FRAME) {
@@ -20,7 +23,16 @@ void journal_put_input(FILE *f, const OrrInput *in, const char *node) {
     if (in->device) {
         textlog_put_name(f, in->device);
     }
-    if (in->kind == ORR_INPUT_UART || in->kind == ORR_INPUT_FRAME) {
+    if (at_once) {
+        fprintf(f, " %u", in->core);
+    }
+    if (in->kind == ORR_INPUT_MEMORY || in->kind == ORR_INPUT_REGISTER) {
+        fprintf(f, " %llu", (unsigned long long)in->address);
+    }
+    if (in->kind == ORR_INPUT_REGISTER || in->kind == ORR_INPUT_PC) {
+        fprintf(f, " %llu", (unsigned long long)in->value);
+    }
+    if (in->kind == ORR_INPUT_UART || in->kind == ORR_INPUT_FRAME || in->kind == ORR_INPUT_MEMORY) {
         textlog_put_bytes(f, in->bytes, in->len);
     } else if (in->kind == ORR_INPUT_SIGNAL) {
         fprintf(f, " %u %d", in->input, in->level);

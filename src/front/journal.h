@@ -8,6 +8,9 @@
  *     reset 10000000 12000000 b
  *     meet 10000000 12000000                   all cores stand at that time
  *     frame 10000000 10000000 0 \xff...        from the host on an Ethernet link: its number, bytes
+ *     memory 10000000 10000000 a 0 536870912 \x01...  written between runs: core (65535: the bus), address, bytes
+ *     register 10000000 10000000 a 0 13 5      core, number of the register, value
+ *     pc 10000000 10000000 a 0 256             core, address
  *     point 20000000 88a0... 5f1d... 0123...   run to that time: hash of the world, of each node in its order
  *     node a 123456 20000000 5f1d...           at the end, of each node: instructions, time, state hash
  *     end exit 3 30000000 20000000 88a0...     reason, exit code; how far the last run was to go; time, world's hash
@@ -104,6 +107,8 @@ typedef struct RerunOptions {
 /** Makes the world of the journal's command line. False, and the mistake is printed. Freed with rerun_free in either
  * case. */
 bool rerun_open(Rerun *rerun, const Journal *journal, const RerunOptions *options);
+/** Gives what was given where the run ended, and could change nothing but the state at the end. */
+bool rerun_rest(Rerun *rerun, OrrError *error);
 /** Runs on to a time, giving each input where it was given. False and a text if the world cannot take one. */
 bool rerun_to(Rerun *rerun, uint64_t until_ns, OrrError *error);
 void rerun_free(Rerun *rerun);

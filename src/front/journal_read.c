@@ -125,6 +125,43 @@ static bool take_frame(LogReader *r, JournalInput *in) {
     return true;
 }
 
+/* Node and core. */
+static bool take_core(LogReader *r, JournalInput *in) {
+    uint64_t number;
+    if (!take_node(r, in)) {
+        return false;
+    }
+    char *begin = r->at;
+    if (!textlog_decimal(r, &number)) {
+        return false;
+    }
+    if (number > ORR_NO_CORE) {
+        r->at = begin;
+        return textlog_fail(r, "the number of a core");
+    }
+    in->input.core = (unsigned)number;
+    return textlog_space(r);
+}
+
+static bool take_memory(LogReader *r, JournalInput *in) {
+    char *bytes;
+    if (!take_core(r, in) || !textlog_decimal(r, &in->input.address) || !textlog_space(r) ||
+        !textlog_bytes(r, &bytes, &in->input.len)) {
+        return false;
+    }
+    in->input.bytes = bytes;
+    return true;
+}
+
+static bool take_register(LogReader *r, JournalInput *in) {
+    return take_core(r, in) && textlog_decimal(r, &in->input.address) && textlog_space(r) &&
+           textlog_decimal(r, &in->input.value) && textlog_end(r);
+}
+
+static bool take_pc(LogReader *r, JournalInput *in) {
+    return take_core(r, in) && textlog_decimal(r, &in->input.value) && textlog_end(r);
+}
+
 static const struct {
     const char *keyword;
     OrrInputKind kind;
@@ -133,6 +170,8 @@ static const struct {
     {"uart", ORR_INPUT_UART, take_uart},    {"signal", ORR_INPUT_SIGNAL, take_signal},
     {"power", ORR_INPUT_POWER, take_power}, {"reset", ORR_INPUT_RESET, take_reset},
     {"meet", ORR_INPUT_MEET, take_meet},    {"frame", ORR_INPUT_FRAME, take_frame},
+    {"memory", ORR_INPUT_MEMORY, take_memory}, {"register", ORR_INPUT_REGISTER, take_register},
+    {"pc", ORR_INPUT_PC, take_pc},
 };
 
 static bool read_input(JournalReader *r, size_t kind) {
@@ -242,7 +281,8 @@ static bool read_body_line(JournalReader *r) {
         return read_end(r);
     }
     return textlog_fail(&r->in, r->journal->n_nodes ? "node or end"
-                                                    : "uart, signal, power, reset, meet, frame, point, node or end");
+                                                    : "uart, signal, power, reset, meet, frame, memory, "
+                                                      "register, pc, point, node or end");
 }
 
 static bool read_line(JournalReader *r) {

@@ -148,6 +148,7 @@ static int run(Rerun *rerun, bool quiet) {
         passed = passed && fed && point_passes(rerun, &point);
     }
     show_lines(show, true);
+    fed = fed && (rerun->stop.reason != ORR_STOP_DURATION || rerun_rest(rerun, &error));
     if (!fed) {
         complain("%s", error.text);
     }

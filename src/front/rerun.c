@@ -113,6 +113,16 @@ static void run_on(Rerun *rerun, uint64_t until_ns) {
     } while (rerun->stop.reason == ORR_STOP_EXPECT && !is_decided(rerun));
 }
 
+bool rerun_rest(Rerun *rerun, OrrError *error) {
+    const Journal *j = rerun->journal;
+    while (rerun->next < j->n_inputs && j->inputs[rerun->next].input.given_ns <= orr_world_ran_ns(rerun->world)) {
+        if (!give(rerun, &j->inputs[rerun->next++], error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool rerun_to(Rerun *rerun, uint64_t until_ns, OrrError *error) {
     const Journal *j = rerun->journal;
     for (; rerun->next < j->n_inputs && j->inputs[rerun->next].input.given_ns < until_ns; rerun->next++) {

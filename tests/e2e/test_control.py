@@ -269,6 +269,42 @@ def test_journal(tmp_path: Path) -> None:
         assert result.code == 0 and "orrery: replay: equal: " in result.err, result.err
 
 
+def test_journal_of_writes(tmp_path: Path) -> None:
+    """What is written where the world stands is in the journal, also at its very end; elsewhere it is refused then."""
+    journal = tmp_path / "journal"
+    write = '{"do": "write", "node": "a", "address": 536870912, "hex": "%s"}'
+    requests = [write % "01", '{"do": "run", "until": "1234567ns"}', write % "deadbeef20",
+                '{"do": "expect", "node": "b", "uart": "uart0", "prints": "ball 4", "within": "5ms"}', write % "02",
+                '{"do": "run", "for": "1ms"}', write % "03", '{"do": "hash"}']
+    got = answers(tmp_path, GAME, *requests, options=("--record", str(journal)))
+    assert [answer["ok"] for answer in got] == [True, True, True, True, False, True, True, True], got
+    assert "only where all boards stand" in got[4]["error"]
+    text = journal.read_text()
+    assert "\nmemory 1234567 1234567 a 0 536870912 \\xde\\xad\\xbe\\xef \n" in text, text
+    assert text.count("\nmemory ") == 3
+    for more in ([], ["--threads", "2"], ["--engine", "interp"]):
+        result = orrery("replay", str(journal), *more)
+        assert result.code == 0 and "orrery: replay: equal: " in result.err, result.err
+    for old, new in (("\nmemory 1234567 1234567 a 0 536870912 ", "\nmemory 1234567 1234567 a 0 536870913 "),
+                     ("a 0 536870912 \\x03", "a 0 536870912 \\x04")):
+        assert old in text
+        journal.write_text(text.replace(old, new))
+        assert orrery("replay", str(journal)).code == 1
+    unrecorded = answers(tmp_path, GAME, *requests)
+    assert all(answer["ok"] for answer in unrecorded)
+
+
+def test_registers_of_all_engines(tmp_path: Path) -> None:
+    """Registers are what the architecture says, wherever a run ends: windows of SPARC, too."""
+    leon = f"nodes:\n  a: {{machine: gr712rc, kernel: {program('gr712rc_smp')}}}\n"
+    requests = [line for time in (100, 333, 1000, 1777)
+                for line in ('{"do": "run", "until": "%dus"}' % time, '{"do": "registers", "node": "a"}')]
+    wanted = answers(tmp_path, leon, *requests, options=("--engine", "interp"))
+    assert len({str(answer) for answer in wanted[1::2]}) > 1
+    for engine in ("t0", "jit"):
+        assert answers(tmp_path, leon, *requests, options=("--engine", engine)) == wanted
+
+
 def test_closed_output(tmp_path: Path) -> None:
     """An answer that nobody takes is an error."""
     (tmp_path / "world.yml").write_text(GAME)

@@ -276,6 +276,8 @@ BAD = [
     (HEAD + "point 1\n", 6, 8), (HEAD + "point 1 0123\n", 6, 13), (HEAD + "point x\n", 6, 7),
     (HEAD + "point 1 0123456789abcdef \n", 6, 26), (HEAD + "reset 2 2 a\npoint 1 0123456789abcdef\n", 7, 7),
     (HEAD + "point 1 0123456789abcdef\npoint 1 0123456789abcdef\n", 7, 7),
+    (HEAD + "memory 1 1 a 65536 0 x\n", 6, 14), (HEAD + "memory 1 1 a 0 x\n", 6, 16), (HEAD + "pc 1 1 a 0 \n", 6, 12),
+    (HEAD + "register 1 1 a 0 1\n", 6, 19), (HEAD + "register 1 1 a 0 1 2 3\n", 6, 21),
     (HEAD + "end exit 256 1 1 0123456789abcdef\n", 6, 13), (HEAD + "end exit 0 1 1\n", 6, 15),
     (HEAD + "end exit 0 1 1 0123456789abcdef\nend\n", 7, 1), (HEAD + "me\0et\n", 6, 3),
 ]
@@ -303,6 +305,9 @@ def test_hostile(tmp_path: Path) -> None:
                                  ("begin\n", "begin\nreset 0 0 b\nreset 1 1 node\n", EXIT_USAGE,
                                   "journal:6:1: expected an input"),
                                  ("begin\n", "begin\nuart 0 0 node gpio0 x\nmeet 9 9\n", EXIT_USAGE, "an input that"),
+                                 ("begin\n", "begin\nmemory 0 0 node 9 0 x\nmeet 9 9\n", EXIT_USAGE, "an input that"),
+                                 ("begin\n", "begin\nregister 0 0 node 0 999 1\nmeet 9 9\n", EXIT_USAGE, "an input"),
+                                 ("begin\n", "begin\npc 0 0 node 0 3\nmeet 9 9\n", EXIT_USAGE, "an input that"),
                                  ("begin\n", "begin\nsignal 0 0 node gpio0 99 1\nmeet 9 9\n", EXIT_USAGE, "an input")):
         journal.write_text(HEAD.replace(old, new))
         result = replay(journal)

@@ -141,6 +141,7 @@ static void test_no_state(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_pieces), cmocka_unit_test(test_no_state)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_pieces),
+                                       cmocka_unit_test(test_no_state)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
