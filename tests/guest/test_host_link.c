@@ -1,6 +1,8 @@
 /* The host as an end of an Ethernet link: what it sends arrives at the same instruction however runs are cut, on any
- * number of threads and engines, whether it was given before or when it was due; what it hears has virtual times. */
+ * number of threads and engines, whether it was given before or when it was due; what it hears has virtual times. And
+ * what an embedder writes between runs, which is an input, too. */
 #include "guest_rig.h"
+#include "orrery/debug.h"
 #include "orrery/journal.h"
 
 enum { MS = 1000000, END_NS = 12 * MS, HEARD_MAX = 64 };
@@ -149,9 +151,89 @@ static void test_mistakes(void **state) {
     orr_world_free(net.world);
 }
 
+/* ---- What is written between runs ---- */
+
+enum { WRITES_MAX = 8, WRITE_BYTES = 4 };
+
+typedef struct Writes {
+    OrrInput inputs[WRITES_MAX];
+    uint8_t bytes[WRITES_MAX][WRITE_BYTES];
+    size_t n;
+} Writes;
+
+static void on_write(void *user, const OrrInput *input) {
+    Writes *writes = user;
+    assert_true(writes->n < WRITES_MAX && input->len <= WRITE_BYTES && input->time_ns == input->given_ns);
+    OrrInput *kept = &writes->inputs[writes->n];
+    *kept = *input;
+    if (input->len) {
+        memcpy(writes->bytes[writes->n], input->bytes, input->len);
+        kept->bytes = writes->bytes[writes->n];
+    }
+    writes->n++;
+}
+
+static OrrNode *cores_open(OrrEngine engine) {
+    char path[4096];
+    OrrError error;
+    OrrWorld *world = orr_world_new(NULL);
+    OrrNodeOptions how = {.name = "a", .machine = "gr712rc", .engine = engine};
+    OrrNode *node = orr_node_new(world, &how, &error);
+    assert_non_null(node);
+    guest_program_path(path, sizeof path, "gr712rc_smp");
+    assert_true(orr_node_load(node, path, ORR_IMAGE_AUTO, false, 0, &error));
+    return node;
+}
+
+/* Memory, registers and the program counter of a board with two cores, recorded on one engine and given on others. */
+static void test_writes(void **state) {
+    (void)state;
+    Writes writes = {.n = 0};
+    OrrNode *node = cores_open(ORR_ENGINE_JIT);
+    OrrWorld *world = orr_node_world(node);
+    uint32_t word = 0x12345678;
+    orr_world_journal(world, on_write, &writes);
+    assert_true(orr_world_stands(world));
+    assert_int_equal(orr_world_run(world, 333333).reason, ORR_STOP_DURATION);
+    uint64_t pc = orr_core_pc(node, 0);
+    size_t y = orr_core_register_find(node, 0, "y", 0);
+    assert_true(y != SIZE_MAX);
+    assert_true(orr_core_write(node, 1, 0x40100000, &word, sizeof word));
+    assert_true(orr_node_write(node, 0x40100004, &word, sizeof word));
+    assert_true(orr_core_register_set(node, 0, y, 77));
+    assert_false(orr_core_write(node, 2, 0x40100000, &word, sizeof word));
+    assert_false(orr_core_register_set(node, 0, 9999, 0));
+    assert_int_equal(orr_world_run(world, 444444).reason, ORR_STOP_DURATION);
+    assert_true(orr_core_pc_set(node, 0, pc));
+    assert_int_equal(writes.n, 4);
+    orr_node_step(node);
+    assert_false(orr_world_stands(world)); /* at no time of all */
+    assert_false(orr_core_register_set(node, 0, y, 78));
+    assert_false(orr_node_write(node, 0x40100004, &word, sizeof word));
+    assert_int_equal(orr_world_run(world, 555555).reason, ORR_STOP_DURATION);
+    assert_true(orr_world_stands(world));
+    uint64_t wanted = orr_world_hash(world);
+    orr_world_free(world);
+    for (OrrEngine engine = ORR_ENGINE_INTERP; engine <= ORR_ENGINE_JIT; engine++) {
+        OrrNode *again = cores_open(engine);
+        for (size_t i = 0; i < writes.n; i++) {
+            OrrInput input = writes.inputs[i];
+            orr_world_run(orr_node_world(again), input.given_ns);
+            input.node = again;
+            assert_true(orr_world_input(orr_node_world(again), &input));
+        }
+        orr_world_run(orr_node_world(again), 555555);
+        assert_int_equal(orr_world_hash(orr_node_world(again)), wanted);
+        orr_node_step(again);
+        assert_true(orr_core_register_set(again, 0, y, 78)); /* nobody listens */
+        orr_world_free(orr_node_world(again));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equal), cmocka_unit_test(test_answer), cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_writes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
