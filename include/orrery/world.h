@@ -101,6 +101,10 @@ typedef struct OrrWorldFileOptions {
     uint64_t slice;
     const uint64_t *seed; /* instead of the file's, or NULL */
     bool without_captures; /* those of the file are left out */
+    /** Compiles a device-tree source (`dtb: FILE.dts`) to a blob that stays until the next call, or until the world has
+     * been loaded; NULL: the file must be a blob. False and an error. */
+    bool (*tree)(void *user, const char *path, const void **dtb, size_t *len, OrrError *error);
+    void *tree_user;
 } OrrWorldFileOptions;
 
 /** Adds what a world file (docs/WORLDS.md) describes to an empty world; options may be NULL. If it fails, the world is

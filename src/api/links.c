@@ -229,6 +229,25 @@ static const char *parts_text(Loader *l, const WorldFileNode *n) {
                         (int)(parts->line - before), blank, parts->text);
 }
 
+/* Of the three. */
+static const WorldText *board_text(const WorldFileNode *n) {
+    return n->machine.text ? &n->machine : n->repl.text ? &n->repl : &n->dtb;
+}
+
+/* Device trees are read by the library; sources of them only by who has a compiler. */
+static bool load_tree(Loader *l, const WorldFileNode *n, OrrNodeOptions *options) {
+    static const char suffix[] = ".dts";
+    size_t len = n->dtb.text ? strlen(n->dtb.text) : 0;
+    if (!len) {
+        return true;
+    }
+    options->dtb_path = world_file_path(&l->arena, l->file, n->dtb.text);
+    bool is_source = len >= sizeof suffix && strcmp(n->dtb.text + len - (sizeof suffix - 1), suffix) == 0;
+    return !is_source || !l->options->tree ||
+           l->options->tree(l->options->tree_user, options->dtb_path, &options->dtb, &options->dtb_size,
+                            (OrrError *)l->err) || misplaced(l, &n->dtb);
+}
+
 /* What is wrong has a place in the world file already. */
 static bool is_placed(const Loader *l) {
     size_t len = strlen(l->file->path);
@@ -278,10 +297,10 @@ static bool load_node(Loader *l, size_t index) {
         options.repl_name = l->file->path;
         options.machine = options.repl_path = NULL;
     }
-    OrrNode *node = orr_node_new(l->world, &options, (OrrError *)l->err);
+    OrrNode *node = load_tree(l, n, &options) ? orr_node_new(l->world, &options, (OrrError *)l->err) : NULL;
     if (!node) {
         if (!is_placed(l)) {
-            misplaced(l, n->machine.text ? &n->machine : &n->repl);
+            misplaced(l, board_text(n));
         }
         return false;
     }

@@ -73,3 +73,27 @@ bool dts_compile(const char *path, uint8_t **bytes, size_t *len, OrrError *error
     }
     return true;
 }
+
+void dts_last_free(DtsLast *last) {
+    free(last->path);
+    free(last->bytes);
+    *last = (DtsLast){0};
+}
+
+bool dts_compile_once(void *user, const char *path, const void **dtb, size_t *len, OrrError *error) {
+    DtsLast *last = user;
+    if (!last->path || strcmp(last->path, path) != 0) {
+        dts_last_free(last);
+        if (!dts_compile(path, &last->bytes, &last->len, error)) {
+            last->bytes = NULL;
+            return false;
+        }
+        last->path = strdup(path);
+        if (!last->path) {
+            abort();
+        }
+    }
+    *dtb = last->bytes;
+    *len = last->len;
+    return true;
+}

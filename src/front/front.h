@@ -124,6 +124,14 @@ int command_compare(int argc, char **argv);
 
 /** Compiles a device-tree source with dtc; *bytes is freed with free(). */
 bool dts_compile(const char *path, uint8_t **bytes, size_t *len, OrrError *error);
+/** The last source that was compiled, for OrrWorldFileOptions. */
+typedef struct DtsLast {
+    char *path;
+    uint8_t *bytes;
+    size_t len;
+} DtsLast;
+bool dts_compile_once(void *last, const char *path, const void **dtb, size_t *len, OrrError *error);
+void dts_last_free(DtsLast *last);
 /** A world with the node that the options describe, images loaded. False and a text if that fails; *world is to be
  * freed in either case. */
 bool session_new(const RunOptions *options, OrrWorld **world, OrrNode **node, OrrError *error);

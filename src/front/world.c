@@ -424,7 +424,13 @@ bool world_session_new(const WorldOptions *o, OrrWorld **world, OrrError *error)
                                .memory = o->memory};
     *world = orr_world_new(&options);
     orr_world_threads(*world, (unsigned)o->threads);
-    return orr_world_load(*world, o->path, &o->load, error);
+    DtsLast last = {0};
+    OrrWorldFileOptions load = o->load;
+    load.tree = dts_compile_once;
+    load.tree_user = &last;
+    bool loaded = orr_world_load(*world, o->path, &load, error);
+    dts_last_free(&last);
+    return loaded;
 }
 
 /* NODE.NAME=WHERE. */

@@ -335,6 +335,7 @@ static bool map_read(Reader *r, const yaml_node_t *node, const Keys *table, void
 static const Key node_keys[] = {
     AT(WorldFileNode, machine, VALUE_TEXT),
     AT(WorldFileNode, repl, VALUE_TEXT),
+    AT(WorldFileNode, dtb, VALUE_TEXT),
     AT(WorldFileNode, parts, VALUE_TEXT),
     {"kernel", VALUE_TEXTS, offsetof(WorldFileNode, kernels)},
     AT(WorldFileNode, seed, VALUE_NUMBER),
@@ -395,8 +396,11 @@ static bool node_read(Reader *r, const yaml_node_t *key, const yaml_node_t *valu
     if (!map_read(r, value, KEYS(node_keys, "a node"), node, NULL)) {
         return false;
     }
-    if (!node->machine.text == !node->repl.text) {
-        return FAIL(r, value, "node '%s' needs a machine or a repl, and not both", node->name.text);
+    if (!node->machine.text + !node->repl.text + !node->dtb.text != 2) {
+        return FAIL(r, value, "node '%s' needs a machine or a repl or a dtb, and only one of them", node->name.text);
+    }
+    if (node->dtb.text && node->parts.text) {
+        return FAIL(r, value, "node '%s': parts are added to a machine or a repl, not to a dtb", node->name.text);
     }
     if (node->count.given && (node->count.value < 1 || node->count.value > WORLD_NODES_MAX)) {
         return FAIL(r, value, "count: expected 1 to %d nodes", WORLD_NODES_MAX);

@@ -62,8 +62,8 @@ typedef struct WorldFileUart {
 
 typedef struct WorldFileNode {
     WorldText name; /* the key */
-    WorldText machine, repl; /* one of the two; paths are as seen from where the file lies */
-    WorldText parts; /* added to the board, as in a platform file */
+    WorldText machine, repl, dtb; /* one of the three; paths are as seen from where the file lies */
+    WorldText parts; /* added to the board, as in a platform file; not to a dtb */
     WorldTexts kernels; /* FILE or FILE@ADDR */
     WorldNumber seed, quantum, cpi_num, cpi_den;
     WorldNumber count; /* of this one and those made by the same key; they stand one behind the other */

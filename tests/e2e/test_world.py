@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import xml.etree.ElementTree as ET
 from fractions import Fraction
 from pathlib import Path
@@ -197,6 +198,10 @@ MISTAKES = [
     ("nodes:\n  a: {machine: mps2-an386}", "2:16: "),
     ("nodes:\n  a: {machine: [x]}", "2:16: machine: expected a text, not a list"),
     ("nodes:\n  a: {}", "2:6: node 'a' needs a machine or a repl"),
+    ("nodes:\n  a: {machine: microbit, dtb: x.dtb}", "2:6: node 'a' needs a machine or a repl or a dtb, and only"),
+    ("nodes:\n  a: {dtb: x.dtb, parts: 'x: SPI.W25Q @ spi 0'}", "2:6: node 'a': parts are added to a machine"),
+    ("nodes:\n  a: {dtb: x.dtb}", "2:12: "),
+    ("nodes:\n  a: {dtb: x.dts}", "2:12: "),
     ("nodes:\n  a: {machine: microbit}\n  a: {machine: microbit}", "3:3: there is a node 'a' already"),
     ("nodes:\n  a: {machine: microbit, count: 2}\n  a1: {machine: microbit}", "3:3: there is a node 'a1' already"),
     ("nodes:\n  a: {machine: microbit, count: 0}", "2:6: count: expected 1 to 65536"),
@@ -356,6 +361,30 @@ def test_parts(tmp_path: Path) -> None:
     assert told["flash"] == 0xffffff and told["eeprom"] == 0x1234
     told, _ = run(PARTS.replace("i2c: a.i2cmst", "i2c: a.i2cmst\n    errors: {cut: [[0s, 1s]]}"))
     assert not told
+
+
+def test_device_trees(tmp_path: Path) -> None:
+    """Boards from a device tree, its source and its blob, are boards like others; journals have their stamps."""
+    trees = Path(__file__).resolve().parents[1] / "trees"
+    blob, source, journal = tmp_path / "mps2.dtb", tmp_path / "mps2.dts", tmp_path / "journal"
+    source.write_bytes((trees / "mps2.dts").read_bytes())
+    subprocess.run(["dtc", "-q", "-@", "-I", "dts", "-O", "dtb", "-o", str(blob), str(source)], check=True)
+    end = ", ends: node"
+    text = "nodes:\n" + "".join(f"  {name}: {{{{{{}}: {{}}, kernel: {program(firmware)}{end}{more}}}}}\n"
+                               for name, firmware, more in (("a", "ball_serve", ""), ("b", "ball", ", count: 2")))
+    text += "links:\n  - uart: [a.uart0, b0.uart0, b1.uart0]\nduration: 3ms\n"
+    results = []
+    for kinds in (("dtb", blob) * 2, ("dtb", source) * 2, ("dtb", source, "dtb", blob)):
+        results.append(world(tmp_path, text.format(*kinds), "--record", str(journal)))
+        assert results[-1].code == 0 and b"b1.uart0" in results[-1].out, results[-1]
+        assert receipt(results[-1]) == receipt(results[0])
+        stamps = [line for line in journal.read_text().splitlines() if line.startswith("file ")]
+        for path in {str(path) for path in kinds if path != "dtb"}:
+            assert len([line for line in stamps if line.endswith(" " + path)]) == 1, stamps
+        assert orrery("replay", str(journal), "--quiet").code == 0
+    source.write_text("nonsense")
+    refused = world(tmp_path, text.format("dtb", source, "dtb", source))
+    assert refused.code == EXIT_USAGE and "world.yml:2:12: " in refused.err and "dtc has refused it" in refused.err
 
 
 def test_readme(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ static void check_file(const WorldFile *file) {
     require(file->n_nodes > 0 && file->n_nodes <= WORLD_NODES_MAX);
     for (size_t i = 0; i < file->n_nodes; i++) {
         const WorldFileNode *n = &file->nodes[i];
-        require(n->name.text[0] && n->name.line > 0 && n->name.col > 0 && !n->machine.text != !n->repl.text);
+        require(n->name.text[0] && n->name.line > 0 && n->name.col > 0);
+        require(!n->machine.text + !n->repl.text + !n->dtb.text == 2 && (!n->dtb.text || !n->parts.text));
         require(!n->cpi_num.given || (n->cpi_num.value > 0 && n->cpi_den.value > 0));
         require(n->kernels.n <= WORLD_LIST_MAX && n->n_power <= WORLD_LIST_MAX && n->n_uarts <= WORLD_LIST_MAX);
         for (size_t k = 0; k < n->n_power; k++) {

@@ -16,6 +16,7 @@ nodes:
     parts: |
       thermo: Sensors.LM75 @ i2cmst 0x48
           temperature: 21500
+  c: {dtb: board.dts, count: 2}
 links:
   - uart: [a.uart0, b.uart0]
     latency: 10us
