@@ -105,6 +105,9 @@ typedef struct OrrWorldFileOptions {
      * been loaded; NULL: the file must be a blob. False and an error. */
     bool (*tree)(void *user, const char *path, const void **dtb, size_t *len, OrrError *error);
     void *tree_user;
+    /** Whether the caller knows such a place on the host, for a serial port or (`net`) for a network. False and an
+     * error, which gets its place in the file. NULL: it knows all. */
+    bool (*place)(bool net, const char *where, OrrError *error);
 } OrrWorldFileOptions;
 
 /** Adds what a world file (docs/WORLDS.md) describes to an empty world; options may be NULL. If it fails, the world is

@@ -219,14 +219,14 @@ static bool load_kernel(Loader *l, OrrNode *node, const WorldText *spec) {
 }
 
 /* A platform file that adds the node's parts to its board. Its lines have the numbers that they have in the world file:
- * a block of text begins in the line behind its mark. */
+ * a block of text begins in the line behind its mark, others where they stand. */
 static const char *parts_text(Loader *l, const WorldFileNode *n) {
     const WorldText *board = n->machine.text ? &n->machine : &n->repl, *parts = &n->parts;
-    unsigned before = board->line <= parts->line ? board->line - 1 : 0;
+    unsigned line = parts->line - !parts->block, before = board->line <= line ? board->line - 1 : 0;
     char *blank = ARENA_ARRAY(&l->arena, char, parts->line + 1);
     memset(blank, '\n', parts->line);
-    return arena_printf(&l->arena, "%.*susing \"%s\"%.*s%s", (int)before, blank, board->text,
-                        (int)(parts->line - before), blank, parts->text);
+    return arena_printf(&l->arena, "%.*susing \"%s\"%s%.*s%s", (int)before, blank, board->text,
+                        line == before ? "; " : "", (int)(line - before), blank, parts->text);
 }
 
 /* Of the three. */
@@ -270,7 +270,11 @@ static bool load_uarts(Loader *l, OrrNode *node, const WorldFileNode *n) {
         if (!device || !device_uart(device)) {
             return (device && err_set(l->err, "%s is no serial port", name->text)) || misplaced(l, name);
         }
-        HostUart uart = {device->name, uart_where(l, n->uarts[i].where.text)};
+        const WorldText *where = &n->uarts[i].where;
+        if (l->options->place && !l->options->place(false, where->text, (OrrError *)l->err)) {
+            return misplaced(l, where);
+        }
+        HostUart uart = {device->name, uart_where(l, where->text)};
         vec_push(&node->uarts, uart);
     }
     return true;
@@ -364,7 +368,8 @@ static bool load_host(Loader *l, OrrLink *link, const WorldText *where) {
     if (!where->text) {
         return true;
     }
-    if (!orr_link_join_host(link, (OrrError *)l->err)) {
+    if (!orr_link_join_host(link, (OrrError *)l->err) ||
+        (l->options->place && !l->options->place(true, where->text, (OrrError *)l->err))) {
         return misplaced(l, where);
     }
     HostLink host = {link_of(link), arena_strdup(&l->world->arena, where->text)};

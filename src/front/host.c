@@ -72,6 +72,23 @@ static int wait_ms(const Host *host) {
     return ahead_ms < 1 ? 0 : ahead_ms > 1000 ? 1000 : (int)ahead_ms;
 }
 
+bool host_place_known(bool net, const char *where, OrrError *error) {
+    static const struct {
+        bool net, prefix;
+        const char *text;
+    } places[] = {{false, false, "stdio"}, {false, false, "null"}, {false, true, "file:"}, {false, false, "pty"},
+                  {false, true, "tcp:"},   {true, false, "user"},  {true, true, "tap:"}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const char *text = places[i].text;
+        if (places[i].net == net && strncmp(where, text, strlen(text) + !places[i].prefix) == 0) {
+            return true;
+        }
+    }
+    snprintf(error->text, sizeof error->text, "'%.200s': expected %s", where,
+             net ? "user or tap:NAME" : "stdio, null, file:PATH, pty or tcp:PORT");
+    return false;
+}
+
 void host_turn(Host *host) {
     int wait = wait_ms(host);
     bool waited = false;

@@ -23,6 +23,8 @@ typedef struct Host {
 /** Opens a back end for a port; false and a text. */
 bool host_open(Host *host, OrrNode *node, const char *uart, const char *spec, OrrError *error);
 /** The same for a link. */
+/** Whether there are such places as host_open and host_open_net are given; for OrrWorldFileOptions. */
+bool host_place_known(bool net, const char *where, OrrError *error);
 bool host_open_net(Host *host, OrrWorld *world, size_t link, const char *where, OrrError *error);
 /** The run begins; `pace` as of --pace, negative: 1 for people at a terminal, else none. */
 void host_begin(Host *host, OrrWorld *world, double pace);

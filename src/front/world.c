@@ -428,6 +428,7 @@ bool world_session_new(const WorldOptions *o, OrrWorld **world, OrrError *error)
     OrrWorldFileOptions load = o->load;
     load.tree = dts_compile_once;
     load.tree_user = &last;
+    load.place = host_place_known;
     bool loaded = orr_world_load(*world, o->path, &load, error);
     dts_last_free(&last);
     return loaded;

@@ -76,6 +76,8 @@ static bool text_read(Reader *r, const yaml_node_t *node, const char *what, Worl
     out->text = arena_strdup(r->arena, text);
     out->line = (unsigned)node->start_mark.line + 1;
     out->col = (unsigned)node->start_mark.column + 1;
+    out->block = node->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
+                 node->data.scalar.style == YAML_FOLDED_SCALAR_STYLE;
     return true;
 }
 
@@ -496,7 +498,7 @@ static bool link_kind_read(Reader *r, const WorldText *key, const yaml_node_t *v
 
 static bool link_read(Reader *r, const yaml_node_t *value, void *object) {
     WorldFileLink *link = object;
-    link->place = (WorldText){"", (unsigned)value->start_mark.line + 1, (unsigned)value->start_mark.column + 1};
+    link->place = (WorldText){"", (unsigned)value->start_mark.line + 1, (unsigned)value->start_mark.column + 1, false};
     if (!map_read(r, value, KEYS(link_keys, "a link"), link, link_kind_read)) {
         return false;
     }
@@ -517,7 +519,7 @@ static bool expect_read(Reader *r, const yaml_node_t *value, void *object) {
     if (!map_read(r, value, KEYS(expect_keys, "an expectation"), e, NULL)) {
         return false;
     }
-    e->place = (WorldText){"", (unsigned)value->start_mark.line + 1, (unsigned)value->start_mark.column + 1};
+    e->place = (WorldText){"", (unsigned)value->start_mark.line + 1, (unsigned)value->start_mark.column + 1, false};
     if (!e->within.given || !e->node.text) {
         return FAIL(r, value, "an expectation needs `within` and `node`");
     }

@@ -17,6 +17,7 @@ enum {
 typedef struct WorldText {
     const char *text; /* NULL: not given */
     unsigned line, col;
+    bool block; /* its text begins in the next line */
 } WorldText;
 
 typedef struct WorldTexts {

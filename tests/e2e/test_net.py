@@ -135,7 +135,7 @@ def test_command_line(spec: str, message: str) -> None:
 
 @pytest.mark.parametrize("old, new, message", [
     ("host: WHERE", "host: [user]", "8:11: host: expected a text, not a list"),
-    ("WHERE", "wonderland", "network 'wonderland': expected user or tap:NAME"),
+    ("WHERE", "wonderland", "8:11: 'wonderland': expected user or tap:NAME"),
     ("- uart: [a.uart0, b.uart0]", "- uart: [a.uart0, b.uart0]\n    host: user", "7:11: a uart link cannot lead to"),
     ("[a.ethernet, b.ethernet]\n    host: WHERE", "[a.ethernet]", "7:5: ethernet: a link has two ends or more"),
 ])
