@@ -1,6 +1,6 @@
 /* Frames of CAN, Ethernet and I2C links as pcapng (draft-ietf-opsawg-pcapng), for Wireshark: one interface per link,
  * times in virtual nanoseconds. A packet's time is when the frame had passed; the comment says who sent it and when it
- * began.
+ * began. Hubs and switches of a platform file, within a board, are no links.
  *
  * Link types: LINKTYPE_ETHERNET (1), without preamble and check sequence; LINKTYPE_CAN_SOCKETCAN (227). An attempt that
  * an error frame ended is an error message as SocketCAN makes them (linux/can/error.h): bus error, protocol violation,
@@ -220,7 +220,8 @@ static bool pcapng_open(Capture *c, Err *err) {
     capture_bytes(c, out.data, out.len);
     vec_free(&out);
     return ((const Interfaces *)c->state)->len > 0 ||
-           err_set(err, "%.300s: the world has no can, ethernet or i2c link", c->path);
+           err_set(err, "%.300s: the world has no can, ethernet or i2c link (what a board has among its own devices is "
+                   "captured if a link of a world file joins them)", c->path);
 }
 
 static uint64_t pcapng_horizon(const Capture *c, uint64_t node_ns, uint64_t link_ns) {
