@@ -107,6 +107,11 @@ def test_renode_platform(tmp_path: Path, controller: str) -> None:
     lines = result.out.decode().splitlines()
     assert result.code == 0 and lines[0] == "plug and play" and lines[-1] == "done", result
     assert result.err.splitlines() == [result.last], result.err
+    found = [line.replace(" irq", "").split(" ") for line in lines[1:-1]]
+    memory = "4:00f" if controller.startswith("ESA") else "1:054"
+    assert [(line[0], line[1]) for line in found] == \
+        [("S", "1:006")] + [("A", name) for name in (memory, "1:00c", "1:00d", "1:011", "1:01a", "1:01d")], found
+    assert [line[3] for line in found] == ["0", "0", "2", "0", "8", "0", "12"], found
 
 
 @pytest.mark.parametrize("machine", ["leon3", "gr712rc", "gr740"])

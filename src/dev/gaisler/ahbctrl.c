@@ -4,7 +4,9 @@
  * Devices are registered here with their bus index: masters as 0 to 63, slaves as 64 to 127, so that the record of
  * index n stands at 32 * n. A record is made when it is read, from what the device says (bus/amba.h), where it stands
  * on the bus and how its interrupt is wired. Windows behind an APB bridge of the same bus belong to the bridge's own
- * table. The records of masters give no interrupt, except GRSPW2's. The last 16 bytes tell the chip and the GRLIB
+ * table. Where nothing is registered, as in Renode's platform files, the devices of GRLIB on the bus are the slaves:
+ * bridges first, then the others that are not behind one, by address. The records of masters give no interrupt, except
+ * GRSPW2's. The last 16 bytes tell the chip and the GRLIB
  * version.
  * Not modelled: arbitration, early bursts, split; debug registers of the controller. */
 #include "dev/gaisler/gaisler.h"
@@ -14,6 +16,7 @@ enum { SLOTS = 128, FIRST_SLAVE = 64, RECORD_WORDS = 8, BAR_WORD = 4, ID_WORD = 
 typedef struct AhbCtrl {
     Device dev;
     uint32_t device_id, build_id;
+    bool registered; /* something is */
     Device *slots[SLOTS];
 } AhbCtrl;
 
@@ -28,13 +31,52 @@ static bool ahb_attach(Device *dev, Device *child, uint64_t address, Err *err) {
                        FIRST_SLAVE, SLOTS - 1);
     }
     ahb->slots[address] = child;
+    ahb->registered = true;
     return true;
 }
 
-static bool behind_apb(const AhbCtrl *ahb, uint64_t address) {
+static bool is_behind(const Device *bridge, uint64_t address) {
     uint32_t base;
+    return bridge && gaisler_apb_base(bridge, &base) && address - base < GAISLER_APB_AREA;
+}
+
+/* A device of GRLIB by its first window; NULL: the region is none, or not where the device is told of. */
+static const Device *found_at(const MemMap *map, uint32_t index, bool bridges) {
+    const MemRegion *r = &map->regions[index];
+    uint64_t first, last;
+    uint32_t base;
+    if (!r->device || !r->device->type->amba || gaisler_apb_base(r->device, &base) != bridges ||
+        !amba_window(r->device, 0, UINT64_C(1) << 32, &first, &last) || first != r->base) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < map->n_regions && !bridges; i++) {
+        if (is_behind(map->regions[i].device, r->base)) {
+            return NULL;
+        }
+    }
+    return r->device;
+}
+
+static const Device *found_slave(const AhbCtrl *ahb, unsigned number) {
+    const MemMap *map = &ahb->dev.board->map;
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < map->n_regions; i++) {
+            const Device *found = found_at(map, i, pass == 0);
+            if (found && number-- == 0) {
+                return found;
+            }
+        }
+    }
+    return NULL;
+}
+
+static const Device *slot_device(const AhbCtrl *ahb, unsigned slot) {
+    return ahb->registered ? ahb->slots[slot] : slot < FIRST_SLAVE ? NULL : found_slave(ahb, slot - FIRST_SLAVE);
+}
+
+static bool behind_apb(const AhbCtrl *ahb, uint64_t address) {
     for (unsigned i = FIRST_SLAVE; i < SLOTS; i++) {
-        if (ahb->slots[i] && gaisler_apb_base(ahb->slots[i], &base) && address - base < GAISLER_APB_AREA) {
+        if (is_behind(slot_device(ahb, i), address)) {
             return true;
         }
     }
@@ -80,7 +122,7 @@ static void windows_add(const AhbCtrl *ahb, const Device *child, AmbaRecord *rec
 }
 
 static uint32_t record_word(const AhbCtrl *ahb, unsigned slot, unsigned word) {
-    const Device *child = ahb->slots[slot];
+    const Device *child = slot_device(ahb, slot);
     if (!child) {
         return 0;
     }

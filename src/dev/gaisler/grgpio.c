@@ -269,6 +269,8 @@ static const Output outputs[] = {
 };
 static const AmbaCore amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x01A, .irq_output = PINS_MAX,
                              .describe = gpio_describe};
+/* Numbers count from that of pin 0, which has none: 0. */
+static const AmbaCore packed_amba = {.vendor = AMBA_VENDOR_GAISLER, .device = 0x01A, .irq_output = 2 * PINS_MAX - 1};
 /* One interrupt is that of the first generator. */
 static const DtName dt_interrupts[] = {{"", "32"}, {NULL, NULL}};
 static const DtBinding dt = {.interrupts = dt_interrupts};
@@ -311,5 +313,5 @@ const DeviceType gaisler_gpio_packed_type = {
     .reset = gpio_reset,
     .input = gpio_input,
     .attach = gpio_attach,
-    .amba = &amba,
+    .amba = &packed_amba,
 };
