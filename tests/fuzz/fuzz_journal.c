@@ -18,7 +18,9 @@ static size_t check_input(const JournalInput *in, uint64_t least_ns) {
     require(in->line > 1 && (i->kind == ORR_INPUT_MEET || i->kind == ORR_INPUT_FRAME) == !in->node);
     require(!in->node || in->node[0]);
     require((i->kind == ORR_INPUT_UART || i->kind == ORR_INPUT_SIGNAL) == (i->device != NULL));
-    require(i->kind == ORR_INPUT_UART || i->kind == ORR_INPUT_FRAME ? i->bytes != NULL : i->len == 0);
+    bool has_bytes = i->kind == ORR_INPUT_UART || i->kind == ORR_INPUT_FRAME || i->kind == ORR_INPUT_MEMORY;
+    require(has_bytes ? i->bytes != NULL : i->len == 0);
+    require(i->core <= ORR_NO_CORE);
     uint8_t sum = 0;
     for (size_t k = 0; k < i->len; k++) {
         sum = (uint8_t)(sum + ((const uint8_t *)i->bytes)[k]); /* they can be read */
