@@ -56,8 +56,8 @@ static void rig_record(void *user, const Link *link, const LinkRecord *record) {
     memcpy(to->data, record->data, record->len < sizeof to->data ? record->len : sizeof to->data);
 }
 
-/* A place with a device, of zeroed memory, joined to the link. */
-static Device *rig_join(LinkRig *rig, const DeviceType *type) {
+/* A place with a device, of zeroed memory, joined to the link by that port of it. */
+static inline Device *rig_join_port(LinkRig *rig, const DeviceType *type, const char *port) {
     RigPlace *place = &rig->places[rig->n++];
     Err err = {0};
     place->board.now_ns = rig_now_ns;
@@ -67,8 +67,12 @@ static Device *rig_join(LinkRig *rig, const DeviceType *type) {
     place->device->type = type;
     place->device->name = "device";
     place->device->board = &place->board;
-    assert(link_attach(rig->link, place->device, "", &err));
+    assert(link_attach(rig->link, place->device, port, &err));
     return place->device;
+}
+
+static inline Device *rig_join(LinkRig *rig, const DeviceType *type) {
+    return rig_join_port(rig, type, "");
 }
 
 static LinkRig *rig_new(const LinkOptions *options) {
