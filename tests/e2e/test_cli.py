@@ -192,6 +192,21 @@ def test_equal_under_load() -> None:
 # --- Watching --------------------------------------------------------------------------------------------------------
 
 
+def test_performance_in_mips(tmp_path: Path) -> None:
+    """What Renode's files say of a core's speed is its speed; clockFrequency goes before."""
+    board = tmp_path / "board.repl"
+    for speed, instructions in (("PerformanceInMips: 25", 50000),
+                                ("PerformanceInMips: 25; clockFrequency: 3000000", 6000)):
+        board.write_text(f"""cpu: CPU.CortexM @ sysbus {{ cpuType: "cortex-m3"; nvic: nvic; {speed} }}
+nvic: IRQControllers.NVIC @ sysbus 0xE000E000
+rom: Memory.MappedMemory @ sysbus 0x0 {{ size: 0x400000 }}
+ram: Memory.MappedMemory @ sysbus 0x20000000 {{ size: 0x400000 }}
+uart0: UART.CMSDK_APB_UART @ sysbus 0x40004000
+""")
+        run = orrery("run", "--repl", str(board), "--kernel", program("echo_poll"), "--for", "2ms")
+        assert run.code == 0 and f" 0.002000000 s, {instructions} instructions" in run.last, run
+
+
 def test_trace_insn(tmp_path: Path) -> None:
     """Every instruction of a program, against the golden list."""
     out = tmp_path / "insn.txt"

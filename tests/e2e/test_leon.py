@@ -65,6 +65,7 @@ ram: Memory.MappedMemory @ sysbus 0x40000000
     size: 0x400000
 cpu: CPU.Sparc @ sysbus
     cpuType: "leon3"
+    PerformanceInMips: 40
 info: Bus.GaislerAHBPlugAndPlayInfo @ sysbus <0xfffff000, +0xfff>
 apb: Bus.GaislerAPBController @ sysbus <0x800ff000, +0xfff>
 mctrl: MemoryControllers.%s @ sysbus <0x80000000, +0x100>
@@ -107,6 +108,7 @@ def test_renode_platform(tmp_path: Path, controller: str) -> None:
     lines = result.out.decode().splitlines()
     assert result.code == 0 and lines[0] == "plug and play" and lines[-1] == "done", result
     assert result.err.splitlines() == [result.last], result.err
+    assert result.last.startswith(f"orrery: halted at {int(re.findall(r'([0-9]+) instr', result.last)[0]) / 40e6:.9f}")
     found = [line.replace(" irq", "").split(" ") for line in lines[1:-1]]
     memory = "4:00f" if controller.startswith("ESA") else "1:054"
     assert [(line[0], line[1]) for line in found] == \

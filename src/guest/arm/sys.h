@@ -88,6 +88,7 @@ typedef struct ArmCpu {
     const char *model_name;
     Device *nvic_device;
     uint64_t clock_hz;
+    uint32_t mips; /* millions of instructions per second, if clock_hz is 0 */
     uint32_t vtor_reset;
     const ArmModel *model; /* NULL until init */
     ArmNvic *nvic;

@@ -170,7 +170,8 @@ static bool cpu_init(Device *dev, Err *err) {
         return err_set(err, "%s: vectorTable 0x%08x is not possible for %s", dev->name, (unsigned)c->vtor_reset,
                        c->model->name);
     }
-    uint64_t hz = c->clock_hz ? c->clock_hz : c->nvic ? c->nvic->core_hz : 0;
+    uint64_t mips_hz = (uint64_t)c->mips * 1000000;
+    uint64_t hz = c->clock_hz ? c->clock_hz : mips_hz ? mips_hz : c->nvic ? c->nvic->core_hz : 0;
     if (!hz) {
         return err_set(err, "%s: expected clockFrequency, or an nvic with systickFrequency", dev->name);
     }
@@ -191,6 +192,7 @@ static const Prop cpu_props[] = {
      .description = "the core, one of `orrery list cpus`"},
     PROP_DEVICE(ArmCpu, nvic_device, "nvic", false, "its NVIC, if that has no `IRQ -> cpu@0`"),
     PROP_U64(ArmCpu, clock_hz, "clockFrequency", 0, "instructions per second, 0 = the NVIC's systickFrequency"),
+    PROP_U32(ArmCpu, mips, "PerformanceInMips", 0, "the same in millions, if clockFrequency is not given"),
     PROP_U32(ArmCpu, vtor_reset, "vectorTable", 0, "VTOR at reset"),
     PROP_U32(ArmCpu, cpu.cpi, "cyclesPerInstruction", 0, "clock cycles per instruction, 0 = as --cpi says"),
     PROP_BOOL(ArmCpu, cpu.starts_held, "held", false, "stays in reset until a device of the board starts it"),

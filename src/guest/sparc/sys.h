@@ -27,6 +27,7 @@ typedef struct SparcCpu {
     LeonIrqPort irq;
     const char *model_name;
     uint64_t clock_hz;
+    uint32_t mips; /* millions of cycles per second, if clock_hz is 0 */
     uint32_t index; /* in %asr17 */
     uint32_t windows; /* 0 = the model's */
     uint32_t entry; /* PC at reset */

@@ -206,9 +206,8 @@ static bool cpu_init(Device *dev, Err *err) {
     if (!model) {
         return false;
     }
-    if (!c->clock_hz) {
-        return err_set(err, "%s: clockFrequency must be more than 0 Hz", dev->name);
-    }
+    enum { DEFAULT_MIPS = 50 };
+    c->clock_hz = c->clock_hz ? c->clock_hz : (uint64_t)(c->mips ? c->mips : DEFAULT_MIPS) * 1000000;
     if (c->index > 15) {
         return err_set(err, "%s: cpuId must be at most 15, not %u", dev->name, (unsigned)c->index);
     }
@@ -244,7 +243,8 @@ static const AmbaCore cpu_amba = {.vendor = AMBA_VENDOR_GAISLER, .irq_output = A
 static const Prop cpu_props[] = {
     {.name = "cpuType", .kind = PROP_KIND_STRING, .offset = offsetof(SparcCpu, model_name), .required = true,
      .description = "the core, one of `orrery list cpus`"},
-    PROP_U64(SparcCpu, clock_hz, "clockFrequency", 50000000, "cycles per second"),
+    PROP_U64(SparcCpu, clock_hz, "clockFrequency", 0, "cycles per second, 0 = 50 MHz"),
+    PROP_U32(SparcCpu, mips, "PerformanceInMips", 0, "the same in millions, if clockFrequency is not given"),
     PROP_U32(SparcCpu, index, "cpuId", 0, "processor index in %asr17; others than 0 wait for their start"),
     PROP_U32(SparcCpu, windows, "windows", 0, "register windows, 0 = the model's"),
     PROP_U32(SparcCpu, entry, "resetAddress", 0, "PC after reset"),
