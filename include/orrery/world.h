@@ -36,7 +36,7 @@ ORR_API void orr_node_ends_alone(OrrNode *node, bool alone);
 typedef struct OrrLink OrrLink;
 
 typedef struct OrrLinkCut {
-    uint64_t from_ns, to_ns; /* what is sent in [from, to) is lost */
+    uint64_t from_ns, to_ns; /* bytes and frames of which any part is sent in [from, to) are lost */
 } OrrLinkCut;
 
 enum { ORR_CHANCE_ONE = 1000000000, ORR_LINK_CUTS_MAX = 16 };

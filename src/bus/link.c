@@ -197,8 +197,21 @@ uint64_t link_cut_ns(const Link *link, uint64_t from_ns) {
     return first_ns;
 }
 
+bool link_is_cut_within(const Link *link, uint64_t from_ns, uint64_t to_ns) {
+    return link_cut_ns(link, from_ns) <= to_ns;
+}
+
 bool link_is_cut(const Link *link, uint64_t time_ns) {
-    return link_cut_ns(link, time_ns) == time_ns;
+    return link_is_cut_within(link, time_ns, time_ns);
+}
+
+/* Messages are sent when they end; the medium knows when they began. */
+static bool is_cut_off(const Link *link, const LinkMessage *message) {
+    LinkRecord record = {.start_ns = message->time_ns};
+    if (link->options.n_cuts && link->options.type->describe) {
+        link->options.type->describe(link, message, &record);
+    }
+    return link_is_cut_within(link, record.start_ns, message->time_ns);
 }
 
 /* A chance of 0 takes no random number, so an error model that is off changes nothing. */
@@ -239,7 +252,7 @@ void link_pass(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_
     LinkMessage arriving = *message;
     uint64_t jitter_ns = o->jitter_ns ? rng_below(&link->rng, o->jitter_ns + 1) : 0;
     arriving.time_ns += o->latency_ns + delay_ns + to->delay_ns + jitter_ns;
-    if (dropped || link_is_cut(link, message->time_ns)) {
+    if (dropped || is_cut_off(link, message)) {
         link->lost++;
         return;
     }

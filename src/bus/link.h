@@ -111,7 +111,7 @@ typedef struct LinkType {
 } LinkType;
 
 typedef struct LinkCut {
-    uint64_t from_ns, to_ns; /* what is sent in [from, to) is lost */
+    uint64_t from_ns, to_ns; /* bytes and frames of which any part is sent in [from, to) are lost */
 } LinkCut;
 
 typedef struct LinkOptions {
@@ -208,6 +208,8 @@ void link_hand(Link *link, LinkEnd *to, const LinkMessage *message, const uint8_
 bool link_chance(Link *link, uint32_t chance);
 /** When the link is cut, from that time on: the time itself if it is then, TIME_NEVER if it never is again. */
 uint64_t link_cut_ns(const Link *link, uint64_t from_ns);
+/** Whether it is cut at any time of [from_ns, to_ns]. */
+bool link_is_cut_within(const Link *link, uint64_t from_ns, uint64_t to_ns);
 /** Whether the link is cut at that time. */
 bool link_is_cut(const Link *link, uint64_t time_ns);
 /** The simplest route: all other ends that hear get it, as on a wire. */

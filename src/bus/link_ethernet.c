@@ -159,7 +159,7 @@ static void describe(const Link *link, const LinkMessage *message, LinkRecord *r
     uint64_t wire_ns = eth_frame_ns(message->len, rate);
     record->kind = LINK_RECORD_ETHERNET;
     record->start_ns = message->time_ns > wire_ns ? message->time_ns - wire_ns : 0;
-    record->flags = link_is_cut(link, message->time_ns) ? LINK_RECORD_DROPPED : 0;
+    record->flags = link_is_cut_within(link, record->start_ns, message->time_ns) ? LINK_RECORD_DROPPED : 0;
 }
 
 const LinkType link_ethernet_type = {

@@ -129,6 +129,12 @@ static void send(Bench *b, unsigned end, uint64_t time_ns, uint64_t value, const
     link_send(b->link->ends[end], value, 0, bytes, len);
 }
 
+/* One that has taken so long when it is sent. */
+static void send_long(Bench *b, unsigned end, uint64_t time_ns, uint64_t span_ns) {
+    b->places[end].now_ns = time_ns;
+    link_send(b->link->ends[end], time_ns, span_ns, NULL, 0);
+}
+
 /* Each place lives through its events up to then. */
 static void live(Bench *b, uint64_t until_ns) {
     for (unsigned i = 0; i < ENDS; i++) {
@@ -243,6 +249,17 @@ static void test_cut_and_power(void **state) {
     assert_int_equal(b->places[1].n, 6); /* not those of 200 and 250 */
     assert_int_equal(b->places[1].seen[2].value, 300);
     assert_int_equal(b->places[2].seen[0].value, 300); /* arrives at 400; 100 and 150 came too early */
+    bench_free(b);
+    b = bench_new((LinkOptions){.type = &wire, .cuts = {{200, 300}}, .n_cuts = 1});
+    send_long(b, 0, 190, 90); /* from 100 on */
+    send_long(b, 0, 250, 51); /* from 199 on */
+    send_long(b, 0, 340, 41); /* from 299 on */
+    send_long(b, 0, 440, 340); /* all the time */
+    send_long(b, 0, 500, 200); /* from 300 on */
+    link_exchange(b->link, 100);
+    live(b, 1000);
+    assert_int_equal(b->places[1].n, 2);
+    assert_int_equal(b->places[1].seen[1].time_ns, 600);
     bench_free(b);
 }
 
