@@ -72,6 +72,9 @@ static uint64_t attempt_ns(const Attempt *a, uint64_t cycles) {
 
 /* Whether the wires are short-circuited where a bit is sampled that lasts from one time to the other. */
 static bool bit_is_cut(const Attempt *a, uint64_t begin, uint64_t end) {
+    if (a->cut_ns == UINT64_MAX) {
+        return false;
+    }
     uint64_t at_ns = attempt_ns(a, begin + (end - begin) * a->timing->sample_cycles / a->timing->bit_cycles);
     return at_ns >= a->cut_ns && a->bus->cut_ns(a->bus->user, at_ns) == at_ns;
 }
@@ -446,8 +449,11 @@ static void fault_apply(Attempt *a, const CanFault *fault) {
 
 /* The first dominant bit that is not on the wires because they are short-circuited. */
 static unsigned first_cut(const Attempt *a) {
-    uint64_t begin = a->sof_cycles, end;
-    for (unsigned bit = 0; bit < a->bits.n && a->cut_ns != UINT64_MAX; bit++, begin = end) {
+    uint64_t begin = a->sof_cycles, end = begin + can_bits_cycles(&a->bits, a->timing, a->bits.n);
+    if (a->cut_ns >= attempt_ns(a, end)) {
+        return NEVER;
+    }
+    for (unsigned bit = 0; bit < a->bits.n; bit++, begin = end) {
         end = a->sof_cycles + can_bits_cycles(&a->bits, a->timing, bit + 1);
         bool dominant = !a->bits.level[bit] || bit == ack_slot(&a->bits);
         if (dominant && bit_is_cut(a, begin, end)) {
