@@ -18,6 +18,7 @@ TABLES = (Path(__file__).resolve().parent.parent / "unit" / "test_leon_boards.c"
 ROW = re.compile(r"\{(MASTER|SLAVE|APB), (\d), (0x[0-9A-F]+), (\d+|ANY), (\d+), (0x[0-9A-F]+|0), (0x[0-9A-F]+|MIB|0), "
                  r"(\d)\}")
 FOUND = re.compile(r"([MSA]) (\d):([0-9a-f]{3}) v(\d+) irq (\d+)(?: ([0-9a-f]{8})\+([0-9a-f]{8}))?.*")
+BOARDS = Path(__file__).resolve().parent.parent.parent / "boards"
 # Kind, vendor, device, version (None: any), interrupt, address and size of the first area.
 Record = tuple[str, int, int, "int | None", int, int, int]
 MIB = 1 << 20
@@ -66,6 +67,31 @@ def test_devices(machine: str) -> None:
     for result in runs:
         assert (result.code, result.out) == (0, b"devices ok\n"), result.err
     assert len({result.hash for result in runs}) == 1
+
+
+def registers_of(machine: str) -> dict[str, str]:
+    """Devices of a board that have an address, but for memories and processors, with their types."""
+    source = (BOARDS / f"{machine}.repl").read_text()
+    found = re.findall(r"^(\w+): ([\w.]+) @ (?:\{([^}]*)\}|(.*))$", source, re.MULTILINE)
+    return {name: kind for name, kind, several, one in found
+            if re.search(r"sysbus\s*[<0]", several + one) and not kind.startswith(("Memory.", "CPU."))}
+
+
+@pytest.mark.parametrize("machine", ["leon3", "gr712rc", "gr740"])
+def test_roll_call(machine: str, tmp_path: Path) -> None:
+    """Programs reach every device; interrupts have the manual's numbers; what has no model is logged by its name."""
+    devices = registers_of(machine)
+    assert len(devices) > 6
+    reached = set()
+    for name in (f"{machine}_devices", f"{machine}_roll"):
+        result = run(machine, name, "--trace", f"mmio={tmp_path / name}")
+        assert result.code == 0, result
+        reached |= set(re.findall(r" (?:read|write)\d+ (\w+)\.", (tmp_path / name).read_text()))
+    assert result.out == b"all are there\n"
+    assert set(devices) - reached == set()
+    told = set(re.findall(r"node (\w+): read of offset 0x000 of a core without a model", result.err))
+    assert told == {name for name, kind in devices.items() if kind.endswith("GaislerStub")}
+    assert len({run(machine, f"{machine}_roll", "--engine", engine).hash for engine in ENGINES} | {result.hash}) == 1
 
 
 @pytest.mark.parametrize("machine,cores", [("gr712rc", 2), ("gr740", 4)])
