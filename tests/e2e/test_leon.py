@@ -129,6 +129,24 @@ def test_boot_code(machine: str, address: int, tmp_path: Path) -> None:
     assert (raw.code, raw.out, raw.last) == (elf.code, elf.out, elf.last)
 
 
+@pytest.mark.parametrize("machine,address", [("leon3", 0x40000000), ("gr712rc", 0x40000000), ("gr740", 0)])
+def test_powered_down_for_ever(machine: str, address: int, tmp_path: Path) -> None:
+    """A core that powers down and waits for nothing ends the run."""
+    image = tmp_path / "sleep.bin"
+    image.write_bytes(bytes.fromhex("a7800000 01000000 10bffffe 01000000"))  # wr %g0, %asr19; nop; ba .-8; nop
+    result = orrery("run", "--machine", machine, "--kernel", f"{image}@{address:#x}")
+    assert (result.code, result.reason, result.instructions) == (83, "asleep", 1), result
+
+
+def test_error_mode(tmp_path: Path) -> None:
+    """A trap while traps are off halts: its type is the exit value, and it is told where; `ta 0` ends a program."""
+    image, report = tmp_path / "halt.bin", tmp_path / "report.json"
+    image.write_bytes(bytes.fromhex("81880000 01000000 01000000 01000000 00000000"))  # wr %g0, %psr; nops; unimp
+    result = orrery("run", "--machine", "leon3", "--kernel", f"{image}@0x40000000", "--report", str(report))
+    assert (result.code, result.reason) == (2, "halted") and json.loads(report.read_text())["exit_code"] == 2
+    assert "error mode: trap 0x02 while traps are disabled, at pc 0x40000010" in result.err
+
+
 def test_raw_image(tmp_path: Path) -> None:
     """A raw image in RAM starts at its first byte, as the same program in ELF does at its entry."""
     flat = tmp_path / "ram.bin"

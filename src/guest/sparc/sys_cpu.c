@@ -139,6 +139,7 @@ const Isa sparc_isa = {
     .map_access = sparc_mmu_map,
     .map_fetch = sparc_mmu_map_fetch,
     .page_bytes = 4096,
+    .physical = sparc_mmu_physical,
     .fetch_allowed = fetch_allowed,
     .host_float = true,
     .aux_mask = UINT32_MAX,
