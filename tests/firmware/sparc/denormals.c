@@ -3,7 +3,7 @@
  * DENORMALS 1 the same program expects IEEE 754. Each thing is done often enough to be translated in all ways. */
 #include "leon_board.h"
 
-enum { TIMES = 100, NS = 1 << 22, UNDERFLOW = 4, INEXACT = 1, FTT_UNFINISHED = 2 };
+enum { TIMES = 40, NS = 1 << 22, UNDERFLOW = 4, INEXACT = 1, FTT_UNFINISHED = 2 };
 
 static volatile struct {
     u32 queue[2] __attribute__((aligned(8)));
