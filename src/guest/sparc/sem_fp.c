@@ -95,10 +95,6 @@ static IrVal denormal(SparcTranslator *t, IrType type, IrVal v) {
     return ir_op2(b, IR_LTU, below, bound);
 }
 
-static IrVal either(SparcTranslator *t, IrVal a, IrVal b) {
-    return a == IR_NONE ? b : ir_op2(t->b, IR_OR, a, b);
-}
-
 static IrVal unary(SparcTranslator *t, IrOpcode op, IrType type, IrVal x) {
     return ir_emit(t->b, op, type, 0, x, 0, 0);
 }
@@ -162,16 +158,20 @@ static IrVal compute(SparcTranslator *t, const Operation *o, IrVal x, IrVal y, I
     return r;
 }
 
-/* Adds to `slow` what an FPU that does not work on denormal numbers leaves to others, or flushes: operands of all but
- * comparisons, sums. Other results that may be denormal go the slow way anyhow. */
-static IrVal refuse_denormals(SparcTranslator *t, const Operation *o, IrVal x, IrVal y, IrVal r, IrVal slow) {
-    bool two = o->op == IR_FADD || o->op == IR_FSUB || o->op == IR_FMUL || o->op == IR_FDIV;
+/* Leaves for the slow way with what an FPU that does not work on denormal numbers leaves to others, or flushes: the
+ * operands of all but comparisons, and sums. Other results that may be denormal go the slow way anyhow. */
+static void refuse_denormals(SparcTranslator *t, const Operation *o, const IrVal values[3], IrVal what) {
+    bool sums = o->op == IR_FADD || o->op == IR_FSUB, two = sums || o->op == IR_FMUL || o->op == IR_FDIV;
     if (t->features & SPARC_FEATURE_DENORMALS || o->op == IR_FOFINT || o->op == IR_FCMP) {
-        return slow;
+        return;
     }
-    slow = either(t, slow, denormal(t, o->from, y));
-    slow = two && x != y ? either(t, slow, denormal(t, o->from, x)) : slow;
-    return o->op == IR_FADD || o->op == IR_FSUB ? either(t, slow, denormal(t, o->to, r)) : slow;
+    ir_trap_if(t->b, denormal(t, o->from, values[1]), SPARC_TRAP_FPOP, what);
+    if (two && values[0] != values[1]) {
+        ir_trap_if(t->b, denormal(t, o->from, values[0]), SPARC_TRAP_FPOP, what);
+    }
+    if (sums) {
+        ir_trap_if(t->b, denormal(t, o->to, values[2]), SPARC_TRAP_FPOP, what);
+    }
 }
 
 /* For FSR, should anyone read it. */
@@ -188,7 +188,7 @@ void sparc_sem_fpop(SparcTranslator *t, const SparcArgs_fpop *a) {
     require_plain_modes(t, what);
     IrVal x = get_operand(t, o->from, a->rs1), y = get_operand(t, o->from, a->rs2);
     IrVal r = compute(t, o, x, y, &slow);
-    slow = refuse_denormals(t, o, x, y, r, slow);
+    refuse_denormals(t, o, (const IrVal[]){x, y, r}, what);
     if (slow != IR_NONE) {
         ir_trap_if(t->b, slow, SPARC_TRAP_FPOP, what);
     }
