@@ -774,6 +774,33 @@ static void greth_mdio(void **state) {
     assert_int_equal(rd(eth, E_MDIO) >> 16, 0x2100);
 }
 
+/* Its own frames come back, at the end of each; the link hears none of it. */
+static void greth_loopback(void **state) {
+    Bench *bench = *state;
+    Device *sw = device(bench, &eth_switch_type, "switch");
+    Device *a = greth_new(bench, sw, 0, RAM), *b = greth_new(bench, sw, 1, RAM + 0x1000);
+    start(sw);
+    wr(a, E_MDIO, 0x6100u << 16 | 1); /* BMCR: loopback, 100 Mbit/s */
+    wait_ns(bench, 25600);
+    poke(bench, RAM + 0x400, EN | WRAP | IE);
+    poke(bench, RAM + 0x404, RAM + 0x2000);
+    poke(bench, RAM + 0x1400, EN | WRAP);
+    poke(bench, RAM + 0x1404, RAM + 0x4000);
+    wr(b, E_CTRL, E_RE | E_SP | 0x20); /* all addresses */
+    frame_put(bench, RAM + 0x3000, 0x10, 0x10);
+    poke(bench, RAM, 16 | EN | WRAP);
+    poke(bench, RAM + 4, RAM + 0x3000);
+    wr(a, E_CTRL, E_TE | E_RE | E_RI | E_SP);
+    wait_ns(bench, 6719);
+    assert_int_equal(peek(bench, RAM + 0x400) & EN, EN);
+    wait_ns(bench, 1);
+    assert_int_equal(peek(bench, RAM + 0x400), 60);
+    assert_int_equal(peek(bench, RAM + 0x200C), 0x0800CAFE);
+    assert_int_equal(bench->probe->rises[0], 1);
+    wait_ns(bench, 20000);
+    assert_int_equal(peek(bench, RAM + 0x1400), EN | WRAP);
+}
+
 static uint32_t lan_mac(Device *lan, unsigned reg, uint32_t value, bool read) {
     wr(lan, 0xA8, value);
     wr(lan, 0xA4, 0x80000000u | (uint32_t)read << 30 | reg);
@@ -901,6 +928,7 @@ int main(void) {
         TEST(i2c_temperature), TEST(i2c_eeprom),           TEST(spi_flash),     TEST(spi_events),
         TEST(pl022_flash),     TEST(canoc_pair),           TEST(canoc_errors),  TEST(canoc_bus_off),
         TEST(canoc_overrun),   TEST(canoc_basic),          TEST(grcan_rings),   TEST(greth_mdio),
+        TEST(greth_loopback),
         TEST(greth_refuses),   TEST(greth_through_switch), TEST(switch_learns), TEST(lan9118_through_switch),
         TEST(frames_with_errors),
     };
