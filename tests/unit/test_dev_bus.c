@@ -264,12 +264,21 @@ static void spi_events(void **state) {
     assert_false(bench->probe->level[0]);
     wr(spi, S_MODE, 0x40000000);
     wr(spi, S_MODE, 0x43700000); /* LSB first, 8 bits */
-    for (unsigned i = 0; i < 18; i++) {
+    for (unsigned i = 0; i < 17; i++) { /* one goes onto the wire */
+        assert_int_equal(rd(spi, S_EVENT) & 0x100, 0x100);
         wr(spi, S_TX, 0x80 + i);
-        wait_ns(bench, 8 * 4 * RIG_NS);
     }
-    assert_int_equal(rd(spi, S_EVENT) & 0x1200, 0x1200); /* two were lost */
-    assert_int_equal(rd(spi, S_RX), 0x8000); /* MSB in bit 15 */
+    assert_int_equal(rd(spi, S_EVENT) & 0x100, 0);
+    wait_ns(bench, UINT64_C(17) * 8 * 4 * RIG_NS);
+    assert_int_equal(rd(spi, S_EVENT) & 0x1300, 0x300);
+    wr(spi, S_TX, 0xFF);
+    wait_ns(bench, 8 * 4 * RIG_NS);
+    assert_int_equal(rd(spi, S_EVENT) & 0x1300, 0x1300); /* it was lost */
+    for (unsigned i = 0; i < 17; i++) { /* one in RX, the others in the queue; MSB in bit 15 */
+        assert_int_equal(rd(spi, S_EVENT) & 0x200, 0x200);
+        assert_int_equal(rd(spi, S_RX), (0x80 + i) << 8);
+    }
+    assert_int_equal(rd(spi, S_EVENT) & 0x1200, 0x1000);
 }
 
 enum { P_CR0 = 0, P_CR1 = 4, P_DR = 8, P_SR = 12, P_CPSR = 16, P_IMSC = 20, P_RIS = 24, P_MIS = 28, P_ICR = 32 };

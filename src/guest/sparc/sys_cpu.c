@@ -26,7 +26,7 @@ enum { WATCHPOINTS_2 = 2 << 5, WATCHPOINTS_4 = 4 << 5 };
     X("leon3", "LEON3 with all options, 8 windows", 0x003,                                                             \
       SPARC_FEATURE_MAC | SPARC_FEATURE_CASA | SPARC_FEATURE_FPU | SPARC_FEATURE_DENORMALS, 8, 1,                      \
       .fsr_version = FSR_GRFPU,                                                                                        \
-      .asr17 = ASR17_V8 | ASR17_MAC | ASR17_GRFPU, .cache_config = {0x10220000, 0x18220000})                           \
+      .asr17 = ASR17_V8 | ASR17_MAC | ASR17_GRFPU, .cache_config = {0x10220000, 0x18220008})                           \
     X("gr712rc", "LEON3FT of the GR712RC", 0x053, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU, 8, 1,                        \
       .fsr_version = FSR_GRFPU, .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_2,                                       \
       .cache_config = {0x13220008, 0x1b220008})                                                                        \

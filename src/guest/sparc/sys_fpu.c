@@ -13,8 +13,8 @@
  * The FPUs of the chips work on no denormal numbers (GRIP, "GRFPU": "Denormalized numbers", "Non-standard mode"; GR740
  * user's manual, 8.2.6; ESA's LibmCS says so of GRFPU up to version 4 and of GRFPU-Lite): arithmetic and conversion of
  * one is unfinished, a deferred trap like the others, or takes it for zero in non-standard mode, while comparisons and
- * moves know them; a result that is tiny before rounding becomes zero, with underflow and inexact. Models with the
- * feature DENORMALS follow IEEE 754, as QEMU's leon3_generic does, and GRFPU5.
+ * moves know them; a result that is tiny before rounding becomes zero, with underflow and inexact. GRLIB's own
+ * tests of the FPU pass. Models with the feature DENORMALS follow IEEE 754, as QEMU's leon3_generic does, and GRFPU5.
  *
  * Translated code does an operation itself if nobody can tell the flags that it raises (sem_fp.c): rounding is to
  * nearest, no trap on inexact or tiny results is enabled, "inexact" has accrued already, and operands and result are so

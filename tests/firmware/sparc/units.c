@@ -117,6 +117,8 @@ static void alternate_spaces(void) {
     check("cache control", read, 0xf);
     __asm__ volatile("lda [%1] 2, %0" : "=r"(read) : "r"(8));
     check("icache", read, 0x10220000);
+    __asm__ volatile("lda [%1] 2, %0" : "=r"(read) : "r"(12));
+    check("there is an MMU", read & 8, 8);
 }
 
 /* ---- Floating point ---- */
