@@ -1,6 +1,7 @@
 #include "bus/mdio.h"
 
-enum { BMCR_RESET = 0x8000, BMCR_AN_ENABLE = 0x1000, BMCR_AN_RESTART = 0x0200, BMCR_KEPT = 0x7D80 };
+enum { BMCR_RESET = 0x8000, BMCR_LOOPBACK = 0x4000, BMCR_AN_ENABLE = 0x1000, BMCR_AN_RESTART = 0x0200,
+       BMCR_KEPT = 0x7D80 };
 enum { BMSR_ABILITIES = 0x7809, BMSR_AN_COMPLETE = 0x0020, BMSR_LINK = 0x0004 };
 enum { ANAR_KEPT = 0x2DFF, ANLPAR_PARTNER = 0x41E1, ANER_PARTNER_ABLE = 0x0001 };
 
@@ -39,4 +40,8 @@ void phy_write(EthPhy *phy, unsigned reg, uint16_t value) {
     } else if (reg == PHY_ANAR) {
         phy->anar = value & ANAR_KEPT;
     }
+}
+
+bool phy_loops_back(const EthPhy *phy) {
+    return phy->bmcr & BMCR_LOOPBACK;
 }

@@ -18,6 +18,8 @@ typedef struct EthPhy {
 
 uint16_t phy_read(EthPhy *phy, unsigned reg, bool link);
 void phy_write(EthPhy *phy, unsigned reg, uint16_t value);
+/** Loopback (BMCR): the controller gets its own frames, and is cut off from the link. */
+bool phy_loops_back(const EthPhy *phy);
 
 /** For the field table of the device that holds it. */
 #define PHY_FIELDS(type, member)                                                                                       \

@@ -18,6 +18,7 @@ TABLES = (Path(__file__).resolve().parent.parent / "unit" / "test_leon_boards.c"
 ROW = re.compile(r"\{(MASTER|SLAVE|APB), (\d), (0x[0-9A-F]+), (\d+|ANY), (\d+), (0x[0-9A-F]+|0), (0x[0-9A-F]+|MIB|0), "
                  r"(\d)\}")
 FOUND = re.compile(r"([MSA]) (\d):([0-9a-f]{3}) v(\d+) irq (\d+)(?: ([0-9a-f]{8})\+([0-9a-f]{8}))?.*")
+BOARDS = Path(__file__).resolve().parent.parent.parent / "boards"
 # Kind, vendor, device, version (None: any), interrupt, address and size of the first area.
 Record = tuple[str, int, int, "int | None", int, int, int]
 MIB = 1 << 20
@@ -126,6 +127,31 @@ def test_devices(machine: str) -> None:
     assert len({result.hash for result in runs}) == 1
 
 
+def registers_of(machine: str) -> dict[str, str]:
+    """Devices of a board that have an address, but for memories and processors, with their types."""
+    source = (BOARDS / f"{machine}.repl").read_text()
+    found = re.findall(r"^(\w+): ([\w.]+) @ (?:\{([^}]*)\}|(.*))$", source, re.MULTILINE)
+    return {name: kind for name, kind, several, one in found
+            if re.search(r"sysbus\s*[<0]", several + one) and not kind.startswith(("Memory.", "CPU."))}
+
+
+@pytest.mark.parametrize("machine", ["leon3", "gr712rc", "gr740"])
+def test_roll_call(machine: str, tmp_path: Path) -> None:
+    """Programs reach every device; interrupts have the manual's numbers; what has no model is logged by its name."""
+    devices = registers_of(machine)
+    assert len(devices) > 6
+    reached = set()
+    for name in (f"{machine}_devices", f"{machine}_roll"):
+        result = run(machine, name, "--trace", f"mmio={tmp_path / name}")
+        assert result.code == 0, result
+        reached |= set(re.findall(r" (?:read|write)\d+ (\w+)\.", (tmp_path / name).read_text()))
+    assert result.out == b"all are there\n"
+    assert set(devices) - reached == set()
+    told = set(re.findall(r"node (\w+): read of offset 0x000 of a core without a model", result.err))
+    assert told == {name for name, kind in devices.items() if kind.endswith("GaislerStub")}
+    assert len({run(machine, f"{machine}_roll", "--engine", engine).hash for engine in ENGINES} | {result.hash}) == 1
+
+
 @pytest.mark.parametrize("machine,cores", [("gr712rc", 2), ("gr740", 4)])
 def test_all_cores(machine: str, cores: int) -> None:
     """Spin lock, tokens and interrupts between cores; equal with every engine, and right with another quantum."""
@@ -159,6 +185,24 @@ def test_boot_code(machine: str, address: int, tmp_path: Path) -> None:
     raw = orrery("run", "--machine", machine, "--kernel", f"{flat}@{address:#x}", "--timeout", "2s")
     assert (elf.code, elf.out) == (0, b"from PROM\nagain\n"), elf.err
     assert (raw.code, raw.out, raw.last) == (elf.code, elf.out, elf.last)
+
+
+@pytest.mark.parametrize("machine,address", [("leon3", 0x40000000), ("gr712rc", 0x40000000), ("gr740", 0)])
+def test_powered_down_for_ever(machine: str, address: int, tmp_path: Path) -> None:
+    """A core that powers down and waits for nothing ends the run."""
+    image = tmp_path / "sleep.bin"
+    image.write_bytes(bytes.fromhex("a7800000 01000000 10bffffe 01000000"))  # wr %g0, %asr19; nop; ba .-8; nop
+    result = orrery("run", "--machine", machine, "--kernel", f"{image}@{address:#x}")
+    assert (result.code, result.reason, result.instructions) == (83, "asleep", 1), result
+
+
+def test_error_mode(tmp_path: Path) -> None:
+    """A trap while traps are off halts: its type is the exit value, and it is told where; `ta 0` ends a program."""
+    image, report = tmp_path / "halt.bin", tmp_path / "report.json"
+    image.write_bytes(bytes.fromhex("81880000 01000000 01000000 01000000 00000000"))  # wr %g0, %psr; nops; unimp
+    result = orrery("run", "--machine", "leon3", "--kernel", f"{image}@0x40000000", "--report", str(report))
+    assert (result.code, result.reason) == (2, "halted") and json.loads(report.read_text())["exit_code"] == 2
+    assert "error mode: trap 0x02 while traps are disabled, at pc 0x40000010" in result.err
 
 
 def test_raw_image(tmp_path: Path) -> None:

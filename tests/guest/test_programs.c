@@ -11,8 +11,9 @@ static const Program programs[] = {
     {"mps2-an385", "exc_mpu"},      {"mps2-an385", "exc_sleep"}, {"microbit", "exc_v6"},       {"microbit", "literal"},
     {"mps2-an385", "code"},         {"mps2-an385", "memory"},    {"mps2-an385", "rows"},
     {"microbit", "rows_v6"},        {"mps2-an385", "irq_every"}, {"leon3", "sparc_hello"},
-    {"leon3", "sparc_float"},
-    {"leon3", "sparc_units"},       {"leon3", "sparc_irq_every"},
+    {"leon3", "sparc_float"},       {"leon3", "leon3_denormals"}, {"gr712rc", "gr712rc_denormals"},
+    {"gr740", "gr740_denormals"},   {"leon3", "sparc_units"},    {"leon3", "sparc_irq_every"},
+    {"leon3", "sparc_float_random"}, {"gr712rc", "sparc_float_random"},
 };
 
 static Receipt run_program(const Program *program, size_t way) {

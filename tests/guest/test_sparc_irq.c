@@ -1,10 +1,13 @@
-/* An interrupt before every instruction of sparc/irq_every.S, under each engine: in delay slots, between the halves of
- * branch couples, in window overflow and underflow handlers (where it has to wait for RETT). PC and nPC that the trap
- * saves must be those of the undisturbed run, and so must be everything at the end. SPARC V8 7.4, 7.5. */
+/* An interrupt before every instruction of sparc/irq_every.S, and a trap at each, under each engine: in delay slots,
+ * between the halves of branch couples, in window overflow and underflow handlers (where an interrupt waits for RETT,
+ * and a trap ends in error mode). PC and nPC that the trap saves must be those of the undisturbed run, and so must be
+ * everything at the end. SPARC V8 7.4, 7.5. */
 #include "guest/sparc/sys.h"
 #include "guest_rig.h"
 
-enum { STEPS_MAX = 1500, RESULT_WORDS = 50, LEVEL = 15, HANDLER_INSNS = 4 + 13 /* with the trap table's */ };
+enum { STEPS_MAX = 1500, RESULT_WORDS = 50, LEVEL = 15, HANDLER_INSNS = 4 + 13, /* with the trap table's */
+       PATCH_INSNS = 1 + 4 + 13, PATCH_TYPE = 0x83 };
+#define PATCH_INSN UINT32_C(0x91d02003) /* ta 3 */
 
 /* The core before instruction `index` of the undisturbed run. */
 typedef struct Step {
@@ -20,7 +23,7 @@ typedef struct Result {
 static struct {
     Step steps[STEPS_MAX];
     size_t first, last; /* the program: [first, last) */
-    uint32_t results, record;
+    uint32_t results, record, patch;
     unsigned delay_slots, waiting;
     Result end;
 } plan;
@@ -64,6 +67,7 @@ static int plan_make(void **state) {
     uint32_t begin = guest_symbol(node, "program_begin"), end = guest_symbol(node, "program_end");
     plan.results = guest_symbol(node, "results");
     plan.record = guest_symbol(node, "irq_record");
+    plan.patch = guest_symbol(node, "patch_record");
     for (size_t i = 0; i < STEPS_MAX; i++) {
         assert_int_equal(node_run_until(node, guest_tick_ns(node, i)), STOP_DURATION);
         Step *step = &plan.steps[i];
@@ -105,6 +109,20 @@ static void pulse_fire(Event *event) {
     pulse->port->set_level(pulse->port, LEVEL);
 }
 
+/* The end is that of the undisturbed run, `more` ticks later; but for the locals of the handler's window. */
+static void check_end(Node *node, uint64_t more, size_t engine, size_t index) {
+    Result result = result_of(node), expected = plan.end;
+    assert_int_equal(result.ticks, expected.ticks + more);
+    result.ticks = expected.ticks;
+    for (unsigned w = 0; w < 8; w++) {
+        memset(&result.windows[16 * w + 8], 0, 32);
+        memset(&expected.windows[16 * w + 8], 0, 32);
+    }
+    if (memcmp(&result, &expected, sizeof result) != 0) {
+        fail_msg("%s, index %zu: another end", guest_engine_name(engine), index);
+    }
+}
+
 static void interrupted_at(size_t engine, size_t index) {
     Node *node = program_node(engine);
     Pulse pulse = {.event.fire = pulse_fire, .port = device_leon_irq(guest_device(node, "cpu"))};
@@ -117,26 +135,13 @@ static void interrupted_at(size_t engine, size_t index) {
         taken++;
     }
     uint32_t pc = guest_word(node, plan.record), npc = guest_word(node, plan.record + 4);
-    Result result = result_of(node);
     const Step *step = &plan.steps[taken];
     if (__builtin_bswap32(pc) != step->pc || __builtin_bswap32(npc) != step->npc || pulse.acknowledged != 1) {
         fail_msg("%s, index %zu: taken %u times at 0x%08x, 0x%08x, expected 0x%08x, 0x%08x", guest_engine_name(engine),
                  index, (unsigned)pulse.acknowledged, __builtin_bswap32(pc), __builtin_bswap32(npc), step->pc,
                  step->npc);
     }
-    assert_int_equal(result.ticks, plan.end.ticks + HANDLER_INSNS);
-    result.ticks = plan.end.ticks;
-    /* The handler's window has its locals. */
-    for (unsigned w = 0; w < 8; w++) {
-        memset(&result.windows[16 * w + 8], 0, 32);
-    }
-    Result expected = plan.end;
-    for (unsigned w = 0; w < 8; w++) {
-        memset(&expected.windows[16 * w + 8], 0, 32);
-    }
-    if (memcmp(&result, &expected, sizeof result) != 0) {
-        fail_msg("%s, index %zu: another end", guest_engine_name(engine), index);
-    }
+    check_end(node, HANDLER_INSNS, engine, index);
     node_free(node);
 }
 
@@ -148,6 +153,42 @@ static void test_every_index(void **state) {
     }
     print_message("%s: %zu indices, of %zu; %u with nPC elsewhere, %u with traps disabled\n",
                   guest_engine_name(engine), n, plan.last - plan.first, plan.delay_slots, plan.waiting);
+}
+
+/* ---- Traps in the place of instructions ---- */
+
+static void poke_word(Node *node, uint32_t addr, uint32_t word) {
+    uint32_t big = __builtin_bswap32(word);
+    assert_true(mem_poke(&node->board.map, addr, &big, sizeof big));
+}
+
+static void trapped_at(size_t engine, size_t index) {
+    Node *node = program_node(engine);
+    const Step *step = &plan.steps[index];
+    assert_int_equal(node_run_until(node, guest_tick_ns(node, index)), STOP_DURATION);
+    poke_word(node, plan.patch + 8, __builtin_bswap32(guest_word(node, step->pc)));
+    poke_word(node, step->pc, PATCH_INSN);
+    if (step->enabled) {
+        run_to_exit(node);
+        uint32_t pc = __builtin_bswap32(guest_word(node, plan.patch)), npc = guest_word(node, plan.patch + 4);
+        if (pc != step->pc || __builtin_bswap32(npc) != step->npc) {
+            fail_msg("%s, index %zu: at 0x%08x, 0x%08x, expected 0x%08x, 0x%08x", guest_engine_name(engine), index,
+                     (unsigned)pc, __builtin_bswap32(npc), (unsigned)step->pc, (unsigned)step->npc);
+        }
+        check_end(node, PATCH_INSNS, engine, index);
+    } else {
+        assert_int_equal(node_run_until(node, UINT64_C(1000000000)), STOP_HALTED);
+        assert_int_equal(node->stop_code, PATCH_TYPE);
+        assert_int_equal(node->cpu->pc, step->pc);
+    }
+    node_free(node);
+}
+
+static void test_trap_at_every_index(void **state) {
+    size_t engine = (uintptr_t)*state;
+    for (size_t i = plan.first; i < plan.last; i += guest_quick() ? 7 : 1) {
+        trapped_at(engine, i);
+    }
 }
 
 /* Cut at every instruction: the state must be the same whatever stands in it (window file, nPC). */
@@ -194,15 +235,16 @@ static void test_snapshots(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[3 * GUEST_ENGINES];
-    for (size_t i = 0; i < GUEST_ENGINES; i++) {
-        void *engine = (void *)i;
-        tests[3 * i] = (struct CMUnitTest){.name = "every_index", .test_func = test_every_index,
-                                           .initial_state = engine};
-        tests[3 * i + 1] = (struct CMUnitTest){.name = "cuts_are_not_seen", .test_func = test_cuts_are_not_seen,
-                                               .initial_state = engine};
-        tests[3 * i + 2] = (struct CMUnitTest){.name = "snapshots", .test_func = test_snapshots,
-                                               .initial_state = engine};
+    static const struct CMUnitTest kinds[] = {
+        cmocka_unit_test(test_every_index),
+        cmocka_unit_test(test_trap_at_every_index),
+        cmocka_unit_test(test_cuts_are_not_seen),
+        cmocka_unit_test(test_snapshots),
+    };
+    struct CMUnitTest tests[GUEST_ENGINES * ARRAY_LEN(kinds)];
+    for (size_t i = 0; i < ARRAY_LEN(tests); i++) {
+        tests[i] = kinds[i % ARRAY_LEN(kinds)];
+        tests[i].initial_state = (void *)(i / ARRAY_LEN(kinds));
     }
     return cmocka_run_group_tests(tests, plan_make, NULL);
 }

@@ -228,6 +228,31 @@ typedef struct Count {
     unsigned by_core[2], kinds[9], loads_of_memory;
 } Count;
 
+/* The SRMMU of a LEON3: one page of 16 MiB at 0xe0000000. */
+static void test_virtual_memory(void **state) {
+    enum { RAM = 0x40000000, CONTEXTS = RAM, LEVEL1 = RAM + 0x1000, TABLE = 1, PAGE = 2 };
+    static const uint8_t marks[4] = {1, 2, 3, 4};
+    OrrError error;
+    OrrWorld *world = orr_world_new(NULL);
+    OrrNode *node = orr_node_new(world, &(OrrNodeOptions){.machine = "leon3"}, &error);
+    (void)state;
+    assert_non_null(node);
+    uint32_t root = __builtin_bswap32(LEVEL1 >> 4 | TABLE), page = __builtin_bswap32(RAM >> 4 | 7 << 2 | PAGE);
+    uint32_t word = 0;
+    assert_true(orr_node_write(node, CONTEXTS, &root, 4) && orr_node_write(node, LEVEL1 + 4 * 0xe0, &page, 4));
+    assert_true(orr_core_write(node, 0, RAM + 0x2000, marks, 4)); /* off: the same addresses */
+    assert_true(orr_core_register_set(node, 0, orr_core_register_find(node, 0, "mmu_table", 0), CONTEXTS >> 4));
+    assert_true(orr_core_register_set(node, 0, orr_core_register_find(node, 0, "mmu_ctrl", 0), 1));
+    uint64_t hash = orr_node_hash(node);
+    assert_true(orr_core_read(node, 0, 0xe0002000, &word, 4) && memcmp(&word, marks, 4) == 0);
+    assert_false(orr_core_read(node, 0, RAM + 0x2000, &word, 4));
+    assert_true(orr_node_read(node, RAM + 0x2000, &word, 4));
+    assert_true(orr_node_hash(node) == hash); /* R has not been set */
+    assert_true(orr_core_write(node, 0, 0xe0003000, marks, 4));
+    assert_true(orr_node_read(node, RAM + 0x3000, &word, 4) && memcmp(&word, marks, 4) == 0);
+    orr_world_free(world);
+}
+
 static void on_trace(void *user, const OrrTrace *event) {
     Count *count = user;
     count->by_core[event->core]++;
@@ -371,6 +396,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cores),     cmocka_unit_test(test_registers), cmocka_unit_test(test_observers),
         cmocka_unit_test(test_stops),     cmocka_unit_test(test_mistakes),  cmocka_unit_test(test_device_types),
+        cmocka_unit_test(test_virtual_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

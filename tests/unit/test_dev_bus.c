@@ -265,12 +265,21 @@ static void spi_events(void **state) {
     assert_false(bench->probe->level[0]);
     wr(spi, S_MODE, 0x40000000);
     wr(spi, S_MODE, 0x43700000); /* LSB first, 8 bits */
-    for (unsigned i = 0; i < 18; i++) {
+    for (unsigned i = 0; i < 17; i++) { /* one goes onto the wire */
+        assert_int_equal(rd(spi, S_EVENT) & 0x100, 0x100);
         wr(spi, S_TX, 0x80 + i);
-        wait_ns(bench, 8 * 4 * RIG_NS);
     }
-    assert_int_equal(rd(spi, S_EVENT) & 0x1200, 0x1200); /* two were lost */
-    assert_int_equal(rd(spi, S_RX), 0x8000); /* MSB in bit 15 */
+    assert_int_equal(rd(spi, S_EVENT) & 0x100, 0);
+    wait_ns(bench, UINT64_C(17) * 8 * 4 * RIG_NS);
+    assert_int_equal(rd(spi, S_EVENT) & 0x1300, 0x300);
+    wr(spi, S_TX, 0xFF);
+    wait_ns(bench, 8 * 4 * RIG_NS);
+    assert_int_equal(rd(spi, S_EVENT) & 0x1300, 0x1300); /* it was lost */
+    for (unsigned i = 0; i < 17; i++) { /* one in RX, the others in the queue; MSB in bit 15 */
+        assert_int_equal(rd(spi, S_EVENT) & 0x200, 0x200);
+        assert_int_equal(rd(spi, S_RX), (0x80 + i) << 8);
+    }
+    assert_int_equal(rd(spi, S_EVENT) & 0x1200, 0x1000);
 }
 
 enum { P_CR0 = 0, P_CR1 = 4, P_DR = 8, P_SR = 12, P_CPSR = 16, P_IMSC = 20, P_RIS = 24, P_MIS = 28, P_ICR = 32 };
@@ -803,6 +812,33 @@ static void greth_attached_phy(void **state) {
     assert_false(fake_device_start(second));
 }
 
+/* Its own frames come back, at the end of each; the link hears none of it. */
+static void greth_loopback(void **state) {
+    Bench *bench = *state;
+    Device *sw = device(bench, &eth_switch_type, "switch");
+    Device *a = greth_new(bench, sw, 0, RAM), *b = greth_new(bench, sw, 1, RAM + 0x1000);
+    start(sw);
+    wr(a, E_MDIO, 0x6100u << 16 | 1); /* BMCR: loopback, 100 Mbit/s */
+    wait_ns(bench, 25600);
+    poke(bench, RAM + 0x400, EN | WRAP | IE);
+    poke(bench, RAM + 0x404, RAM + 0x2000);
+    poke(bench, RAM + 0x1400, EN | WRAP);
+    poke(bench, RAM + 0x1404, RAM + 0x4000);
+    wr(b, E_CTRL, E_RE | E_SP | 0x20); /* all addresses */
+    frame_put(bench, RAM + 0x3000, 0x10, 0x10);
+    poke(bench, RAM, 16 | EN | WRAP);
+    poke(bench, RAM + 4, RAM + 0x3000);
+    wr(a, E_CTRL, E_TE | E_RE | E_RI | E_SP);
+    wait_ns(bench, 6719);
+    assert_int_equal(peek(bench, RAM + 0x400) & EN, EN);
+    wait_ns(bench, 1);
+    assert_int_equal(peek(bench, RAM + 0x400), 60);
+    assert_int_equal(peek(bench, RAM + 0x200C), 0x0800CAFE);
+    assert_int_equal(bench->probe->rises[0], 1);
+    wait_ns(bench, 20000);
+    assert_int_equal(peek(bench, RAM + 0x1400), EN | WRAP);
+}
+
 static uint32_t lan_mac(Device *lan, unsigned reg, uint32_t value, bool read) {
     wr(lan, 0xA8, value);
     wr(lan, 0xA4, 0x80000000u | (uint32_t)read << 30 | reg);
@@ -930,7 +966,7 @@ int main(void) {
         TEST(i2c_temperature), TEST(i2c_eeprom),           TEST(spi_flash),     TEST(spi_events),
         TEST(pl022_flash),     TEST(canoc_pair),           TEST(canoc_errors),  TEST(canoc_bus_off),
         TEST(canoc_overrun),   TEST(canoc_basic),          TEST(grcan_rings),   TEST(greth_mdio),
-        TEST(greth_attached_phy),
+        TEST(greth_attached_phy), TEST(greth_loopback),
         TEST(greth_refuses),   TEST(greth_through_switch), TEST(switch_learns), TEST(lan9118_through_switch),
         TEST(frames_with_errors),
     };

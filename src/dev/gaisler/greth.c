@@ -7,9 +7,9 @@
  * status are 0 when it comes back. A frame takes its time on the link (10, 100, 1000 Mbit/s by SP and GB) before its
  * descriptor is given back. Short frames are padded. Received ones with a wrong check sequence are stored, with CE and
  * RE. Address filter: own, broadcast, multicast by hash (ME), all (PM); control frames are dropped. MDIO reaches one
- * PHY (bus/mdio.h), its own or one that stands in the platform file; an operation takes 64 periods of 2.5 MHz. The
- * output IRQ is pulsed, for descriptors only. GBIT: frames gathered from several descriptors (MO). Not modelled:
- * checksum offload, the debug link (EDCL), half duplex, PHY interrupts, the transmitter's FIFO. */
+ * PHY (bus/mdio.h), its own or one that stands in the platform file, which may loop frames back; an operation takes 64
+ * periods of 2.5 MHz. The output IRQ is pulsed, for descriptors only. GBIT: frames gathered from several descriptors
+ * (MO). Not modelled: checksum offload, the debug link (EDCL), half duplex, PHY interrupts, the transmitter's FIFO. */
 #include <string.h>
 
 #include "bus/mdio.h"
@@ -160,13 +160,19 @@ static void transmit_next(Greth *g) {
     }
 }
 
+static void receive(Greth *g, const EthFrame *frame);
+
 static void greth_sent(Event *event) {
     Greth *g = CONTAINER_OF(event, Greth, sent);
     if (g->tx.len < ETH_FRAME_MIN) {
         memset(g->tx.bytes + g->tx.len, 0, ETH_FRAME_MIN - g->tx.len);
         g->tx.len = ETH_FRAME_MIN;
     }
-    eth_port_sent(&g->port, &g->tx);
+    if (phy_loops_back(&g->phy)) {
+        receive(g, &g->tx);
+    } else {
+        eth_port_sent(&g->port, &g->tx);
+    }
     g->sending = 0;
     transmit_done(g, g->tx_word);
     transmit_next(g);
@@ -220,8 +226,7 @@ static bool receive_arm(Greth *g, uint32_t *word, uint32_t *addr) {
     return g->ctrl & CTRL_RE;
 }
 
-static void greth_receive(Device *dev, const EthFrame *frame) {
-    Greth *g = greth_of(dev);
+static void receive(Greth *g, const EthFrame *frame) {
     uint32_t word, addr;
     if (!(g->ctrl & CTRL_RE) || !receive_arm(g, &word, &addr)) {
         return;
@@ -242,6 +247,12 @@ static void greth_receive(Device *dev, const EthFrame *frame) {
     bd_advance(&g->rx_bd, word);
     tell(g, too_long || frame->damaged ? STATUS_RE : STATUS_RI, CTRL_RI, word);
     receive_arm(g, &word, &addr);
+}
+
+static void greth_receive(Device *dev, const EthFrame *frame) {
+    if (!phy_loops_back(&greth_of(dev)->phy)) {
+        receive(greth_of(dev), frame);
+    }
 }
 
 /* ---- Registers --------------------------------------------------------------------------------------------------- */

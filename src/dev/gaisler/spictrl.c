@@ -1,6 +1,7 @@
 /* SPICTRL: SPI controller. GRLIB IP Core User's Manual, "SPICTRL"; register bits as in GRLIB's software.
  *
- * Master. Words of 4 to 16 or 32 bits, MSB or LSB first, from a queue of `fifoDepth` words. SCK is the clock divided
+ * Master. Words of 4 to 16 or 32 bits, MSB or LSB first, from a queue of `fifoDepth` words besides the one
+ * on the wire, into a queue of `fifoDepth` and the register RX. SCK is the clock divided
  * by 4 * (PM + 1), by 2 * (PM + 1) with FACT, and by 16 more with DIV16; CG adds SCK periods between words. Words go
  * to the selected targets in bytes, the last one padded if the length is no multiple of 8. SLVSEL selects targets by
  * number (low active); with ASEL the register ASLVSEL takes its place during a transfer; those whose number is not
@@ -11,7 +12,7 @@
 #include "bus/spi.h"
 #include "dev/gaisler/gaisler.h"
 
-enum { FIFO_MAX = 64 };
+enum { FIFO_MAX = 64, QUEUE_MAX = FIFO_MAX + 1 };
 enum { MODE_EN_BIT = 24, MODE_LEN_BIT = 20, MODE_PM_BIT = 16 };
 #define MODE_LOOP (UINT32_C(1) << 30)
 #define MODE_DIV16 (UINT32_C(1) << 27)
@@ -27,7 +28,7 @@ enum { EVENT_LT = 1 << 14, EVENT_OV = 1 << 12, EVENT_UN = 1 << 11, EVENT_MME = 1
 enum { CAP_REVISION = 5, CAP_FIFO_SHIFT = 8, CAP_SSEN = 1 << 16, CAP_ASELA = 1 << 17, CAP_SLAVES_SHIFT = 24 };
 
 typedef struct SpiQueue {
-    uint32_t words[FIFO_MAX];
+    uint32_t words[QUEUE_MAX];
     uint8_t head, len;
 } SpiQueue;
 
@@ -52,13 +53,13 @@ static Spictrl *spi_of(Device *dev) {
     return (Spictrl *)dev;
 }
 
-static void queue_put(const Spictrl *s, SpiQueue *queue, uint32_t word) {
-    queue->words[(queue->head + queue->len++) % s->fifo_depth] = word;
+static void queue_put(SpiQueue *queue, uint32_t word) {
+    queue->words[(queue->head + queue->len++) % QUEUE_MAX] = word;
 }
 
-static uint32_t queue_take(const Spictrl *s, SpiQueue *queue) {
+static uint32_t queue_take(SpiQueue *queue) {
     uint32_t word = queue->words[queue->head];
-    queue->head = (uint8_t)((queue->head + 1u) % s->fifo_depth);
+    queue->head = (uint8_t)((queue->head + 1u) % QUEUE_MAX);
     queue->len--;
     return word;
 }
@@ -136,7 +137,7 @@ static uint64_t sck_cycles(const Spictrl *s) {
 static void word_start(Spictrl *s, uint64_t start_cycle) {
     s->shifting = 1;
     select_update(s);
-    s->shift_in = word_exchange(s, queue_take(s, &s->tx));
+    s->shift_in = word_exchange(s, queue_take(&s->tx));
     s->end_cycle = start_cycle + word_bits(s) * sck_cycles(s);
     device_event_at(&s->dev, &s->shifted, clock_ns(&s->clock, s->end_cycle));
 }
@@ -148,10 +149,10 @@ static bool can_start(const Spictrl *s) {
 static void spi_shifted(Event *event) {
     Spictrl *s = CONTAINER_OF(event, Spictrl, shifted);
     s->shifting = 0;
-    if (s->rx.len == s->fifo_depth) {
+    if (s->rx.len > s->fifo_depth) {
         s->latched |= EVENT_OV;
     } else {
-        queue_put(s, &s->rx, s->shift_in);
+        queue_put(&s->rx, s->shift_in);
     }
     if (can_start(s)) {
         word_start(s, s->end_cycle + (s->mode >> 7 & 31) * sck_cycles(s));
@@ -226,14 +227,14 @@ static void tx_write(Device *dev, unsigned index, uint32_t value, uint32_t old) 
                          s->mode & MODE_EN ? "the queue is full" : "the core is off");
         return;
     }
-    queue_put(s, &s->tx, value);
+    queue_put(&s->tx, value);
     run(s);
 }
 
 static uint32_t rx_read(Device *dev, unsigned index) {
     (void)index;
     Spictrl *s = spi_of(dev);
-    uint32_t word = s->rx.len ? queue_take(s, &s->rx) : 0;
+    uint32_t word = s->rx.len ? queue_take(&s->rx) : 0;
     irq_update(s);
     return word;
 }
@@ -264,11 +265,11 @@ static const Prop props[] = {
 static const Field fields[] = {
     FIELD(Spictrl, latched, 0, "LT and OV of EVENT"),
     FIELD_ARRAY(Spictrl, tx.words, 0, "transmit queue"),
-    FIELD_MAX(Spictrl, tx.head, 0, FIFO_MAX - 1, "its first word"),
+    FIELD_MAX(Spictrl, tx.head, 0, QUEUE_MAX - 1, "its first word"),
     FIELD_MAX(Spictrl, tx.len, 0, FIFO_MAX, "words in it"),
     FIELD_ARRAY(Spictrl, rx.words, 0, "receive queue"),
-    FIELD_MAX(Spictrl, rx.head, 0, FIFO_MAX - 1, "its first word"),
-    FIELD_MAX(Spictrl, rx.len, 0, FIFO_MAX, "words in it"),
+    FIELD_MAX(Spictrl, rx.head, 0, QUEUE_MAX - 1, "its first word"),
+    FIELD_MAX(Spictrl, rx.len, 0, QUEUE_MAX, "words in it"),
     FIELD_MAX(Spictrl, shifting, 0, 1, "a word is on the wire"),
     FIELD_MAX(Spictrl, last, 0, 1, "LST was given"),
     FIELD(Spictrl, selected, 0, "selected targets"),

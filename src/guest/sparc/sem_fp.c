@@ -1,7 +1,8 @@
 /* Floating point: loads and stores (SPARC V8 B.1, B.5), FPop1 and FPop2 (B.33).
  *
  * An operation is done here if that cannot be told from doing it with all its flags, else out of line (sys_fpu.c tells
- * when). What is checked here: that the result raises nothing but "inexact". */
+ * when). What is checked here: that the result raises nothing but "inexact", and that no denormal number turns up where
+ * the FPU does not work on them. */
 #include "translator.h"
 
 enum { ACCESS = IR_MEM_BIG | IR_MEM_ALIGNED, WORD = IR_MEM_32 | ACCESS, DOUBLE = IR_MEM_64 | ACCESS };
@@ -86,6 +87,14 @@ static IrVal zero_factor(SparcTranslator *t, IrVal x, IrVal y) {
     return ir_op2(b, IR_OR, no_x, ir_op2i(b, IR_EQ, ir_op2(b, IR_ADD, y, y), 0));
 }
 
+/* 1 if v is a denormal number. */
+static IrVal denormal(SparcTranslator *t, IrType type, IrVal v) {
+    IrBuilder *b = t->b;
+    IrVal below = ir_op2i(b, IR_SUB, ir_op2(b, IR_ADD, v, v), 1); /* without the sign; zero becomes the largest */
+    IrVal bound = type == IR_I64 ? ir_i64(b, UINT64_C(0x001fffffffffffff)) : ir_i32(b, 0x00ffffff);
+    return ir_op2(b, IR_LTU, below, bound);
+}
+
 static IrVal unary(SparcTranslator *t, IrOpcode op, IrType type, IrVal x) {
     return ir_emit(t->b, op, type, 0, x, 0, 0);
 }
@@ -149,6 +158,22 @@ static IrVal compute(SparcTranslator *t, const Operation *o, IrVal x, IrVal y, I
     return r;
 }
 
+/* Leaves for the slow way with what an FPU that does not work on denormal numbers leaves to others, or flushes: the
+ * operands of all but comparisons, and sums. Other results that may be denormal go the slow way anyhow. */
+static void refuse_denormals(SparcTranslator *t, const Operation *o, const IrVal values[3], IrVal what) {
+    bool sums = o->op == IR_FADD || o->op == IR_FSUB, two = sums || o->op == IR_FMUL || o->op == IR_FDIV;
+    if (t->features & SPARC_FEATURE_DENORMALS || o->op == IR_FOFINT || o->op == IR_FCMP) {
+        return;
+    }
+    ir_trap_if(t->b, denormal(t, o->from, values[1]), SPARC_TRAP_FPOP, what);
+    if (two && values[0] != values[1]) {
+        ir_trap_if(t->b, denormal(t, o->from, values[0]), SPARC_TRAP_FPOP, what);
+    }
+    if (sums) {
+        ir_trap_if(t->b, denormal(t, o->to, values[2]), SPARC_TRAP_FPOP, what);
+    }
+}
+
 /* For FSR, should anyone read it. */
 static void put_last(SparcTranslator *t, SparcFop op, IrType type, IrVal x, IrVal y) {
     IrBuilder *b = t->b;
@@ -163,6 +188,7 @@ void sparc_sem_fpop(SparcTranslator *t, const SparcArgs_fpop *a) {
     require_plain_modes(t, what);
     IrVal x = get_operand(t, o->from, a->rs1), y = get_operand(t, o->from, a->rs2);
     IrVal r = compute(t, o, x, y, &slow);
+    refuse_denormals(t, o, (const IrVal[]){x, y, r}, what);
     if (slow != IR_NONE) {
         ir_trap_if(t->b, slow, SPARC_TRAP_FPOP, what);
     }

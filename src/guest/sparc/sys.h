@@ -101,6 +101,8 @@ void sparc_mmu_mode(Cpu *cpu);
  * nothing (no-fault mode), and the access must not be done. */
 bool sparc_mmu_map(Cpu *cpu, uint64_t *addr, unsigned mem, bool store);
 bool sparc_mmu_map_fetch(Cpu *cpu, uint64_t *addr);
+/** The Isa's hook: asks for no rights, changes nothing. */
+bool sparc_mmu_physical(const Cpu *cpu, uint64_t addr, uint64_t *physical);
 uint32_t sparc_mmu_read(Cpu *cpu, uint32_t offset);
 void sparc_mmu_write(Cpu *cpu, uint32_t offset, uint32_t value);
 uint32_t sparc_mmu_probe(Cpu *cpu, uint32_t addr);

@@ -18,13 +18,15 @@ enum { FSR_GRFPU = 2 << 17, FSR_GRFPU_LITE = 3 << 17 };
 enum { WATCHPOINTS_2 = 2 << 5, WATCHPOINTS_4 = 4 << 5 };
 
 /* X(name, summary, device number in AMBA plug and play, features, register windows, MMU, ...what the core was built
- * with). Cache sizes: ASI 2 configuration registers, of chips as their manuals tell. Of GR716 the summary of
- * the data sheet was at hand: 31 windows, double-precision FPU, protection units instead of an MMU (not modelled).
- * Which FPU it is, and that it has neither watchpoints nor caches, is a guess. */
+ * with). Cache sizes: ASI 2 configuration registers, of chips as their manuals tell. Of GR716 the summary of the data
+ * sheet was at hand: 31 windows, double-precision FPU, protection units instead of an MMU (not modelled). The FPU is a
+ * GRFPU-Lite: Phoenix-RTOS names it (its kernel's hal/sparcv8leon). That there are neither watchpoints nor caches is a
+ * guess. */
 #define SPARC_MODELS(X)                                                                                                \
     X("leon3", "LEON3 with all options, 8 windows", 0x003,                                                             \
-      SPARC_FEATURE_MAC | SPARC_FEATURE_CASA | SPARC_FEATURE_FPU, 8, 1, .fsr_version = FSR_GRFPU,                      \
-      .asr17 = ASR17_V8 | ASR17_MAC | ASR17_GRFPU, .cache_config = {0x10220000, 0x18220000})                           \
+      SPARC_FEATURE_MAC | SPARC_FEATURE_CASA | SPARC_FEATURE_FPU | SPARC_FEATURE_DENORMALS, 8, 1,                      \
+      .fsr_version = FSR_GRFPU,                                                                                        \
+      .asr17 = ASR17_V8 | ASR17_MAC | ASR17_GRFPU, .cache_config = {0x10220000, 0x18220008})                           \
     X("gr712rc", "LEON3FT of the GR712RC", 0x053, SPARC_FEATURE_CASA | SPARC_FEATURE_FPU, 8, 1,                        \
       .fsr_version = FSR_GRFPU, .asr17 = ASR17_V8 | ASR17_GRFPU | WATCHPOINTS_2,                                       \
       .cache_config = {0x13220008, 0x1b220008})                                                                        \
@@ -137,6 +139,7 @@ const Isa sparc_isa = {
     .map_access = sparc_mmu_map,
     .map_fetch = sparc_mmu_map_fetch,
     .page_bytes = 4096,
+    .physical = sparc_mmu_physical,
     .fetch_allowed = fetch_allowed,
     .host_float = true,
     .aux_mask = UINT32_MAX,

@@ -10,6 +10,12 @@
  * operand's first. Conversion to integer of what does not fit gives the nearest integer, of a NaN the largest. Quad
  * precision is unimplemented. Tininess is detected after rounding.
  *
+ * The FPUs of the chips work on no denormal numbers (GRIP, "GRFPU": "Denormalized numbers", "Non-standard mode"; GR740
+ * user's manual, 8.2.6; ESA's LibmCS says so of GRFPU up to version 4 and of GRFPU-Lite): arithmetic and conversion of
+ * one is unfinished, a deferred trap like the others, or takes it for zero in non-standard mode, while comparisons and
+ * moves know them; a result that is tiny before rounding becomes zero, with underflow and inexact. GRLIB's own
+ * tests of the FPU pass. Models with the feature DENORMALS follow IEEE 754, as QEMU's leon3_generic does, and GRFPU5.
+ *
  * Translated code does an operation itself if nobody can tell the flags that it raises (sem_fp.c): rounding is to
  * nearest, no trap on inexact or tiny results is enabled, "inexact" has accrued already, and operands and result are so
  * that at most that can be raised. It leaves the operands in fp_a and fp_b, and FSR's current exceptions are computed
@@ -19,7 +25,7 @@
 
 #define QNAN32 UINT32_C(0x7fff0000)
 #define QNAN64 UINT64_C(0x7fffe00000000000)
-enum { FTT_IEEE = 1, FTT_UNIMPLEMENTED = 3, FTT_SEQUENCE = 4 };
+enum { FTT_IEEE = 1, FTT_UNFINISHED = 2, FTT_UNIMPLEMENTED = 3, FTT_SEQUENCE = 4 };
 enum { FSR_CEXC = 0x1f, FSR_AEXC_SHIFT = 5, FSR_FCC_SHIFT = 10, FSR_QNE = 1 << 13, FSR_FTT_SHIFT = 14, FSR_NS = 1 << 22,
        FSR_TEM_SHIFT = 23, FSR_RD_SHIFT = 30 };
 /* What LDFSR writes: RD, TEM, NS, aexc, cexc; fcc is kept apart. */
@@ -95,15 +101,25 @@ static bool reads_double(SparcFop op) {
     }
 }
 
-/* In non-standard mode denormals are zeroes; integers are not touched. */
+/* Arithmetic, or conversion of a floating-point number. */
+static bool computes(SparcFop op) {
+    return op < SPARC_FCMPS && op != SPARC_FITOS && op != SPARC_FITOD;
+}
+
+/* In non-standard mode denormals are zeroes for them. */
 static uint64_t operand(const SparcState *s, SparcFop op, uint32_t r) {
-    bool flushes = s->fsr & FSR_NS && op != SPARC_FITOS && op != SPARC_FITOD;
+    bool flushes = s->fsr & FSR_NS && computes(op);
     if (!reads_double(op)) {
         uint32_t value = s->f[r ^ 1];
         return flushes && !(value & UINT32_C(0x7f800000)) ? value & UINT32_C(0x80000000) : value;
     }
     uint64_t value = (uint64_t)s->f[(r & 30) ^ 1] << 32 | s->f[(r | 1) ^ 1];
     return flushes && !(value & UINT64_C(0x7ff0000000000000)) ? value & UINT64_C(0x8000000000000000) : value;
+}
+
+static bool is_denormal(bool is_double, uint64_t value) {
+    uint64_t magnitude = value << (is_double ? 1 : 33);
+    return magnitude && magnitude >> (is_double ? 53 : 56) == 0;
 }
 
 /* ---- NaNs ---- */
@@ -269,6 +285,35 @@ static unsigned first_of(unsigned flags) {
     return order[i];
 }
 
+/* ---- FPUs without denormal numbers ---- */
+
+static bool has_two_operands(SparcFop op) {
+    return op >= SPARC_FADDS && op <= SPARC_FSMULD;
+}
+
+static bool unfinished(const Fop *f) {
+    bool wide = reads_double(f->op);
+    return computes(f->op) && (is_denormal(wide, f->b) || (has_two_operands(f->op) && is_denormal(wide, f->a)));
+}
+
+/* What the operation gives if its result may not be denormal: tiny is what is so if it is cut off, not rounded. */
+static uint64_t flushed(Fop *f, uint64_t result) {
+    bool wide = gives_double(f->op), integer = f->op == SPARC_FSTOI || f->op == SPARC_FDTOI;
+    uint64_t least = wide ? UINT64_C(0x0010000000000000) : UINT32_C(0x00800000), sign = least << (wide ? 11 : 8);
+    if (!computes(f->op) || integer || (result & ~sign) > least) {
+        return result;
+    }
+    Fop cut = *f;
+    cut.round = IEEE_ZERO;
+    cut.flags = 0;
+    uint64_t nearer = result_of(&cut) & ~sign;
+    if (nearer >= least || (!nearer && !(cut.flags & IEEE_INEXACT))) {
+        return result;
+    }
+    f->flags = IEEE_UNDERFLOW | IEEE_INEXACT;
+    return result & sign;
+}
+
 static void write_result(SparcState *s, const Fop *f, uint32_t rd, uint64_t result) {
     if (f->op >= SPARC_FCMPS) {
         s->fcc = (uint32_t)result;
@@ -285,7 +330,14 @@ void sparc_fpop(Cpu *cpu, uint32_t what) {
     Fop f = {.s = s, .op = (SparcFop)(what & 0xff), .round = (IeeeRound)(s->fsr >> FSR_RD_SHIFT)};
     f.a = operand(s, f.op, what >> 8 & 31);
     f.b = operand(s, f.op, what >> 16 & 31);
+    bool denormals = cpu->features & SPARC_FEATURE_DENORMALS;
+    if (!denormals && unfinished(&f)) {
+        sparc_fsr_settle(s);
+        defer(cpu, FTT_UNFINISHED);
+        return;
+    }
     uint64_t result = result_of(&f);
+    result = denormals ? result : flushed(&f, result);
     unsigned trapping = f.flags & s->fsr >> FSR_TEM_SHIFT;
     s->fp_last = 0;
     s->fsr &= ~(UINT32_C(7) << FSR_FTT_SHIFT | FSR_CEXC);

@@ -32,7 +32,13 @@ void sparc_mmu_mode(Cpu *cpu) {
     cpu->check_access = cpu->check_fetch = enabled(sparc_state(cpu));
 }
 
-static bool entry_read(Cpu *cpu, uint64_t addr, uint32_t *entry) {
+static bool entry_read(const Cpu *cpu, bool peeks, uint64_t addr, uint32_t *entry) {
+    uint8_t bytes[4];
+    if (peeks) {
+        bool there = mem_peek(cpu->map, addr, bytes, sizeof bytes);
+        *entry = there ? (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3] : 0;
+        return there;
+    }
     uint64_t value = 0;
     bool done = mem_read(cpu->map, addr, 4, true, &value);
     *entry = (uint32_t)value;
@@ -44,15 +50,15 @@ static Walk failed(Walk w, unsigned fault) {
     return w;
 }
 
-/* H.3: context table, then up to three levels. */
-static Walk walk(Cpu *cpu, uint32_t addr) {
+/* H.3: context table, then up to three levels; without side effects if it only peeks. */
+static Walk walk(const Cpu *cpu, bool peeks, uint32_t addr) {
     static const struct {
         uint8_t shift, bits;
     } levels[4] = {{0, 0}, {24, 8}, {18, 6}, {12, 6}};
     const SparcState *s = sparc_state(cpu);
     Walk w = {.entry_addr = (s->mmu_table << 4) + 4 * s->mmu_context};
     for (w.level = 0;; w.level++) {
-        if (!entry_read(cpu, w.entry_addr, &w.entry)) {
+        if (!entry_read(cpu, peeks, w.entry_addr, &w.entry)) {
             return failed(w, FAULT_TRANSLATION);
         }
         unsigned kind = w.entry & 3;
@@ -89,7 +95,7 @@ static void note_fault(SparcState *s, const Walk *w, uint32_t addr, unsigned acc
 /* False: the access may not be done, and *fault has been noted. */
 static bool map(Cpu *cpu, uint64_t *addr, unsigned right) {
     SparcState *s = sparc_state(cpu);
-    Walk w = walk(cpu, (uint32_t)*addr);
+    Walk w = walk(cpu, false, (uint32_t)*addr);
     unsigned access = s->s | (right == RIGHT_EXECUTE ? 2 : 0) | (right == RIGHT_WRITE ? 4 : 0);
     if (w.fault == FAULT_NONE && !(rights_of(w.entry, s->s) & right)) {
         w.fault = rights_of(w.entry, true) && !s->s && bits(w.entry, 2, 3) >= 6 ? FAULT_PRIVILEGE : FAULT_PROTECTION;
@@ -120,6 +126,16 @@ bool sparc_mmu_map(Cpu *cpu, uint64_t *addr, unsigned mem, bool store) {
 
 bool sparc_mmu_map_fetch(Cpu *cpu, uint64_t *addr) {
     return !enabled(sparc_state(cpu)) || map(cpu, addr, RIGHT_EXECUTE);
+}
+
+bool sparc_mmu_physical(const Cpu *cpu, uint64_t addr, uint64_t *physical) {
+    *physical = addr;
+    if (!enabled(sparc_state(cpu))) {
+        return true;
+    }
+    Walk w = walk(cpu, true, (uint32_t)addr);
+    *physical = w.physical & cpu->isa->pc_mask;
+    return w.fault == FAULT_NONE;
 }
 
 /* ---- Registers ---- */
@@ -171,7 +187,7 @@ void sparc_mmu_write(Cpu *cpu, uint32_t offset, uint32_t value) {
 uint32_t sparc_mmu_probe(Cpu *cpu, uint32_t addr) {
     enum { ENTIRE = 4 };
     unsigned kind = bits(addr, 8, 4);
-    Walk w = walk(cpu, addr & ~UINT32_C(0xfff));
+    Walk w = walk(cpu, false, addr & ~UINT32_C(0xfff));
     if (w.fault == FAULT_TRANSLATION || kind > ENTIRE) {
         return 0;
     }

@@ -159,7 +159,7 @@ unsigned sparc_translate_insn(IrBuilder *b, uint32_t features, const uint8_t *by
         return 0;
     }
     Decoded d = decode(features, bytes);
-    SparcTranslator t = {.b = b, .pc = (uint32_t)b->loc.pc + b->n_bytes, .aux = aux};
+    SparcTranslator t = {.b = b, .features = features, .pc = (uint32_t)b->loc.pc + b->n_bytes, .aux = aux};
     ir_insn(b, 4, class_of(d.row), d.row, aux);
     translate_body(&t, &d);
     if (b->ended) {

@@ -17,6 +17,7 @@ typedef enum SparcTransfer {
 
 struct SparcTranslator {
     IrBuilder *b;
+    uint32_t features; /* of the core */
     uint32_t pc, aux; /* of this instruction */
     bool ends_block; /* the block ends behind it */
     SparcTransfer transfer; /* set by the bodies of branches */

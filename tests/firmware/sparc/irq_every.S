@@ -1,10 +1,10 @@
-/* The program that is interrupted before each of its instructions (tests/guest/test_sparc_irq.c): delay slots of all
- * kinds, branches in delay slots, windows beyond their number, atomics, multiplications, divisions and traps. It has a
- * trap table of its own. It executes every integer and floating-point instruction that other programs do not, and ends
- * with code 0; what it computed is in `results`. */
+/* The program that is interrupted before each of its instructions, and traps at each (tests/guest/test_sparc_irq.c):
+ * delay slots of all kinds, branches in delay slots, windows beyond their number, atomics, multiplications, divisions
+ * and traps. It has a trap table of its own. It executes every integer and floating-point instruction that other
+ * programs do not, and ends with code 0; what it computed is in `results`. */
 
     .section .traps, "ax"
-    .global _start, program_begin, program_end, results, results_end, irq_record
+    .global _start, program_begin, program_end, results, results_end, irq_record, patch_record
     .align 4096
     .macro TRAP_TO handler
     rd %psr, %l0
@@ -44,7 +44,9 @@ _start:
     TRAP_TO bad
     .endr
     TRAP_TO skip                        /* 0x81: ta 1 */
-    .rept 0x7e
+    TRAP_TO bad
+    TRAP_TO patched                     /* 0x83: ta 3 */
+    .rept 0x7c
     TRAP_TO bad
     .endr
 
@@ -63,6 +65,21 @@ interrupt:
     ld [%l3 + 8], %l4
     inc %l4
     st %l4, [%l3 + 8]
+    wr %l0, 0, %psr
+    nop
+    nop
+    nop
+    jmp %l1
+    rett %l2
+
+/* In the place of an instruction: puts that back (third word of the record) and runs it. */
+patched:
+    set patch_record, %l3
+    st %l1, [%l3]
+    st %l2, [%l3 + 4]
+    ld [%l3 + 8], %l4
+    st %l4, [%l1]
+    flush %l1
     wr %l0, 0, %psr
     nop
     nop
@@ -298,6 +315,8 @@ results:
 results_end:
     .align 8
 irq_record:
+    .word 0, 0, 0, 0
+patch_record:
     .word 0, 0, 0, 0
 
     .section .note.GNU-stack, "", %progbits

@@ -1,6 +1,6 @@
 /* All cores of a LEON board: the first releases the others through MPSTAT; they share a counter under a spin lock
- * (LDSTUB), pass a token around with SWAP, and with CASA where the core has it, and the first two play ping-pong: one
- * sleeps in power-down and is woken by interrupts that the other forces on it. */
+ * (LDSTUB), pass a token around with SWAP and another with CASA, and the first two play ping-pong: one sleeps in
+ * power-down and is woken by interrupts that the other forces on it. */
 #include "leon_board.h"
 
 #ifndef SCALE
@@ -52,7 +52,6 @@ static void pass_token(u32 me) {
 }
 
 static void pass_by_cas(u32 me) {
-#ifdef BOARD_GR740
     for (u32 round = 0; round < RING_ROUNDS; round++) {
         u32 mine = round * cores + me, value;
         do {
@@ -60,9 +59,6 @@ static void pass_by_cas(u32 me) {
             __asm__ volatile("casa [%1] 0xa, %2, %0" : "+r"(value) : "r"(&cas_token), "r"(mine) : "memory");
         } while (value != mine);
     }
-#else
-    (void)me;
-#endif
 }
 
 static void work(u32 me) {
@@ -118,6 +114,7 @@ int main(void) {
     }
     check("counter", counter, cores * LOCKED_ADDS);
     check("token", token, cores * RING_ROUNDS);
+    check("token by CASA", cas_token, cores * RING_ROUNDS);
     check("pings", ball, 2 * PINGS);
     check("interrupts", interrupts >= PINGS / 2, 1);
     print("cores ");

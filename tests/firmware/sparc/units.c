@@ -90,6 +90,23 @@ static void traps(void) {
     expect_trap("in a delay slot", 7);
 }
 
+/* All traps go to the table's first entry, which finds the type in TBR. */
+u32 single_vector_tbr;
+extern u32 single_vector_table[];
+__asm__(".pushsection .text\n\t.align 4096\nsingle_vector_table:\n\t"
+        "rd %tbr, %l3\n\tsethi %hi(single_vector_tbr), %l4\n\tst %l3, [%l4 + %lo(single_vector_tbr)]\n\t"
+        "jmp %l2\n\trett %l2 + 4\n\t.popsection");
+
+static void single_vector(void) {
+    u32 tbr;
+    __asm__ volatile("rd %%tbr, %0\n\twr %1, %%tbr\n\twr %2, %%asr17\n\tnop\n\tnop\n\tnop\n\tta 6\n\t"
+                     "wr %%g0, %%asr17\n\twr %0, %%tbr\n\tnop\n\tnop\n\tnop"
+                     : "=&r"(tbr) : "r"(single_vector_table), "r"(1 << 13) : "memory");
+    check("single vector", single_vector_tbr, (u32)single_vector_table | 0x860);
+    __asm__ volatile("ta 5");
+    expect_trap("a vector each", 0x85);
+}
+
 static void alternate_spaces(void) {
     u32 value = 0x12345678, read;
     static volatile u32 word __attribute__((aligned(8)));
@@ -100,6 +117,8 @@ static void alternate_spaces(void) {
     check("cache control", read, 0xf);
     __asm__ volatile("lda [%1] 2, %0" : "=r"(read) : "r"(8));
     check("icache", read, 0x10220000);
+    __asm__ volatile("lda [%1] 2, %0" : "=r"(read) : "r"(12));
+    check("there is an MMU", read & 8, 8);
 }
 
 /* ---- Floating point ---- */
@@ -232,6 +251,7 @@ int main(void) {
     multiply_accumulate();
     state_registers();
     traps();
+    single_vector();
     alternate_spaces();
     deferred_traps();
     no_fpu();
