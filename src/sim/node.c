@@ -6,7 +6,6 @@
 #include "sim/code.h"
 #include "sim/node_internal.h"
 
-enum { EVENTS = 16 /* armed at the same time, as a rule */ };
 enum { ROMS_MAX = 16 /* read-only memories of a node that others may have the contents of */ };
 
 
@@ -38,7 +37,7 @@ static bool node_add_cpu(Board *board, Cpu *cpu, uint64_t hz) {
     if (node->n_cores == NODE_CORES_MAX) {
         return false;
     }
-    NodeCore *cores = ARENA_ARRAY(&node->arena, NodeCore, node->n_cores + 1);
+    NodeCore *cores = node->n_cores ? ARENA_ARRAY(&node->arena, NodeCore, node->n_cores + 1) : &node->first;
     if (node->n_cores) {
         memcpy(cores, node->cores, node->n_cores * sizeof *cores);
     }
@@ -47,7 +46,7 @@ static bool node_add_cpu(Board *board, Cpu *cpu, uint64_t hz) {
     for (; at > 0 && node->cores[at - 1].cpu->index > cpu->index; at--) {
         node->cores[at] = node->cores[at - 1];
     }
-    node->cores[at] = (NodeCore){.cpu = cpu, .clock = clock_of_hz(hz)};
+    node->cores[at] = (NodeCore){.cpu = cpu, .clock = clock_shared(board->clocks, &node->arena, hz, 1)};
     return true;
 }
 
@@ -100,7 +99,8 @@ static void init_board(Node *node, const NodeOptions *options) {
     board->send_event = node_send_event;
     board->outside_level = node_outside_level;
     board->events.on_earlier = node_on_earlier;
-    event_queue_lend(&board->events, ARENA_ARRAY(&node->arena, Event *, EVENTS), EVENTS);
+    event_queue_lend(&board->events, node->heap, NODE_EVENTS);
+    board->clocks = stock_clocks(options->stock);
     board->map.board = board;
     board->map.arena = &node->arena;
     board->map.pool = options->pool;
@@ -136,9 +136,11 @@ static void init_core(Node *node, unsigned index, const NodeOptions *options) {
         den = 1;
     }
     /* A tick is one instruction: it lasts CPI cycles. */
-    core->clock = clock_of_rate(core->clock.num * den, core->clock.den * num);
-    const Clock *common = &node->cores[0].clock;
-    core->is_common = core->clock.num == common->num && core->clock.den == common->den;
+    if (num != 1 || den != 1) {
+        core->clock = clock_shared(node->board.clocks, &node->arena, core->clock->num * den, core->clock->den * num);
+    }
+    const Clock *common = node->cores[0].clock;
+    core->is_common = core->clock->num == common->num && core->clock->den == common->den;
     node->n_clocks += index == 0 || !core->is_common;
     cpu->index = index;
     cpu->may_yield = node->n_cores > 1;
@@ -378,7 +380,7 @@ bool node_load(Node *node, const char *path, ImageFormat format, bool has_addr, 
 /* ---- Looking at it ---- */
 
 uint64_t node_time_ns(const Node *node) {
-    return clock_ns(&node->cores[0].clock, cpu_ticks(node->cpu));
+    return clock_ns(node->cores[0].clock, cpu_ticks(node->cpu));
 }
 
 uint64_t node_instructions(const Node *node) {

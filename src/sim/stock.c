@@ -27,6 +27,7 @@ struct Stock {
     VEC(PlanEntry) plans;
     VEC(ImageEntry) images;
     RomStore *roms;
+    ClockStore *clocks;
     Slab *slab, *bulk;
     Arena arena;
 };
@@ -34,6 +35,7 @@ struct Stock {
 Stock *stock_new(MemPool *pool) {
     Stock *stock = mem_alloc(sizeof *stock);
     stock->roms = rom_store_new(pool);
+    stock->clocks = clock_store_new();
     stock->slab = slab_new(true);
     stock->bulk = slab_new(false);
     return stock;
@@ -45,6 +47,10 @@ Slab *stock_slab(Stock *stock) {
 
 Slab *stock_bulk_slab(Stock *stock) {
     return stock->bulk;
+}
+
+ClockStore *stock_clocks(Stock *stock) {
+    return stock ? stock->clocks : NULL;
 }
 
 RomStore *stock_roms(Stock *stock) {
@@ -62,6 +68,7 @@ void stock_free(Stock *stock) {
         vec_free(&stock->plans);
         vec_free(&stock->images);
         rom_store_free(stock->roms);
+        clock_store_free(stock->clocks);
         slab_free(stock->slab);
         slab_free(stock->bulk);
         arena_free(&stock->arena);

@@ -7,6 +7,7 @@
 #include "base/mutex.h"
 #include "bus/rom.h"
 #include "load/image.h"
+#include "sim/clock.h"
 #include "sim/machine.h"
 
 typedef struct Stock Stock;
@@ -25,7 +26,9 @@ Stock *stock_new(MemPool *pool);
 /** After the nodes. NULL is fine. */
 void stock_free(Stock *stock);
 
+/** NULL without a stock. */
 RomStore *stock_roms(Stock *stock);
+ClockStore *stock_clocks(Stock *stock);
 /** For the nodes themselves, and for those of their devices that are mostly buffers. */
 Slab *stock_slab(Stock *stock);
 Slab *stock_bulk_slab(Stock *stock);

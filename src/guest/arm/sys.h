@@ -100,15 +100,15 @@ struct ArmNvic {
     Line irq;
     uint64_t core_hz, reference_hz; /* SysTick clocks */
     uint32_t priority_mask, lines; /* 0 lines = as many as the model has */
-
-    /* What a tick needs stands together, before its event. */
-    Clock reference_clock, core_clock; /* the same, made by init */
-    Cpu *cpu; /* NULL until the CPU is found */
-    uint32_t systick_ctrl, systick_reload; /* SYST_CSR without COUNTFLAG, SYST_RVR */
-    uint32_t systick_from; /* counter value at systick_start */
     uint64_t systick_start; /* cycle of the selected clock */
     uint64_t systick_zeros_seen; /* how often it reached 0 since systick_start, when COUNTFLAG was cleared */
+    uint32_t systick_from; /* counter value at systick_start */
     uint32_t systick_countflag; /* carried over from before systick_start */
+
+    /* What a tick needs stands together, before its event. */
+    const Clock *reference_clock, *core_clock; /* the same, made by init */
+    Cpu *cpu; /* NULL until the CPU is found */
+    uint32_t systick_ctrl, systick_reload; /* SYST_CSR without COUNTFLAG, SYST_RVR */
     Event systick_event; /* next time it reaches 0 with TICKINT set */
 };
 
