@@ -184,10 +184,11 @@ typedef struct NodeNear {
 } NodeNear;
 NodeNear node_near(const Node *node);
 
-/** Several nodes run one after the other, each for a short time: what a node needs is brought near while others before
- * it run. The steps in this order, each with a run of another node in between. None of it changes anything. */
-enum { NODE_PREFETCH_STEPS = 3 };
-void node_prefetch(const Node *node, unsigned step, const NodeNear *near);
+/** Several nodes run one after the other, each for a short time: what a node needs is brought near, in steps, while
+ * those before it run. `ahead`: those that come next, the first of them first, or NULL; `near` is that of the last.
+ * None of it changes anything. */
+enum { NODE_AHEAD = 3 };
+void node_prefetch(const Node *const *ahead, const NodeNear *near);
 
 /** Virtual time now: when the next instruction of the first core starts; no other core is ahead of it. */
 uint64_t node_time_ns(const Node *node);

@@ -296,7 +296,9 @@ static void run_to(Node *node, NodeCore *core, uint64_t tick) {
     node->running = true;
     exec_run(core->cpu, core->code, tick - now > most ? now + most : tick);
     node->running = false;
-    node->last_ran = core->cpu->index;
+    if (UNLIKELY(node->n_cores > 1)) {
+        node->last_ran = core->cpu->index;
+    }
     if (core->cpu->locked_up && !node->reset_requested) {
         node->board.stop(&node->board, STOP_LOCKUP, 0);
     }
@@ -355,24 +357,29 @@ static StopReason slice_run(Node *node, uint64_t until_ns) {
 
 enum { CACHE_LINE = 64, STATE_BYTES = 280 /* registers, and what is pending */, EVENT_BYTES = 64 };
 
-static inline void prefetch(const void *at, size_t bytes) {
-    uintptr_t line = (uintptr_t)at & ~(uintptr_t)(CACHE_LINE - 1), end = (uintptr_t)at + bytes;
-    for (; line < end; line += CACHE_LINE) {
-        __builtin_prefetch((const void *)line, 1);
+/* [at, at + bytes), of constant length. */
+static inline __attribute__((always_inline)) void prefetch(const void *at, const size_t bytes) {
+    const uint8_t *first = at;
+#pragma GCC unroll 10
+    for (size_t i = 0; i < bytes; i += CACHE_LINE) {
+        __builtin_prefetch(first + i, 1);
     }
+    __builtin_prefetch(first + bytes - 1, 1);
 }
 
-void node_prefetch(const Node *node, unsigned step, const NodeNear *near) {
-    if (step == 0) {
-        prefetch(&node->board.map.fast, offsetof(Node, code.next) - offsetof(Node, board.map.fast));
-        if (near->stack) {
-            prefetch(near->stack - CACHE_LINE, (size_t)2 * CACHE_LINE);
-        }
-    } else if (step == 1) {
-        prefetch(&node->cpu->isa, sizeof *node->cpu + STATE_BYTES - offsetof(Cpu, isa));
-    } else if (node->board.events.len) {
-        /* With it, what stands before it in its device. */
-        prefetch((const uint8_t *)(node->board.events.heap[0] + 1) - EVENT_BYTES, EVENT_BYTES);
+void node_prefetch(const Node *const *ahead, const NodeNear *near) {
+    const Node *first = ahead[0], *second = ahead[1], *third = ahead[2];
+    if (third) {
+        prefetch(&third->board.map.fast, offsetof(Node, code.next) - offsetof(Node, board.map.fast));
+    }
+    if (third && near->stack) {
+        prefetch(near->stack - CACHE_LINE, (size_t)2 * CACHE_LINE);
+    }
+    if (second) {
+        prefetch(&second->cpu->isa, sizeof *second->cpu + STATE_BYTES - offsetof(Cpu, isa));
+    }
+    if (first && first->board.events.len) { /* with it, what stands before it in its device */
+        prefetch((const uint8_t *)(first->board.events.heap[0] + 1) - EVENT_BYTES, EVENT_BYTES);
     }
 }
 
@@ -393,7 +400,7 @@ NodeNear node_near(const Node *node) {
 /* ---- Runs ---- */
 
 /* One step of a board with one core: to the next event. */
-static StopReason run_alone(Node *node, uint64_t until_ns) {
+static inline StopReason run_alone(Node *node, uint64_t until_ns) {
     NodeCore *core = node->cores;
     Cpu *cpu = core->cpu;
     power_on(node);
@@ -418,6 +425,7 @@ static StopReason run_alone(Node *node, uint64_t until_ns) {
         return STOP_ASLEEP;
     } else {
         sleep_to(node, core, tick);
+        return tick == until ? STOP_DURATION : STOP_NONE;
     }
     return node->stop;
 }
@@ -474,9 +482,13 @@ void node_power_on_at(Node *node, uint64_t time_ns) {
 
 uint64_t node_next_ns(const Node *node) {
     bool idle = node->started && !node->reset_requested && all_asleep(node);
-    uint64_t next_ns = event_next_ns(&node->board.events), now_ns = node_time_ns(node);
-    next_ns = idle || next_ns < now_ns ? next_ns : now_ns; /* one within the last tick is still to come */
-    for (unsigned i = 1; i < node->n_cores && !idle; i++) { /* between meetings they are behind the first */
+    uint64_t next_ns = event_next_ns(&node->board.events);
+    if (idle) {
+        return next_ns;
+    }
+    uint64_t now_ns = node_time_ns(node);
+    next_ns = next_ns < now_ns ? next_ns : now_ns; /* one within the last tick is still to come */
+    for (unsigned i = 1; i < node->n_cores; i++) { /* between meetings they are behind the first */
         uint64_t core_time_ns = core_ns(&node->cores[i]);
         next_ns = core_time_ns < next_ns ? core_time_ns : next_ns;
     }
@@ -484,10 +496,14 @@ uint64_t node_next_ns(const Node *node) {
 }
 
 StopReason node_run_until(Node *node, uint64_t until_ns) {
-    StopReason (*const step)(Node *, uint64_t) = node->n_cores == 1 ? run_alone : run_together;
     StopReason reason = node->stop = node->board.lines_stuck ? STOP_ERROR : STOP_NONE;
+    if (LIKELY(node->n_cores == 1)) {
+        while (reason == STOP_NONE) {
+            reason = run_alone(node, until_ns);
+        }
+    }
     while (reason == STOP_NONE) {
-        reason = step(node, until_ns);
+        reason = run_together(node, until_ns);
     }
     return reason;
 }

@@ -223,17 +223,19 @@ static WorldNode *slot_at(const World *world, size_t i) {
 /* What the nodes behind need comes while one runs: with many, none of it is in the cache any more. */
 static void slots_run(void *user, size_t from, size_t to) {
     World *world = user;
-    for (size_t i = from; i < to; i++) {
-        for (unsigned step = 0; step < NODE_PREFETCH_STEPS; step++) {
-            size_t ahead = i + NODE_PREFETCH_STEPS - step;
-            if (ahead < to) {
-                node_prefetch(slot_at(world, ahead)->node, step, &slot_at(world, ahead)->near);
-            }
+    const Node *ahead[NODE_AHEAD] = {0};
+    for (size_t i = from; i < to + NODE_AHEAD; i++) {
+        const WorldNode *slot = i < to ? slot_at(world, i) : NULL;
+        ahead[0] = ahead[1];
+        ahead[1] = ahead[2];
+        ahead[2] = slot ? slot->node : NULL;
+        if (i + 1 < to) {
+            __builtin_prefetch(slot_at(world, i + 1));
         }
-        if (i + NODE_PREFETCH_STEPS + 1 < to) {
-            __builtin_prefetch(slot_at(world, i + NODE_PREFETCH_STEPS + 1));
+        node_prefetch(ahead, slot ? &slot->near : NULL);
+        if (i >= from + NODE_AHEAD) {
+            slot_run(world, slot_at(world, i - NODE_AHEAD));
         }
-        slot_run(world, slot_at(world, i));
     }
 }
 
