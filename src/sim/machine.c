@@ -146,7 +146,6 @@ static bool make(MachinePlan *b, Machine *machine, Board *board, Err *err) {
     b->board = board;
     b->err = err;
     start_over(b);
-    mem_map_reserve(&board->map, b->n_regions);
     for (size_t i = 0; ok && i < ARRAY_LEN(steps); i++) {
         ok = steps[i].run(b) || err_code(err, steps[i].code);
     }

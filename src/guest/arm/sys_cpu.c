@@ -290,6 +290,7 @@ const DeviceType arm_nvic_type = {
     .compatible = nvic_compatible,
     .dt = &nvic_dt,
     .struct_size = sizeof(ArmNvic),
+    .beside_cpu = true,
     DEVICE_TABLE(props, nvic_props),
     DEVICE_TABLE(fields, nvic_fields),
     DEVICE_TABLE(outputs, nvic_outputs),
