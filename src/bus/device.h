@@ -161,7 +161,7 @@ struct DeviceType {
     void (*boot)(Device *dev);
     const struct DtBinding *dt; /* names in device trees that are not ours (bus/dt_binding.h), or NULL */
     const struct AmbaCore *amba; /* what GRLIB's plug and play tells of it (bus/amba.h), or NULL */
-    bool beside_cpu; /* each run of a core looks at it: it stands next to the cores in the host's memory */
+    bool beside_cpu; /* each run of a core looks at it: it stands next to the cores in the host's memory (board->hot) */
     bool background; /* its windows take only addresses that no other device has: bridges with holes */
     /** Only for types that place themselves on the bus (memories): called for each registration. */
     bool (*map)(Device *dev, uint64_t base, uint64_t size, Err *err);
@@ -214,6 +214,7 @@ struct Board {
     const char *name; /* of the node */
     Arena *arena; /* lives as long as the board; use it in init only */
     Arena *bulk; /* for devices that are mostly buffers, or NULL: the same */
+    Arena *hot; /* for what runs look at all the time, or NULL: the same */
     const Log *log;
     struct GuestLog *guest_log;
     struct LinkEnd *link_ends; /* ports of this board that links join, the last one first */

@@ -131,11 +131,11 @@ static void device_create(Build *b, Part *part) {
     part->device = build_device_new(b, part->type ? part->type : &machine_stub_type, part->name);
 }
 
-/* What runs look at all the time stands first in the board's memory, right behind its node. */
+/* What runs look at all the time stands together, next to its node. */
 bool build_create(Build *b) {
     for (size_t i = 0; i < b->parts.len; i++) {
         const DeviceType *type = b->parts.data[i]->type;
-        if (type && (type->cpu_offset || type->beside_cpu)) {
+        if (type && build_is_hot(type)) {
             device_create(b, b->parts.data[i]);
         }
     }

@@ -85,6 +85,7 @@ static void init_board(Node *node, const NodeOptions *options) {
     board->name = arena_strdup(&node->arena, options->name ? options->name : "node");
     board->arena = &node->arena;
     board->bulk = &node->bulk;
+    board->hot = node->hot.head ? &node->hot : NULL;
     board->log = options->log;
     board->guest_log = &node->guest_log;
     board->seed = options->seed;
@@ -245,16 +246,18 @@ Node *node_new(const NodeOptions *options, Err *err) {
     if (!plan) {
         return NULL;
     }
-    Arena arena = {0}, bulk = {0};
-    size_t bulk_bytes, bytes = machine_plan_bytes(plan, &bulk_bytes);
-    if (bytes && options->stock) {
-        arena_reserve(&arena, stock_slab(options->stock), bytes + sizeof(Node));
+    Arena arena = {0}, hot = {0}, bulk = {0};
+    MachineBytes bytes = machine_plan_bytes(plan);
+    if (bytes.main && options->stock) {
+        arena_reserve(&arena, stock_slab(options->stock), bytes.main);
+        arena_reserve(&hot, stock_hot_slab(options->stock), bytes.hot + sizeof(Node));
     }
-    if (bulk_bytes && options->stock) {
-        arena_reserve(&bulk, stock_bulk_slab(options->stock), bulk_bytes);
+    if (bytes.bulk && options->stock) {
+        arena_reserve(&bulk, stock_bulk_slab(options->stock), bytes.bulk);
     }
-    Node *node = ARENA_NEW(&arena, Node);
+    Node *node = ARENA_NEW(hot.head ? &hot : &arena, Node);
     node->arena = arena;
+    node->hot = hot;
     node->bulk = bulk;
     init_board(node, options);
     node->machine = machine_new(&node->board, plan, owned, err);
@@ -283,8 +286,9 @@ void node_free(Node *node) {
     guest_log_free(&node->guest_log);
     node_code_free(node);
     arena_free(&node->bulk);
-    Arena arena = node->arena; /* which the node lives in */
+    Arena arena = node->arena, hot = node->hot; /* one of which the node lives in */
     arena_free(&arena);
+    arena_free(&hot);
 }
 
 /* ---- Images ---- */

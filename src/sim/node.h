@@ -126,7 +126,7 @@ typedef struct Node {
     CodeUse code; /* of the first core */
     int stop_code;
     uint64_t quantum;
-    Arena arena, bulk;
+    Arena arena, hot, bulk; /* the node itself stands in `hot`, if there is room, else in `arena` */
     Machine *machine;
     Engine engine;
     MemScheme memory;

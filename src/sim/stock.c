@@ -28,7 +28,7 @@ struct Stock {
     VEC(ImageEntry) images;
     RomStore *roms;
     ClockStore *clocks;
-    Slab *slab, *bulk;
+    Slab *slab, *hot, *bulk;
     Arena arena;
 };
 
@@ -37,12 +37,17 @@ Stock *stock_new(MemPool *pool) {
     stock->roms = rom_store_new(pool);
     stock->clocks = clock_store_new();
     stock->slab = slab_new(true);
+    stock->hot = slab_new(true);
     stock->bulk = slab_new(false);
     return stock;
 }
 
 Slab *stock_slab(Stock *stock) {
     return stock->slab;
+}
+
+Slab *stock_hot_slab(Stock *stock) {
+    return stock->hot;
 }
 
 Slab *stock_bulk_slab(Stock *stock) {
@@ -70,6 +75,7 @@ void stock_free(Stock *stock) {
         rom_store_free(stock->roms);
         clock_store_free(stock->clocks);
         slab_free(stock->slab);
+        slab_free(stock->hot);
         slab_free(stock->bulk);
         arena_free(&stock->arena);
         mem_free(stock);

@@ -29,8 +29,10 @@ void stock_free(Stock *stock);
 /** NULL without a stock. */
 RomStore *stock_roms(Stock *stock);
 ClockStore *stock_clocks(Stock *stock);
-/** For the nodes themselves, and for those of their devices that are mostly buffers. */
+/** For boards; for what runs look at all the time, so that few pages of the host hold it for many nodes; for devices
+ * that are mostly buffers. */
 Slab *stock_slab(Stock *stock);
+Slab *stock_hot_slab(Stock *stock);
 Slab *stock_bulk_slab(Stock *stock);
 
 /** A plan that others may use, too; *owned: that belongs to the caller, since there is no stock (NULL) or since the
