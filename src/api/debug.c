@@ -29,7 +29,7 @@ OrrCoreState orr_core_state(const OrrNode *node, unsigned core) {
 
 uint64_t orr_core_time_ns(const OrrNode *node, unsigned core) {
     const Cpu *cpu = cpu_of(node, core);
-    return cpu ? clock_ns(&node->node->cores[core].clock, cpu_ticks(cpu)) : 0;
+    return cpu ? clock_ns(node->node->cores[core].clock, cpu_ticks(cpu)) : 0;
 }
 
 uint64_t orr_core_instructions(const OrrNode *node, unsigned core) {

@@ -194,7 +194,7 @@ void orr_world_deadline(OrrWorld *world, uint64_t time_ns) {
 static uint64_t soonest_ns(const Node *node, uint64_t instructions) {
     enum { AT_ONCE = 1 << 30 };
     uint64_t n = instructions < AT_ONCE ? instructions : AT_ONCE;
-    uint64_t next_ns = clock_ns(&node->cores[0].clock, cpu_ticks(node->cpu) + n);
+    uint64_t next_ns = clock_ns(node->cores[0].clock, cpu_ticks(node->cpu) + n);
     uint64_t event_ns = node->cpu->halted ? event_next_ns(&node->board.events) : 0;
     return event_ns > next_ns ? event_ns : next_ns;
 }

@@ -144,7 +144,7 @@ void arena_reserve(Arena *arena, Slab *slab, size_t size) {
 
 /* Room for the next bytes of the first chunk. */
 static void *take(Arena *arena, size_t *size) {
-    *size = (*size + 15) & ~(size_t)15;
+    *size = arena_bytes(*size);
     if (!arena->head || arena->head->size - arena->used < *size) {
         chunk_new(arena, *size > ARENA_CHUNK_BYTES ? *size : ARENA_CHUNK_BYTES);
     }

@@ -34,6 +34,10 @@ typedef struct Arena {
 void *arena_alloc(Arena *arena, size_t size);
 /** The same, not zeroed. */
 void *arena_alloc_raw(Arena *arena, size_t size);
+/** What an allocation of `size` bytes takes of an arena. */
+static inline size_t arena_bytes(size_t size) {
+    return (size + 15) & ~(size_t)15;
+}
 /** Room for `size` bytes (with their alignment), on cache lines of its own; it is the slab's again when that goes. */
 void arena_reserve(Arena *arena, Slab *slab, size_t size);
 /** Copy of a string, or of its first len bytes, NUL-terminated. */

@@ -18,6 +18,7 @@
 #include "bus/mem.h"
 #include "bus/spi.h"
 #include "bus/uart.h"
+#include "sim/clock.h"
 #include "sim/event.h"
 
 typedef struct Device Device;
@@ -161,6 +162,7 @@ struct DeviceType {
     void (*boot)(Device *dev);
     const struct DtBinding *dt; /* names in device trees that are not ours (bus/dt_binding.h), or NULL */
     const struct AmbaCore *amba; /* what GRLIB's plug and play tells of it (bus/amba.h), or NULL */
+    bool beside_cpu; /* each run of a core looks at it: it stands next to the cores in the host's memory (board->hot) */
     bool background; /* its windows take only addresses that no other device has: bridges with holes */
     /** Only for types that place themselves on the bus (memories): called for each registration. */
     bool (*map)(Device *dev, uint64_t base, uint64_t size, Err *err);
@@ -213,6 +215,7 @@ struct Board {
     const char *name; /* of the node */
     Arena *arena; /* lives as long as the board; use it in init only */
     Arena *bulk; /* for devices that are mostly buffers, or NULL: the same */
+    Arena *hot; /* for what runs look at all the time, or NULL: the same */
     const Log *log;
     struct GuestLog *guest_log;
     struct LinkEnd *link_ends; /* ports of this board that links join, the last one first */
@@ -226,18 +229,20 @@ struct Board {
     void (*send_event)(Board *board); /* SEV of the running core, for all others */
     /** The outside (a wire from another node, a finger) holds an input of a device at that level from now on. */
     void (*outside_level)(Board *board, Device *dev, unsigned input, bool level);
-    MemMap map;
-    LineGuard lines;
-    /* From here on, what each event needs. */
-    EventQueue events;
-    bool off; /* no power: what arrives is lost */
-    bool reset_pin; /* the reset under way comes from outside */
-    unsigned current_cpu; /* index of the core whose turn it is: who makes an access */
-    /** Never runs backwards for what all cores share: if another core has been ahead in its slice, that time counts. */
-    uint64_t (*now_ns)(Board *board);
+    ClockStore *clocks; /* for clock_shared, or NULL */
     uint64_t (*core_now_ns)(Board *board, const struct Cpu *cpu); /* where that core is */
     uint64_t (*current_pc)(Board *board); /* of the CPU that is running, 0 if none */
     void (*stop)(Board *board, StopReason reason, int code); /* after the running instruction */
+    LineGuard lines;
+    MemMap map;
+    /* With the end of the map, what each event needs. */
+    EventQueue events;
+    bool off; /* no power: what arrives is lost */
+    bool reset_pin; /* the reset under way comes from outside */
+    bool lines_stuck; /* lines drive each other without end: for good */
+    unsigned current_cpu; /* index of the core whose turn it is: who makes an access */
+    /** Never runs backwards for what all cores share: if another core has been ahead in its slice, that time counts. */
+    uint64_t (*now_ns)(Board *board);
 };
 
 #define BOARD_ENTRY_RESET UINT64_MAX

@@ -32,12 +32,12 @@ static void ring_tell(Board *board) {
 
 static bool change_begin(Board *board, const Line *line) {
     LineGuard *g = &board->lines;
-    if (!g->stuck && g->depth == LINE_DEPTH_MAX) {
-        g->stuck = true;
+    if (!board->lines_stuck && g->depth == LINE_DEPTH_MAX) {
+        board->lines_stuck = true;
         g->ring[g->n_ring++] = line;
     }
-    g->depth += !g->stuck;
-    return !g->stuck;
+    g->depth += !board->lines_stuck;
+    return !board->lines_stuck;
 }
 
 /* Behind the change that was too deep the others return, from the last one to the first: those up to the same line are
@@ -45,7 +45,7 @@ static bool change_begin(Board *board, const Line *line) {
 static void change_end(Board *board, const Line *line) {
     LineGuard *g = &board->lines;
     g->depth--;
-    if (!g->stuck || g->told) {
+    if (!board->lines_stuck || g->told) {
         return;
     }
     if (line == g->ring[0] || g->n_ring == LINE_RING_MAX) {

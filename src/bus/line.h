@@ -29,14 +29,14 @@ typedef struct Line {
 } Line;
 
 /* Of a board: outputs that drive each other in a ring whose levels never settle are a mistake of the platform file.
- * When lines change each other too deep, nobody hears of changes any more, and the board stops with STOP_ERROR. */
+ * When lines change each other too deep, nobody hears of changes any more (board->lines_stuck), and the board stops
+ * with STOP_ERROR. */
 enum { LINE_DEPTH_MAX = 200, LINE_RING_MAX = 8 };
 
 typedef struct LineGuard {
     const Line *ring[LINE_RING_MAX]; /* the last one first, in the order in which they return */
     unsigned n_ring;
     bool told;
-    bool stuck; /* for good */
     unsigned depth; /* changes under way, one inside the other */
 } LineGuard;
 

@@ -87,21 +87,26 @@ typedef struct Isa {
 enum { CPU_WINDOWS_MAX = 4 };
 
 struct Cpu {
+    uint32_t features; /* bits that select decode rows */
+    unsigned index; /* core number in its node */
+    const char *name;
+    uint32_t cpi; /* property: its cycles per instruction, 0 = as the node says */
+    uint32_t op; /* index of the op that called out */
+    const IrBlock *block; /* running, for cpu_at_fault; NULL outside of blocks */
+    bool (*load)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value); /* false: a trap is pending */
+    bool (*store)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value);
+    uint64_t jit_t1, jit_in_region; /* with a probe that counts: instructions run in regions; inside of one */
+
+    /* From here to the state, what each run of translated code looks at: with many nodes, few cache lines are to hold
+     * it. */
     const Isa *isa;
     void *state; /* stands right behind the Cpu, so that translated code needs one address for both */
-    uint32_t features; /* bits that select decode rows */
-    const char *name;
-    unsigned index; /* core number in its node */
-    uint32_t cpi; /* property: its cycles per instruction, 0 = as the node says */
-
-    uint64_t pc; /* next instruction, precise between blocks and when a trap or a helper runs */
-    uint32_t aux; /* translation state at pc */
-
-    /* Counting. Instructions retired = deadline - budget - prepaid, at any moment. */
-    uint64_t deadline; /* tick at which the budget ends; a tick is one instruction, run or slept */
-    int64_t budget; /* ticks left */
-    uint32_t prepaid; /* taken from the budget but not yet retired: the rest of the running block */
-    uint64_t idle_ticks; /* of all ticks, those slept through */
+    struct Board *board;
+    struct MemMap *map;
+    struct ExecProbe *probe; /* who looks at the translator, or NULL */
+    uint32_t *coverage; /* executions per decode row, or NULL */
+    void (*trace)(Cpu *cpu, uint64_t pc, uint32_t aux); /* before each instruction, or NULL */
+    void (*trace_exception)(Cpu *cpu, const char *text); /* at each entry and return, or NULL */
 
     bool leave; /* leave the block after this instruction */
     bool irq_request; /* isa->interrupt may have something to take */
@@ -117,26 +122,23 @@ struct Cpu {
     unsigned trap_number;
     uint64_t trap_arg;
 
-    const IrBlock *block; /* running, for cpu_at_fault; NULL outside of blocks */
-    uint32_t op; /* index of the op that called out */
+    /* Counting. Instructions retired = deadline - budget - prepaid, at any moment. */
+    uint64_t idle_ticks; /* of all ticks, those slept through */
+    uint64_t deadline; /* tick at which the budget ends; a tick is one instruction, run or slept */
+    uint32_t prepaid; /* taken from the budget but not yet retired: the rest of the running block */
+    uint32_t aux; /* translation state at pc */
+    /* The last 128 bytes are those that translated code reaches with short displacements. */
+    int64_t budget; /* ticks left */
+    uint64_t pc; /* next instruction, precise between blocks and when a trap or a helper runs */
 
-    struct Board *board;
-    struct MemMap *map;
-    bool (*load)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value); /* false: a trap is pending */
-    bool (*store)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value);
     /* Between translated code and the engine: operands of an access that is done out of line. */
     uint64_t jit_addr, jit_value;
     struct Jit *jit;
     uint32_t *jit_heat; /* counters of backward jumps */
+    void *jit_targets; /* table of indirect branch targets */
     uint64_t jit_shadow[IR_SHADOWS]; /* what flag ops are made of, between blocks of a region */
     uintptr_t windows[CPU_WINDOWS_MAX]; /* where the memories stand that translated code reaches by range checks */
     uint16_t jit_flags; /* N Z C V while translated code runs, as LAHF and SETO give them */
-    void *jit_targets; /* table of indirect branch targets */
-    struct ExecProbe *probe; /* who looks at the translator, or NULL */
-    uint64_t jit_t1, jit_in_region; /* with a probe that counts: instructions run in regions; inside of one */
-    uint32_t *coverage; /* executions per decode row, or NULL */
-    void (*trace)(Cpu *cpu, uint64_t pc, uint32_t aux); /* before each instruction, or NULL */
-    void (*trace_exception)(Cpu *cpu, const char *text); /* at each entry and return, or NULL */
 };
 
 /** To be called before the members of the state table are read from outside of the guest's own code. */

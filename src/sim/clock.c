@@ -1,5 +1,13 @@
 #include "sim/clock.h"
 
+#include "base/vec.h"
+
+/* Nodes are of few kinds, so clocks are looked for one by one, the latest first. */
+struct ClockStore {
+    VEC(Clock *) clocks;
+    Arena arena;
+};
+
 static uint64_t common_divisor(uint64_t a, uint64_t b) {
     while (b) {
         uint64_t rest = a % b;
@@ -53,4 +61,31 @@ void clock_set_rate(Clock *clock, uint64_t now_ns, uint64_t num, uint64_t den) {
     clock->base_cycles = clock_cycles(clock, now_ns);
     clock->base_ns = now_ns;
     set_rate(clock, num, den);
+}
+
+ClockStore *clock_store_new(void) {
+    return mem_alloc(sizeof(ClockStore));
+}
+
+void clock_store_free(ClockStore *store) {
+    if (store) {
+        vec_free(&store->clocks);
+        arena_free(&store->arena);
+        mem_free(store);
+    }
+}
+
+const Clock *clock_shared(ClockStore *store, Arena *arena, uint64_t num, uint64_t den) {
+    for (size_t i = store ? store->clocks.len : 0; i-- > 0;) {
+        Clock *clock = store->clocks.data[i];
+        if (clock->num == num && clock->den == den) {
+            return clock;
+        }
+    }
+    Clock *clock = ARENA_NEW(store ? &store->arena : arena, Clock);
+    *clock = clock_of_rate(num, den);
+    if (store) {
+        vec_push(&store->clocks, clock);
+    }
+    return clock;
 }

@@ -8,7 +8,7 @@
 #ifndef SIM_CLOCK_H
 #define SIM_CLOCK_H
 
-#include "base/common.h"
+#include "base/alloc.h"
 
 typedef unsigned __int128 ClockWide;
 
@@ -52,6 +52,15 @@ static inline Clock clock_of_hz(uint64_t hz) {
 }
 /** Changes the frequency from now on (num 0 stops); cycles counted so far stay, a part of a cycle starts anew. */
 void clock_set_rate(Clock *clock, uint64_t now_ns, uint64_t num, uint64_t den);
+
+/** Constant clocks that count from time 0, each frequency once: what many nodes need of them stays in the host's
+ * caches. Not for several threads. */
+typedef struct ClockStore ClockStore;
+ClockStore *clock_store_new(void);
+/** After all who use its clocks. NULL is fine. */
+void clock_store_free(ClockStore *store);
+/** The clock of that frequency, as clock_of_rate makes it; without a store (NULL) a new one in the arena. */
+const Clock *clock_shared(ClockStore *store, Arena *arena, uint64_t num, uint64_t den);
 
 uint64_t clock_cycles_wide(const Clock *clock, uint64_t elapsed_ns);
 uint64_t clock_span_ns_wide(const Clock *clock, uint64_t cycles);

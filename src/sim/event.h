@@ -21,11 +21,11 @@ struct Event {
 struct EventQueue {
     Event **heap;
     uint32_t len, cap;
-    bool borrowed; /* the room of the heap */
     uint64_t sequence;
-    bool firing; /* an event is being fired: virtual time is exactly firing_ns */
-    uint64_t firing_ns;
     void (*on_earlier)(EventQueue *queue, uint64_t time_ns); /* told when the first event moves forward, or NULL */
+    uint64_t firing_ns;
+    bool firing; /* an event is being fired: virtual time is exactly firing_ns */
+    bool borrowed; /* the room of the heap */
 };
 
 /** An empty queue gets its first room from its owner, who frees it. */

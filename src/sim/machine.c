@@ -40,13 +40,18 @@ const char *build_nearest(Build *b, const char *name, const char *const *names, 
     return near ? arena_printf(&b->scratch, "; the nearest is '%s'", near) : "";
 }
 
+bool build_is_hot(const DeviceType *type) {
+    return type->struct_size < BULKY_BYTES && (type->cpu_offset || type->beside_cpu);
+}
+
 Device *build_device_new(Build *b, const DeviceType *type, const char *name) {
     assert(type->struct_size >= sizeof(Device));
-    bool bulky = type->struct_size >= BULKY_BYTES && b->board->bulk;
-    Device *dev = arena_alloc(bulky ? b->board->bulk : b->board->arena, type->struct_size);
+    Board *board = b->board;
+    Arena *arena = type->struct_size >= BULKY_BYTES ? board->bulk : build_is_hot(type) ? board->hot : NULL;
+    Device *dev = arena_alloc(arena ? arena : board->arena, type->struct_size);
     dev->type = type;
     dev->name = name;
-    dev->board = b->board;
+    dev->board = board;
     device_bind(dev);
     return dev;
 }
@@ -146,7 +151,6 @@ static bool make(MachinePlan *b, Machine *machine, Board *board, Err *err) {
     b->board = board;
     b->err = err;
     start_over(b);
-    mem_map_reserve(&board->map, b->n_regions);
     for (size_t i = 0; ok && i < ARRAY_LEN(steps); i++) {
         ok = steps[i].run(b) || err_code(err, steps[i].code);
     }
@@ -170,9 +174,8 @@ bool build_plan(MachinePlan *b, const ReplFile *file, const MachineOptions *opti
     return ok;
 }
 
-size_t machine_plan_bytes(const MachinePlan *plan, size_t *bulk) {
-    *bulk = plan->bulk_bytes;
-    return plan->machine_bytes ? plan->machine_bytes + OTHER_BYTES : 0;
+MachineBytes machine_plan_bytes(const MachinePlan *plan) {
+    return plan->bytes;
 }
 
 /* The first file that was visited is the platform file itself, whose tree may be gone. */
@@ -211,16 +214,31 @@ bool machine_build(Machine *machine, Board *board, const ReplFile *file, const M
     return ok;
 }
 
+static MachineBytes bytes_taken(const Board *board) {
+    return (MachineBytes){.main = board->arena->total, .bulk = board->bulk ? board->bulk->total : 0};
+}
+
+static size_t hot_bytes(const Machine *machine) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < machine->n_devices; i++) {
+        const DeviceType *type = machine->devices[i]->type;
+        bytes += build_is_hot(type) ? arena_bytes(type->struct_size) : 0;
+    }
+    return bytes;
+}
+
 Machine *machine_new(Board *board, MachinePlan *plan, bool owned, Err *err) {
-    size_t before = board->arena->total, bulk_before = board->bulk ? board->bulk->total : 0;
+    MachineBytes before = bytes_taken(board);
     Machine *machine = ARENA_NEW(board->arena, Machine);
     *machine = (Machine){.board = board, .plan = plan, .owns_plan = owned, .name = plan->name};
     if (!make(plan, machine, board, err)) {
         machine_free(machine);
         return NULL;
     }
-    plan->machine_bytes = board->arena->total - before;
-    plan->bulk_bytes = board->bulk ? board->bulk->total - bulk_before : 0;
+    MachineBytes after = bytes_taken(board);
+    size_t hot = hot_bytes(machine);
+    plan->bytes = (MachineBytes){after.main - before.main - (board->hot ? 0 : hot) + OTHER_BYTES, hot,
+                                 after.bulk - before.bulk};
     plan->n_regions = board->map.n_regions;
     return machine;
 }

@@ -67,9 +67,12 @@ typedef struct MachineSource {
 
 /** A plan with all device types of this program. NULL and an error on a mistake. `log` is told what is left out. */
 MachinePlan *machine_plan_new(const MachineSource *source, const Log *log, Err *err);
-/** What a machine of the plan takes of its board's arena, about, and of the one for bulky devices; 0 if none has been
- * built yet. */
-size_t machine_plan_bytes(const MachinePlan *plan, size_t *bulk);
+/** What a machine takes of its board's arenas. */
+typedef struct MachineBytes {
+    size_t main, hot, bulk;
+} MachineBytes;
+/** Of a machine of the plan, about; 0 if none has been made yet. */
+MachineBytes machine_plan_bytes(const MachinePlan *plan);
 /** Files that the platform file has taken in with `using`, and their files; NULL behind the last. Those that come with
  * the program have no path: "". */
 const char *machine_plan_used(const MachinePlan *plan, size_t index);

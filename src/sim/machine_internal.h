@@ -65,7 +65,7 @@ struct MachinePlan {
     const char *name; /* of machines: path of the platform file or name of the built-in board */
     const MachineOptions *options;
     const Log *log; /* while the plan is made */
-    size_t machine_bytes, bulk_bytes; /* that a machine has taken of its board's arenas */
+    MachineBytes bytes; /* that a machine has taken of its board's arenas */
     uint32_t n_regions; /* of its map */
     VEC(Part *) declared; /* entries in file order */
     VEC(Part *) parts; /* the same with their inline objects, each before its owner */
@@ -88,6 +88,8 @@ const char *build_nearest(Build *b, const char *name, const char *const *names, 
 Part *build_resolve(Build *b, const ReplFile *scope, const char *name, ReplPos pos);
 /** "a number", "a string"... for messages. */
 const char *build_value_kind(const ReplValue *value);
+/** Its devices belong into board->hot. */
+bool build_is_hot(const DeviceType *type);
 Device *build_device_new(Build *b, const DeviceType *type, const char *name);
 
 /** Understands a platform file, whose tree must live as long as the plan is built from. */

@@ -327,6 +327,7 @@ static bool place_layer(Build *b, Layer layer) {
 }
 
 bool build_place(Build *b) {
+    mem_map_reserve(&b->board->map, b->n_regions);
     for (Layer layer = LAYER_DEVICES; layer < LAYER_COUNT; layer++) {
         if (!place_layer(b, layer)) {
             return false;

@@ -127,10 +127,23 @@ static void lines_name(Build *b, Part *part) {
     }
 }
 
+static void device_create(Build *b, Part *part) {
+    part->device = build_device_new(b, part->type ? part->type : &machine_stub_type, part->name);
+}
+
+/* What runs look at all the time stands together, next to its node. */
 bool build_create(Build *b) {
     for (size_t i = 0; i < b->parts.len; i++) {
+        const DeviceType *type = b->parts.data[i]->type;
+        if (type && build_is_hot(type)) {
+            device_create(b, b->parts.data[i]);
+        }
+    }
+    for (size_t i = 0; i < b->parts.len; i++) {
         Part *part = b->parts.data[i];
-        part->device = build_device_new(b, part->type ? part->type : &machine_stub_type, part->name);
+        if (!part->device) {
+            device_create(b, part);
+        }
         lines_name(b, part);
         vec_push(&b->devices, part->device);
     }

@@ -6,7 +6,6 @@
 #include "sim/code.h"
 #include "sim/node_internal.h"
 
-enum { EVENTS = 16 /* armed at the same time, as a rule */ };
 enum { ROMS_MAX = 16 /* read-only memories of a node that others may have the contents of */ };
 
 
@@ -38,7 +37,7 @@ static bool node_add_cpu(Board *board, Cpu *cpu, uint64_t hz) {
     if (node->n_cores == NODE_CORES_MAX) {
         return false;
     }
-    NodeCore *cores = ARENA_ARRAY(&node->arena, NodeCore, node->n_cores + 1);
+    NodeCore *cores = node->n_cores ? ARENA_ARRAY(&node->arena, NodeCore, node->n_cores + 1) : &node->first;
     if (node->n_cores) {
         memcpy(cores, node->cores, node->n_cores * sizeof *cores);
     }
@@ -47,7 +46,7 @@ static bool node_add_cpu(Board *board, Cpu *cpu, uint64_t hz) {
     for (; at > 0 && node->cores[at - 1].cpu->index > cpu->index; at--) {
         node->cores[at] = node->cores[at - 1];
     }
-    node->cores[at] = (NodeCore){.cpu = cpu, .clock = clock_of_hz(hz)};
+    node->cores[at] = (NodeCore){.cpu = cpu, .clock = clock_shared(board->clocks, &node->arena, hz, 1)};
     return true;
 }
 
@@ -86,6 +85,7 @@ static void init_board(Node *node, const NodeOptions *options) {
     board->name = arena_strdup(&node->arena, options->name ? options->name : "node");
     board->arena = &node->arena;
     board->bulk = &node->bulk;
+    board->hot = node->hot.head ? &node->hot : NULL;
     board->log = options->log;
     board->guest_log = &node->guest_log;
     board->seed = options->seed;
@@ -100,7 +100,8 @@ static void init_board(Node *node, const NodeOptions *options) {
     board->send_event = node_send_event;
     board->outside_level = node_outside_level;
     board->events.on_earlier = node_on_earlier;
-    event_queue_lend(&board->events, ARENA_ARRAY(&node->arena, Event *, EVENTS), EVENTS);
+    event_queue_lend(&board->events, node->heap, NODE_EVENTS);
+    board->clocks = stock_clocks(options->stock);
     board->map.board = board;
     board->map.arena = &node->arena;
     board->map.pool = options->pool;
@@ -136,9 +137,11 @@ static void init_core(Node *node, unsigned index, const NodeOptions *options) {
         den = 1;
     }
     /* A tick is one instruction: it lasts CPI cycles. */
-    core->clock = clock_of_rate(core->clock.num * den, core->clock.den * num);
-    const Clock *common = &node->cores[0].clock;
-    core->is_common = core->clock.num == common->num && core->clock.den == common->den;
+    if (num != 1 || den != 1) {
+        core->clock = clock_shared(node->board.clocks, &node->arena, core->clock->num * den, core->clock->den * num);
+    }
+    const Clock *common = node->cores[0].clock;
+    core->is_common = core->clock->num == common->num && core->clock->den == common->den;
     node->n_clocks += index == 0 || !core->is_common;
     cpu->index = index;
     cpu->may_yield = node->n_cores > 1;
@@ -243,16 +246,18 @@ Node *node_new(const NodeOptions *options, Err *err) {
     if (!plan) {
         return NULL;
     }
-    Arena arena = {0}, bulk = {0};
-    size_t bulk_bytes, bytes = machine_plan_bytes(plan, &bulk_bytes);
-    if (bytes && options->stock) {
-        arena_reserve(&arena, stock_slab(options->stock), bytes + sizeof(Node));
+    Arena arena = {0}, hot = {0}, bulk = {0};
+    MachineBytes bytes = machine_plan_bytes(plan);
+    if (bytes.main && options->stock) {
+        arena_reserve(&arena, stock_slab(options->stock), bytes.main);
+        arena_reserve(&hot, stock_hot_slab(options->stock), bytes.hot + sizeof(Node));
     }
-    if (bulk_bytes && options->stock) {
-        arena_reserve(&bulk, stock_bulk_slab(options->stock), bulk_bytes);
+    if (bytes.bulk && options->stock) {
+        arena_reserve(&bulk, stock_bulk_slab(options->stock), bytes.bulk);
     }
-    Node *node = ARENA_NEW(&arena, Node);
+    Node *node = ARENA_NEW(hot.head ? &hot : &arena, Node);
     node->arena = arena;
+    node->hot = hot;
     node->bulk = bulk;
     init_board(node, options);
     node->machine = machine_new(&node->board, plan, owned, err);
@@ -281,8 +286,9 @@ void node_free(Node *node) {
     guest_log_free(&node->guest_log);
     node_code_free(node);
     arena_free(&node->bulk);
-    Arena arena = node->arena; /* which the node lives in */
+    Arena arena = node->arena, hot = node->hot; /* one of which the node lives in */
     arena_free(&arena);
+    arena_free(&hot);
 }
 
 /* ---- Images ---- */
@@ -378,7 +384,7 @@ bool node_load(Node *node, const char *path, ImageFormat format, bool has_addr, 
 /* ---- Looking at it ---- */
 
 uint64_t node_time_ns(const Node *node) {
-    return clock_ns(&node->cores[0].clock, cpu_ticks(node->cpu));
+    return clock_ns(node->cores[0].clock, cpu_ticks(node->cpu));
 }
 
 uint64_t node_instructions(const Node *node) {

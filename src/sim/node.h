@@ -22,6 +22,7 @@ enum {
     NODE_QUANTUM_MIN = 32,
     NODE_QUANTUM_MAX = 1000000,
     NODE_BREAKPOINTS_MAX = 256,
+    NODE_EVENTS = 4, /* armed at the same time: with more, their queue has room of its own */
 };
 
 typedef enum Engine {
@@ -89,40 +90,43 @@ typedef struct NodeLevel {
 
 /** A time in ticks of one core, kept until the time changes. */
 typedef struct NodeTick {
-    uint64_t time_ns, tick;
-    bool valid;
+    uint64_t time_ns, tick; /* both 0 at first, as is right for any clock */
 } NodeTick;
 
 typedef struct NodeCore {
     Cpu *cpu;
-    Clock clock; /* its ticks */
-    bool is_common; /* they are those of the first core */
-    bool is_first_user; /* of `code` */
+    const Clock *clock; /* its ticks */
     CodeUse *code; /* one for all cores of one kind */
+    bool is_common; /* its ticks are those of the first core */
+    bool is_first_user; /* of `code` */
     NodeTick event, until, meeting; /* the next event, the end of the run, the end of the round */
 } NodeCore;
 
 typedef struct Node {
+    /* What each run looks at stands together, from the end of the board's map to the beginning of `code`: with many
+     * nodes, how many cache lines that is tells how fast they run. */
     Board board; /* first: devices reach the node through it */
+    Event *heap[NODE_EVENTS]; /* lent to the board's queue */
     Cpu *cpu; /* the first core */
     NodeCore *cores;
     unsigned n_cores, n_clocks; /* n_clocks: different ones */
-    /* What each run looks at stands together. */
     bool running; /* inside exec_run */
     bool in_round; /* of nodes with several cores: see below */
     bool started; /* the CPUs have taken their first reset */
     bool reset_requested;
     bool code_ready; /* the cores' `code` is set, since one has run first */
     StopReason stop;
-    int stop_code;
     unsigned last_ran; /* the core that ran instructions last */
-    uint64_t slice, quantum;
+    uint64_t slice;
     const volatile bool *interrupted; /* set from a signal handler or another thread: stop soon (STOP_USER); or NULL */
     /** A core has slept: for who looks on; or NULL. */
     void (*slept)(void *user, unsigned core, uint64_t from_ns, uint64_t to_ns);
     VEC(uint64_t) breakpoints; /* for debuggers; no part of the machine */
+    NodeCore first; /* all that there is for a node with one core */
     CodeUse code; /* of the first core */
-    Arena arena, bulk;
+    int stop_code;
+    uint64_t quantum;
+    Arena arena, hot, bulk; /* the node itself stands in `hot`, if there is room, else in `arena` */
     Machine *machine;
     Engine engine;
     MemScheme memory;
@@ -180,10 +184,11 @@ typedef struct NodeNear {
 } NodeNear;
 NodeNear node_near(const Node *node);
 
-/** Several nodes run one after the other, each for a short time: what a node needs is brought near while others before
- * it run. The steps in this order, each with a run of another node in between. None of it changes anything. */
-enum { NODE_PREFETCH_STEPS = 3 };
-void node_prefetch(const Node *node, unsigned step, const NodeNear *near);
+/** Several nodes run one after the other, each for a short time: what a node needs is brought near, in steps, while
+ * those before it run. `ahead`: those that come next, the first of them first, or NULL; `near` is that of the last.
+ * None of it changes anything. */
+enum { NODE_AHEAD = 3 };
+void node_prefetch(const Node *const *ahead, const NodeNear *near);
 
 /** Virtual time now: when the next instruction of the first core starts; no other core is ahead of it. */
 uint64_t node_time_ns(const Node *node);

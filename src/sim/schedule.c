@@ -24,8 +24,8 @@ static uint64_t tick_at(const Clock *clock, uint64_t time_ns) {
 }
 
 static uint64_t tick_kept(const NodeCore *core, NodeTick *kept, uint64_t time_ns) {
-    if (kept->time_ns != time_ns || !kept->valid) {
-        *kept = (NodeTick){time_ns, tick_at(&core->clock, time_ns), true};
+    if (kept->time_ns != time_ns) {
+        *kept = (NodeTick){time_ns, tick_at(core->clock, time_ns)};
     }
     return kept->tick;
 }
@@ -35,7 +35,7 @@ static NodeCore *core_running(Node *node) {
 }
 
 static uint64_t core_ns(const NodeCore *core) {
-    return clock_ns(&core->clock, cpu_ticks(core->cpu));
+    return clock_ns(core->clock, cpu_ticks(core->cpu));
 }
 
 /* Tick of the next event in the core's own time. */
@@ -64,7 +64,7 @@ uint64_t node_now_ns(Board *board) {
     if (UNLIKELY(node->n_cores != 1)) {
         return latest_ns(node);
     }
-    const Clock *clock = &node->cores[0].clock; /* counts from time 0 */
+    const Clock *clock = node->cores[0].clock; /* counts from time 0 */
     return board->events.firing ? board->events.firing_ns : clock_span_ns(clock, cpu_ticks(node->cpu));
 }
 
@@ -108,7 +108,7 @@ void node_on_earlier(EventQueue *queue, uint64_t time_ns) {
     bool late = tick < first;
     tick = late ? first : tick;
     if (node->n_cores > 1) {
-        meet_earlier(node, tick, late ? clock_ns(&core->clock, tick) : time_ns);
+        meet_earlier(node, tick, late ? clock_ns(core->clock, tick) : time_ns);
     }
     if (node->running) {
         cpu_shorten(core->cpu, tick);
@@ -124,7 +124,7 @@ void node_request_reset(Board *board) {
         uint64_t tick = soonest(cpu);
         node_interrupt_run(node);
         cpu->yielded = cpu->may_yield;
-        meet_earlier(node, tick, clock_ns(&node->cores[0].clock, tick));
+        meet_earlier(node, tick, clock_ns(node->cores[0].clock, tick));
     }
 }
 
@@ -226,7 +226,7 @@ static bool round_begin(Node *node, uint64_t until_ns) {
     uint64_t full = cpu_ticks(first->cpu) + node->quantum;
     if (!asleep && full < node->round_tick) {
         node->round_tick = full;
-        node->round_ns = node->n_clocks > 1 ? clock_ns(&first->clock, full) : 0;
+        node->round_ns = node->n_clocks > 1 ? clock_ns(first->clock, full) : 0;
     }
     return true;
 }
@@ -259,7 +259,7 @@ static void skip_to(Cpu *cpu, uint64_t tick) {
 
 static void sleep_to(Node *node, NodeCore *core, uint64_t tick) {
     if (UNLIKELY(node->slept && core->cpu->halted)) {
-        node->slept(node->slept_user, core->cpu->index, core_ns(core), clock_ns(&core->clock, tick));
+        node->slept(node->slept_user, core->cpu->index, core_ns(core), clock_ns(core->clock, tick));
     }
     skip_to(core->cpu, tick);
 }
@@ -296,7 +296,9 @@ static void run_to(Node *node, NodeCore *core, uint64_t tick) {
     node->running = true;
     exec_run(core->cpu, core->code, tick - now > most ? now + most : tick);
     node->running = false;
-    node->last_ran = core->cpu->index;
+    if (UNLIKELY(node->n_cores > 1)) {
+        node->last_ran = core->cpu->index;
+    }
     if (core->cpu->locked_up && !node->reset_requested) {
         node->board.stop(&node->board, STOP_LOCKUP, 0);
     }
@@ -353,30 +355,31 @@ static StopReason slice_run(Node *node, uint64_t until_ns) {
 
 /* ---- What a run is going to need ---- */
 
-enum { CACHE_LINE = 64, STATE_BYTES = 288 /* registers, and what is pending */, EVENT_BYTES = 192 };
+enum { CACHE_LINE = 64, STATE_BYTES = 280 /* registers, and what is pending */, EVENT_BYTES = 64 };
 
-static inline void prefetch(const void *at, size_t bytes) {
-    uintptr_t line = (uintptr_t)at & ~(uintptr_t)(CACHE_LINE - 1), end = (uintptr_t)at + bytes;
-    for (; line < end; line += CACHE_LINE) {
-        __builtin_prefetch((const void *)line, 1);
+/* [at, at + bytes), of constant length. */
+static inline __attribute__((always_inline)) void prefetch(const void *at, const size_t bytes) {
+    const uint8_t *first = at;
+#pragma GCC unroll 10
+    for (size_t i = 0; i < bytes; i += CACHE_LINE) {
+        __builtin_prefetch(first + i, 1);
     }
+    __builtin_prefetch(first + bytes - 1, 1);
 }
 
-void node_prefetch(const Node *node, unsigned step, const NodeNear *near) {
-    if (step == 0) {
-        prefetch(&node->board.map.fast, offsetof(Board, lines) - offsetof(Board, map.fast));
-        prefetch(&node->board.lines.stuck, offsetof(Node, code.next) - offsetof(Node, board.lines.stuck));
-        if (near->stack) {
-            prefetch(near->stack - CACHE_LINE, (size_t)2 * CACHE_LINE);
-        }
-    } else if (step == 1) {
-        prefetch(node->cpu, offsetof(Cpu, jit_shadow));
-        prefetch(node->cpu->windows, sizeof *node->cpu + STATE_BYTES - offsetof(Cpu, windows));
-        prefetch(node->cores, offsetof(NodeCore, meeting));
-        prefetch(node->board.events.heap, sizeof *node->board.events.heap);
-    } else if (node->board.events.len) {
-        /* With it, what stands before it in its device. */
-        prefetch((const uint8_t *)(node->board.events.heap[0] + 1) - EVENT_BYTES, EVENT_BYTES);
+void node_prefetch(const Node *const *ahead, const NodeNear *near) {
+    const Node *first = ahead[0], *second = ahead[1], *third = ahead[2];
+    if (third) {
+        prefetch(&third->board.map.fast, offsetof(Node, code.next) - offsetof(Node, board.map.fast));
+    }
+    if (third && near->stack) {
+        prefetch(near->stack - CACHE_LINE, (size_t)2 * CACHE_LINE);
+    }
+    if (second) {
+        prefetch(&second->cpu->isa, sizeof *second->cpu + STATE_BYTES - offsetof(Cpu, isa));
+    }
+    if (first && first->board.events.len) { /* with it, what stands before it in its device */
+        prefetch((const uint8_t *)(first->board.events.heap[0] + 1) - EVENT_BYTES, EVENT_BYTES);
     }
 }
 
@@ -397,7 +400,7 @@ NodeNear node_near(const Node *node) {
 /* ---- Runs ---- */
 
 /* One step of a board with one core: to the next event. */
-static StopReason run_alone(Node *node, uint64_t until_ns) {
+static inline StopReason run_alone(Node *node, uint64_t until_ns) {
     NodeCore *core = node->cores;
     Cpu *cpu = core->cpu;
     power_on(node);
@@ -422,6 +425,7 @@ static StopReason run_alone(Node *node, uint64_t until_ns) {
         return STOP_ASLEEP;
     } else {
         sleep_to(node, core, tick);
+        return tick == until ? STOP_DURATION : STOP_NONE;
     }
     return node->stop;
 }
@@ -433,7 +437,7 @@ static StopReason run_together(Node *node, uint64_t until_ns) {
 
 StopReason node_step(Node *node) {
     uint64_t slice = node->slice, before = node_instructions(node);
-    StopReason reason = node->stop = node->board.lines.stuck ? STOP_ERROR : STOP_NONE;
+    StopReason reason = node->stop = node->board.lines_stuck ? STOP_ERROR : STOP_NONE;
     node->slice = 1;
     while (reason == STOP_NONE && node_instructions(node) == before) {
         reason = (node->n_cores == 1 ? run_alone : run_together)(node, TIME_NEVER);
@@ -468,7 +472,7 @@ void node_power_on_at(Node *node, uint64_t time_ns) {
     node->started = false; /* code_shares_join may have had it start */
     for (unsigned i = 0; i < node->n_cores; i++) {
         NodeCore *core = &node->cores[i];
-        uint64_t tick = tick_at(&core->clock, time_ns);
+        uint64_t tick = tick_at(core->clock, time_ns);
         if (tick > cpu_ticks(core->cpu)) {
             skip_to(core->cpu, tick);
         }
@@ -478,9 +482,13 @@ void node_power_on_at(Node *node, uint64_t time_ns) {
 
 uint64_t node_next_ns(const Node *node) {
     bool idle = node->started && !node->reset_requested && all_asleep(node);
-    uint64_t next_ns = event_next_ns(&node->board.events), now_ns = node_time_ns(node);
-    next_ns = idle || next_ns < now_ns ? next_ns : now_ns; /* one within the last tick is still to come */
-    for (unsigned i = 1; i < node->n_cores && !idle; i++) { /* between meetings they are behind the first */
+    uint64_t next_ns = event_next_ns(&node->board.events);
+    if (idle) {
+        return next_ns;
+    }
+    uint64_t now_ns = node_time_ns(node);
+    next_ns = next_ns < now_ns ? next_ns : now_ns; /* one within the last tick is still to come */
+    for (unsigned i = 1; i < node->n_cores; i++) { /* between meetings they are behind the first */
         uint64_t core_time_ns = core_ns(&node->cores[i]);
         next_ns = core_time_ns < next_ns ? core_time_ns : next_ns;
     }
@@ -488,10 +496,14 @@ uint64_t node_next_ns(const Node *node) {
 }
 
 StopReason node_run_until(Node *node, uint64_t until_ns) {
-    StopReason (*const step)(Node *, uint64_t) = node->n_cores == 1 ? run_alone : run_together;
-    StopReason reason = node->stop = node->board.lines.stuck ? STOP_ERROR : STOP_NONE;
+    StopReason reason = node->stop = node->board.lines_stuck ? STOP_ERROR : STOP_NONE;
+    if (LIKELY(node->n_cores == 1)) {
+        while (reason == STOP_NONE) {
+            reason = run_alone(node, until_ns);
+        }
+    }
     while (reason == STOP_NONE) {
-        reason = step(node, until_ns);
+        reason = run_together(node, until_ns);
     }
     return reason;
 }

@@ -76,8 +76,8 @@ static void header_save(const Node *node, ByteVec *out) {
     bytes_put_u64(out, layout_hash(node));
     bytes_put_u64(out, node->board.seed);
     for (unsigned i = 0; i < node->n_cores; i++) {
-        bytes_put_u64(out, node->cores[i].clock.num);
-        bytes_put_u64(out, node->cores[i].clock.den);
+        bytes_put_u64(out, node->cores[i].clock->num);
+        bytes_put_u64(out, node->cores[i].clock->den);
     }
     if (node->n_cores > 1) {
         bytes_put_u64(out, node->quantum);
@@ -199,7 +199,7 @@ static bool envelope_check(const void *bytes, size_t len, Err *err) {
 
 static bool clocks_check(const Node *node, StateReader *in) {
     for (unsigned i = 0; i < node->n_cores; i++) {
-        const Clock *clock = &node->cores[i].clock;
+        const Clock *clock = node->cores[i].clock;
         uint64_t num = bytes_take_u64(&in->in), den = bytes_take_u64(&in->in);
         if (in->in.failed) {
             return err_set(in->err, "the saved state is cut short");
@@ -244,10 +244,10 @@ static bool header_check(const Node *node, StateReader *in) {
 static bool core_time_load(NodeCore *core, StateReader *in, uint64_t *at) {
     Cpu *cpu = core->cpu;
     uint64_t ticks = *at = bytes_take_u64(&in->in), idle = bytes_take_u64(&in->in);
-    if (clock_ns(&core->clock, ticks) > TIME_MAX_NS || idle > ticks) {
+    if (clock_ns(core->clock, ticks) > TIME_MAX_NS || idle > ticks) {
         return err_set(in->err, "the saved state has an impossible time");
     }
-    uint64_t earliest_ns = ticks ? clock_ns(&core->clock, ticks - 1) : 0;
+    uint64_t earliest_ns = ticks ? clock_ns(core->clock, ticks - 1) : 0;
     in->earliest_ns = earliest_ns < in->earliest_ns ? earliest_ns : in->earliest_ns;
     if (in->apply) {
         cpu->deadline = ticks;
@@ -260,11 +260,11 @@ static bool core_time_load(NodeCore *core, StateReader *in, uint64_t *at) {
 
 /* No core is ahead of the first but for the rest of a tick, or more than a quantum behind it. */
 static bool cores_together(const Node *node, const uint64_t *ticks) {
-    const Clock *first = &node->cores[0].clock;
+    const Clock *first = node->cores[0].clock;
     uint64_t latest_ns = clock_ns(first, ticks[0]);
     uint64_t earliest_ns = ticks[0] > node->quantum ? clock_ns(first, ticks[0] - node->quantum) : 0;
     for (unsigned i = 1; i < node->n_cores; i++) {
-        const Clock *clock = &node->cores[i].clock;
+        const Clock *clock = node->cores[i].clock;
         if ((ticks[i] && clock_ns(clock, ticks[i] - 1) > latest_ns) || clock_ns(clock, ticks[i] + 1) < earliest_ns) {
             return false;
         }
@@ -274,7 +274,7 @@ static bool cores_together(const Node *node, const uint64_t *ticks) {
 
 /* The meeting is ahead of the first core, or where it is, by at most a quantum. */
 static bool meeting_possible(const Node *node, uint64_t now, uint64_t tick, uint64_t time_ns) {
-    const Clock *first = &node->cores[0].clock;
+    const Clock *first = node->cores[0].clock;
     bool near = tick >= now && tick - now <= node->quantum;
     return near && (node->n_clocks == 1 || (time_ns <= clock_ns(first, tick) &&
                                             (!tick || clock_ns(first, tick - 1) < time_ns)));

@@ -27,14 +27,17 @@ struct Stock {
     VEC(PlanEntry) plans;
     VEC(ImageEntry) images;
     RomStore *roms;
-    Slab *slab, *bulk;
+    ClockStore *clocks;
+    Slab *slab, *hot, *bulk;
     Arena arena;
 };
 
 Stock *stock_new(MemPool *pool) {
     Stock *stock = mem_alloc(sizeof *stock);
     stock->roms = rom_store_new(pool);
+    stock->clocks = clock_store_new();
     stock->slab = slab_new(true);
+    stock->hot = slab_new(true);
     stock->bulk = slab_new(false);
     return stock;
 }
@@ -43,8 +46,16 @@ Slab *stock_slab(Stock *stock) {
     return stock->slab;
 }
 
+Slab *stock_hot_slab(Stock *stock) {
+    return stock->hot;
+}
+
 Slab *stock_bulk_slab(Stock *stock) {
     return stock->bulk;
+}
+
+ClockStore *stock_clocks(Stock *stock) {
+    return stock ? stock->clocks : NULL;
 }
 
 RomStore *stock_roms(Stock *stock) {
@@ -62,7 +73,9 @@ void stock_free(Stock *stock) {
         vec_free(&stock->plans);
         vec_free(&stock->images);
         rom_store_free(stock->roms);
+        clock_store_free(stock->clocks);
         slab_free(stock->slab);
+        slab_free(stock->hot);
         slab_free(stock->bulk);
         arena_free(&stock->arena);
         mem_free(stock);

@@ -7,6 +7,7 @@
 #include "base/mutex.h"
 #include "bus/rom.h"
 #include "load/image.h"
+#include "sim/clock.h"
 #include "sim/machine.h"
 
 typedef struct Stock Stock;
@@ -25,9 +26,13 @@ Stock *stock_new(MemPool *pool);
 /** After the nodes. NULL is fine. */
 void stock_free(Stock *stock);
 
+/** NULL without a stock. */
 RomStore *stock_roms(Stock *stock);
-/** For the nodes themselves, and for those of their devices that are mostly buffers. */
+ClockStore *stock_clocks(Stock *stock);
+/** For boards; for what runs look at all the time, so that few pages of the host hold it for many nodes; for devices
+ * that are mostly buffers. */
 Slab *stock_slab(Stock *stock);
+Slab *stock_hot_slab(Stock *stock);
 Slab *stock_bulk_slab(Stock *stock);
 
 /** A plan that others may use, too; *owned: that belongs to the caller, since there is no stock (NULL) or since the

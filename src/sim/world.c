@@ -5,7 +5,7 @@
 #include "sim/node_internal.h"
 
 /* Between nodes that nothing joins, so that a stop of one of them is noticed soon. */
-enum { UNLINKED_WINDOW_NS = 1000000, CACHE_LINE = 64 };
+enum { UNLINKED_WINDOW_NS = 1000000 };
 
 /* ---- Log lines: in the order of nodes, whatever the order of threads ---- */
 
@@ -42,8 +42,17 @@ static void nothing(Event *event) {
     (void)event; /* that cores meet is all */
 }
 
+enum { PAGE_BYTES = 4096, PAGE_SLOTS = PAGE_BYTES / sizeof(WorldNode) };
+
 WorldNode *world_node_new(World *world) {
-    WorldNode *slot = mem_alloc_aligned(sizeof *slot, CACHE_LINE);
+    size_t n = world->pages.len;
+    WorldNodes *page = n ? &world->pages.data[n - 1] : NULL;
+    if (!page || page->n == PAGE_SLOTS) {
+        WorldNodes more = {.slots = mem_alloc_aligned(PAGE_BYTES, PAGE_BYTES)};
+        vec_push(&world->pages, more);
+        page = &world->pages.data[n];
+    }
+    WorldNode *slot = &page->slots[page->n++];
     slot->world = world;
     slot->log = (Log){.level = world->log ? world->log->level : LOG_ERROR,
                       .sink = world->log && world->log->sink ? slot_log : NULL, .user = slot};
@@ -61,8 +70,11 @@ void world_node_add(WorldNode *slot, Node *node) {
 }
 
 void world_node_drop(WorldNode *slot) {
+    WorldNodes *page = &slot->world->pages.data[slot->world->pages.len - 1];
+    assert(slot == &page->slots[page->n - 1]);
+    page->n--;
     vec_free(&slot->lines);
-    mem_free(slot);
+    *slot = (WorldNode){0};
 }
 
 void world_node_start_at(WorldNode *slot, uint64_t start_ns) {
@@ -118,11 +130,15 @@ void world_free(World *world) {
     }
     for (size_t i = 0; i < world->nodes.len; i++) {
         node_free(world->nodes.data[i]->node);
-        world_node_drop(world->nodes.data[i]);
+        vec_free(&world->nodes.data[i]->lines);
     }
     for (size_t i = 0; i < world->links.len; i++) {
         link_free(world->links.data[i]); /* behind the nodes, whose queues name events of theirs */
     }
+    for (size_t i = 0; i < world->pages.len; i++) {
+        mem_free(world->pages.data[i].slots);
+    }
+    vec_free(&world->pages);
     vec_free(&world->nodes);
     vec_free(&world->links);
     vec_free(&world->gathering);
@@ -223,17 +239,19 @@ static WorldNode *slot_at(const World *world, size_t i) {
 /* What the nodes behind need comes while one runs: with many, none of it is in the cache any more. */
 static void slots_run(void *user, size_t from, size_t to) {
     World *world = user;
-    for (size_t i = from; i < to; i++) {
-        for (unsigned step = 0; step < NODE_PREFETCH_STEPS; step++) {
-            size_t ahead = i + NODE_PREFETCH_STEPS - step;
-            if (ahead < to) {
-                node_prefetch(slot_at(world, ahead)->node, step, &slot_at(world, ahead)->near);
-            }
+    const Node *ahead[NODE_AHEAD] = {0};
+    for (size_t i = from; i < to + NODE_AHEAD; i++) {
+        const WorldNode *slot = i < to ? slot_at(world, i) : NULL;
+        ahead[0] = ahead[1];
+        ahead[1] = ahead[2];
+        ahead[2] = slot ? slot->node : NULL;
+        if (i + 1 < to) {
+            __builtin_prefetch(slot_at(world, i + 1));
         }
-        if (i + NODE_PREFETCH_STEPS + 1 < to) {
-            __builtin_prefetch(slot_at(world, i + NODE_PREFETCH_STEPS + 1));
+        node_prefetch(ahead, slot ? &slot->near : NULL);
+        if (i >= from + NODE_AHEAD) {
+            slot_run(world, slot_at(world, i - NODE_AHEAD));
         }
-        slot_run(world, slot_at(world, i));
     }
 }
 

@@ -41,6 +41,12 @@ typedef struct WorldStop {
     WorldNode *node; /* that stopped, or NULL */
 } WorldStop;
 
+/* A page of the host full of them, so that few pages hold those of many nodes. */
+typedef struct WorldNodes {
+    WorldNode *slots;
+    size_t n; /* in use */
+} WorldNodes;
+
 struct World {
     VEC(WorldNode *) nodes;
     VEC(Link *) links;
@@ -52,6 +58,7 @@ struct World {
     /* ---- Its own */
     Workers *workers; /* from the first window on */
     Wakes wakes; /* of the nodes: they do nothing before; valid while world_run is under way */
+    VEC(WorldNodes) pages; /* what `nodes` points to */
     uint32_t *turn; /* indices of the nodes that do something in this window */
     size_t n_turn;
     VEC(WorldNode *) gathering; /* nodes with several cores, that have a meeting at each end of a window */
@@ -63,8 +70,8 @@ struct World {
     uint64_t windows; /* so far */
 };
 
-/** A place for a node, whose `log` is to be given to node_new; then world_node_add, or world_node_drop if that
- * failed. */
+/** A place for a node, whose `log` is to be given to node_new; then world_node_add, or world_node_drop if that failed,
+ * before there is another place. */
 WorldNode *world_node_new(World *world);
 void world_node_add(WorldNode *slot, Node *node);
 void world_node_drop(WorldNode *slot);

@@ -124,7 +124,7 @@ static bool same(const State *a, const State *b) {
 /* Runs to a tick, perhaps with stops on the way there, at times that are no ticks. */
 static StopReason run_to(Node *node, const Way *way, uint64_t *rng, uint64_t tick) {
     StopReason reason = STOP_DURATION;
-    uint64_t end_ns = clock_ns(&node->cores[0].clock, tick);
+    uint64_t end_ns = clock_ns(node->cores[0].clock, tick);
     for (unsigned left = prog_below(rng, 2 * way->stops + 1); left > 0 && reason == STOP_DURATION; left--) {
         uint64_t now_ns = node_time_ns(node);
         if (end_ns <= now_ns) {
@@ -219,7 +219,7 @@ static Node *run_until_tick(const Prog *p, const Way *way, const Schedule *s, ui
         reason = run_to(node, way, &rng, s->tick[i]);
     }
     if (reason == STOP_DURATION) {
-        node_run_until(node, clock_ns(&node->cores[0].clock, tick));
+        node_run_until(node, clock_ns(node->cores[0].clock, tick));
     }
     return node;
 }

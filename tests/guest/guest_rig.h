@@ -146,7 +146,7 @@ static inline uint32_t guest_word(Node *node, uint32_t addr) {
 
 /** First nanosecond at which tick `tick` has begun: node_run_until of it runs exactly `tick` ticks. */
 static inline uint64_t guest_tick_ns(const Node *node, uint64_t tick) {
-    return clock_ns(&node->cores[0].clock, tick);
+    return clock_ns(node->cores[0].clock, tick);
 }
 
 #endif

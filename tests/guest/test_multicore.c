@@ -159,8 +159,8 @@ static void test_program(void **state) {
         }
         for (unsigned i = 0; i < node->n_cores; i++) {
             const Cpu *cpu = node->cores[i].cpu;
-            uint64_t behind_ns = node_time_ns(node) - clock_ns(&node->cores[i].clock, cpu_ticks(cpu));
-            assert_true(behind_ns <= clock_ns(&node->cores[0].clock, node->quantum));
+            uint64_t behind_ns = node_time_ns(node) - clock_ns(node->cores[i].clock, cpu_ticks(cpu));
+            assert_true(behind_ns <= clock_ns(node->cores[0].clock, node->quantum));
             assert_true(guest_quick() || cpu_ticks(cpu) - cpu->idle_ticks > 100000);
         }
         assert_true(guest_quick() || node->n_cores < 3 || counter(node, "third") > 10000);
@@ -331,7 +331,7 @@ static void test_meeting(void **state) {
         run(other, at);
         assert_int_equal(node_hash(node), node_hash(other));
         for (unsigned k = 0; k < node->n_cores; k++) {
-            const Clock *clock = &node->cores[k].clock;
+            const Clock *clock = node->cores[k].clock;
             uint64_t ticks = cpu_ticks(node->cores[k].cpu); /* the first that starts at or after that time */
             assert_true(clock_ns(clock, ticks) >= at && clock_ns(clock, ticks - 1) < at);
         }

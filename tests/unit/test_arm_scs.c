@@ -264,7 +264,7 @@ static void test_systick_reload_changes(void **user) {
 
 static void set_reference(Rig *rig, uint64_t hz) {
     rig->nvic->reference_hz = hz;
-    rig->nvic->reference_clock = clock_of_hz(hz);
+    rig->nvic->reference_clock = clock_shared(NULL, rig->fake.board.arena, hz, 1);
 }
 
 /* 3 MHz is no whole number of nanoseconds: after many periods not one cycle may be lost. */

@@ -111,6 +111,26 @@ static void counting_never_runs_backwards(void **state) {
     }
 }
 
+/* One for each frequency, whoever asks; without a store everybody has his own. */
+static void shared_clocks(void **state) {
+    (void)state;
+    Arena arena = {0};
+    ClockStore *store = clock_store_new();
+    for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+        Clock expected = clock_of_rate(rates[i], 3);
+        const Clock *clock = clock_shared(store, &arena, rates[i], 3), *own = clock_shared(NULL, &arena, rates[i], 3);
+        assert_memory_equal(clock, &expected, sizeof expected);
+        assert_memory_equal(own, &expected, sizeof expected);
+        assert_ptr_equal(clock_shared(store, &arena, rates[i], 3), clock);
+        assert_ptr_not_equal(clock_shared(store, &arena, rates[i], 1), clock);
+        assert_ptr_not_equal(clock_shared(NULL, &arena, rates[i], 3), own);
+    }
+    assert_ptr_not_equal(clock_shared(store, &arena, 1, 3), clock_shared(store, &arena, 3, 3));
+    clock_store_free(store);
+    clock_store_free(NULL);
+    arena_free(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cycle_times_are_exact),
@@ -119,6 +139,7 @@ int main(void) {
         cmocka_unit_test(stopped_clocks),
         cmocka_unit_test(rate_changes_keep_the_count),
         cmocka_unit_test(counting_never_runs_backwards),
+        cmocka_unit_test(shared_clocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

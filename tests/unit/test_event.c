@@ -197,6 +197,26 @@ static void restored_events_keep_their_order(void **state) {
     event_queue_free(&bench.queue);
 }
 
+/* A queue that is lent room for a few events takes more, and leaves what it was lent to its owner. */
+static void lent_room_may_be_too_little(void **state) {
+    (void)state;
+    Bench bench;
+    Event *room[4];
+    bench_init(&bench);
+    event_queue_lend(&bench.queue, room, ARRAY_LEN(room));
+    for (unsigned i = 0; i < ARRAY_LEN(room); i++) {
+        event_at(&bench.queue, &bench.probes[i].event, 10 - i);
+    }
+    assert_ptr_equal(room[0], &bench.probes[3].event);
+    event_at(&bench.queue, &bench.probes[4].event, 1);
+    assert_ptr_not_equal(bench.queue.heap, room);
+    event_run(&bench.queue, 10);
+    static const unsigned expected[] = {4, 3, 2, 1, 0};
+    assert_int_equal(bench.n_fired, ARRAY_LEN(expected));
+    assert_memory_equal(bench.fired, expected, sizeof expected);
+    event_queue_free(&bench.queue);
+}
+
 /* Times of many, changed in all ways that there are, against a plain list. */
 static void wakes_agree_with_a_list(void **state) {
     (void)state;
@@ -242,6 +262,7 @@ int main(void) {
         cmocka_unit_test(ties_go_by_priority_then_order),
         cmocka_unit_test(first_event_moving_forward_is_told),
         cmocka_unit_test(restored_events_keep_their_order),
+        cmocka_unit_test(lent_room_may_be_too_little),
         cmocka_unit_test(events_armed_while_running_fire_too),
         cmocka_unit_test(wakes_agree_with_a_list),
     };

@@ -168,7 +168,7 @@ static void greth_sent(Event *event) {
         memset(g->tx.bytes + g->tx.len, 0, ETH_FRAME_MIN - g->tx.len);
         g->tx.len = ETH_FRAME_MIN;
     }
-    if (phy_loops_back(&g->phy)) {
+    if (phy_loops_back(g->phy)) {
         receive(g, &g->tx);
     } else {
         eth_port_sent(&g->port, &g->tx);
@@ -250,7 +250,7 @@ static void receive(Greth *g, const EthFrame *frame) {
 }
 
 static void greth_receive(Device *dev, const EthFrame *frame) {
-    if (!phy_loops_back(&greth_of(dev)->phy)) {
+    if (!phy_loops_back(greth_of(dev)->phy)) {
         receive(greth_of(dev), frame);
     }
 }

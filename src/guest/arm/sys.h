@@ -11,6 +11,8 @@
 #ifndef GUEST_ARM_SYS_H
 #define GUEST_ARM_SYS_H
 
+#include <string.h>
+
 #include "bus/device.h"
 #include "guest/arm/arm.h"
 #include "sim/clock.h"
@@ -101,15 +103,15 @@ struct ArmNvic {
     Line irq;
     uint64_t core_hz, reference_hz; /* SysTick clocks */
     uint32_t priority_mask, lines; /* 0 lines = as many as the model has */
-
-    /* What a tick needs stands together, before its event. */
-    Clock reference_clock, core_clock; /* the same, made by init */
-    Cpu *cpu; /* NULL until the CPU is found */
-    uint32_t systick_ctrl, systick_reload; /* SYST_CSR without COUNTFLAG, SYST_RVR */
-    uint32_t systick_from; /* counter value at systick_start */
     uint64_t systick_start; /* cycle of the selected clock */
     uint64_t systick_zeros_seen; /* how often it reached 0 since systick_start, when COUNTFLAG was cleared */
+    uint32_t systick_from; /* counter value at systick_start */
     uint32_t systick_countflag; /* carried over from before systick_start */
+
+    /* What a tick needs stands together, before its event. */
+    const Clock *reference_clock, *core_clock; /* the same, made by init */
+    Cpu *cpu; /* NULL until the CPU is found */
+    uint32_t systick_ctrl, systick_reload; /* SYST_CSR without COUNTFLAG, SYST_RVR */
     Event systick_event; /* next time it reaches 0 with TICKINT set */
 };
 
@@ -119,9 +121,19 @@ extern const DeviceType arm_nvic_type, arm_cpu_type;
 static inline bool arm_bitmap_test(const uint32_t *map, unsigned n) {
     return bit(map[n / 32], n % 32);
 }
+/** Two words. Each exception looks at the bitmaps again and again, so they are read and written in pairs: a load that
+ * is wider than the store before it would wait for that. */
+static inline uint64_t arm_bitmap_pair(const uint32_t *map, unsigned i) {
+    uint64_t pair;
+    memcpy(&pair, map + 2 * i, sizeof pair);
+    return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? pair : pair << 32 | pair >> 32;
+}
 static inline void arm_bitmap_put(uint32_t *map, unsigned n, bool value) {
-    uint32_t mask = UINT32_C(1) << (n % 32);
-    map[n / 32] = value ? map[n / 32] | mask : map[n / 32] & ~mask;
+    unsigned i = n / 64;
+    uint64_t mask = UINT64_C(1) << (n % 64), pair = arm_bitmap_pair(map, i);
+    pair = value ? pair | mask : pair & ~mask;
+    pair = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? pair : pair << 32 | pair >> 32;
+    memcpy(map + 2 * i, &pair, sizeof pair);
 }
 
 static inline bool arm_privileged(const ArmState *s) {

@@ -232,8 +232,9 @@ static bool nvic_init(Device *dev, Err *err) {
         return err_set(err, "%s: priorityMask must be at most 0xFF, not 0x%x", dev->name,
                        (unsigned)nvic->priority_mask);
     }
-    nvic->core_clock = clock_of_hz(nvic->core_hz);
-    nvic->reference_clock = clock_of_hz(nvic->reference_hz);
+    Board *board = dev->board;
+    nvic->core_clock = clock_shared(board->clocks, board->arena, nvic->core_hz, 1);
+    nvic->reference_clock = clock_shared(board->clocks, board->arena, nvic->reference_hz, 1);
     for (unsigned i = 0; i < nvic->irq.n_sinks; i++) {
         Device *sink = nvic->irq.sinks[i].device;
         if (sink->type != &arm_cpu_type) {
@@ -291,6 +292,7 @@ const DeviceType arm_nvic_type = {
     .compatible = nvic_compatible,
     .dt = &nvic_dt,
     .struct_size = sizeof(ArmNvic),
+    .beside_cpu = true,
     DEVICE_TABLE(props, nvic_props),
     DEVICE_TABLE(fields, nvic_fields),
     DEVICE_TABLE(outputs, nvic_outputs),

@@ -4,11 +4,11 @@
  * The registers are in sys_scs.c. Not modelled: debug halt and step, and with them ICSR.ISRPREEMPT. */
 #include "guest/arm/sys.h"
 
-enum { WORD_BITS = 32, PRIORITY_IDLE = 256 };
+enum { PAIR_BITS = 64, PRIORITY_IDLE = 256 };
 
-/* So many words of a bitmap hold all exceptions of this core; mostly few, of few bits. */
-static unsigned words_of(const ArmState *s) {
-    return (ARM_EXC_IRQ0 + s->config.lines + WORD_BITS - 1) / WORD_BITS;
+/* So many pairs of words of a bitmap hold all exceptions of this core; mostly one, of few bits. */
+static unsigned pairs_of(const ArmState *s) {
+    return (ARM_EXC_IRQ0 + s->config.lines + PAIR_BITS - 1) / PAIR_BITS;
 }
 
 /* Bits that take part in preemption: PRIGROUP splits a priority into group and subgroup. */
@@ -34,10 +34,10 @@ int arm_group_priority(const ArmState *s, unsigned exception) {
 
 static int active_priority(const ArmState *s) {
     int lowest = PRIORITY_IDLE;
-    const unsigned n_words = words_of(s);
-    for (unsigned w = 0; w < n_words; w++) {
-        for (uint32_t m = s->active[w]; m; m &= m - 1) {
-            int priority = arm_group_priority(s, WORD_BITS * w + (unsigned)__builtin_ctz(m));
+    const unsigned n_pairs = pairs_of(s);
+    for (unsigned w = 0; w < n_pairs; w++) {
+        for (uint64_t m = arm_bitmap_pair(s->active, w); m; m &= m - 1) {
+            int priority = arm_group_priority(s, PAIR_BITS * w + (unsigned)__builtin_ctzll(m));
             lowest = priority < lowest ? priority : lowest;
         }
     }
@@ -59,13 +59,13 @@ int arm_execution_priority(const ArmState *s, bool with_primask) {
 }
 
 /* Subgroup bits count here, then the lower number wins (B1.5.4). */
-unsigned arm_highest_pending(const ArmState *s) {
+static inline unsigned highest_pending(const ArmState *s) {
     unsigned best = 0;
     int best_priority = PRIORITY_IDLE;
-    const unsigned n_words = words_of(s);
-    for (unsigned w = 0; w < n_words; w++) {
-        for (uint32_t m = s->pending[w] & s->enabled[w]; m; m &= m - 1) {
-            unsigned n = WORD_BITS * w + (unsigned)__builtin_ctz(m);
+    const unsigned n_pairs = pairs_of(s);
+    for (unsigned w = 0; w < n_pairs; w++) {
+        for (uint64_t m = arm_bitmap_pair(s->pending, w) & arm_bitmap_pair(s->enabled, w); m; m &= m - 1) {
+            unsigned n = PAIR_BITS * w + (unsigned)__builtin_ctzll(m);
             if (full_priority(s, n) < best_priority) {
                 best = n;
                 best_priority = full_priority(s, n);
@@ -75,16 +75,25 @@ unsigned arm_highest_pending(const ArmState *s) {
     return best;
 }
 
+unsigned arm_highest_pending(const ArmState *s) {
+    return highest_pending(s);
+}
+
+/* Exception n, or none (0), would be taken if all masks but PRIMASK, or all, let it. */
+static bool preempts(const ArmState *s, unsigned n, bool with_primask) {
+    return n && arm_group_priority(s, n) < arm_execution_priority(s, with_primask);
+}
+
 unsigned arm_takable(const ArmState *s) {
-    unsigned n = arm_highest_pending(s);
-    return n && arm_group_priority(s, n) < arm_execution_priority(s, true) ? n : 0;
+    unsigned n = highest_pending(s);
+    return preempts(s, n, true) ? n : 0;
 }
 
 unsigned arm_active_count(const ArmState *s) {
     unsigned count = 0;
-    const unsigned n_words = words_of(s);
-    for (unsigned w = 0; w < n_words; w++) {
-        for (uint32_t m = s->active[w]; m; m &= m - 1) {
+    const unsigned n_pairs = pairs_of(s);
+    for (unsigned w = 0; w < n_pairs; w++) {
+        for (uint64_t m = arm_bitmap_pair(s->active, w); m; m &= m - 1) {
             count++;
         }
     }
@@ -92,27 +101,24 @@ unsigned arm_active_count(const ArmState *s) {
 }
 
 /* WFI ends for what would be taken but for PRIMASK; WFE for what is taken, and for events. */
-static bool must_wake(ArmState *s, unsigned takable) {
-    if (takable) {
-        return true;
-    }
+static bool must_wake(ArmState *s, unsigned highest) {
     if (s->sleeping == ARM_SLEEP_WFE) {
         bool event = s->event;
         s->event = 0;
         return event;
     }
-    unsigned n = arm_highest_pending(s);
-    return n && arm_group_priority(s, n) < arm_execution_priority(s, false);
+    return preempts(s, highest, false);
 }
 
 void arm_update(Cpu *cpu) {
     ArmState *s = arm_state(cpu);
-    unsigned takable = arm_takable(s);
+    unsigned highest = highest_pending(s);
+    bool takable = preempts(s, highest, true);
     cpu->irq_request = takable && !cpu->locked_up;
     if (cpu->irq_request) {
         cpu->leave = true;
     }
-    if (s->sleeping && !cpu->locked_up && must_wake(s, takable)) {
+    if (s->sleeping && !cpu->locked_up && (takable || must_wake(s, highest))) {
         s->sleeping = ARM_AWAKE;
         cpu->halted = false;
         cpu->leave = true;

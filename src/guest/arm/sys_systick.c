@@ -14,7 +14,7 @@ enum { REG_CSR, REG_RVR, REG_CVR, REG_CALIB };
 #define CALIB_PER_SECOND 100 /* TENMS is for 10 ms */
 
 static const Clock *clock_selected(const ArmNvic *t) {
-    return t->systick_ctrl & CTRL_CLKSOURCE ? &t->core_clock : &t->reference_clock;
+    return t->systick_ctrl & CTRL_CLKSOURCE ? t->core_clock : t->reference_clock;
 }
 
 static uint64_t cycle_now(ArmNvic *t) {
