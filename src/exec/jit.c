@@ -700,7 +700,7 @@ static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *fro
     const X64Site *site = site_of(jit, index);
     bool linkable = site->kind == X64_SITE_GOTO || site->kind == X64_SITE_HOT || site->kind == X64_SITE_INDIRECT;
     cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : site->pc) & cpu->isa->pc_mask;
-    cpu->aux = site->aux;
+    cpu->aux = site->kind == X64_SITE_INDIRECT && site->type ? cpu->aux : site->aux;
     cpu->prepaid = 0;
     cpu->budget += site->kind == X64_SITE_INDIRECT ? 0 : site->unused;
     seat->exit = linkable && !from->limit ? index : IR_NONE; /* behind a prefix no budget is left */
@@ -800,7 +800,9 @@ void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
         return;
     }
     X64Site *site = &jit->out.sites.data[exit];
-    if (site->kind == X64_SITE_INDIRECT) {
+    if (site->kind == X64_SITE_INDIRECT && site->type) {
+        note_target(jit, seat, block);
+    } else if (site->kind == X64_SITE_INDIRECT) {
         if (site->aux == 0 && block->ir.loc.aux == 0) {
             note_landing(jit, jit->blocks.data[site->block], block);
             if (site->patch && ++site->unused == LANDINGS_NOTED) {

@@ -28,7 +28,7 @@ static bool may_be_absent(IrOpcode op, unsigned k) {
 /* Type that operand k of op must have, IR_VOID if any. */
 static IrType operand_type(const IrOp *op, unsigned k) {
     switch (op->op) {
-    case IR_SEXT32: case IR_ZEXT32: case IR_FWIDEN: case IR_FOFINT: case IR_SKIP: case IR_GOTO_IF:
+    case IR_SEXT32: case IR_ZEXT32: case IR_FWIDEN: case IR_FOFINT: case IR_SKIP: case IR_GOTO_IF: case IR_GOTO_AT:
         return IR_I32;
     case IR_TRUNC: case IR_HIGH: case IR_FNARROW: case IR_FTOINT:
         return IR_I64;

@@ -17,6 +17,7 @@
 enum {
     SPARC_WINDOWS_MAX = 32, SPARC_WINDOW_WORDS = 16, SPARC_SP = 14, SPARC_WINDOWED = 8,
     SPARC_POSITIONS = 2 * SPARC_WINDOWS_MAX + 2, /* of the window file */
+    SPARC_NO_MARK = INT32_MAX,
 };
 
 /** aux of a location: where nPC is.
@@ -57,13 +58,13 @@ enum {
     SPARC_TRAP_FPOP_MODE, /* a floating-point operation cannot be done in line: modes; arg: as of SPARC_HELPER_FPOP */
     SPARC_TRAP_FPOP, /* the same, for its operands' sake */
     SPARC_TRAP_POWER_DOWN, /* goes on behind the instruction */
+    SPARC_TRAP_WRWIM, /* the same; arg: value */
 };
 
 /** Out-of-line parts; index into isa->helpers. */
 typedef enum SparcHelper {
     SPARC_HELPER_RDPSR,
     SPARC_HELPER_WRPSR, /* a: value; may raise a trap */
-    SPARC_HELPER_WRWIM, /* a: value */
     SPARC_HELPER_RDASR, /* a: number */
     SPARC_HELPER_WRASR, /* a: number, b: value */
     SPARC_HELPER_LOAD_ASI, /* a: address | asi << 32, b: IrMem */
@@ -125,6 +126,7 @@ typedef struct SparcState {
     uint32_t irq_level; /* what the interrupt controller asks for */
     uint32_t powered_down, held; /* asleep by %asr19; waits for its start since reset */
     uint32_t bottom, lowest; /* * */
+    uint32_t mark; /* *: position of the window that WIM marks, if it is one; else SPARC_NO_MARK */
     uint32_t windows[SPARC_WINDOWS_MAX * SPARC_WINDOW_WORDS]; /* settled: outs and locals of each window */
     SparcConfig config; /* set when the board is built, never changed */
 } SparcState;

@@ -205,6 +205,10 @@ void sparc_trap(Cpu *cpu, unsigned number, uint64_t arg) {
     case SPARC_TRAP_RESTORE:
         move_window(cpu, (number & 0xff) == SPARC_TRAP_SAVE, number >> 8, value);
         break;
+    case SPARC_TRAP_WRWIM:
+        sparc_set_wim(s, value);
+        step_over(cpu);
+        break;
     case SPARC_TRAP_FETCH:
         enter(cpu, SPARC_TT_INSTRUCTION_ACCESS);
         break;

@@ -54,6 +54,7 @@ static uint32_t lowest_mark(const SparcState *s) {
 /* As find_bounds, for one mark. */
 static void find_bounds_of_one(SparcState *s, bool keep_way_up) {
     uint32_t n = s->config.n_windows, i = sparc_position(s) - s->bottom, m = lowest_mark(s);
+    s->mark = s->bottom + m;
     uint32_t floor = m < i + keep_way_up ? m : 0, ceiling = m >= i + keep_way_up ? m : n;
     s->save_bound = (s->bottom + floor + 2) * SPARC_WINDOW_WORDS;
     s->restore_bound = i == 0 ? 0 : (s->bottom + ceiling - 1) * SPARC_WINDOW_WORDS;
@@ -66,6 +67,7 @@ static void find_bounds(SparcState *s, bool keep_way_up) {
         find_bounds_of_one(s, keep_way_up);
         return;
     }
+    s->mark = SPARC_NO_MARK;
     uint32_t at = sparc_position(s), i = at - s->bottom;
     uint64_t marks = marks_of(s), above = marks >> (i + 1), below = marks & ((UINT64_C(1) << i) - 1);
     uint32_t ceiling = at + 1 + (uint32_t)__builtin_ctzll(above | UINT64_C(1) << (s->config.n_windows - 1 - i));

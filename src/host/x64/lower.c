@@ -96,7 +96,7 @@ void lower_op(Lower *l, uint32_t index) {
     case IR_TRAP_IF: lower_trap_if(l, op); break;
     case IR_TRAP: lower_trap(l, op); break;
     case IR_REFUND: lower_refund_if(l, op); break;
-    case IR_GOTO: case IR_GOTO_IF: case IR_GOTO_IND: lower_goto(l, op); break;
+    case IR_GOTO: case IR_GOTO_IF: case IR_GOTO_IND: case IR_GOTO_AT: lower_goto(l, op); break;
     case IR_GETX: case IR_PUTX: lower_indexed(l, op); break;
     default:
         if (ir_sets_flags(op->op, &mask)) {

@@ -265,6 +265,8 @@ void lower_poll(Lower *l, const IrOp *op);
 void lower_trap_if(Lower *l, const IrOp *op);
 void lower_trap(Lower *l, const IrOp *op);
 void lower_goto(Lower *l, const IrOp *op);
+/** What the thunk indirect_at is to find in registers. */
+void lower_goto_at(Lower *l, const IrOp *op);
 void lower_slow_paths(Lower *l);
 unsigned lower_access_bits(const IrOp *op);
 /** Jumps if base + displacement is not a multiple of `bytes`; returns the jump. */

@@ -115,6 +115,13 @@ static void goto_indirect(Lower *l, const IrOp *op) {
     }
 }
 
+void lower_goto_at(Lower *l, const IrOp *op) {
+    Reg pc = lower_use(l, op->a), aux = lower_use(l, op->b);
+    asm_mov(l->a, true, RCX, pc);
+    asm_mov(l->a, true, RSI, aux);
+    asm_mov_imm(l->a, RDX, lower_site(l, (X64Site){.kind = X64_SITE_INDIRECT, .type = 1}));
+}
+
 /* In a slow path: the engine must look at the CPU before it goes on. */
 static void goto_in_slow_mode(Lower *l, const IrOp *op) {
     bool always = op->op == IR_GOTO;
@@ -136,6 +143,9 @@ static void goto_in_slow_mode(Lower *l, const IrOp *op) {
 void lower_goto(Lower *l, const IrOp *op) {
     if (op->op == IR_GOTO_IND) {
         goto_indirect(l, op);
+    } else if (op->op == IR_GOTO_AT) {
+        lower_goto_at(l, op);
+        asm_link(l->a, asm_jmp(l->a), l->slow_mode ? l->thunks->indirect_at_miss : l->thunks->indirect_at);
     } else if (l->slow_mode) {
         goto_in_slow_mode(l, op);
     } else if (l->region) {

@@ -375,6 +375,17 @@ static void emit_goto_ind(Quick *q, const IrOp *op) {
     asm_link(l->a, asm_jmp(l->a), l->thunks->indirect_miss);
 }
 
+static void emit_goto_at(Quick *q, const IrOp *op) {
+    Lower *l = &q->l;
+    uint32_t leave;
+    lower_goto_at(l, op);
+    look_before_leaving(q, &leave);
+    asm_link(l->a, asm_jmp(l->a), l->thunks->indirect_at);
+    if (leave) {
+        asm_link(l->a, leave, l->thunks->indirect_at_miss);
+    }
+}
+
 /* The trap's argument is where it belongs. */
 static void trap_exit(Quick *q, const X64Point *point) {
     Lower *l = &q->l;
@@ -588,6 +599,7 @@ static void quick_op(Quick *q, const IrOp *op) {
     case IR_GOTO: emit_goto(q, op); break;
     case IR_GOTO_IF: emit_goto_if(q, op); break;
     case IR_GOTO_IND: emit_goto_ind(q, op); break;
+    case IR_GOTO_AT: emit_goto_at(q, op); break;
     case IR_EQ: case IR_NE: case IR_LTU: case IR_LEU: case IR_LTS: case IR_LES: comparison(l, op); break;
     default:
         other_op(l, op);

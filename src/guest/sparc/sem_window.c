@@ -1,0 +1,137 @@
+/* Register windows: SAVE, RESTORE (SPARC V8 B.20), RETT (B.26), WRWIM (B.29).
+ *
+ * Here stands what they do in the usual case; all else is a trap, in which sys_trap.c does it. What is usual when a
+ * handler of overflow or underflow runs: WIM marks one window, and sys_window.c has brought the windows to where the
+ * handler finds them in line. */
+#include "translator.h"
+
+enum { WORDS_LOG2 = 4, LOCALS = 8 };
+_Static_assert(1 << WORDS_LOG2 == SPARC_WINDOW_WORDS, "of a window");
+
+static IrVal get(SparcTranslator *t, uint32_t slot) {
+    return ir_get(t->b, IR_I32, slot);
+}
+
+/* Positions or windows as words of the file. */
+static IrVal words(SparcTranslator *t, IrVal positions) {
+    return ir_op2i(t->b, IR_SHL, positions, WORDS_LOG2);
+}
+
+static void or_if(SparcTranslator *t, IrVal *any, IrVal one) {
+    *any = ir_op2(t->b, IR_OR, *any, one);
+}
+
+static IrVal less(SparcTranslator *t, IrVal x, IrVal y) {
+    return ir_op2(t->b, IR_LTU, x, y);
+}
+
+/* ---- SAVE, RESTORE ---- */
+
+static void put_window_pointer(SparcTranslator *t, IrVal wp, int32_t step) {
+    ir_put(t->b, SPARC_SLOT(wp), ir_op2i(t->b, IR_ADD, wp, (uint64_t)(int64_t)step));
+}
+
+void sparc_sem_save(SparcTranslator *t, const SparcArgs_save *a) {
+    IrBuilder *b = t->b;
+    IrVal sum = sparc_sum(t, a->rs1, a->src2), wp = ir_get(b, IR_I32, SPARC_SLOT(wp));
+    IrVal out_of_line = ir_op2(b, IR_LTU, wp, ir_get(b, IR_I32, SPARC_SLOT(save_bound)));
+    ir_trap_if(b, out_of_line, SPARC_TRAP_SAVE | a->rd << 8, sum);
+    put_window_pointer(t, wp, -SPARC_WINDOW_WORDS);
+    sparc_put_reg(t, a->rd, sum);
+}
+
+void sparc_sem_restore(SparcTranslator *t, const SparcArgs_restore *a) {
+    IrBuilder *b = t->b;
+    IrVal sum = sparc_sum(t, a->rs1, a->src2), wp = ir_get(b, IR_I32, SPARC_SLOT(wp));
+    IrVal bound = ir_get(b, IR_I32, SPARC_SLOT(restore_bound));
+    IrVal out_of_line = ir_op2(b, IR_LEU, bound, wp);
+    ir_trap_if(b, out_of_line, SPARC_TRAP_RESTORE | a->rd << 8, sum);
+    put_window_pointer(t, wp, SPARC_WINDOW_WORDS);
+    sparc_put_reg(t, a->rd, sum);
+}
+
+/* ---- WRWIM ---- */
+
+/* Where the marked window is, counted from the bottom: `number` less than n above or below `lowest`. */
+static IrVal place_of_window(SparcTranslator *t, IrVal number, IrVal n) {
+    IrBuilder *b = t->b;
+    IrVal place = ir_op2(b, IR_SUB, number, get(t, SPARC_SLOT(lowest))), around = ir_op2(b, IR_ADD, place, n);
+    return ir_select(b, ir_op2i(b, IR_LTS, place, 0), around, place);
+}
+
+/* As sparc_set_wim does it for one mark, while the current window is not that at the bottom. */
+void sparc_sem_wrwim(SparcTranslator *t, const SparcArgs_wrwim *a) {
+    enum { TOP_BIT = 31 };
+    IrBuilder *b = t->b;
+    sparc_require_supervisor(t);
+    IrVal value = sparc_written(t, a->rs1, a->src2), n = get(t, SPARC_SLOT(config.n_windows));
+    IrVal two = ir_i32(b, 2), all = ir_op2i(b, IR_SUB, ir_op2(b, IR_SHL, two, ir_op2i(b, IR_SUB, n, 1)), 1);
+    IrVal wim = ir_op2(b, IR_AND, value, all), number = ir_op2(b, IR_SUB, ir_i32(b, TOP_BIT), ir_op1(b, IR_CLZ, wim));
+    IrVal bottom = get(t, SPARC_SLOT(bottom)), position = ir_op2i(b, IR_SHR, get(t, SPARC_SLOT(wp)), WORDS_LOG2);
+    IrVal unusual = ir_op2(b, IR_AND, wim, ir_op2i(b, IR_SUB, wim, 1));
+    or_if(t, &unusual, ir_op2i(b, IR_EQ, wim, 0));
+    or_if(t, &unusual, ir_op2(b, IR_EQ, position, bottom));
+    ir_trap_if(b, unusual, SPARC_TRAP_WRWIM, value);
+    IrVal mark = ir_op2(b, IR_ADD, bottom, place_of_window(t, number, n)), above = less(t, position, mark);
+    IrVal floor = ir_select(b, above, bottom, mark);
+    IrVal ceiling = ir_select(b, above, mark, ir_op2(b, IR_ADD, bottom, n));
+    ir_put(b, SPARC_SLOT(wim), wim);
+    ir_put(b, SPARC_SLOT(mark), mark);
+    ir_put(b, SPARC_SLOT(save_bound), words(t, ir_op2i(b, IR_ADD, floor, 2)));
+    ir_put(b, SPARC_SLOT(restore_bound), words(t, ir_op2i(b, IR_SUB, ceiling, 1)));
+}
+
+/* ---- RETT ---- */
+
+/* So many windows go from the one end of the file to the other: words from `from` on are copied to `to`. Between lie n
+ * windows. */
+static void slide(SparcTranslator *t, IrVal from, IrVal to, unsigned windows) {
+    for (unsigned k = 0; k < windows * SPARC_WINDOW_WORDS; k += 2) {
+        uint32_t slot = SPARC_SLOT(file) + 4 * (LOCALS + k);
+        ir_emit(t->b, IR_PUTX, IR_I64, 0, slot, to, ir_emit(t->b, IR_GETX, IR_I64, 0, slot, from, 0));
+    }
+}
+
+/* What must hold so that the return leads to a window that lies in line, with the mark at the bottom: it does so
+ * already, or is the next one, as a handler of overflow leaves it. */
+static IrVal return_is_unusual(SparcTranslator *t, IrVal target, IrVal below, IrVal n_words) {
+    IrBuilder *b = t->b;
+    IrVal depth = ir_op2(b, IR_SUB, get(t, SPARC_SLOT(wp)), words(t, get(t, SPARC_SLOT(bottom))));
+    IrVal end = ir_op2(b, IR_ADD, words(t, get(t, SPARC_SLOT(mark))), n_words);
+    IrVal unusual = ir_op2(b, IR_OR, get(t, SPARC_SLOT(et)), get(t, SPARC_SLOT(irq_level)));
+    or_if(t, &unusual, ir_op2i(b, IR_XOR, get(t, SPARC_SLOT(s)), 1));
+    or_if(t, &unusual, ir_op2i(b, IR_AND, target, 3));
+    or_if(t, &unusual, less(t, ir_i32(b, 1), below));
+    or_if(t, &unusual, less(t, depth, ir_i32(b, SPARC_WINDOW_WORDS)));
+    or_if(t, &unusual, less(t, n_words, ir_op2i(b, IR_ADD, depth, 2 * SPARC_WINDOW_WORDS)));
+    or_if(t, &unusual, less(t, ir_i32(b, (SPARC_POSITIONS - 1) * SPARC_WINDOW_WORDS), end));
+    return unusual;
+}
+
+/* Elsewhere than behind a JMPL all of it is done in sys_trap.c. */
+void sparc_sem_rett(SparcTranslator *t, const SparcArgs_rett *a) {
+    IrBuilder *b = t->b;
+    IrVal target = sparc_sum(t, a->rs1, a->src2);
+    if (!t->returns) {
+        ir_trap(b, SPARC_TRAP_RETT, target);
+        return;
+    }
+    IrVal n = get(t, SPARC_SLOT(config.n_windows)), n_words = words(t, n), wp = get(t, SPARC_SLOT(wp));
+    IrVal bottom = get(t, SPARC_SLOT(bottom)), mark = get(t, SPARC_SLOT(mark)), from = words(t, bottom);
+    IrVal below = ir_op2(b, IR_SUB, mark, bottom), to = ir_op2(b, IR_ADD, from, n_words);
+    ir_trap_if(b, return_is_unusual(t, target, below, n_words), SPARC_TRAP_RETT, target);
+    IrVal skip = ir_skip_unless(b, below);
+    slide(t, from, to, 1);
+    ir_label(b, skip);
+    IrVal lowest = ir_op2(b, IR_ADD, get(t, SPARC_SLOT(lowest)), below), mark_words = words(t, mark);
+    ir_put(b, SPARC_SLOT(lowest), ir_select(b, less(t, lowest, n), lowest, ir_op2(b, IR_SUB, lowest, n)));
+    ir_put(b, SPARC_SLOT(bottom), mark);
+    ir_put(b, SPARC_SLOT(save_bound), ir_op2i(b, IR_ADD, mark_words, 2 * SPARC_WINDOW_WORDS));
+    IrVal top = ir_op2i(b, IR_SUB, ir_op2(b, IR_ADD, mark_words, n_words), SPARC_WINDOW_WORDS);
+    ir_put(b, SPARC_SLOT(restore_bound), top);
+    ir_put(b, SPARC_SLOT(wp), ir_op2i(b, IR_ADD, wp, SPARC_WINDOW_WORDS));
+    ir_put(b, SPARC_SLOT(s), get(t, SPARC_SLOT(ps)));
+    ir_put(b, SPARC_SLOT(et), ir_i32(b, 1));
+    IrVal npc = t->target_value, after = ir_op2(b, IR_SUB, target, npc);
+    ir_goto_at(b, npc, ir_op2i(b, IR_SUB, after, 4));
+}
