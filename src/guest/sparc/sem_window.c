@@ -1,4 +1,5 @@
-/* Register windows: SAVE, RESTORE (SPARC V8 B.20), RETT (B.26), WRWIM (B.29).
+/* Register windows: SAVE, RESTORE (SPARC V8 B.20), RETT (B.26), WRWIM (B.29), and the traps of overflow and underflow
+ * (7.4).
  *
  * Here stands what they do in the usual case; all else is a trap, in which sys_trap.c does it. What is usual when a
  * handler of overflow or underflow runs: WIM marks one window, and sys_window.c has brought the windows to where the
@@ -134,4 +135,103 @@ void sparc_sem_rett(SparcTranslator *t, const SparcArgs_rett *a) {
     ir_put(b, SPARC_SLOT(et), ir_i32(b, 1));
     IrVal npc = t->target_value, after = ir_op2(b, IR_SUB, target, npc);
     ir_goto_at(b, npc, ir_op2i(b, IR_SUB, after, 4));
+}
+
+/* ---- Overflow, underflow ---- */
+
+/* nPC of an instruction whose location is known, from its aux; false in delay slots of conditional branches. */
+static bool own_npc(SparcTranslator *t, IrVal *npc) {
+    IrBuilder *b = t->b;
+    switch (t->aux & SPARC_AUX_KIND) {
+    case 0:
+        *npc = ir_i32(b, t->pc + 4 + t->aux);
+        return true;
+    case SPARC_AUX_DYNAMIC:
+        *npc = t->aux == SPARC_AUX_DYNAMIC ? get(t, SPARC_SLOT(npc))
+                                           : ir_op2i(b, IR_ADD, sparc_get_reg(t, bits(t->aux, 2, 5)),
+                                                     (uint32_t)((int32_t)(bits(t->aux, 7, 13) << 19) >> 19));
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* What forbids any trap to be taken here, and what forbids these: handlers go through two windows on each side. */
+static IrVal trap_is_unusual(SparcTranslator *t, IrVal n) {
+    enum { WINDOWS_MIN = 6 };
+    IrBuilder *b = t->b;
+    IrVal unusual = ir_op2i(b, IR_AND, get(t, SPARC_SLOT(asr17)), SPARC_ASR17_SV);
+    or_if(t, &unusual, ir_op2i(b, IR_XOR, get(t, SPARC_SLOT(et)), 1));
+    or_if(t, &unusual, less(t, n, ir_i32(b, WINDOWS_MIN)));
+    return unusual;
+}
+
+static void or_if_differ(SparcTranslator *t, IrVal *any, IrVal x, IrVal y) {
+    or_if(t, any, ir_op2(t->b, IR_XOR, x, y));
+}
+
+/* As the function of that name in sys_trap.c. */
+static void enter(SparcTranslator *t, unsigned tt, IrVal wp, IrVal npc) {
+    enum { L1 = 17, L2 = 18 };
+    IrBuilder *b = t->b;
+    const uint32_t file = SPARC_SLOT(file) - 4 * SPARC_WINDOWED;
+    IrVal base = ir_op2i(b, IR_AND, get(t, SPARC_SLOT(tbr)), 0xfffff000u), tbr = ir_op2i(b, IR_OR, base, tt << 4);
+    ir_put(b, SPARC_SLOT(wp), wp);
+    ir_emit(b, IR_PUTX, IR_I32, 0, file + 4 * L1, wp, ir_i32(b, t->pc));
+    ir_emit(b, IR_PUTX, IR_I32, 0, file + 4 * L2, wp, npc);
+    ir_put(b, SPARC_SLOT(ps), get(t, SPARC_SLOT(s)));
+    ir_put(b, SPARC_SLOT(s), ir_i32(b, 1));
+    ir_put(b, SPARC_SLOT(et), ir_i32(b, 0));
+    ir_put(b, SPARC_SLOT(tbr), tbr);
+    ir_goto_ind(b, tbr, 0);
+}
+
+/* The window below is marked and at the bottom: two from the top go below it, so that the handler's SAVE is in line. */
+static void overflow(SparcTranslator *t, unsigned number, IrVal npc) {
+    IrBuilder *b = t->b;
+    IrVal wp = ir_op2i(b, IR_ADD, get(t, SPARC_SLOT(wp)), -(uint64_t)SPARC_WINDOW_WORDS);
+    IrVal position = ir_op2i(b, IR_SHR, wp, WORDS_LOG2), n = get(t, SPARC_SLOT(config.n_windows));
+    IrVal unusual = trap_is_unusual(t, n);
+    or_if_differ(t, &unusual, get(t, SPARC_SLOT(bottom)), position);
+    or_if_differ(t, &unusual, get(t, SPARC_SLOT(mark)), position);
+    or_if(t, &unusual, less(t, position, ir_i32(b, 2)));
+    ir_trap_if(b, unusual, number, IR_NONE);
+    IrVal to = ir_op2i(b, IR_ADD, wp, -(uint64_t)(2 * SPARC_WINDOW_WORDS));
+    slide(t, ir_op2(b, IR_ADD, to, words(t, n)), to, 2);
+    IrVal lowest = ir_op2i(b, IR_SUB, get(t, SPARC_SLOT(lowest)), 2), around = ir_op2(b, IR_ADD, lowest, n);
+    ir_put(b, SPARC_SLOT(lowest), ir_select(b, ir_op2i(b, IR_LTS, lowest, 0), around, lowest));
+    ir_put(b, SPARC_SLOT(bottom), ir_op2i(b, IR_SUB, position, 2));
+    ir_put(b, SPARC_SLOT(save_bound), wp);
+    ir_put(b, SPARC_SLOT(restore_bound), ir_op2i(b, IR_ADD, wp, -(uint64_t)SPARC_WINDOW_WORDS));
+    enter(t, SPARC_TT_WINDOW_OVERFLOW, wp, npc);
+}
+
+/* The window above is marked, and stands at the bottom: it goes above the top. */
+static void underflow(SparcTranslator *t, unsigned number, IrVal npc) {
+    IrBuilder *b = t->b;
+    IrVal wp = get(t, SPARC_SLOT(wp)), n = get(t, SPARC_SLOT(config.n_windows)), bottom = get(t, SPARC_SLOT(bottom));
+    IrVal from = words(t, bottom), to = ir_op2(b, IR_ADD, from, words(t, n)), unusual = trap_is_unusual(t, n);
+    or_if_differ(t, &unusual, get(t, SPARC_SLOT(mark)), bottom);
+    or_if_differ(t, &unusual, ir_op2i(b, IR_ADD, wp, SPARC_WINDOW_WORDS), to);
+    or_if(t, &unusual, less(t, ir_i32(b, (SPARC_POSITIONS - 2) * SPARC_WINDOW_WORDS), to));
+    ir_trap_if(b, unusual, number, IR_NONE);
+    slide(t, from, to, 1);
+    IrVal lowest = ir_op2i(b, IR_ADD, get(t, SPARC_SLOT(lowest)), 1);
+    ir_put(b, SPARC_SLOT(lowest), ir_select(b, ir_op2(b, IR_EQ, lowest, n), ir_i32(b, 0), lowest));
+    ir_put(b, SPARC_SLOT(bottom), ir_op2i(b, IR_ADD, bottom, 1));
+    ir_put(b, SPARC_SLOT(mark), ir_op2(b, IR_ADD, bottom, n));
+    ir_put(b, SPARC_SLOT(save_bound), ir_op2i(b, IR_ADD, from, 3 * SPARC_WINDOW_WORDS));
+    ir_put(b, SPARC_SLOT(restore_bound), wp);
+    enter(t, SPARC_TT_WINDOW_UNDERFLOW, ir_op2i(b, IR_ADD, wp, -(uint64_t)SPARC_WINDOW_WORDS), npc);
+}
+
+bool sparc_translate_trap(IrBuilder *b, unsigned number) {
+    SparcTranslator t = {.b = b, .pc = (uint32_t)b->loc.pc, .aux = b->loc.aux};
+    unsigned kind = number & 0xff;
+    IrVal npc;
+    if ((kind != SPARC_TRAP_SAVE && kind != SPARC_TRAP_RESTORE) || !own_npc(&t, &npc)) {
+        return false;
+    }
+    (kind == SPARC_TRAP_SAVE ? overflow : underflow)(&t, number, npc);
+    return true;
 }

@@ -95,6 +95,8 @@ typedef struct SparcConfig {
     uint32_t fsr_version; /* FSR.ver, in place */
 } SparcConfig;
 
+enum { SPARC_ASR17_DW = 1 << 14, SPARC_ASR17_SV = 1 << 13 }; /* SparcState.asr17 */
+
 enum { SPARC_FP_EXECUTE, SPARC_FP_PENDING, SPARC_FP_EXCEPTION }; /* SparcState.fp_mode */
 
 /* What translated code reaches most comes first, where an offset takes one byte; and as many bytes before `file` as
@@ -154,6 +156,9 @@ uint32_t sparc_fcc_mask(uint32_t cond);
 unsigned sparc_translate_insn(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, uint32_t aux);
 unsigned sparc_disassemble_insn(char *out, size_t size, uint32_t features, const uint8_t *bytes, size_t avail,
                                 uint64_t pc);
+
+/* sem_window.c */
+bool sparc_translate_trap(IrBuilder *b, unsigned number);
 
 /* sys_*.c: the Isa; its hooks are described in ir/cpu.h. */
 extern const Isa sparc_isa;

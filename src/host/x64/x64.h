@@ -26,11 +26,12 @@ typedef enum X64SiteKind {
 
 typedef struct X64Site {
     uint8_t kind; /* X64SiteKind */
-    uint8_t type; /* ACCESS: IrType of a load; INDIRECT: 1 if cpu->aux is set, too */
+    uint8_t type; /* ACCESS: IrType of a load; TRAP: the engine's counter; INDIRECT: 1 if cpu->aux is set, too */
     uint16_t number; /* TRAP: number; ACCESS: IrMem bits, or the helper of a call */
     uint32_t block; /* index of the block, given by the engine */
     uint32_t patch; /* GOTO, HOT: offset of the displacement to link; HOT: that of the jump itself, to count no more;
-                       INDIRECT: that of the jump over the table, to link with what follows it, or 0 */
+                       INDIRECT: that of the jump over the table, to link with what follows it, or 0; TRAP: that of the
+                       jump to the engine, which may lead to a block of that trap, or 0 */
     uint32_t unused; /* prepaid instructions that have not begun; INDIRECT: the engine's counter */
     int32_t pc_offset; /* from the beginning of the block */
     uint32_t aux;
