@@ -37,6 +37,7 @@ typedef struct Fold {
     uint32_t summed; /* flag op whose sum or difference is a value, or IR_NONE */
     IrVal sum, addend; /* that value, and the first operand that the op had */
     bool in_region;
+    uint64_t pc; /* of the block */
 } Fold;
 
 static IrVal append(Fold *f, IrOp op) {
@@ -577,6 +578,9 @@ static void fold_effect(Fold *f, IrOp op, uint32_t old) {
     if (op.op == IR_TRAP_IF && const_of(f, op.a, &k) && k == 0) {
         return;
     }
+    if (op.op == IR_GOTO_IND && const_of(f, op.a, &k) && f->ops[op.a].type == IR_I32) {
+        op = (IrOp){.op = IR_GOTO, .a = (uint32_t)(k - f->pc), .c = op.c};
+    }
     if (op.op == IR_PUT) {
         op.b = chosen(f, op);
     } else if (op.op == IR_PUTX) {
@@ -638,7 +642,7 @@ static uint32_t new_operand(const Fold *f, uint8_t kind, uint32_t operand) {
 
 static void fold(IrBlock *block, Arena *arena, bool in_region) {
     Fold f = {.arena = arena, .cap = block->n_ops + block->n_ops / 2 + 16, .old_ops = block->ops, .chooser = IR_NONE,
-              .in_region = in_region};
+              .in_region = in_region, .pc = block->loc.pc};
     f.ops = ARENA_ARRAY_RAW(arena, IrOp, f.cap);
     f.new_of = ARENA_ARRAY(arena, IrVal, block->n_ops);
     f.label_of = ARENA_ARRAY(arena, uint32_t, block->n_ops);

@@ -60,26 +60,24 @@ static IrVal place_of_window(SparcTranslator *t, IrVal number, IrVal n) {
     return ir_select(b, ir_op2i(b, IR_LTS, place, 0), around, place);
 }
 
-/* As sparc_set_wim does it for one mark, while the current window is not that at the bottom. */
+/* As sparc_set_wim does it for one mark, that is not above the current window, which is not that at the bottom. */
 void sparc_sem_wrwim(SparcTranslator *t, const SparcArgs_wrwim *a) {
     enum { TOP_BIT = 31 };
     IrBuilder *b = t->b;
     sparc_require_supervisor(t);
-    IrVal value = sparc_written(t, a->rs1, a->src2), n = get(t, SPARC_SLOT(config.n_windows));
-    IrVal two = ir_i32(b, 2), all = ir_op2i(b, IR_SUB, ir_op2(b, IR_SHL, two, ir_op2i(b, IR_SUB, n, 1)), 1);
-    IrVal wim = ir_op2(b, IR_AND, value, all), number = ir_op2(b, IR_SUB, ir_i32(b, TOP_BIT), ir_op1(b, IR_CLZ, wim));
+    IrVal value = sparc_written(t, a->rs1, a->src2), wim = ir_op2(b, IR_AND, value, get(t, SPARC_SLOT(usual_wim)));
+    IrVal less_one = ir_op2i(b, IR_SUB, wim, 1);
+    /* Only for a power of two the exclusive-or is the larger one. */
+    ir_trap_if(b, ir_op2(b, IR_LEU, ir_op2(b, IR_XOR, wim, less_one), less_one), SPARC_TRAP_WRWIM, value);
     IrVal bottom = get(t, SPARC_SLOT(bottom)), position = ir_op2i(b, IR_SHR, get(t, SPARC_SLOT(wp)), WORDS_LOG2);
-    IrVal unusual = ir_op2(b, IR_AND, wim, ir_op2i(b, IR_SUB, wim, 1));
-    or_if(t, &unusual, ir_op2i(b, IR_EQ, wim, 0));
-    or_if(t, &unusual, ir_op2(b, IR_EQ, position, bottom));
-    ir_trap_if(b, unusual, SPARC_TRAP_WRWIM, value);
-    IrVal mark = ir_op2(b, IR_ADD, bottom, place_of_window(t, number, n)), above = less(t, position, mark);
-    IrVal floor = ir_select(b, above, bottom, mark);
-    IrVal ceiling = ir_select(b, above, mark, ir_op2(b, IR_ADD, bottom, n));
+    ir_trap_if(b, ir_op2(b, IR_EQ, position, bottom), SPARC_TRAP_WRWIM, value);
+    IrVal number = ir_op2(b, IR_SUB, ir_i32(b, TOP_BIT), ir_op1(b, IR_CLZ, wim));
+    IrVal n = get(t, SPARC_SLOT(config.n_windows)), mark = ir_op2(b, IR_ADD, bottom, place_of_window(t, number, n));
+    ir_trap_if(b, less(t, position, mark), SPARC_TRAP_WRWIM, value);
     ir_put(b, SPARC_SLOT(wim), wim);
     ir_put(b, SPARC_SLOT(mark), mark);
-    ir_put(b, SPARC_SLOT(save_bound), words(t, ir_op2i(b, IR_ADD, floor, 2)));
-    ir_put(b, SPARC_SLOT(restore_bound), words(t, ir_op2i(b, IR_SUB, ceiling, 1)));
+    ir_put(b, SPARC_SLOT(save_bound), words(t, ir_op2i(b, IR_ADD, mark, 2)));
+    ir_put(b, SPARC_SLOT(restore_bound), words(t, ir_op2i(b, IR_SUB, ir_op2(b, IR_ADD, bottom, n), 1)));
 }
 
 /* ---- RETT ---- */
@@ -93,20 +91,21 @@ static void slide(SparcTranslator *t, IrVal from, IrVal to, unsigned windows) {
     }
 }
 
-/* What must hold so that the return leads to a window that lies in line, with the mark at the bottom: it does so
- * already, or is the next one, as a handler of overflow leaves it. */
-static IrVal return_is_unusual(SparcTranslator *t, IrVal target, IrVal below, IrVal n_words) {
+/* The return must lead to a window that lies in line, with the mark at the bottom: it is there already, or at the next
+ * one, as a handler of overflow leaves it. */
+static void check_return(SparcTranslator *t, IrVal target, IrVal below, IrVal n_words) {
     IrBuilder *b = t->b;
     IrVal depth = ir_op2(b, IR_SUB, get(t, SPARC_SLOT(wp)), words(t, get(t, SPARC_SLOT(bottom))));
     IrVal end = ir_op2(b, IR_ADD, words(t, get(t, SPARC_SLOT(mark))), n_words);
     IrVal unusual = ir_op2(b, IR_OR, get(t, SPARC_SLOT(et)), get(t, SPARC_SLOT(irq_level)));
     or_if(t, &unusual, ir_op2i(b, IR_XOR, get(t, SPARC_SLOT(s)), 1));
     or_if(t, &unusual, ir_op2i(b, IR_AND, target, 3));
-    or_if(t, &unusual, less(t, ir_i32(b, 1), below));
-    or_if(t, &unusual, less(t, depth, ir_i32(b, SPARC_WINDOW_WORDS)));
-    or_if(t, &unusual, less(t, n_words, ir_op2i(b, IR_ADD, depth, 2 * SPARC_WINDOW_WORDS)));
-    or_if(t, &unusual, less(t, ir_i32(b, (SPARC_POSITIONS - 1) * SPARC_WINDOW_WORDS), end));
-    return unusual;
+    ir_trap_if(b, unusual, SPARC_TRAP_RETT, target);
+    ir_trap_if(b, less(t, ir_i32(b, 1), below), SPARC_TRAP_RETT, target);
+    ir_trap_if(b, less(t, ir_i32(b, (SPARC_POSITIONS - 1) * SPARC_WINDOW_WORDS), end), SPARC_TRAP_RETT, target);
+    IrVal outside = less(t, ir_op2i(b, IR_SUB, n_words, 3 * SPARC_WINDOW_WORDS),
+                         ir_op2i(b, IR_SUB, depth, SPARC_WINDOW_WORDS));
+    ir_trap_if(b, outside, SPARC_TRAP_RETT, target);
 }
 
 /* Elsewhere than behind a JMPL all of it is done in sys_trap.c. */
@@ -120,7 +119,7 @@ void sparc_sem_rett(SparcTranslator *t, const SparcArgs_rett *a) {
     IrVal n = get(t, SPARC_SLOT(config.n_windows)), n_words = words(t, n), wp = get(t, SPARC_SLOT(wp));
     IrVal bottom = get(t, SPARC_SLOT(bottom)), mark = get(t, SPARC_SLOT(mark)), from = words(t, bottom);
     IrVal below = ir_op2(b, IR_SUB, mark, bottom), to = ir_op2(b, IR_ADD, from, n_words);
-    ir_trap_if(b, return_is_unusual(t, target, below, n_words), SPARC_TRAP_RETT, target);
+    check_return(t, target, below, n_words);
     IrVal skip = ir_skip_unless(b, below);
     slide(t, from, to, 1);
     ir_label(b, skip);
@@ -156,13 +155,11 @@ static bool own_npc(SparcTranslator *t, IrVal *npc) {
     }
 }
 
-/* What forbids any trap to be taken here, and what forbids these: handlers go through two windows on each side. */
-static IrVal trap_is_unusual(SparcTranslator *t, IrVal n) {
-    enum { WINDOWS_MIN = 6 };
+/* What forbids any trap to be taken here. */
+static IrVal trap_is_unusual(SparcTranslator *t) {
     IrBuilder *b = t->b;
     IrVal unusual = ir_op2i(b, IR_AND, get(t, SPARC_SLOT(asr17)), SPARC_ASR17_SV);
     or_if(t, &unusual, ir_op2i(b, IR_XOR, get(t, SPARC_SLOT(et)), 1));
-    or_if(t, &unusual, less(t, n, ir_i32(b, WINDOWS_MIN)));
     return unusual;
 }
 
@@ -191,11 +188,11 @@ static void overflow(SparcTranslator *t, unsigned number, IrVal npc) {
     IrBuilder *b = t->b;
     IrVal wp = ir_op2i(b, IR_ADD, get(t, SPARC_SLOT(wp)), -(uint64_t)SPARC_WINDOW_WORDS);
     IrVal position = ir_op2i(b, IR_SHR, wp, WORDS_LOG2), n = get(t, SPARC_SLOT(config.n_windows));
-    IrVal unusual = trap_is_unusual(t, n);
+    IrVal unusual = trap_is_unusual(t);
     or_if_differ(t, &unusual, get(t, SPARC_SLOT(bottom)), position);
     or_if_differ(t, &unusual, get(t, SPARC_SLOT(mark)), position);
-    or_if(t, &unusual, less(t, position, ir_i32(b, 2)));
     ir_trap_if(b, unusual, number, IR_NONE);
+    ir_trap_if(b, less(t, position, ir_i32(b, 2)), number, IR_NONE);
     IrVal to = ir_op2i(b, IR_ADD, wp, -(uint64_t)(2 * SPARC_WINDOW_WORDS));
     slide(t, ir_op2(b, IR_ADD, to, words(t, n)), to, 2);
     IrVal lowest = ir_op2i(b, IR_SUB, get(t, SPARC_SLOT(lowest)), 2), around = ir_op2(b, IR_ADD, lowest, n);
@@ -210,11 +207,11 @@ static void overflow(SparcTranslator *t, unsigned number, IrVal npc) {
 static void underflow(SparcTranslator *t, unsigned number, IrVal npc) {
     IrBuilder *b = t->b;
     IrVal wp = get(t, SPARC_SLOT(wp)), n = get(t, SPARC_SLOT(config.n_windows)), bottom = get(t, SPARC_SLOT(bottom));
-    IrVal from = words(t, bottom), to = ir_op2(b, IR_ADD, from, words(t, n)), unusual = trap_is_unusual(t, n);
+    IrVal from = words(t, bottom), to = ir_op2(b, IR_ADD, from, words(t, n)), unusual = trap_is_unusual(t);
     or_if_differ(t, &unusual, get(t, SPARC_SLOT(mark)), bottom);
     or_if_differ(t, &unusual, ir_op2i(b, IR_ADD, wp, SPARC_WINDOW_WORDS), to);
-    or_if(t, &unusual, less(t, ir_i32(b, (SPARC_POSITIONS - 2) * SPARC_WINDOW_WORDS), to));
     ir_trap_if(b, unusual, number, IR_NONE);
+    ir_trap_if(b, less(t, ir_i32(b, (SPARC_POSITIONS - 2) * SPARC_WINDOW_WORDS), to), number, IR_NONE);
     slide(t, from, to, 1);
     IrVal lowest = ir_op2i(b, IR_ADD, get(t, SPARC_SLOT(lowest)), 1);
     ir_put(b, SPARC_SLOT(lowest), ir_select(b, ir_op2(b, IR_EQ, lowest, n), ir_i32(b, 0), lowest));

@@ -128,7 +128,9 @@ typedef struct SparcState {
     uint32_t irq_level; /* what the interrupt controller asks for */
     uint32_t powered_down, held; /* asleep by %asr19; waits for its start since reset */
     uint32_t bottom, lowest; /* * */
-    uint32_t mark; /* *: position of the window that WIM marks, if it is one; else SPARC_NO_MARK */
+    uint32_t mark; /* *: position of the window that WIM marks, if it is one; else, and if there are few windows,
+                    * SPARC_NO_MARK */
+    uint32_t usual_wim; /* *: bits of WIM that a write in line can set; 0 if there are few windows */
     uint32_t windows[SPARC_WINDOWS_MAX * SPARC_WINDOW_WORDS]; /* settled: outs and locals of each window */
     SparcConfig config; /* set when the board is built, never changed */
 } SparcState;

@@ -233,6 +233,14 @@ static void cond(Lower *l, const IrOp *op) {
     }
 }
 
+/* A value that the branch behind this op compares lives on until then, and so does what a sum that waits is made of. */
+static void use_at_branch(Lower *l, IrVal value) {
+    lower_use_until(l, value, l->at + 1);
+    if (l->late[value]) {
+        lower_use_until(l, l->ir->ops[value].a, l->at + 1);
+    }
+}
+
 /* Comparisons are done by the branch that follows them. */
 static void comparison(Lower *l, const IrOp *op) {
     if (!next_branches(l)) {
@@ -240,8 +248,8 @@ static void comparison(Lower *l, const IrOp *op) {
         return;
     }
     l->fused[l->at] = true;
-    lower_use_until(l, op->a, l->at + 1);
-    lower_use_until(l, op->b, l->at + 1);
+    use_at_branch(l, op->a);
+    use_at_branch(l, op->b);
 }
 
 static void flags(Lower *l, const IrOp *op) {
