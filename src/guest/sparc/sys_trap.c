@@ -165,10 +165,11 @@ static void return_from_trap(Cpu *cpu, uint32_t target) {
     } else if (target & 3) {
         enter(cpu, SPARC_TT_NOT_ALIGNED);
     } else {
+        uint32_t npc = next_pc(cpu); /* a register of this window may tell */
         s->et = 1;
         s->s = s->ps;
         sparc_window_return(s);
-        go_on(cpu, next_pc(cpu), target);
+        go_on(cpu, npc, target);
         sparc_update(cpu);
     }
 }
