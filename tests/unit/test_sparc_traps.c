@@ -1,6 +1,6 @@
-/* Window overflow and underflow, their handlers' WRWIM and RETT, against a model that knows nothing of where windows lie
- * (SPARC V8 4.2, 7.4, B.20, B.26, B.29): random walks for all numbers of windows. Each instruction is translated and
- * interpreted; a trap is taken by what Isa.translate_trap gives, or by Isa.trap, and either may come next. */
+/* Window overflow and underflow, their handlers' WRWIM and RETT, against a model that knows nothing of where windows
+ * lie (SPARC V8 4.2, 7.4, B.20, B.26, B.29): random walks for all numbers of windows. Each instruction is translated
+ * and interpreted; a trap is taken by what Isa.translate_trap gives, or by Isa.trap, and either may come next. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

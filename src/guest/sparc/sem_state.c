@@ -69,5 +69,6 @@ void sparc_sem_wrtbr(SparcTranslator *t, const SparcArgs_wrtbr *a) {
     IrBuilder *b = t->b;
     sparc_require_supervisor(t);
     IrVal type = ir_op2i(b, IR_AND, ir_get(b, IR_I32, SPARC_SLOT(tbr)), 0xff0);
-    ir_put(b, SPARC_SLOT(tbr), ir_op2(b, IR_OR, ir_op2i(b, IR_AND, sparc_written(t, a->rs1, a->src2), 0xfffff000u), type));
+    IrVal base = ir_op2i(b, IR_AND, sparc_written(t, a->rs1, a->src2), 0xfffff000u);
+    ir_put(b, SPARC_SLOT(tbr), ir_op2(b, IR_OR, base, type));
 }
