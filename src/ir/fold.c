@@ -386,6 +386,19 @@ static IrVal fold_truth(Fold *f, const IrOp *op) {
     return IR_NONE;
 }
 
+/* A shift to the left, and one to the right that brings back what went out: a rotation, where guests have none. */
+static IrVal fold_rotation(Fold *f, const IrOp *op) {
+    const IrOp *x = &f->ops[op->a], *y = &f->ops[op->b];
+    const IrOp *right = x->op == IR_SHR ? x : y, *left = x->op == IR_SHR ? y : x;
+    uint64_t n, back, width = op->type == IR_I64 ? 64 : 32;
+    if ((op->op != IR_OR && op->op != IR_XOR && op->op != IR_ADD) || left->op != IR_SHL || right->op != IR_SHR ||
+        left->a != right->a || !const_of(f, left->b, &n) || !const_of(f, right->b, &back) || n >= width ||
+        back >= width || n + back != width) {
+        return IR_NONE;
+    }
+    return append_pure(f, (IrOp){.op = IR_ROR, .type = op->type, .a = left->a, .b = right->b});
+}
+
 /* (x op constant) op constant is x op one constant: compilers split what does not fit an immediate. */
 static void reassociate(Fold *f, IrOp *op) {
     uint64_t outer, inner;
@@ -425,6 +438,7 @@ static IrVal fold_pure(Fold *f, IrOp op) {
     if (same == IR_NONE && (op.op == IR_EQ || op.op == IR_NE || op.op == IR_OR)) {
         same = fold_truth(f, &op);
     }
+    same = same == IR_NONE ? fold_rotation(f, &op) : same;
     return same != IR_NONE ? same : append_pure(f, op);
 }
 
