@@ -120,9 +120,10 @@ bool orr_node_stats(const OrrNode *node, OrrStats *stats, size_t size) {
         return false;
     }
     const ExecStats *s = &t->probe.stats;
-    uint64_t t1 = 0;
+    uint64_t t1 = 0, traps = s->traps;
     for (unsigned i = 0; i < n->n_cores; i++) {
         t1 += n->cores[i].cpu->jit_t1;
+        traps += n->cores[i].cpu->jit_traps;
     }
     OrrStats out = {
         .instructions = node_instructions(n) - t->start_instructions,
@@ -135,7 +136,7 @@ bool orr_node_stats(const OrrNode *node, OrrStats *stats, size_t size) {
         .t1_regions = s->t1_regions, .t1_region_instructions = s->t1_insns, .t1_ns = s->t1_ns,
         .t1_refused = s->t1_refused,
         .interp_blocks = s->interp_turns,
-        .interrupts = s->interrupts, .traps = s->traps,
+        .interrupts = s->interrupts, .traps = traps,
         .ir_bytes = code_of(n).ir_bytes,
         .code_bytes = code_of(n).code_bytes,
         .flushes = code_of(n).flushes - t->start_flushes + s->code_flushes,

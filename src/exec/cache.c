@@ -153,12 +153,12 @@ CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *litera
         grow(cache);
     }
     CacheBlock *block = ARENA_NEW(&cache->arena, CacheBlock);
-    *block = (CacheBlock){.ir = *ir, .literal = literal, .limit = limit, .dead = ir->n_bytes == 0};
+    *block = (CacheBlock){.ir = *ir, .literal = literal, .limit = limit, .dead = ir->n_bytes == 0 && !ir->is_trap};
     cache->translations++;
     if (block->dead) {
         return block;
     }
-    if (!cache->shared) {
+    if (!cache->shared && ir->n_bytes) {
         note_bytes(cache, block, ir->source, ir->n_bytes);
         note_literals(cache, block);
     }

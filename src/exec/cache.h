@@ -15,7 +15,8 @@ struct CacheBlock {
     IrBlock ir; /* without ops while nobody has needed them: exec_complete */
     const IrBlock *literal; /* the same for host code, with literals from ROM known, or NULL. (The interpreter loads
                                them: it runs where rights are checked.) */
-    unsigned limit; /* translated with at most this many instructions; 0 = whole block */
+    unsigned limit; /* translated with at most this many instructions; 0 = whole block; CACHE_TRAP + the number of a
+                     * trap: what that does, which depends on no memory */
     bool cut; /* a whole block that ends where another one begins: its length is not what translation would give */
     bool dead;
     uint32_t code; /* offset of its host code, 0 = none */
@@ -33,6 +34,7 @@ typedef struct GranuleEntry {
     uint32_t next; /* index + 1 of the next entry of the bucket, 0 = end */
 } GranuleEntry;
 
+enum { CACHE_TRAP = 1 << 16 };
 enum { CACHE_FRONT_SLOTS = 1024, CACHE_GRANULE_BUCKETS = 4096 };
 enum { EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_MAX = 400 };
 

@@ -20,6 +20,9 @@ IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch);
 /** Translates a block of the cache again, if it was added without ops. */
 void exec_complete(Cpu *cpu, CodeCache *cache, CacheBlock *block);
 
+/** What a trap at loc does (Isa.translate_trap), finished; false if that is not known. */
+bool exec_translate_trap(Cpu *cpu, IrLoc loc, unsigned number, Arena *scratch, Arena *arena, IrBlock *block);
+
 /** A copy of the block in which what it loads from constant addresses in ROM is known; NULL if there is nothing like
  * that. That memory is marked as code, so that the block goes when it changes (flash programming). */
 IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena);

@@ -16,6 +16,7 @@ enum {
     BLOCK_CODE_BYTES_MAX = 256 << 10, /* left free for one block or region */
     LANDINGS_MAX = 4096,
     WARM_RUNS = 150, /* of a block until it is worth better code; a loop with one jump back is hot before that */
+    OFTEN_TRAPPED = 16, /* at one place, until its trap is linked to code */
     LANDINGS_NOTED = 8, /* times that an indirect branch goes through the engine, for the regions that come */
 };
 
@@ -36,6 +37,7 @@ struct JitSeat {
     uint64_t serial; /* of the code that the rest is about */
     uint32_t exit; /* site of the last exit that can be linked, or IR_NONE */
     bool trapped; /* it was a trap */
+    uint32_t trap; /* site of a trap that has come often, or IR_NONE */
     bool hot, warm;
     X64Target targets[X64_TARGETS];
 };
@@ -273,19 +275,33 @@ static bool looks_elsewhere(const Cpu *cpu) {
            __atomic_load_n(&cpu->check_fetch, __ATOMIC_RELAXED);
 }
 
+static JitSeat *seat_of(const Cpu *cpu) {
+    return CONTAINER_OF((X64Target(*)[X64_TARGETS])cpu->jit_targets, JitSeat, targets);
+}
+
 /* Where the code stands that the CPU runs next, as an indirect branch would find it; NULL if there is none, or if
  * anything but to go on may be due. */
 static const void *code_at(const Cpu *cpu) {
-    const JitSeat *seat = CONTAINER_OF((X64Target(*)[X64_TARGETS])cpu->jit_targets, JitSeat, targets);
+    const JitSeat *seat = seat_of(cpu);
     const IrLoc loc = {cpu->pc, cpu->aux};
     const X64Target *target = &seat->targets[x64_target_index(loc)];
     bool known = has_target(loc) && target->key == x64_target_key(loc) && seat->serial == cpu->jit->serial;
     return looks_elsewhere(cpu) || cpu->budget <= 0 || !known ? NULL : (const void *)(uintptr_t)target->code;
 }
 
+/* True the one time that a trap which can be linked has come often from here. */
+static bool has_come_often(X64Site *site) {
+    uint8_t n = __atomic_load_n(&site->type, __ATOMIC_RELAXED);
+    if (LIKELY(!site->patch || n == OFTEN_TRAPPED)) {
+        return false;
+    }
+    __atomic_store_n(&site->type, n + 1, __ATOMIC_RELAXED);
+    return n + 1 == OFTEN_TRAPPED;
+}
+
 /* A trap is an exit that most often leads to other code. Without a hook that takes it, it is one like any other. */
 static const void *take_trap(Cpu *cpu, uint32_t site_index) {
-    const X64Site *site = site_of(cpu->jit, site_index);
+    X64Site *site = site_of(cpu->jit, site_index);
     cpu->jit_value = cpu->isa->trap ? X64_TRAP_TAKEN : site_index;
     if (UNLIKELY(!cpu->isa->trap)) {
         return NULL;
@@ -299,6 +315,10 @@ static const void *take_trap(Cpu *cpu, uint32_t site_index) {
         cpu->probe->stats.traps++;
     }
     cpu->isa->trap(cpu, site->number, cpu->trap_arg);
+    if (UNLIKELY(has_come_often(site))) {
+        seat_of(cpu)->trap = site_index;
+        return NULL;
+    }
     return code_at(cpu);
 }
 
@@ -321,7 +341,7 @@ static void sit_down(const Jit *jit, JitSeat *seat) {
         return;
     }
     seat->serial = jit->serial;
-    seat->exit = IR_NONE;
+    seat->exit = seat->trap = IR_NONE;
     seat->trapped = seat->hot = seat->warm = false;
     for (size_t i = 0; i < X64_TARGETS; i++) {
         seat->targets[i] = (X64Target){.key = x64_no_target((uint32_t)i)};
@@ -700,7 +720,7 @@ static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *fro
     const X64Site *site = site_of(jit, index);
     bool linkable = site->kind == X64_SITE_GOTO || site->kind == X64_SITE_HOT || site->kind == X64_SITE_INDIRECT;
     cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : site->pc) & cpu->isa->pc_mask;
-    cpu->aux = site->aux;
+    cpu->aux = site->kind == X64_SITE_INDIRECT && site->type ? cpu->aux : site->aux;
     cpu->prepaid = 0;
     cpu->budget += site->kind == X64_SITE_INDIRECT ? 0 : site->unused;
     seat->exit = linkable && !from->limit ? index : IR_NONE; /* behind a prefix no budget is left */
@@ -733,7 +753,7 @@ IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
     sit_down(jit, seat);
     cpu->jit_targets = seat->targets;
     cpu->jit_heat = jit->out.heat.data;
-    seat->exit = IR_NONE;
+    seat->exit = seat->trap = IR_NONE;
     seat->warm = false;
     void *memory = jit->thunks.memory.by_windows ? (void *)cpu->windows[0] : cpu->map->fast;
     uint32_t site = enter(cpu, memory, start_of(jit, cpu, block));
@@ -800,7 +820,9 @@ void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
         return;
     }
     X64Site *site = &jit->out.sites.data[exit];
-    if (site->kind == X64_SITE_INDIRECT) {
+    if (site->kind == X64_SITE_INDIRECT && site->type) {
+        note_target(jit, seat, block);
+    } else if (site->kind == X64_SITE_INDIRECT) {
         if (site->aux == 0 && block->ir.loc.aux == 0) {
             note_landing(jit, jit->blocks.data[site->block], block);
             if (site->patch && ++site->unused == LANDINGS_NOTED) {
@@ -810,6 +832,22 @@ void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
         }
     } else if (leads_to(site, block)) {
         asm_link(&jit->code.cold, site->patch, block->code); /* the jump may be in either part */
+    }
+}
+
+bool jit_trap_site(const Jit *jit, const JitSeat *seat, IrLoc *loc, unsigned *number) {
+    if (seat->trap == IR_NONE) {
+        return false;
+    }
+    const X64Site *site = &jit->out.sites.data[seat->trap];
+    *loc = (IrLoc){site->pc, site->aux};
+    *number = site->number;
+    return true;
+}
+
+void jit_link_trap(Jit *jit, const JitSeat *seat, const CacheBlock *block) {
+    if (cache_code(block)) {
+        asm_link(&jit->code.cold, jit->out.sites.data[seat->trap].patch, block->code);
     }
 }
 

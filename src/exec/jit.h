@@ -82,6 +82,10 @@ IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block);
  * to where `block` begins. */
 bool jit_can_link(const Jit *jit, const JitSeat *seat);
 void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block);
+/** If jit_can_link: true if that jit_run ended in a trap that has come often from one place: where and which. */
+bool jit_trap_site(const Jit *jit, const JitSeat *seat, IrLoc *loc, unsigned *number);
+/** From now on that trap is a jump to `block`, if it has code. */
+void jit_link_trap(Jit *jit, const JitSeat *seat, const CacheBlock *block);
 
 /** For exec/probe.h: keep notes for dumps; regions count what they run. To be set while there is no code. */
 void jit_watch(Jit *jit, bool notes, bool counts);

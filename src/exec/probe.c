@@ -4,7 +4,7 @@
 
 void exec_probe_attach(Cpu *cpu, CodeCache *cache, ExecProbe *probe) {
     cpu->probe = probe;
-    cpu->jit_t1 = cpu->jit_in_region = 0;
+    cpu->jit_t1 = cpu->jit_in_region = cpu->jit_traps = 0;
     if (cache) {
         cache_flush(cache, 0);
     }

@@ -45,7 +45,8 @@ typedef struct ExecStats {
     uint64_t host_insns; /* run by host code; of them, Cpu.jit_t1 in regions */
     uint64_t exits[EXEC_EXIT_KINDS];
     uint64_t code_flushes; /* the buffer of host code was full */
-    uint64_t interrupts, traps; /* taken at instruction boundaries; raised by instructions */
+    uint64_t interrupts, traps; /* taken at instruction boundaries; raised by instructions, but for
+                                 * Cpu.jit_traps */
 } ExecStats;
 
 typedef struct ExecProbe {

@@ -171,24 +171,28 @@ static CacheBlock *choose(Runner *r) {
     return block;
 }
 
-/* Under the lock. A full buffer of one's own is emptied; it is the next run of the block that finds room. */
-static void compile(Runner *r, CacheBlock *block) {
-    Jit *jit = r->run.cache->jit;
+/* Under the lock: host code for a block, unless it has some or cannot have it. False if the buffer is full. */
+static bool compile(Runner *r, CacheBlock *block) {
     bool full = false;
     if (block->code || block->interpret) {
-        return;
+        return true;
     }
     exec_complete(r->cpu, r->run.cache, block);
     uint64_t start_ns = probe_clock(r->cpu);
-    bool ok = jit_compile(jit, block, &full);
+    bool ok = jit_compile(r->run.cache->jit, block, &full);
     __atomic_store_n(&block->interpret, !ok && !full, __ATOMIC_RELAXED);
     if (UNLIKELY(r->cpu->probe != NULL)) {
         probe_lowered(r->cpu, r->run.cache, block, start_ns);
     }
-    if (full && r->use->own) {
+    return !full;
+}
+
+/* Under the lock. A full buffer of one's own is emptied; it is the next run of the block that finds room. */
+static void make_room(Runner *r) {
+    if (r->use->own) {
         PROBE_COUNT(r->cpu, code_flushes);
-        jit_flush(jit, 0);
-    } else if (full) {
+        jit_flush(r->run.cache->jit, 0);
+    } else {
         code_full(r->use, &r->run);
     }
 }
@@ -216,7 +220,9 @@ static bool compiled(Runner *r, CacheBlock *block) {
         return false;
     }
     code_lock(r->use);
-    compile(r, block);
+    if (!compile(r, block)) {
+        make_room(r);
+    }
     code_unlock(r->use);
     return cache_code(block) != 0;
 }
@@ -238,6 +244,26 @@ static void improve_code(Runner *r, CacheBlock *block) {
     }
 }
 
+/* Under the lock: a trap that comes often from one place is taken in host code from now on, if the guest knows how
+ * and there is room. */
+static void link_trap(Runner *r) {
+    CodeCache *cache = r->run.cache;
+    IrLoc loc;
+    unsigned number;
+    if (!jit_trap_site(cache->jit, r->run.seat, &loc, &number)) {
+        return;
+    }
+    loc.pc &= r->cpu->isa->pc_mask;
+    CacheBlock *block = cache_find(cache, loc, CACHE_TRAP + number);
+    IrBlock ir;
+    if (!block && exec_translate_trap(r->cpu, loc, number, &cache->scratch, &cache->arena, &ir)) {
+        block = cache_add(cache, &ir, NULL, CACHE_TRAP + number);
+    }
+    if (block && compile(r, block)) {
+        jit_link_trap(cache->jit, r->run.seat, block);
+    }
+}
+
 /* What the last run of host code has asked for. Only whole blocks are worth it. */
 static RARE void improve(Runner *r, CacheBlock *block) {
     CodeCache *cache = r->run.cache;
@@ -254,6 +280,7 @@ static RARE void improve(Runner *r, CacheBlock *block) {
         improve_code(r, whole);
     }
     if (link) {
+        link_trap(r);
         jit_link(cache->jit, r->run.seat, block);
     }
     code_unlock(r->use);

@@ -136,6 +136,24 @@ IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Aren
     return block;
 }
 
+bool exec_translate_trap(Cpu *cpu, IrLoc loc, unsigned number, Arena *scratch, Arena *arena, IrBlock *block) {
+    IrBuilder b;
+    arena_reset(scratch);
+    ir_begin(&b, scratch, loc);
+    if (!cpu->isa->translate_trap || !cpu->isa->translate_trap(&b, number)) {
+        return false;
+    }
+    *block = ir_end(&b);
+    block->is_trap = true;
+    block->trap = (uint16_t)number;
+    ir_finish(block, scratch);
+    move_to(block, arena);
+    if (UNLIKELY(cpu->probe != NULL)) {
+        probe_ir(cpu, block, EXEC_STAGE_OPT, false);
+    }
+    return true;
+}
+
 static bool literal_value(Cpu *cpu, const IrBlock *block, const IrOp *op, uint64_t *addr, uint64_t *value) {
     unsigned size = 1u << (op->n & IR_MEM_SIZE), unused = 64 - 8 * size;
     const IrOp *address = op->op == IR_LOAD ? &block->ops[op->a] : NULL;

@@ -373,6 +373,10 @@ void ir_goto_ind(IrBuilder *b, IrVal addr, uint32_t aux) {
     ir_emit(b, IR_GOTO_IND, IR_VOID, 0, addr, 0, aux);
 }
 
+void ir_goto_at(IrBuilder *b, IrVal addr, IrVal aux) {
+    ir_emit(b, IR_GOTO_AT, IR_VOID, 0, addr, aux, 0);
+}
+
 void ir_trap(IrBuilder *b, unsigned number, IrVal arg) {
     ir_emit(b, IR_TRAP, IR_VOID, number, 0, arg, IR_NONE);
 }

@@ -84,6 +84,8 @@ void ir_goto(IrBuilder *b, uint64_t pc, uint32_t aux);
 /** Conditional exit; another END must follow. */
 void ir_goto_if(IrBuilder *b, IrVal cond, uint64_t pc, uint32_t aux);
 void ir_goto_ind(IrBuilder *b, IrVal addr, uint32_t aux);
+/** The same with an aux that is computed. */
+void ir_goto_at(IrBuilder *b, IrVal addr, IrVal aux);
 void ir_trap(IrBuilder *b, unsigned number, IrVal arg);
 
 #endif

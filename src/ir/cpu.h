@@ -45,6 +45,10 @@ typedef struct Isa {
     void (*boot)(Cpu *cpu, uint64_t entry, uint64_t stack);
     /** Takes a trap raised by the instruction at cpu->pc, aux; the instruction has been counted. */
     void (*trap)(Cpu *cpu, unsigned number, uint64_t arg);
+    /** May be NULL. Appends what `trap` does at location b->loc if nothing is unusual, so that it needs no call: no
+     * instructions; a TRAP_IF of that number where something is, before any effect; an END. False, whatever has been
+     * appended: it is always for `trap`. */
+    bool (*translate_trap)(IrBuilder *b, unsigned number);
     /** Called at an instruction boundary while cpu->irq_request is set: takes a pending interrupt if one can be
      * taken, and clears irq_request if none is left. True if it changed the PC. */
     bool (*interrupt)(Cpu *cpu);
@@ -96,6 +100,7 @@ struct Cpu {
     bool (*load)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value); /* false: a trap is pending */
     bool (*store)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value);
     uint64_t jit_t1, jit_in_region; /* with a probe that counts: instructions run in regions; inside of one */
+    uint64_t jit_traps; /* likewise: traps taken by translated code itself */
 
     /* From here to the state, what each run of translated code looks at: with many nodes, few cache lines are to hold
      * it. */

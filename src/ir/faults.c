@@ -50,7 +50,7 @@ void ir_pass_faults(IrBlock *block, Arena *arena) {
     }
     block->faults = ARENA_ARRAY_RAW(arena, IrFault, n ? n : 1);
     block->n_faults = 0;
-    Place place = {0};
+    Place place = {.aux = block->loc.aux};
     forget_flags(&place);
     for (uint32_t i = 0; i < block->n_ops; i++) {
         const IrOp *op = &block->ops[i];

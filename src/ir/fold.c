@@ -37,6 +37,7 @@ typedef struct Fold {
     uint32_t summed; /* flag op whose sum or difference is a value, or IR_NONE */
     IrVal sum, addend; /* that value, and the first operand that the op had */
     bool in_region;
+    uint64_t pc; /* of the block */
 } Fold;
 
 static IrVal append(Fold *f, IrOp op) {
@@ -385,6 +386,19 @@ static IrVal fold_truth(Fold *f, const IrOp *op) {
     return IR_NONE;
 }
 
+/* A shift to the left, and one to the right that brings back what went out: a rotation, where guests have none. */
+static IrVal fold_rotation(Fold *f, const IrOp *op) {
+    const IrOp *x = &f->ops[op->a], *y = &f->ops[op->b];
+    const IrOp *right = x->op == IR_SHR ? x : y, *left = x->op == IR_SHR ? y : x;
+    uint64_t n, back, width = op->type == IR_I64 ? 64 : 32;
+    if ((op->op != IR_OR && op->op != IR_XOR && op->op != IR_ADD) || left->op != IR_SHL || right->op != IR_SHR ||
+        left->a != right->a || !const_of(f, left->b, &n) || !const_of(f, right->b, &back) || n >= width ||
+        back >= width || n + back != width) {
+        return IR_NONE;
+    }
+    return append_pure(f, (IrOp){.op = IR_ROR, .type = op->type, .a = left->a, .b = right->b});
+}
+
 /* (x op constant) op constant is x op one constant: compilers split what does not fit an immediate. */
 static void reassociate(Fold *f, IrOp *op) {
     uint64_t outer, inner;
@@ -424,6 +438,7 @@ static IrVal fold_pure(Fold *f, IrOp op) {
     if (same == IR_NONE && (op.op == IR_EQ || op.op == IR_NE || op.op == IR_OR)) {
         same = fold_truth(f, &op);
     }
+    same = same == IR_NONE ? fold_rotation(f, &op) : same;
     return same != IR_NONE ? same : append_pure(f, op);
 }
 
@@ -577,6 +592,9 @@ static void fold_effect(Fold *f, IrOp op, uint32_t old) {
     if (op.op == IR_TRAP_IF && const_of(f, op.a, &k) && k == 0) {
         return;
     }
+    if (op.op == IR_GOTO_IND && const_of(f, op.a, &k) && f->ops[op.a].type == IR_I32) {
+        op = (IrOp){.op = IR_GOTO, .a = (uint32_t)(k - f->pc), .c = op.c};
+    }
     if (op.op == IR_PUT) {
         op.b = chosen(f, op);
     } else if (op.op == IR_PUTX) {
@@ -638,7 +656,7 @@ static uint32_t new_operand(const Fold *f, uint8_t kind, uint32_t operand) {
 
 static void fold(IrBlock *block, Arena *arena, bool in_region) {
     Fold f = {.arena = arena, .cap = block->n_ops + block->n_ops / 2 + 16, .old_ops = block->ops, .chooser = IR_NONE,
-              .in_region = in_region};
+              .in_region = in_region, .pc = block->loc.pc};
     f.ops = ARENA_ARRAY_RAW(arena, IrOp, f.cap);
     f.new_of = ARENA_ARRAY(arena, IrVal, block->n_ops);
     f.label_of = ARENA_ARRAY(arena, uint32_t, block->n_ops);

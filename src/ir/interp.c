@@ -249,6 +249,9 @@ SPECIALISED bool run_effect(Cpu *cpu, const IrBlock *block, IrOpcode opcode, uin
     case IR_GOTO_IND:
         run_goto(cpu, v[op->a], op->c);
         return false;
+    case IR_GOTO_AT:
+        run_goto(cpu, v[op->a], (uint32_t)v[op->b]);
+        return false;
     default:
         run_state(cpu, op, opcode, v, index);
         return true;

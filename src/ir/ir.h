@@ -87,6 +87,8 @@ typedef struct IrBlock {
     uint32_t n_ops;
     uint32_t n_insns; /* guest instructions: what the block costs from the budget */
     uint32_t n_bytes; /* guest bytes covered from loc.pc */
+    bool is_trap; /* what trap `trap` at `loc` does, no instructions: made by Isa.translate_trap */
+    uint16_t trap;
     uint64_t source; /* where on the bus they were read: loc.pc, or what the guest's memory management made of it */
     IrFault *faults;
     uint32_t n_faults;

@@ -28,7 +28,7 @@ static bool may_be_absent(IrOpcode op, unsigned k) {
 /* Type that operand k of op must have, IR_VOID if any. */
 static IrType operand_type(const IrOp *op, unsigned k) {
     switch (op->op) {
-    case IR_SEXT32: case IR_ZEXT32: case IR_FWIDEN: case IR_FOFINT: case IR_SKIP: case IR_GOTO_IF:
+    case IR_SEXT32: case IR_ZEXT32: case IR_FWIDEN: case IR_FOFINT: case IR_SKIP: case IR_GOTO_IF: case IR_GOTO_AT:
         return IR_I32;
     case IR_TRUNC: case IR_HIGH: case IR_FNARROW: case IR_FTOINT:
         return IR_I64;
@@ -72,7 +72,7 @@ static bool check_value(const Verify *v, const IrOp *op, unsigned k, uint32_t va
 /* Entries are checked once they exist: each recipe must be an earlier op that sets the flag. */
 static bool check_fault(Verify *v, uint32_t entry) {
     v->faults++;
-    if (v->insns == 0) {
+    if (v->insns == 0 && !v->block->is_trap) {
         return complain(v, "may leave the block before its first instruction");
     }
     if (v->block->n_faults == 0) {

@@ -245,12 +245,14 @@ static void test_flash(void **state) {
 int main(void) {
     static const char *share[] = {"mps2-an385", "share"}, *rows[] = {"mps2-an385", "rows"},
                       *microbit[] = {"microbit", "rows_v6"},
-                      *devices[] = {"mps2-an385", "pieces_mps2"}; /* interrupts and many accesses of devices */
+                      *devices[] = {"mps2-an385", "pieces_mps2"}, /* interrupts and many accesses of devices */
+                      *traps[] = {"leon3", "sparc_hello"}; /* in translated code */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(test_interleaved, share),    cmocka_unit_test_prestate(test_interleaved, rows),
         cmocka_unit_test_prestate(test_interleaved, microbit), cmocka_unit_test_prestate(test_interleaved, devices),
         cmocka_unit_test_prestate(test_threads, share),        cmocka_unit_test_prestate(test_threads, rows),
         cmocka_unit_test_prestate(test_threads, microbit),     cmocka_unit_test_prestate(test_threads, devices),
+        cmocka_unit_test_prestate(test_interleaved, traps),    cmocka_unit_test_prestate(test_threads, traps),
         cmocka_unit_test(test_flash),                          cmocka_unit_test_prestate(test_crowd, "share"),
                cmocka_unit_test_prestate(test_crowd, "rows"),
     };

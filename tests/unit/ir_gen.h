@@ -291,9 +291,10 @@ static inline void gen_end(Gen *g) {
             gen_op(g);
         }
     }
-    switch (gen_below(g, g->plain ? 2 : 3)) {
+    switch (gen_below(g, g->plain ? 2 : 4)) {
     case 0: ir_goto(&g->b, near + 2, gen_below(g, 256)); break;
     case 1: ir_goto_ind(&g->b, x, gen_below(g, 256)); break;
+    case 2: ir_goto_at(&g->b, gen_value(g, IR_I32), gen_value(g, IR_I32)); break;
     default: ir_trap(&g->b, near % GEN_TRAP_MAX, gen_below(g, 2) ? x : IR_NONE);
     }
 }

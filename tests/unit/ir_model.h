@@ -372,6 +372,7 @@ static inline IrExit model_run(Model *m, uint64_t *executed) {
             break;
         case IR_GOTO: return model_go(m, base + (uint64_t)(int64_t)(int32_t)op->a, op->c);
         case IR_GOTO_IND: return model_go(m, m->v[op->a], op->c);
+        case IR_GOTO_AT: return model_go(m, m->v[op->a], (uint32_t)m->v[op->b]);
         default: model_inside(m, i);
         }
     }

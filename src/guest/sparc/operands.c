@@ -66,6 +66,11 @@ IrVal sparc_low(SparcTranslator *t, IrVal wide) {
     return ir_emit(t->b, IR_TRUNC, IR_I64, 0, wide, 0, 0);
 }
 
+IrVal sparc_written(SparcTranslator *t, uint32_t rs1, uint32_t src2) {
+    IrVal x = sparc_get_reg(t, rs1), y = sparc_src2(t, src2);
+    return ir_op2(t->b, IR_XOR, x, y);
+}
+
 /* ---- Checks ---- */
 
 void sparc_require_supervisor(SparcTranslator *t) {

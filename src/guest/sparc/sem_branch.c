@@ -1,5 +1,5 @@
-/* Control transfer: CALL, Bicc, FBfcc, JMPL, RETT, Ticc (SPARC V8 B.20 to B.27), and SAVE, RESTORE (B.20). The delay
- * slot is translate.c's business. Coprocessor branches trap: cp_disabled. */
+/* Control transfer: CALL, Bicc, FBfcc, JMPL, Ticc (SPARC V8 B.21 to B.27). The delay slot is translate.c's business.
+ * Coprocessor branches trap: cp_disabled. RETT is in sem_window.c. */
 #include "translator.h"
 
 enum { LINK = 15 /* o7 */ };
@@ -60,11 +60,6 @@ void sparc_sem_jmpl(SparcTranslator *t, const SparcArgs_jmpl *a) {
     }
 }
 
-/* Rights, alignment and windows are checked where it is done (sys_trap.c). */
-void sparc_sem_rett(SparcTranslator *t, const SparcArgs_rett *a) {
-    ir_trap(t->b, SPARC_TRAP_RETT, sparc_sum(t, a->rs1, a->src2));
-}
-
 void sparc_sem_ticc(SparcTranslator *t, const SparcArgs_ticc *a) {
     if (a->cond == SPARC_COND_NEVER) {
         return;
@@ -85,29 +80,4 @@ void sparc_sem_unimp(SparcTranslator *t, const SparcArgs_unimp *a) {
 void sparc_sem_cpop(SparcTranslator *t, const SparcArgs_cpop *a) {
     (void)a;
     ir_trap(t->b, SPARC_TT_CP_DISABLED, IR_NONE);
-}
-
-/* ---- Windows ---- */
-
-static void put_window_pointer(SparcTranslator *t, IrVal wp, int32_t step) {
-    ir_put(t->b, SPARC_SLOT(wp), ir_op2i(t->b, IR_ADD, wp, (uint64_t)(int64_t)step));
-}
-
-void sparc_sem_save(SparcTranslator *t, const SparcArgs_save *a) {
-    IrBuilder *b = t->b;
-    IrVal sum = sparc_sum(t, a->rs1, a->src2), wp = ir_get(b, IR_I32, SPARC_SLOT(wp));
-    IrVal out_of_line = ir_op2(b, IR_LTU, wp, ir_get(b, IR_I32, SPARC_SLOT(save_bound)));
-    ir_trap_if(b, out_of_line, SPARC_TRAP_SAVE | a->rd << 8, sum);
-    put_window_pointer(t, wp, -SPARC_WINDOW_WORDS);
-    sparc_put_reg(t, a->rd, sum);
-}
-
-void sparc_sem_restore(SparcTranslator *t, const SparcArgs_restore *a) {
-    IrBuilder *b = t->b;
-    IrVal sum = sparc_sum(t, a->rs1, a->src2), wp = ir_get(b, IR_I32, SPARC_SLOT(wp));
-    IrVal bound = ir_get(b, IR_I32, SPARC_SLOT(restore_bound));
-    IrVal out_of_line = ir_op2(b, IR_LEU, bound, wp);
-    ir_trap_if(b, out_of_line, SPARC_TRAP_RESTORE | a->rd << 8, sum);
-    put_window_pointer(t, wp, SPARC_WINDOW_WORDS);
-    sparc_put_reg(t, a->rd, sum);
 }

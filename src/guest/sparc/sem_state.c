@@ -1,20 +1,14 @@
 /* State registers: SPARC V8 B.28, B.29 (RDY, RDASR, RDPSR, RDWIM, RDTBR and their writes), STBAR (B.30).
  *
- * Writes take effect at once; the manual allows up to three instructions of delay. */
+ * Writes take effect at once; the manual allows up to three instructions of delay. WRWIM is in sem_window.c. */
 #include "translator.h"
-
-/* What WR* writes. */
-static IrVal written(SparcTranslator *t, uint32_t rs1, uint32_t src2) {
-    IrVal x = sparc_get_reg(t, rs1), y = sparc_src2(t, src2);
-    return ir_op2(t->b, IR_XOR, x, y);
-}
 
 void sparc_sem_rdy(SparcTranslator *t, const SparcArgs_rdy *a) {
     sparc_put_reg(t, a->rd, ir_get(t->b, IR_I32, SPARC_SLOT(y)));
 }
 
 void sparc_sem_wry(SparcTranslator *t, const SparcArgs_wry *a) {
-    ir_put(t->b, SPARC_SLOT(y), written(t, a->rs1, a->src2));
+    ir_put(t->b, SPARC_SLOT(y), sparc_written(t, a->rs1, a->src2));
 }
 
 void sparc_sem_stbar(SparcTranslator *t, const SparcArgs_stbar *a) {
@@ -45,7 +39,7 @@ void sparc_sem_wrasr(SparcTranslator *t, const SparcArgs_wrasr *a) {
         ir_trap(t->b, SPARC_TRAP_POWER_DOWN, IR_NONE);
         return;
     }
-    ir_call(t->b, SPARC_HELPER_WRASR, ir_i32(t->b, a->asr), written(t, a->rs1, a->src2));
+    ir_call(t->b, SPARC_HELPER_WRASR, ir_i32(t->b, a->asr), sparc_written(t, a->rs1, a->src2));
     t->ends_block = true;
 }
 
@@ -66,13 +60,7 @@ void sparc_sem_rdtbr(SparcTranslator *t, const SparcArgs_rdtbr *a) {
 
 void sparc_sem_wrpsr(SparcTranslator *t, const SparcArgs_wrpsr *a) {
     sparc_require_supervisor(t);
-    ir_call(t->b, SPARC_HELPER_WRPSR, written(t, a->rs1, a->src2), IR_NONE);
-    t->ends_block = true;
-}
-
-void sparc_sem_wrwim(SparcTranslator *t, const SparcArgs_wrwim *a) {
-    sparc_require_supervisor(t);
-    ir_call(t->b, SPARC_HELPER_WRWIM, written(t, a->rs1, a->src2), IR_NONE);
+    ir_call(t->b, SPARC_HELPER_WRPSR, sparc_written(t, a->rs1, a->src2), IR_NONE);
     t->ends_block = true;
 }
 
@@ -81,5 +69,6 @@ void sparc_sem_wrtbr(SparcTranslator *t, const SparcArgs_wrtbr *a) {
     IrBuilder *b = t->b;
     sparc_require_supervisor(t);
     IrVal type = ir_op2i(b, IR_AND, ir_get(b, IR_I32, SPARC_SLOT(tbr)), 0xff0);
-    ir_put(b, SPARC_SLOT(tbr), ir_op2(b, IR_OR, ir_op2i(b, IR_AND, written(t, a->rs1, a->src2), 0xfffff000u), type));
+    IrVal base = ir_op2i(b, IR_AND, sparc_written(t, a->rs1, a->src2), 0xfffff000u);
+    ir_put(b, SPARC_SLOT(tbr), ir_op2(b, IR_OR, base, type));
 }

@@ -17,6 +17,7 @@
 enum {
     SPARC_WINDOWS_MAX = 32, SPARC_WINDOW_WORDS = 16, SPARC_SP = 14, SPARC_WINDOWED = 8,
     SPARC_POSITIONS = 2 * SPARC_WINDOWS_MAX + 2, /* of the window file */
+    SPARC_NO_MARK = INT32_MAX,
 };
 
 /** aux of a location: where nPC is.
@@ -57,13 +58,13 @@ enum {
     SPARC_TRAP_FPOP_MODE, /* a floating-point operation cannot be done in line: modes; arg: as of SPARC_HELPER_FPOP */
     SPARC_TRAP_FPOP, /* the same, for its operands' sake */
     SPARC_TRAP_POWER_DOWN, /* goes on behind the instruction */
+    SPARC_TRAP_WRWIM, /* the same; arg: value */
 };
 
 /** Out-of-line parts; index into isa->helpers. */
 typedef enum SparcHelper {
     SPARC_HELPER_RDPSR,
     SPARC_HELPER_WRPSR, /* a: value; may raise a trap */
-    SPARC_HELPER_WRWIM, /* a: value */
     SPARC_HELPER_RDASR, /* a: number */
     SPARC_HELPER_WRASR, /* a: number, b: value */
     SPARC_HELPER_LOAD_ASI, /* a: address | asi << 32, b: IrMem */
@@ -93,6 +94,8 @@ typedef struct SparcConfig {
     uint32_t cache_config[2]; /* ASI 2, offsets 8 and 12 */
     uint32_t fsr_version; /* FSR.ver, in place */
 } SparcConfig;
+
+enum { SPARC_ASR17_DW = 1 << 14, SPARC_ASR17_SV = 1 << 13 }; /* SparcState.asr17 */
 
 enum { SPARC_FP_EXECUTE, SPARC_FP_PENDING, SPARC_FP_EXCEPTION }; /* SparcState.fp_mode */
 
@@ -125,6 +128,9 @@ typedef struct SparcState {
     uint32_t irq_level; /* what the interrupt controller asks for */
     uint32_t powered_down, held; /* asleep by %asr19; waits for its start since reset */
     uint32_t bottom, lowest; /* * */
+    uint32_t mark; /* *: position of the window that WIM marks, if it is one; else, and if there are few windows,
+                    * SPARC_NO_MARK */
+    uint32_t usual_wim; /* *: bits of WIM that a write in line can set; 0 if there are few windows */
     uint32_t windows[SPARC_WINDOWS_MAX * SPARC_WINDOW_WORDS]; /* settled: outs and locals of each window */
     SparcConfig config; /* set when the board is built, never changed */
 } SparcState;
@@ -152,6 +158,9 @@ uint32_t sparc_fcc_mask(uint32_t cond);
 unsigned sparc_translate_insn(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, uint32_t aux);
 unsigned sparc_disassemble_insn(char *out, size_t size, uint32_t features, const uint8_t *bytes, size_t avail,
                                 uint64_t pc);
+
+/* sem_window.c */
+bool sparc_translate_trap(IrBuilder *b, unsigned number);
 
 /* sys_*.c: the Isa; its hooks are described in ir/cpu.h. */
 extern const Isa sparc_isa;

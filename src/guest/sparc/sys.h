@@ -39,8 +39,6 @@ static inline SparcCpu *sparc_device(Cpu *cpu) {
     return CONTAINER_OF(cpu, SparcCpu, cpu);
 }
 
-enum { SPARC_ASR17_DW = 1 << 14, SPARC_ASR17_SV = 1 << 13 };
-
 /* sys_window.c */
 
 /** A register of the current window. r0 must not be written. */

@@ -133,6 +133,7 @@ const Isa sparc_isa = {
     .disassemble = sparc_disassemble_insn,
     .reset = sparc_reset,
     .trap = sparc_trap,
+    .translate_trap = sparc_translate_trap,
     .interrupt = sparc_interrupt,
     .access_check = sparc_access_check,
     .access_fault = sparc_access_fault,

@@ -45,12 +45,6 @@ static uint64_t helper_wrpsr(Cpu *cpu, uint64_t a, uint64_t b) {
     return 0;
 }
 
-static uint64_t helper_wrwim(Cpu *cpu, uint64_t a, uint64_t b) {
-    (void)b;
-    sparc_set_wim(sparc_state(cpu), (uint32_t)a);
-    return 0;
-}
-
 static uint64_t cycles(Cpu *cpu) {
     SparcCpu *device = sparc_device(cpu);
     Clock clock = clock_of_hz(device->clock_hz);
@@ -99,7 +93,6 @@ static uint64_t helper_wrasr(Cpu *cpu, uint64_t a, uint64_t value) {
 const IsaHelper sparc_helpers[SPARC_HELPER_COUNT] = {
     [SPARC_HELPER_RDPSR] = helper_rdpsr,
     [SPARC_HELPER_WRPSR] = helper_wrpsr,
-    [SPARC_HELPER_WRWIM] = helper_wrwim,
     [SPARC_HELPER_RDASR] = helper_rdasr,
     [SPARC_HELPER_WRASR] = helper_wrasr,
     [SPARC_HELPER_LOAD_ASI] = sparc_helper_load_asi,

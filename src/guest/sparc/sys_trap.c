@@ -165,10 +165,11 @@ static void return_from_trap(Cpu *cpu, uint32_t target) {
     } else if (target & 3) {
         enter(cpu, SPARC_TT_NOT_ALIGNED);
     } else {
+        uint32_t npc = next_pc(cpu); /* a register of this window may tell */
         s->et = 1;
         s->s = s->ps;
         sparc_window_return(s);
-        go_on(cpu, next_pc(cpu), target);
+        go_on(cpu, npc, target);
         sparc_update(cpu);
     }
 }
@@ -204,6 +205,10 @@ void sparc_trap(Cpu *cpu, unsigned number, uint64_t arg) {
     case SPARC_TRAP_SAVE:
     case SPARC_TRAP_RESTORE:
         move_window(cpu, (number & 0xff) == SPARC_TRAP_SAVE, number >> 8, value);
+        break;
+    case SPARC_TRAP_WRWIM:
+        sparc_set_wim(s, value);
+        step_over(cpu);
         break;
     case SPARC_TRAP_FETCH:
         enter(cpu, SPARC_TT_INSTRUCTION_ACCESS);

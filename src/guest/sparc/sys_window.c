@@ -54,6 +54,7 @@ static uint32_t lowest_mark(const SparcState *s) {
 /* As find_bounds, for one mark. */
 static void find_bounds_of_one(SparcState *s, bool keep_way_up) {
     uint32_t n = s->config.n_windows, i = sparc_position(s) - s->bottom, m = lowest_mark(s);
+    s->mark = s->usual_wim ? s->bottom + m : SPARC_NO_MARK;
     uint32_t floor = m < i + keep_way_up ? m : 0, ceiling = m >= i + keep_way_up ? m : n;
     s->save_bound = (s->bottom + floor + 2) * SPARC_WINDOW_WORDS;
     s->restore_bound = i == 0 ? 0 : (s->bottom + ceiling - 1) * SPARC_WINDOW_WORDS;
@@ -66,6 +67,7 @@ static void find_bounds(SparcState *s, bool keep_way_up) {
         find_bounds_of_one(s, keep_way_up);
         return;
     }
+    s->mark = SPARC_NO_MARK;
     uint32_t at = sparc_position(s), i = at - s->bottom;
     uint64_t marks = marks_of(s), above = marks >> (i + 1), below = marks & ((UINT64_C(1) << i) - 1);
     uint32_t ceiling = at + 1 + (uint32_t)__builtin_ctzll(above | UINT64_C(1) << (s->config.n_windows - 1 - i));
@@ -150,10 +152,14 @@ void sparc_window_up(SparcState *s) {
     find_bounds(s, false);
 }
 
+static bool has_room(const SparcState *s) {
+    return s->config.n_windows > 2 * ROOM + 1;
+}
+
 /* Handlers move through the windows above and below: these then lie where they are reached in line. */
 void sparc_window_enter(SparcState *s) {
     step_down(s);
-    if (s->config.n_windows > 2 * ROOM + 1) {
+    if (has_room(s)) {
         while (sparc_position(s) - s->bottom < ROOM) {
             slide_down(s);
         }
@@ -176,9 +182,12 @@ void sparc_window_return(SparcState *s) {
     find_bounds(s, false);
 }
 
+static uint32_t all_windows(const SparcState *s) {
+    return s->config.n_windows == 32 ? UINT32_MAX : (UINT32_C(1) << s->config.n_windows) - 1;
+}
+
 void sparc_set_wim(SparcState *s, uint32_t wim) {
-    uint32_t all = s->config.n_windows == 32 ? UINT32_MAX : (UINT32_C(1) << s->config.n_windows) - 1;
-    s->wim = wim & all;
+    s->wim = wim & all_windows(s);
     find_bounds(s, true);
 }
 
@@ -198,6 +207,7 @@ void sparc_windows_place(SparcState *s) {
     uint32_t n = s->config.n_windows;
     s->bottom = (SPARC_POSITIONS - n) / 2;
     s->lowest = sparc_window_wrapped(s, s->cwp + n - n / 2);
+    s->usual_wim = has_room(s) ? all_windows(s) : 0;
     for (uint32_t p = s->bottom; p <= top_of(s); p++) {
         memcpy(words_at(s, p), &s->windows[sparc_window_at(s, p) * SPARC_WINDOW_WORDS], WINDOW_BYTES);
     }

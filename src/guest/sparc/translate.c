@@ -134,7 +134,8 @@ static bool translate_delay(SparcTranslator *t, const Decoded *d) {
     if (t->aux || !delayed || (class >= SPARC_CLASS_BRANCH && !returns) || t->b->n_insns == t->b->limit) {
         return false;
     }
-    SparcTranslator delay = {.b = t->b, .pc = t->pc + 4, .aux = delay_aux(t), .ends_block = true};
+    SparcTranslator delay = {.b = t->b, .pc = t->pc + 4, .aux = delay_aux(t), .ends_block = true,
+                             .returns = returns, .target_value = t->target_value};
     if (t->transfer == SPARC_FLOW_DYNAMIC && class != SPARC_CLASS_ALU && !t->aux_jmpl) {
         ir_put(t->b, SPARC_SLOT(npc), t->target_value); /* for faults */
     }

@@ -24,6 +24,7 @@ struct SparcTranslator {
     uint32_t target;
     IrVal target_value, cond;
     uint32_t aux_cond; /* SPARC_FLOW_IF: kind and condition of the aux of the delay slot */
+    bool returns; /* in the delay slot of a JMPL to `target_value` */
     uint32_t aux_jmpl; /* SPARC_FLOW_DYNAMIC: that aux, or 0: the target must stand in the state */
 };
 
@@ -35,6 +36,8 @@ bool sparc_is_immediate(uint32_t src2);
 IrVal sparc_src2(SparcTranslator *t, uint32_t src2);
 /** rs1 + src2. */
 IrVal sparc_sum(SparcTranslator *t, uint32_t rs1, uint32_t src2);
+/** What WR* writes. */
+IrVal sparc_written(SparcTranslator *t, uint32_t rs1, uint32_t src2);
 /** high:low as i64, and its halves. */
 IrVal sparc_join(SparcTranslator *t, IrVal high, IrVal low);
 IrVal sparc_high(SparcTranslator *t, IrVal wide);

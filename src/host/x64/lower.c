@@ -96,7 +96,7 @@ void lower_op(Lower *l, uint32_t index) {
     case IR_TRAP_IF: lower_trap_if(l, op); break;
     case IR_TRAP: lower_trap(l, op); break;
     case IR_REFUND: lower_refund_if(l, op); break;
-    case IR_GOTO: case IR_GOTO_IF: case IR_GOTO_IND: lower_goto(l, op); break;
+    case IR_GOTO: case IR_GOTO_IF: case IR_GOTO_IND: case IR_GOTO_AT: lower_goto(l, op); break;
     case IR_GETX: case IR_PUTX: lower_indexed(l, op); break;
     default:
         if (ir_sets_flags(op->op, &mask)) {
@@ -140,16 +140,20 @@ static void lower_block(Lower *l) {
     lower_note(l, X64_NOTE_ENTRY, IR_NONE);
     asm_nop(l->a, X64_ENTRY_BYTES);
     lower_budget(l->a, ALU_SUB, l->ir->n_insns);
-    uint32_t over = X64_COUNTS ? asm_jcc(l->a, CC_B) : 0;
+    uint32_t over = X64_COUNTS && l->ir->n_insns ? asm_jcc(l->a, CC_B) : 0;
+    if (l->ir->is_trap) {
+        lower_trap_block(l);
+    }
     for (uint32_t i = 0; i < l->ir->n_ops; i++) {
         lower_op(l, i);
     }
     lower_slow_paths(l);
+    if (!over) {
+        return;
+    }
     lower_cold(l);
     lower_note(l, X64_NOTE_BUDGET, IR_NONE);
-    if (over) {
-        asm_link(l->a, over, asm_offset(l->a));
-    }
+    asm_link(l->a, over, asm_offset(l->a));
     lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_BUDGET, .unused = l->ir->n_insns}));
 }
 

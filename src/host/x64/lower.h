@@ -170,6 +170,8 @@ static inline void lower_note(Lower *l, X64NoteKind kind, uint32_t op) {
 void lower_count_enter(Lower *l);
 /** Where a region is left without the engine, the budget exact again. */
 void lower_count_leave(Lower *l);
+/** Where code has taken a trap. */
+void lower_count_trap(Lower *l);
 
 /* alloc.c */
 void lower_side_begin(Lower *l, Side *side);
@@ -265,7 +267,11 @@ void lower_poll(Lower *l, const IrOp *op);
 void lower_trap_if(Lower *l, const IrOp *op);
 void lower_trap(Lower *l, const IrOp *op);
 void lower_goto(Lower *l, const IrOp *op);
+/** What the thunk indirect_at is to find in registers. */
+void lower_goto_at(Lower *l, const IrOp *op);
 void lower_slow_paths(Lower *l);
+/** The beginning of a trap's block: if somebody watches traps, it is the engine's. */
+void lower_trap_block(Lower *l);
 unsigned lower_access_bits(const IrOp *op);
 /** Jumps if base + displacement is not a multiple of `bytes`; returns the jump. */
 uint32_t lower_test_alignment(Lower *l, Reg base, int32_t displacement, unsigned bytes);

@@ -115,6 +115,13 @@ static void goto_indirect(Lower *l, const IrOp *op) {
     }
 }
 
+void lower_goto_at(Lower *l, const IrOp *op) {
+    Reg pc = lower_use(l, op->a), aux = lower_use(l, op->b);
+    asm_mov(l->a, true, RCX, pc);
+    asm_mov(l->a, true, RSI, aux);
+    asm_mov_imm(l->a, RDX, lower_site(l, (X64Site){.kind = X64_SITE_INDIRECT, .type = 1}));
+}
+
 /* In a slow path: the engine must look at the CPU before it goes on. */
 static void goto_in_slow_mode(Lower *l, const IrOp *op) {
     bool always = op->op == IR_GOTO;
@@ -134,8 +141,14 @@ static void goto_in_slow_mode(Lower *l, const IrOp *op) {
 }
 
 void lower_goto(Lower *l, const IrOp *op) {
+    if (l->ir->is_trap) {
+        lower_count_trap(l);
+    }
     if (op->op == IR_GOTO_IND) {
         goto_indirect(l, op);
+    } else if (op->op == IR_GOTO_AT) {
+        lower_goto_at(l, op);
+        asm_link(l->a, asm_jmp(l->a), l->slow_mode ? l->thunks->indirect_at_miss : l->thunks->indirect_at);
     } else if (l->slow_mode) {
         goto_in_slow_mode(l, op);
     } else if (l->region) {
@@ -185,11 +198,36 @@ void lower_store_value(Lower *l, size_t member, IrVal value) {
     }
 }
 
+/* To the engine, or, when that has found out how, to what the trap does: so the budget is exact. In slow mode there may
+ * be something to leave for. */
 static void trap_exit(Lower *l, const IrOp *op) {
-    lower_store_value(l, offsetof(Cpu, trap_arg), op->b);
+    const IrFault *fault = &l->ir->faults[op->c];
+    if (!l->ir->is_trap) {
+        lower_store_value(l, offsetof(Cpu, trap_arg), op->b);
+    }
     l->pinned = 0;
-    lower_flags_at(l, &l->ir->faults[op->c], 0xf);
-    lower_exit_by(l, fault_site(l, (X64Site){.kind = X64_SITE_TRAP, .number = op->n}, op->c), l->thunks->trap);
+    lower_flags_at(l, fault, 0xf);
+    uint32_t site = lower_site(l, (X64Site){.kind = X64_SITE_TRAP, .number = op->n, .pc_offset = fault->pc_offset,
+                                            .aux = fault->aux});
+    lower_budget(l->a, ALU_ADD, l->cost - fault->insn);
+    if (l->region) {
+        lower_store_pinned(l);
+        lower_count_leave(l);
+    }
+    asm_mov_imm(l->a, RAX, site);
+    uint32_t jump = lower_jmp(l);
+    asm_link(l->a, jump, l->thunks->trap);
+    l->out->sites.data[site].patch = l->slow_mode || l->ir->is_trap ? 0 : jump;
+}
+
+void lower_trap_block(Lower *l) {
+    asm_alu_mem_imm(l->a, ALU_CMP, true, lower_cpu(offsetof(Cpu, trace_exception)), 0);
+    uint32_t watched = asm_jcc(l->a, CC_NE);
+    lower_cold(l);
+    asm_link(l->a, watched, asm_offset(l->a));
+    X64Site site = {.kind = X64_SITE_TRAP, .number = l->ir->trap, .aux = l->ir->loc.aux};
+    lower_exit_by(l, lower_site(l, site), l->thunks->trap);
+    lower_hot(l);
 }
 
 void lower_trap(Lower *l, const IrOp *op) {

@@ -32,3 +32,9 @@ void lower_count_enter(Lower *l) {
 void lower_count_leave(Lower *l) {
     count(l, false);
 }
+
+void lower_count_trap(Lower *l) {
+    if (l->out->count_tiers) {
+        asm_alu_mem_imm(l->a, ALU_ADD, true, lower_cpu(offsetof(Cpu, jit_traps)), 1);
+    }
+}

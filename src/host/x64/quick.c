@@ -233,6 +233,14 @@ static void cond(Lower *l, const IrOp *op) {
     }
 }
 
+/* A value that the branch behind this op compares lives on until then, and so does what a sum that waits is made of. */
+static void use_at_branch(Lower *l, IrVal value) {
+    lower_use_until(l, value, l->at + 1);
+    if (l->late[value]) {
+        lower_use_until(l, l->ir->ops[value].a, l->at + 1);
+    }
+}
+
 /* Comparisons are done by the branch that follows them. */
 static void comparison(Lower *l, const IrOp *op) {
     if (!next_branches(l)) {
@@ -240,8 +248,8 @@ static void comparison(Lower *l, const IrOp *op) {
         return;
     }
     l->fused[l->at] = true;
-    lower_use_until(l, op->a, l->at + 1);
-    lower_use_until(l, op->b, l->at + 1);
+    use_at_branch(l, op->a);
+    use_at_branch(l, op->b);
 }
 
 static void flags(Lower *l, const IrOp *op) {
@@ -373,6 +381,17 @@ static void emit_goto_ind(Quick *q, const IrOp *op) {
     }
     lower_site(l, (X64Site){.kind = X64_SITE_INDIRECT, .aux = op->c, .patch = noting});
     asm_link(l->a, asm_jmp(l->a), l->thunks->indirect_miss);
+}
+
+static void emit_goto_at(Quick *q, const IrOp *op) {
+    Lower *l = &q->l;
+    uint32_t leave;
+    lower_goto_at(l, op);
+    look_before_leaving(q, &leave);
+    asm_link(l->a, asm_jmp(l->a), l->thunks->indirect_at);
+    if (leave) {
+        asm_link(l->a, leave, l->thunks->indirect_at_miss);
+    }
 }
 
 /* The trap's argument is where it belongs. */
@@ -588,6 +607,7 @@ static void quick_op(Quick *q, const IrOp *op) {
     case IR_GOTO: emit_goto(q, op); break;
     case IR_GOTO_IF: emit_goto_if(q, op); break;
     case IR_GOTO_IND: emit_goto_ind(q, op); break;
+    case IR_GOTO_AT: emit_goto_at(q, op); break;
     case IR_EQ: case IR_NE: case IR_LTU: case IR_LEU: case IR_LTS: case IR_LES: comparison(l, op); break;
     default:
         other_op(l, op);

@@ -21,7 +21,7 @@ bool x64_region_allows(const IrBlock *ir) {
     for (uint32_t i = 0; i < ir->n_ops; i++) {
         const IrOp *op = &ir->ops[i];
         switch (op->op) {
-        case IR_CALL: case IR_TRAP:
+        case IR_CALL: case IR_TRAP: case IR_GOTO_AT:
             return false;
         case IR_GOTO_IF:
             if (branched) {

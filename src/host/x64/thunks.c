@@ -103,6 +103,28 @@ static void emit_indirect(Asm *a, X64Thunks *thunks) {
     asm_link(a, asm_jmp(a), thunks->leave);
 }
 
+/* The same to a location whose aux is computed: key and index are those of x64.h. */
+static void emit_indirect_at(Asm *a, X64Thunks *thunks) {
+    thunks->indirect_at = asm_offset(a);
+    asm_mov(a, false, RAX, RCX);
+    asm_mov(a, false, RDI, RCX);
+    asm_alu(a, ALU_XOR, false, RDI, RSI);
+    asm_alu_imm(a, ALU_AND, false, RDI, 2 * (X64_TARGETS - 1));
+    asm_shift_imm(a, SHIFT_SHL, true, RSI, 32);
+    asm_alu(a, ALU_OR, true, RAX, RSI);
+    asm_load(a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_targets)));
+    asm_alu_load(a, ALU_CMP, true, RAX, asm_indexed(RCX, RDI, 3, offsetof(X64Target, key)));
+    uint32_t miss = asm_jcc(a, CC_NE);
+    asm_jmp_mem(a, asm_indexed(RCX, RDI, 3, offsetof(X64Target, code)));
+    asm_link(a, miss, asm_offset(a));
+    asm_mov(a, false, RCX, RAX);
+    asm_shift_imm(a, SHIFT_SHR, true, RSI, 32);
+    thunks->indirect_at_miss = asm_offset(a);
+    asm_store(a, 32, lower_cpu(offsetof(Cpu, aux)), RSI);
+    asm_mov(a, false, RAX, RCX);
+    asm_link(a, asm_jmp(a), thunks->indirect_miss);
+}
+
 /* The same at an exit, where nothing is to be kept: what follows the trap is jumped to if it has code. The stack is
  * aligned. */
 static void emit_trap(Asm *a, const void *(*function)(Cpu *cpu, uint32_t site), uint32_t flags_slot) {
@@ -137,6 +159,7 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
     thunks->point_call = asm_offset(a);
     emit_point(a, calls, thunks, flags_slot, true);
     emit_indirect(a, thunks);
+    emit_indirect_at(a, thunks);
     asm_align(a, sizeof(uint64_t), 0);
     thunks->load = emit_address(a, calls->load);
     thunks->store = emit_address(a, calls->store);

@@ -144,7 +144,7 @@ static bool is_plain(const IrOp *op) {
 static bool may_stand_between(const IrOp *op) {
     switch (op->op) {
     case IR_CALL: case IR_SKIP: case IR_LABEL: case IR_TRAP_IF: case IR_TRAP: case IR_GOTO: case IR_GOTO_IF:
-    case IR_GOTO_IND:
+    case IR_GOTO_IND: case IR_GOTO_AT:
         return false;
     default:
         return !(ir_op_info[op->op].traits & IR_TRAIT_FAULT) || op->op == IR_POLL || is_plain(op);

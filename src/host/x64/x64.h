@@ -16,7 +16,7 @@ typedef enum X64SiteKind {
     X64_SITE_GOTO, /* direct jump at `patch`, not linked yet: go to pc_offset, aux */
     X64_SITE_HOT, /* the same, and a loop has run often there */
     X64_SITE_STOP, /* the same, but the engine must look at the CPU first; never linked */
-    X64_SITE_INDIRECT, /* cpu->pc is set, aux */
+    X64_SITE_INDIRECT, /* cpu->pc is set, aux (or cpu->aux) */
     X64_SITE_BUDGET, /* the block did not fit into the budget: nothing has run */
     X64_SITE_LEAVE, /* left early, at a fault entry */
     X64_SITE_TRAP, /* trap `number` with cpu->trap_arg, at a fault entry */
@@ -26,11 +26,12 @@ typedef enum X64SiteKind {
 
 typedef struct X64Site {
     uint8_t kind; /* X64SiteKind */
-    uint8_t type; /* ACCESS: IrType of a load */
+    uint8_t type; /* ACCESS: IrType of a load; TRAP: the engine's counter; INDIRECT: 1 if cpu->aux is set, too */
     uint16_t number; /* TRAP: number; ACCESS: IrMem bits, or the helper of a call */
     uint32_t block; /* index of the block, given by the engine */
     uint32_t patch; /* GOTO, HOT: offset of the displacement to link; HOT: that of the jump itself, to count no more;
-                       INDIRECT: that of the jump over the table, to link with what follows it, or 0 */
+                       INDIRECT: that of the jump over the table, to link with what follows it, or 0; TRAP: that of the
+                       jump to the engine, which may lead to a block of that trap, or 0 */
     uint32_t unused; /* prepaid instructions that have not begun; INDIRECT: the engine's counter */
     int32_t pc_offset; /* from the beginning of the block */
     uint32_t aux;
@@ -102,6 +103,7 @@ typedef struct X64Thunks {
     uint32_t load, store; /* no code, but the addresses of the engine's functions */
     uint32_t point, point_call; /* called from a point; the latter: a CALL */
     uint32_t indirect, indirect_miss; /* jumped to with an address in rax and the site in edx */
+    uint32_t indirect_at, indirect_at_miss; /* the same with a 32-bit address in rcx and its aux in rsi */
     X64Memory memory;
     uint32_t crowd; /* how many CPUs run the code and count in its heat */
     bool shared; /* other threads may run code while it is patched: what is patched lies in one aligned word */
