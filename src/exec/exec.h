@@ -17,9 +17,13 @@ IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Aren
 
 /** The same as the guest's rows make it, without passes, all in `scratch`. */
 IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch);
+/** Most instructions that a whole block of the cache has when it is translated again. */
+unsigned exec_limit_of(const CacheBlock *block);
 /** Translates a block of the cache again, if it was added without ops. */
 void exec_complete(Cpu *cpu, CodeCache *cache, CacheBlock *block);
 
+/** True if the op of a finished block loads what exec_fold_literals knows. */
+bool exec_is_literal(Cpu *cpu, const IrBlock *block, const IrOp *op);
 /** A copy of the block in which what it loads from constant addresses in ROM is known; NULL if there is nothing like
  * that. That memory is marked as code, so that the block goes when it changes (flash programming). */
 IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena);

@@ -36,6 +36,7 @@ typedef struct Fold {
     uint32_t visible_from; /* values made before may lie in a part that was skipped */
     uint32_t summed; /* flag op whose sum or difference is a value, or IR_NONE */
     IrVal sum, addend; /* that value, and the first operand that the op had */
+    IrVal remade, original; /* what recipe_from_sum made last, and the value that it is; or IR_NONE */
     bool in_region;
 } Fold;
 
@@ -182,36 +183,43 @@ static IrVal emit3(Fold *f, IrOpcode op, IrType type, IrVal a, IrVal b, IrVal c)
     return append(f, (IrOp){.op = (uint8_t)op, .type = (uint8_t)type, .a = a, .b = b, .c = c});
 }
 
+static IrVal fold_pure(Fold *f, IrOp op);
+
+/* What conditions are made of: folded as if the guest's rows had built it. */
+static IrVal made(Fold *f, IrOpcode op, IrType type, IrVal a, IrVal b, IrVal c) {
+    return fold_pure(f, (IrOp){.op = (uint8_t)op, .type = (uint8_t)type, .a = a, .b = b, .c = c});
+}
+
 /* A value that is 0 or 1, in the type that is asked for. */
 static IrVal truth_as(Fold *f, IrType type, IrVal value) {
     if (ir_result_type(&f->ops[value]) == type) {
         return value;
     }
-    return emit3(f, type == IR_I64 ? IR_ZEXT32 : IR_TRUNC, IR_I64, value, 0, 0);
+    return made(f, type == IR_I64 ? IR_ZEXT32 : IR_TRUNC, IR_I64, value, 0, 0);
 }
 
 static IrVal inverted(Fold *f, IrVal value, bool invert) {
-    return invert ? emit3(f, IR_EQ, IR_I32, value, constant(f, IR_I32, 0), 0) : value;
+    return invert ? made(f, IR_EQ, IR_I32, value, constant(f, IR_I32, 0), 0) : value;
 }
 
 /* The second addend of a flag op: b, or ~b for a subtraction. */
 static IrVal second_addend(Fold *f, IrOp recipe) {
-    return recipe.op == IR_FLAGS_SUB ? emit3(f, IR_NOT, recipe.type, recipe.b, 0, 0) : recipe.b;
+    return recipe.op == IR_FLAGS_SUB ? made(f, IR_NOT, recipe.type, recipe.b, 0, 0) : recipe.b;
 }
 
 /* A whole subtraction a - b (carry in 1) under all flags that cond reads: one comparison. */
 static IrVal compare_subtraction(Fold *f, IrOp r, IrCond cond) {
     switch (cond) {
-    case IR_COND_EQ: return emit3(f, IR_EQ, r.type, r.a, r.b, 0);
-    case IR_COND_NE: return emit3(f, IR_NE, r.type, r.a, r.b, 0);
-    case IR_COND_CS: return emit3(f, IR_LEU, r.type, r.b, r.a, 0);
-    case IR_COND_CC: return emit3(f, IR_LTU, r.type, r.a, r.b, 0);
-    case IR_COND_HI: return emit3(f, IR_LTU, r.type, r.b, r.a, 0);
-    case IR_COND_LS: return emit3(f, IR_LEU, r.type, r.a, r.b, 0);
-    case IR_COND_GE: return emit3(f, IR_LES, r.type, r.b, r.a, 0);
-    case IR_COND_LT: return emit3(f, IR_LTS, r.type, r.a, r.b, 0);
-    case IR_COND_GT: return emit3(f, IR_LTS, r.type, r.b, r.a, 0);
-    case IR_COND_LE: return emit3(f, IR_LES, r.type, r.a, r.b, 0);
+    case IR_COND_EQ: return made(f, IR_EQ, r.type, r.a, r.b, 0);
+    case IR_COND_NE: return made(f, IR_NE, r.type, r.a, r.b, 0);
+    case IR_COND_CS: return made(f, IR_LEU, r.type, r.b, r.a, 0);
+    case IR_COND_CC: return made(f, IR_LTU, r.type, r.a, r.b, 0);
+    case IR_COND_HI: return made(f, IR_LTU, r.type, r.b, r.a, 0);
+    case IR_COND_LS: return made(f, IR_LEU, r.type, r.a, r.b, 0);
+    case IR_COND_GE: return made(f, IR_LES, r.type, r.b, r.a, 0);
+    case IR_COND_LT: return made(f, IR_LTS, r.type, r.a, r.b, 0);
+    case IR_COND_GT: return made(f, IR_LTS, r.type, r.b, r.a, 0);
+    case IR_COND_LE: return made(f, IR_LES, r.type, r.a, r.b, 0);
     default: return IR_NONE;
     }
 }
@@ -221,24 +229,24 @@ static IrVal single_flag(Fold *f, IrOp r, IrCond cond) {
     bool invert = cond & 1;
     switch (cond & ~1u) {
     case IR_COND_EQ:
-        return r.op == IR_FLAGS_NZ ? emit3(f, invert ? IR_NE : IR_EQ, r.type, r.a, constant(f, r.type, 0), 0) : IR_NONE;
+        return r.op == IR_FLAGS_NZ ? made(f, invert ? IR_NE : IR_EQ, r.type, r.a, constant(f, r.type, 0), 0) : IR_NONE;
     case IR_COND_MI:
         if (r.op != IR_FLAGS_NZ) {
             return IR_NONE;
         }
-        return inverted(f, emit3(f, IR_LTS, r.type, r.a, constant(f, r.type, 0), 0), invert);
+        return inverted(f, made(f, IR_LTS, r.type, r.a, constant(f, r.type, 0), 0), invert);
     case IR_COND_CS:
         if (r.op == IR_FLAGS_C) {
             return inverted(f, truth_as(f, IR_I32, r.a), invert);
         }
         return r.op == IR_FLAGS_SET ? IR_NONE
-                                    : inverted(f, emit3(f, IR_CARRY, r.type, r.a, second_addend(f, r), r.c), invert);
+                                    : inverted(f, made(f, IR_CARRY, r.type, r.a, second_addend(f, r), r.c), invert);
     case IR_COND_VS:
         if (r.op == IR_FLAGS_V) {
             return inverted(f, truth_as(f, IR_I32, r.a), invert);
         }
         return r.op == IR_FLAGS_SET ? IR_NONE
-                                    : inverted(f, emit3(f, IR_OVERFLOW, r.type, r.a, second_addend(f, r), r.c), invert);
+                                    : inverted(f, made(f, IR_OVERFLOW, r.type, r.a, second_addend(f, r), r.c), invert);
     default:
         return IR_NONE;
     }
@@ -249,7 +257,7 @@ static IrVal inverse_of(Fold *f, IrVal carry) {
     uint64_t k;
     IrType type = ir_result_type(&f->ops[carry]);
     return const_of(f, carry, &k) ? constant(f, IR_I32, !k)
-                                  : emit3(f, IR_EQ, type, carry, constant(f, type, 0), 0);
+                                  : made(f, IR_EQ, type, carry, constant(f, type, 0), 0);
 }
 
 /* FLAGS_SBB is FLAGS_SUB with the other C: so conditions on both C and Z mean something else, and false comes back. N
@@ -297,8 +305,8 @@ static IrVal fuse_condition(Fold *f, IrCond cond) {
     }
     if ((r.op == IR_FLAGS_ADD || r.op == IR_FLAGS_SUB) && (reads == 1 || reads == 2)) {
         /* N or Z of a sum: as if from FLAGS_NZ of it. */
-        IrVal sum = emit3(f, IR_ADD, r.type, r.a, second_addend(f, r), 0);
-        sum = emit3(f, IR_ADD, r.type, sum, truth_as(f, r.type, r.c), 0);
+        IrVal sum = made(f, IR_ADD, r.type, r.a, second_addend(f, r), 0);
+        sum = made(f, IR_ADD, r.type, sum, truth_as(f, r.type, r.c), 0);
         r = (IrOp){.op = IR_FLAGS_NZ, .type = r.type, .a = sum};
     }
     return single_flag(f, r, cond);
@@ -528,7 +536,7 @@ static IrVal find_sum(const Fold *f, const IrOp *op) {
         const IrOp *made = &f->ops[i];
         if (made->op == sum && made->type == op->type && same_value(f, made->a, op->a) &&
             same_value(f, made->b, op->b)) {
-            return i;
+            return i == f->remade ? f->original : i;
         }
     }
     return IR_NONE;
@@ -547,7 +555,8 @@ static bool in_some_slot(const Fold *f, IrVal value) {
 static IrOp recipe_from_sum(Fold *f, IrOp op, IrVal sum) {
     uint64_t k;
     if (const_of(f, op.b, &k) && !const_of(f, op.a, &k) && !in_some_slot(f, op.a) && in_some_slot(f, sum)) {
-        op.a = emit3(f, op.op == IR_FLAGS_ADD ? IR_SUB : IR_ADD, op.type, sum, op.b, 0);
+        f->original = op.a;
+        op.a = f->remade = emit3(f, op.op == IR_FLAGS_ADD ? IR_SUB : IR_ADD, op.type, sum, op.b, 0);
     }
     return op;
 }
@@ -638,7 +647,7 @@ static uint32_t new_operand(const Fold *f, uint8_t kind, uint32_t operand) {
 
 static void fold(IrBlock *block, Arena *arena, bool in_region) {
     Fold f = {.arena = arena, .cap = block->n_ops + block->n_ops / 2 + 16, .old_ops = block->ops, .chooser = IR_NONE,
-              .in_region = in_region};
+              .remade = IR_NONE, .in_region = in_region};
     f.ops = ARENA_ARRAY_RAW(arena, IrOp, f.cap);
     f.new_of = ARENA_ARRAY(arena, IrVal, block->n_ops);
     f.label_of = ARENA_ARRAY(arena, uint32_t, block->n_ops);

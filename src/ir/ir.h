@@ -210,7 +210,8 @@ unsigned ir_flags_needed(const IrBlock *block);
 unsigned ir_flags_at_end(const IrBlock *block, unsigned wanted, IrEntry *entry, IrShadows *shadows);
 /** Has the block put those values into their slots before it branches. */
 void ir_put_shadows(IrBlock *block, const IrShadows *shadows, Arena *arena);
-/** A finished copy of a finished block that begins with those ops. */
+/** A finished copy of a block, which ir_finish_in_region has finished, that begins with those ops: the same block if
+ * there are none. */
 IrBlock ir_with_entry(const IrBlock *block, const IrEntry *entry, Arena *arena);
 
 #endif
