@@ -732,22 +732,26 @@ void lower_forget(Lower *l) {
     l->pinned = 0;
 }
 
-void lower_restore(Lower *l, const IrVal held[REG_COUNT], const IrVal alias[X64_PINNED_MAX]) {
+void lower_remember(const Lower *l, Values *values) {
+    memcpy(values->held, l->held, sizeof values->held);
+    memcpy(values->alias, l->alias, sizeof values->alias);
+    values->busy = l->busy;
+}
+
+void lower_restore(Lower *l, const Values *values) {
     lower_forget(l);
-    l->sum = IR_NONE;
-    for (unsigned k = 0; k < X64_PINNED_MAX; k++) {
-        l->alias[k] = alias[k];
-        if (alias[k] != IR_NONE) {
-            l->reg[alias[k]] = (uint8_t)l->region->pinned[k].reg;
+    memcpy(l->alias, values->alias, sizeof l->alias);
+    for (unsigned k = 0; l->region && k < l->region->n_pinned; k++) {
+        if (l->alias[k] != IR_NONE) {
+            l->reg[l->alias[k]] = (uint8_t)l->region->pinned[k].reg;
         }
     }
-    for (unsigned reg = 0; reg < REG_COUNT; reg++) {
-        if (held[reg] != IR_NONE) {
-            l->held[reg] = held[reg];
-            l->busy |= 1u << reg;
-            l->reg[held[reg]] = (uint8_t)reg;
-        }
+    for (uint32_t busy = values->busy; busy; busy &= busy - 1) {
+        unsigned reg = (unsigned)__builtin_ctz(busy);
+        l->held[reg] = values->held[reg];
+        l->reg[l->held[reg]] = (uint8_t)reg;
     }
+    l->busy = values->busy;
 }
 
 void lower_path_begin(Lower *l, uint32_t from) {
@@ -757,8 +761,7 @@ void lower_path_begin(Lower *l, uint32_t from) {
 }
 
 void lower_side_begin(Lower *l, Side *side) {
-    memcpy(side->held, l->held, sizeof side->held);
-    memcpy(side->alias, l->alias, sizeof side->alias);
+    lower_remember(l, &side->values);
     side->path = l->path;
     side->path_parent = l->path_parent;
     side->path_from = l->path_from;
@@ -768,7 +771,7 @@ void lower_side_begin(Lower *l, Side *side) {
 }
 
 void lower_side_end(Lower *l, const Side *side) {
-    lower_restore(l, side->held, side->alias);
+    lower_restore(l, &side->values);
     l->path = side->path;
     l->path_parent = side->path_parent;
     l->path_from = side->path_from;

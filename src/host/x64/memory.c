@@ -29,11 +29,8 @@ static uint32_t fault_site(Lower *l, X64Site site, uint32_t entry) {
 }
 
 void lower_exit_by(Lower *l, uint32_t site, uint32_t thunk) {
-    if (l->region) {
-        lower_store_pinned(l);
-    }
     asm_mov_imm(l->a, RAX, site);
-    asm_link(l->a, asm_jmp(l->a), thunk);
+    asm_link(l->a, asm_jmp(l->a), l->region ? lower_region_thunk(l, thunk) : thunk);
 }
 
 void lower_exit(Lower *l, uint32_t site) {
@@ -59,8 +56,7 @@ uint32_t lower_jcc(Lower *l, Cc cc) {
 Slow *lower_add_slow(Lower *l, SlowKind kind) {
     assert(!l->path); /* what such a path spilled would not be known when the slow path is written */
     Slow slow = {.kind = kind, .op = l->at, .access = IR_NONE};
-    memcpy(slow.held, l->held, sizeof slow.held);
-    memcpy(slow.alias, l->alias, sizeof slow.alias);
+    lower_remember(l, &slow.values);
     vec_push(&l->slow, slow);
     return &l->slow.data[l->slow.len - 1];
 }
@@ -478,7 +474,7 @@ static void unusual_answer(Lower *l, const Slow *slow, const IrOp *op, uint32_t 
     uint32_t leave = asm_jcc(l->a, CC_NE);
     Side trap;
     l->at = slow->op;
-    lower_restore(l, slow->held, slow->alias);
+    lower_restore(l, &slow->values);
     lower_side_begin(l, &trap);
     access_trap(l, op, site);
     lower_side_end(l, &trap);
@@ -520,7 +516,7 @@ void lower_slow_paths(Lower *l) {
     for (size_t i = 0; i < l->slow.len; i++) {
         Slow slow = l->slow.data[i];
         lower_path_begin(l, slow.op);
-        lower_restore(l, slow.held, slow.alias);
+        lower_restore(l, &slow.values);
         lower_note(l, X64_NOTE_SLOW, slow.op);
         l->at = slow.op;
         switch (slow.kind) {

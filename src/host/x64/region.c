@@ -148,6 +148,26 @@ void lower_store_pinned(Lower *l) {
     }
 }
 
+uint32_t lower_region_thunk(const Lower *l, uint32_t thunk) {
+    assert(thunk == l->thunks->leave || thunk == l->thunks->trap);
+    return thunk == l->thunks->trap ? l->region->trap : l->region->leave;
+}
+
+static uint32_t emit_thunk(Lower *l, uint32_t thunk) {
+    uint32_t at = asm_offset(l->a);
+    lower_store_pinned(l);
+    asm_link(l->a, asm_jmp(l->a), thunk);
+    return at;
+}
+
+/* All exits through the engine share these: there are many, and few are ever taken. */
+static void emit_thunks(RegionLower *r, Lower *first) {
+    lower_cold(first);
+    r->leave = emit_thunk(first, first->thunks->leave);
+    r->trap = emit_thunk(first, first->thunks->trap);
+    lower_hot(first);
+}
+
 void lower_refund(Lower *l) {
     lower_budget(l->a, ALU_ADD, l->cost - l->ir->n_insns);
 }
@@ -360,6 +380,7 @@ static bool try_region(X64Code *code, const X64Region *region, Lower *common, un
         start_block(&r, &blocks[b], b, common);
     }
     enter_region(&r, &blocks[0]);
+    emit_thunks(&r, &blocks[0]);
     lower_blocks(&r, blocks);
     for (uint32_t b = 0; b < region->n_blocks; b++) {
         vec_free(&blocks[b].slow);
