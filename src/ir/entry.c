@@ -324,14 +324,6 @@ static void find_needed(Front *f, IrOp *ops) {
     }
 }
 
-static IrOp renumbered(IrOp op, const uint32_t *new_of) {
-    const uint8_t *kind = ir_op_info[op.op].operand;
-    op.a = ir_renumbered(kind[0], op.a, new_of);
-    op.b = ir_renumbered(kind[1], op.b, new_of);
-    op.c = ir_renumbered(kind[2], op.c, new_of);
-    return op;
-}
-
 static uint32_t put_entry(Front *f, IrOp *to) {
     IrOp ops[IR_ENTRY_OPS_MAX];
     uint32_t n = 0;
@@ -340,7 +332,7 @@ static uint32_t put_entry(Front *f, IrOp *to) {
     for (uint32_t i = 0; i < f->entry->n; i++) {
         f->new_of[i] = n;
         if (f->needed[i]) {
-            to[n++] = renumbered(ops[i], f->new_of);
+            to[n++] = ir_renumbered(ops[i], f->new_of);
         }
     }
     return n;
@@ -390,7 +382,7 @@ static IrBlock with_front(const IrBlock *block, const IrEntry *entry, Arena *are
         IrVal same = op->op == IR_GET ? find_get(made.ops, n_front, changed, op) : IR_NONE;
         new_of[i] = same != IR_NONE ? same : n;
         if (same == IR_NONE) {
-            made.ops[n++] = renumbered(*op, new_of);
+            made.ops[n++] = ir_renumbered(*op, new_of);
             changed |= op->op == IR_PUT ? find_changed(made.ops, n_front, op) : 0;
         }
     }

@@ -325,16 +325,12 @@ static void learn_flags(Fold *f, uint32_t index) {
 
 /* ---- Constants and identities ---- */
 
+/* Of an op with operands. */
 static bool all_const(const Fold *f, const IrOp *op, uint64_t v[3]) {
-    const uint32_t operand[3] = {op->a, op->b, op->c};
-    bool all = true;
-    for (unsigned i = 0; i < 3; i++) {
-        v[i] = 0;
-        if (ir_op_info[op->op].operand[i] == IR_OPERAND_VALUE) {
-            all &= const_of(f, operand[i], &v[i]);
-        }
-    }
-    return all;
+    unsigned values = ir_op_info[op->op].values;
+    v[1] = v[2] = 0;
+    return const_of(f, op->a, &v[0]) && (!(values & 2) || const_of(f, op->b, &v[1])) &&
+           (!(values & 4) || const_of(f, op->c, &v[2]));
 }
 
 /* x op constant that is x itself, or IR_NONE. */
@@ -418,9 +414,6 @@ static void reassociate(Fold *f, IrOp *op) {
 
 static IrVal fold_pure(Fold *f, IrOp op) {
     uint64_t v[3];
-    if (op.op == IR_NOP) {
-        return append(f, op);
-    }
     if (op.op == IR_CONST) {
         return append_pure(f, op);
     }
@@ -641,24 +634,25 @@ static void fold_op(Fold *f, IrOp op, uint32_t old) {
 }
 
 /* Labels keep the number that they had: label_of tells of them. */
-static uint32_t new_operand(const Fold *f, uint8_t kind, uint32_t operand) {
-    return kind == IR_OPERAND_VALUE && operand != IR_NONE ? f->new_of[operand] : operand;
+static IrOp with_new_values(const Fold *f, IrOp op) {
+    unsigned values = ir_op_info[op.op].values;
+    op.a = values & 1 && op.a != IR_NONE ? f->new_of[op.a] : op.a;
+    op.b = values & 2 && op.b != IR_NONE ? f->new_of[op.b] : op.b;
+    op.c = values & 4 && op.c != IR_NONE ? f->new_of[op.c] : op.c;
+    return op;
 }
 
 static void fold(IrBlock *block, Arena *arena, bool in_region) {
     Fold f = {.arena = arena, .cap = block->n_ops + block->n_ops / 2 + 16, .old_ops = block->ops, .chooser = IR_NONE,
               .remade = IR_NONE, .in_region = in_region};
     f.ops = ARENA_ARRAY_RAW(arena, IrOp, f.cap);
-    f.new_of = ARENA_ARRAY(arena, IrVal, block->n_ops);
-    f.label_of = ARENA_ARRAY(arena, uint32_t, block->n_ops);
+    f.new_of = ARENA_ARRAY_RAW(arena, IrVal, block->n_ops);
+    f.label_of = ARENA_ARRAY_RAW(arena, uint32_t, block->n_ops);
     forget_everything(&f);
     for (uint32_t i = 0; i < block->n_ops; i++) {
-        IrOp op = block->ops[i];
-        const uint8_t *kind = ir_op_info[op.op].operand;
-        op.a = new_operand(&f, kind[0], op.a);
-        op.b = new_operand(&f, kind[1], op.b);
-        op.c = new_operand(&f, kind[2], op.c);
-        fold_op(&f, op, i);
+        if (block->ops[i].op != IR_NOP) {
+            fold_op(&f, with_new_values(&f, block->ops[i]), i);
+        }
     }
     block->ops = f.ops;
     block->n_ops = f.n_ops;

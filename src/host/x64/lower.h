@@ -60,6 +60,7 @@ typedef struct RegionLower {
     Pinned pinned[X64_PINNED_MAX];
     unsigned n_pinned;
     uint32_t pinned_regs; /* mask */
+    uint64_t pinned_words; /* mask of their slots' words, modulo 64 */
     uint32_t *entry; /* per block: code offset */
     uint32_t leave, trap; /* code offsets of what stores the slots and goes on to the thunks of that name */
     VEC(Edge) edges;
