@@ -31,8 +31,8 @@ IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena);
 /** Connects a CPU's loads and stores to its memory map (cpu->map). */
 void exec_attach(Cpu *cpu);
 
-/** Makes a region of the loop that begins at `head`, from the blocks that have run. Its guest instructions; 0 if there
- * is none. */
+/** Makes a region of the loop that begins at `head`, from the blocks that have run. Its guest instructions, in all
+ * versions of its blocks; 0 if there is none. */
 unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head);
 
 /** Runs until cpu_ticks reaches deadline_ticks exactly, or the CPU halts, whichever is first; cpu_shorten can move the

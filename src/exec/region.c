@@ -209,29 +209,50 @@ static void describe_blocks(Loop *loop) {
     }
 }
 
+static unsigned count_insns(const Loop *loop) {
+    unsigned n = 0;
+    for (unsigned i = 0; i < loop->n; i++) {
+        n += loop->blocks[i].loops ? loop->blocks[i].own->n_insns : 0;
+    }
+    return n;
+}
+
+static unsigned form_region(Gather *g, CacheBlock *head) {
+    Loop *loop = &g->loop;
+    if (head->region || !may_join(g, head)) {
+        return 0;
+    }
+    gather(g, head);
+    if (loop->cut) {
+        g->keep_regions_apart = true;
+        gather(g, head);
+    }
+    share_landings(loop);
+    exec_find_depths(loop);
+    find_looping(loop);
+    if (!loop->blocks[0].loops) {
+        return 0;
+    }
+    loop->window = find_window(loop);
+    exec_join_blocks(g->cpu, g->cache, loop, g->arena);
+    describe_blocks(loop);
+    return exec_compile_loop(g->cpu, g->cache, loop, g->arena);
+}
+
 unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
+    ExecProbe *probe = cpu->probe;
     Gather g;
     g.cpu = cpu;
     g.cache = cache;
     g.arena = jit_scratch(cache->jit);
     g.keep_regions_apart = false;
     g.n_known = 0;
-    if (head->region || !may_join(&g, head)) {
-        return 0;
+    if (LIKELY(!probe)) {
+        return form_region(&g, head);
     }
-    gather(&g, head);
-    if (g.loop.cut) {
-        g.keep_regions_apart = true;
-        gather(&g, head);
-    }
-    share_landings(&g.loop);
-    exec_find_depths(&g.loop);
-    find_looping(&g.loop);
-    if (!g.loop.blocks[0].loops) {
-        return 0;
-    }
-    g.loop.window = find_window(&g.loop);
-    exec_join_blocks(cpu, cache, &g.loop, g.arena);
-    describe_blocks(&g.loop);
-    return exec_compile_loop(cpu, cache, &g.loop, g.arena);
+    probe->forming = true;
+    unsigned n_insns = form_region(&g, head);
+    probe->forming = false;
+    probe->stats.t1_guest_insns += n_insns ? count_insns(&g.loop) : 0;
+    return n_insns;
 }
