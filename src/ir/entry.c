@@ -130,15 +130,23 @@ static bool express_flag_op(End *e, uint32_t index) {
     return add(e->entry, op) != IR_NONE;
 }
 
+/* The flag op that comes next behind `at`, of those that hold for a flag; IR_NONE behind the last. */
+static uint32_t next_flag_op(const End *e, uint32_t at) {
+    uint32_t next = IR_NONE;
+    for (unsigned k = 0; k < 4; k++) {
+        bool behind = e->current[k] != IR_NONE && (at == IR_NONE || e->current[k] > at);
+        next = behind && e->current[k] < next ? e->current[k] : next;
+    }
+    return next;
+}
+
 /* Flag ops that hold for some wanted flag, first to last; one that also set a flag which must come from elsewhere is
  * left out, since it would hide that flag. */
 static unsigned express_flags(End *e, unsigned wanted) {
     unsigned known = 0, sets;
-    for (uint32_t i = 0; i < e->block->n_ops; i++) {
+    for (uint32_t i = next_flag_op(e, IR_NONE); i != IR_NONE; i = next_flag_op(e, i)) {
         unsigned holds = 0, stale = 0;
-        if (!ir_sets_flags(e->block->ops[i].op, &sets)) {
-            continue;
-        }
+        ir_sets_flags(e->block->ops[i].op, &sets);
         for (unsigned k = 0; k < 4; k++) {
             holds |= e->current[k] == i ? 1u << k : 0;
             stale |= sets & 1u << k && e->current[k] != i ? 1u << k : 0;
@@ -163,11 +171,14 @@ unsigned ir_flags_at_end(const IrBlock *block, unsigned wanted, IrEntry *entry, 
     unsigned sets;
     *entry = (IrEntry){0};
     for (uint32_t i = 0; i < block->n_ops; i++) {
-        if (block->ops[i].op == IR_CALL || block->ops[i].op == IR_SKIP) {
-            return 0;
+        uint8_t op = block->ops[i].op;
+        if (!ir_sets_flags(op, &sets)) {
+            if (op == IR_CALL || op == IR_SKIP) {
+                return 0;
+            }
+            continue;
         }
-        ir_sets_flags(block->ops[i].op, &sets);
-        for (unsigned k = 0; sets && k < 4; k++) {
+        for (unsigned k = 0; k < 4; k++) {
             e.current[k] = sets & 1u << k ? i : e.current[k];
         }
     }
@@ -216,7 +227,7 @@ void ir_put_shadows(IrBlock *block, const IrShadows *shadows, Arena *arena) {
 
 unsigned ir_flags_needed(const IrBlock *block) {
     unsigned needs = 0, set = 0, mask, depth = 0;
-    for (uint32_t i = 0; i < block->n_ops; i++) {
+    for (uint32_t i = 0; i < block->n_ops && set != 0xf; i++) {
         const IrOp *op = &block->ops[i];
         if (op->op == IR_COND) {
             needs |= ir_cond_reads(op->a) & ~set;

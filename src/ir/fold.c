@@ -10,7 +10,7 @@
 #include "ir/eval.h"
 #include "ir/ir.h"
 
-enum { SLOTS_MAX = 64 };
+enum { SLOTS_MAX = 64, RECENT_BITS = 8 };
 
 typedef struct KnownSlot {
     uint32_t slot;
@@ -38,6 +38,7 @@ typedef struct Fold {
     IrVal sum, addend; /* that value, and the first operand that the op had */
     IrVal remade, original; /* what recipe_from_sum made last, and the value that it is; or IR_NONE */
     bool in_region;
+    uint32_t recent[1 << RECENT_BITS]; /* by hash of a PURE op: the last one like that, or IR_NONE */
 } Fold;
 
 static IrVal append(Fold *f, IrOp op) {
@@ -58,14 +59,22 @@ static uint32_t look_back(const Fold *f) {
     return near > f->visible_from ? near : f->visible_from;
 }
 
+static uint32_t *recent_of(Fold *f, const IrOp *op) {
+    uint64_t key = (uint64_t)op->b << 32 | (op->a << 9 | op->op << 2 | op->type);
+    uint64_t hash = key * UINT64_C(0x9e3779b97f4a7c15);
+    return &f->recent[hash >> (64 - RECENT_BITS)];
+}
+
 /* The same op on the same values again is the same value. */
 static IrVal append_pure(Fold *f, IrOp op) {
-    for (uint32_t i = f->n_ops, first = look_back(f); i-- > first;) {
-        const IrOp *made = &f->ops[i];
+    uint32_t *recent = recent_of(f, &op), last = *recent;
+    if (last != IR_NONE && last >= look_back(f)) {
+        const IrOp *made = &f->ops[last];
         if (made->a == op.a && made->op == op.op && made->type == op.type && made->b == op.b && made->c == op.c) {
-            return i;
+            return last;
         }
     }
+    *recent = f->n_ops;
     return append(f, op);
 }
 
@@ -180,7 +189,9 @@ static void forget_since(Fold *f, uint32_t skip) {
 /* ---- Flag recipes ---- */
 
 static IrVal emit3(Fold *f, IrOpcode op, IrType type, IrVal a, IrVal b, IrVal c) {
-    return append(f, (IrOp){.op = (uint8_t)op, .type = (uint8_t)type, .a = a, .b = b, .c = c});
+    IrOp made = {.op = (uint8_t)op, .type = (uint8_t)type, .a = a, .b = b, .c = c};
+    *recent_of(f, &made) = f->n_ops;
+    return append(f, made);
 }
 
 static IrVal fold_pure(Fold *f, IrOp op);
@@ -648,6 +659,7 @@ static void fold(IrBlock *block, Arena *arena, bool in_region) {
     f.ops = ARENA_ARRAY_RAW(arena, IrOp, f.cap);
     f.new_of = ARENA_ARRAY_RAW(arena, IrVal, block->n_ops);
     f.label_of = ARENA_ARRAY_RAW(arena, uint32_t, block->n_ops);
+    memset(f.recent, 0xff, sizeof f.recent);
     forget_everything(&f);
     for (uint32_t i = 0; i < block->n_ops; i++) {
         if (block->ops[i].op != IR_NOP) {

@@ -230,13 +230,14 @@ static void store_address(Lower *l, IrVal address) {
 }
 
 /* Registers in use that a C function may change, rcx aside: it carries the answer. r12 and r13 survive C. */
-static unsigned registers_to_keep(const Lower *l, Reg *keep) {
-    static const Reg caller_saved[X64_CALLER_SAVED] = {RAX, RDX, RSI, RDI, R8, R9, R10, R11};
+static unsigned registers_to_keep(const Lower *l, Reg keep[X64_CALLER_SAVED]) {
+    enum { CALLER_SAVED = 1 << RAX | 1 << RDX | 1 << RSI | 1 << RDI | 1 << R8 | 1 << R9 | 1 << R10 | 1 << R11 };
+    uint32_t pinned = l->region ? l->region->pinned_regs : 0;
     unsigned n = 0;
-    for (unsigned i = 0; i < X64_CALLER_SAVED; i++) {
-        bool pinned = l->region && l->region->pinned_regs & 1u << caller_saved[i];
-        if (pinned || lower_holds(l, caller_saved[i])) {
-            keep[n++] = caller_saved[i];
+    for (uint32_t may = (l->busy | pinned) & CALLER_SAVED; may; may &= may - 1) {
+        Reg reg = (Reg)__builtin_ctz(may);
+        if (pinned & 1u << reg || lower_holds(l, reg)) {
+            keep[n++] = reg;
         }
     }
     return n;
