@@ -32,8 +32,8 @@ static bool has_literals(const Gather *g, const IrBlock *ir) {
     return false;
 }
 
-/* Few blocks of a region are needed as a finished block, too: so this begins with what the guest's rows make, unless the
- * cache has more. Literals are the cache's: it drops the block when they change. */
+/* Few blocks of a region are needed as a finished block, too: so this begins with what the guest's rows make, unless
+ * the cache has more. Literals are the cache's: it drops the block when they change. */
 static IrBlock make_ir(const Gather *g, CacheBlock *block) {
     IrBlock ir;
     if (!cache_has_ops(block)) {

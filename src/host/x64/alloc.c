@@ -345,33 +345,26 @@ static void find_eager(Lower *l) {
     }
 }
 
-/* In a region only conditions that could not be fused read stored flags; edges and exits compute recipes. */
-static void find_eager_in_region(Lower *l) {
-    unsigned live = 0, mask, depth = 0;
+/* In a region only conditions that could not be fused read stored flags; edges and exits compute recipes. What the
+ * flags are at the end is told by an entry like that of a fault, at the last op. */
+static void find_flags_in_region(Lower *l) {
+    unsigned live = 0, open = 0xf, mask, depth = 0;
+    l->end = (IrFault){.op = l->ir->n_ops - 1, .flags = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
     for (uint32_t i = l->ir->n_ops; i-- > 0;) {
         const IrOp *op = &l->ir->ops[i];
         if (ir_sets_flags(op->op, &mask)) {
             l->eager[i] = (uint8_t)(mask & live);
             live &= depth ? ~0u : ~mask;
+            for (unsigned k = 0; k < 4; k++) {
+                l->end.flags[k] = mask & open & 1u << k ? i : l->end.flags[k];
+            }
+            open &= ~mask;
         } else if (op->op == IR_COND) {
             live |= ir_cond_reads(op->a);
         } else if (op->op == IR_LABEL || op->op == IR_SKIP) {
             depth += op->op == IR_LABEL ? 1 : -1u;
+            open = 0; /* what is before may not have run */
         }
-    }
-}
-
-/* What the flags are at the end of the block: an entry like that of a fault, at the last op. */
-static void find_end_flags(Lower *l) {
-    unsigned mask;
-    l->end = (IrFault){.op = l->ir->n_ops - 1, .flags = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
-    unsigned open = 0xf;
-    for (uint32_t i = l->ir->n_ops; i-- > 0 && open && l->ir->ops[i].op != IR_LABEL;) {
-        ir_sets_flags(l->ir->ops[i].op, &mask);
-        for (unsigned k = 0; mask & open && k < 4; k++) {
-            l->end.flags[k] = mask & open & 1u << k ? i : l->end.flags[k];
-        }
-        open &= ~mask;
     }
 }
 
@@ -422,7 +415,7 @@ void lower_prepare(Lower *l) {
     make_room(l, &s);
     survey_ops(l, &s);
     if (l->region) {
-        find_eager_in_region(l);
+        find_flags_in_region(l);
     } else {
         find_eager(l);
     }
@@ -432,7 +425,6 @@ void lower_prepare(Lower *l) {
     find_cold(l);
     find_fused(l, s.uses);
     if (l->region) {
-        find_end_flags(l);
         keep_recipes(l, &l->end);
     }
     if (l->late_check != IR_NONE) {
