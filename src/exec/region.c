@@ -2,10 +2,12 @@
  * have been seen, that have run already, and from which the first block is reached again. */
 #include "exec/region.h"
 
+#include <string.h>
+
 #include "bus/mem.h"
 #include "exec/probe.h"
 
-/* What a block that was looked at is in a region; NULL: it may not be in one. */
+/* What is known of a block that was looked at; NULL: it may not be in a region. */
 typedef struct Known {
     const CacheBlock *block;
     const IrBlock *ir;
@@ -32,35 +34,28 @@ static bool has_literals(const Gather *g, const IrBlock *ir) {
     return false;
 }
 
-/* Few blocks of a region are needed as a finished block, too: so this begins with what the guest's rows make, unless
- * the cache has more. Literals are the cache's: it drops the block when they change. */
-static IrBlock make_ir(const Gather *g, CacheBlock *block) {
-    IrBlock ir;
-    if (!cache_has_ops(block)) {
-        ir = exec_translate_raw(g->cpu, block->ir.loc, exec_limit_of(block), &g->cache->scratch);
-        g->cpu->map->code_refused = false; /* as in exec_complete */
-        ir_finish_in_region(&ir, g->arena);
-        if (UNLIKELY(g->cpu->probe != NULL)) {
-            probe_ir(g->cpu, &ir, EXEC_STAGE_OPT, false);
-        }
-        if (!has_literals(g, &ir)) {
-            return ir;
-        }
-        exec_complete(g->cpu, g->cache, block);
+/* What is known of a block before it is known to loop: as the guest's rows make it, unless the cache has more. */
+static const IrBlock *make_raw(const Gather *g, const CacheBlock *block) {
+    if (cache_has_ops(block)) {
+        return cache_host_ir(block);
     }
-    ir = *cache_host_ir(block);
-    ir_finish_in_region(&ir, g->arena);
+    IrBlock *ir = ARENA_NEW(g->arena, IrBlock);
+    *ir = exec_translate_raw(g->cpu, block->ir.loc, exec_limit_of(block), &g->cache->scratch);
+    g->cpu->map->code_refused = false; /* as in exec_complete */
+    const IrOp *ops = ir->ops;
+    ir->ops = ARENA_ARRAY_RAW(g->arena, IrOp, ir->n_ops);
+    memcpy(ir->ops, ops, ir->n_ops * sizeof *ops);
+    ir->uses = ir->last_use = NULL;
     return ir;
 }
 
-static const IrBlock *find_ir(Gather *g, CacheBlock *block) {
+static const IrBlock *find_raw(Gather *g, CacheBlock *block) {
     for (unsigned i = 0; i < g->n_known; i++) {
         if (g->known[i].block == block) {
             return g->known[i].ir;
         }
     }
-    IrBlock *ir = ARENA_NEW(g->arena, IrBlock);
-    *ir = make_ir(g, block);
+    const IrBlock *ir = make_raw(g, block);
     ir = x64_region_allows(ir) ? ir : NULL;
     if (g->n_known < KNOWN_MAX) {
         g->known[g->n_known++] = (Known){block, ir};
@@ -68,10 +63,36 @@ static const IrBlock *find_ir(Gather *g, CacheBlock *block) {
     return ir;
 }
 
-/* What the block is in a region; NULL if it may not join. */
+/* Few blocks of a region are needed as a finished block, too: only literals are the cache's, which drops the block when
+ * they change. */
+static const IrBlock *finish(const Gather *g, const LoopBlock *b) {
+    IrBlock *ir = ARENA_NEW(g->arena, IrBlock);
+    *ir = *b->own;
+    ir_finish_in_region(ir, g->arena);
+    if (UNLIKELY(g->cpu->probe != NULL)) {
+        probe_ir(g->cpu, ir, EXEC_STAGE_OPT, false);
+    }
+    if (!cache_has_ops(b->block) && has_literals(g, ir)) {
+        exec_complete(g->cpu, g->cache, b->block);
+        *ir = *cache_host_ir(b->block);
+        ir_finish_in_region(ir, g->arena);
+    }
+    return ir;
+}
+
+static void finish_blocks(Gather *g) {
+    for (unsigned i = 0; i < g->loop.n; i++) {
+        LoopBlock *b = &g->loop.blocks[i];
+        if (b->loops) {
+            b->own = b->ir = finish(g, b);
+        }
+    }
+}
+
+/* What is known of the block; NULL if it may not join. */
 static const IrBlock *may_join(Gather *g, CacheBlock *block) {
     bool runs = block && block->code && !block->dead && !(g->keep_regions_apart && block->region);
-    return runs ? find_ir(g, block) : NULL;
+    return runs ? find_raw(g, block) : NULL;
 }
 
 /* Index of the block, which is added if it is new; -1 if it may not join or there is no room. */
@@ -201,9 +222,12 @@ static uint32_t find_window(const Loop *loop) {
 static void describe_blocks(Loop *loop) {
     for (unsigned i = 0; i < loop->n; i++) {
         LoopBlock *b = &loop->blocks[i];
-        b->needs = (uint8_t)ir_flags_needed(b->ir);
         b->move = 0;
-        if (b->loops && loop->window != IR_NONE) {
+        if (!b->loops) {
+            continue;
+        }
+        b->needs = (uint8_t)ir_flags_needed(b->ir);
+        if (loop->window != IR_NONE) {
             ir_window_move(b->ir, loop->window, &b->move);
         }
     }
@@ -233,6 +257,7 @@ static unsigned form_region(Gather *g, CacheBlock *head) {
     if (!loop->blocks[0].loops) {
         return 0;
     }
+    finish_blocks(g);
     loop->window = find_window(loop);
     exec_join_blocks(g->cpu, g->cache, loop, g->arena);
     describe_blocks(loop);

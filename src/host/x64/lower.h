@@ -62,7 +62,7 @@ typedef struct RegionLower {
     uint32_t pinned_regs; /* mask */
     uint64_t pinned_words; /* mask of their slots' words, modulo 64 */
     uint32_t *entry; /* per block: code offset */
-    uint32_t leave, trap; /* code offsets of what stores the slots and goes on to the thunks of that name */
+    uint32_t leave; /* code offset of what stores the slots and goes on to the thunk of that name */
     VEC(Edge) edges;
 } RegionLower;
 
@@ -322,8 +322,6 @@ void lower_op(Lower *l, uint32_t index);
 
 /* region.c */
 void lower_store_pinned(Lower *l);
-/** Where to jump to from a region, with its slots still in host registers, instead of to `thunk`. */
-uint32_t lower_region_thunk(const Lower *l, uint32_t thunk);
 /** Jump inside a region, or out of it if `to` is negative. */
 void lower_region_goto(Lower *l, const IrOp *op);
 void lower_region_edge(Lower *l, const Slow *slow);

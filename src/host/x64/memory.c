@@ -29,8 +29,12 @@ static uint32_t fault_site(Lower *l, X64Site site, uint32_t entry) {
 }
 
 void lower_exit_by(Lower *l, uint32_t site, uint32_t thunk) {
+    bool shares = l->region && l->a == &l->code->cold && thunk == l->thunks->leave;
+    if (l->region && !shares) {
+        lower_store_pinned(l);
+    }
     asm_mov_imm(l->a, RAX, site);
-    asm_link(l->a, asm_jmp(l->a), l->region ? lower_region_thunk(l, thunk) : thunk);
+    asm_link(l->a, asm_jmp(l->a), shares ? l->region->leave : thunk);
 }
 
 void lower_exit(Lower *l, uint32_t site) {

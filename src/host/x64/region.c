@@ -14,6 +14,10 @@ enum { SLOTS_SEEN_MAX = 256 };
  * a third longer. */
 enum { LOOP_ALIGNMENT = 64 };
 
+/* Of edges out of line: many of them run as often as the loop. With others next to them softfloat took a quarter longer.
+ */
+enum { EDGE_ALIGNMENT = 64 };
+
 /* ---- What may be in a region ---- */
 
 bool x64_region_allows(const IrBlock *ir) {
@@ -149,23 +153,13 @@ void lower_store_pinned(Lower *l) {
     }
 }
 
-uint32_t lower_region_thunk(const Lower *l, uint32_t thunk) {
-    assert(thunk == l->thunks->leave || thunk == l->thunks->trap);
-    return thunk == l->thunks->trap ? l->region->trap : l->region->leave;
-}
-
-static uint32_t emit_thunk(Lower *l, uint32_t thunk) {
-    uint32_t at = asm_offset(l->a);
-    lower_store_pinned(l);
-    asm_link(l->a, asm_jmp(l->a), thunk);
-    return at;
-}
-
-/* All exits through the engine share these: there are many, and few are ever taken. */
-static void emit_thunks(RegionLower *r, Lower *first) {
+/* Exits through the engine in code out of line share this: there are many, and few are ever taken. Traps of register
+ * windows are not among them. */
+static void emit_leave(RegionLower *r, Lower *first) {
     lower_cold(first);
-    r->leave = emit_thunk(first, first->thunks->leave);
-    r->trap = emit_thunk(first, first->thunks->trap);
+    r->leave = asm_offset(first->a);
+    lower_store_pinned(first);
+    asm_link(first->a, asm_jmp(first->a), first->thunks->leave);
     lower_hot(first);
 }
 
@@ -291,6 +285,7 @@ void lower_region_goto(Lower *l, const IrOp *op) {
 
 void lower_region_edge(Lower *l, const Slow *slow) {
     const IrOp *op = &l->ir->ops[slow->op];
+    asm_align(l->a, EDGE_ALIGNMENT, 0);
     asm_link(l->a, slow->site, asm_offset(l->a));
     emit_edge(l, l->region->region->blocks[l->region_index].taken, (int32_t)op->b, op->c);
 }
@@ -381,7 +376,7 @@ static bool try_region(X64Code *code, const X64Region *region, Lower *common, un
         start_block(&r, &blocks[b], b, common);
     }
     enter_region(&r, &blocks[0]);
-    emit_thunks(&r, &blocks[0]);
+    emit_leave(&r, &blocks[0]);
     lower_blocks(&r, blocks);
     for (uint32_t b = 0; b < region->n_blocks; b++) {
         vec_free(&blocks[b].slow);
