@@ -14,8 +14,7 @@ enum { SLOTS_SEEN_MAX = 256 };
  * a third longer. */
 enum { LOOP_ALIGNMENT = 64 };
 
-/* Of edges out of line: many of them run as often as the loop. With others next to them softfloat took a quarter longer.
- */
+/* Of edges out of line: many run as often as the loop. Close to other jumps they made softfloat a quarter slower. */
 enum { EDGE_ALIGNMENT = 64 };
 
 /* ---- What may be in a region ---- */
