@@ -289,7 +289,8 @@ typedef struct OrrStats {
     uint64_t interp_instructions, t0_instructions, t1_instructions; /* run by the interpreter, blocks, regions */
     uint64_t ir_blocks, ir_block_instructions, ir_ns; /* translated to IR */
     uint64_t t0_blocks, t0_block_instructions, t0_ns; /* lowered to host code */
-    uint64_t t1_regions, t1_region_instructions, t1_ns; /* formed and lowered; the time includes what was refused */
+    uint64_t t1_regions, t1_region_instructions, t1_ns; /* formed, from IR to host code; instructions of all versions of
+                                                         * their blocks; the time includes what was refused */
     uint64_t t1_refused; /* loops that were hot and could not become regions */
     uint64_t interp_blocks; /* blocks interpreted, each time */
     uint64_t exits[ORR_EXIT_KINDS]; /* why translated code came back */
@@ -298,6 +299,7 @@ typedef struct OrrStats {
     uint64_t mmio_reads, mmio_writes; /* accesses to devices; orr_node_stats_device tells them apart */
     uint64_t ir_bytes, code_bytes; /* in the cache now */
     uint64_t flushes; /* times that a part of the cache was full and dropped */
+    uint64_t t1_guest_instructions; /* those of regions, each block once */
 } OrrStats;
 
 /** Starts counting, from 0, with an empty code cache. host_ns is a clock that only the statistics see, or NULL. */

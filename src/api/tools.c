@@ -134,7 +134,7 @@ bool orr_node_stats(const OrrNode *node, OrrStats *stats, size_t size) {
         .ir_blocks = s->ir_blocks, .ir_block_instructions = s->ir_insns, .ir_ns = s->ir_ns,
         .t0_blocks = s->t0_blocks, .t0_block_instructions = s->t0_insns, .t0_ns = s->t0_ns,
         .t1_regions = s->t1_regions, .t1_region_instructions = s->t1_insns, .t1_ns = s->t1_ns,
-        .t1_refused = s->t1_refused,
+        .t1_refused = s->t1_refused, .t1_guest_instructions = s->t1_guest_insns,
         .interp_blocks = s->interp_turns,
         .interrupts = s->interrupts, .traps = traps,
         .ir_bytes = code_of(n).ir_bytes,

@@ -17,12 +17,16 @@ IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Aren
 
 /** The same as the guest's rows make it, without passes, all in `scratch`. */
 IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch);
+/** Most instructions that a whole block of the cache has when it is translated again. */
+unsigned exec_limit_of(const CacheBlock *block);
 /** Translates a block of the cache again, if it was added without ops. */
 void exec_complete(Cpu *cpu, CodeCache *cache, CacheBlock *block);
 
 /** What a trap at loc does (Isa.translate_trap), finished; false if that is not known. */
 bool exec_translate_trap(Cpu *cpu, IrLoc loc, unsigned number, Arena *scratch, Arena *arena, IrBlock *block);
 
+/** True if the op of a finished block loads what exec_fold_literals knows. */
+bool exec_is_literal(Cpu *cpu, const IrBlock *block, const IrOp *op);
 /** A copy of the block in which what it loads from constant addresses in ROM is known; NULL if there is nothing like
  * that. That memory is marked as code, so that the block goes when it changes (flash programming). */
 IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena);
@@ -30,8 +34,8 @@ IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena);
 /** Connects a CPU's loads and stores to its memory map (cpu->map). */
 void exec_attach(Cpu *cpu);
 
-/** Makes a region of the loop that begins at `head`, from the blocks that have run. Its guest instructions; 0 if there
- * is none. */
+/** Makes a region of the loop that begins at `head`, from the blocks that have run. Its guest instructions, in all
+ * versions of its blocks; 0 if there is none. */
 unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head);
 
 /** Runs until cpu_ticks reaches deadline_ticks exactly, or the CPU halts, whichever is first; cpu_shorten can move the

@@ -50,7 +50,7 @@ static unsigned insns_before(const IrBlock *ir, uint64_t pc) {
 
 /* The way along block `from` to the join: all of it, or its beginning, made anew. False if there is none. */
 static bool find_way(Cpu *cpu, CodeCache *cache, const LoopBlock *from, IrLoc join, Arena *arena, IrBlock *way) {
-    const IrBlock *ir = &from->block->ir;
+    const IrBlock *ir = from->own;
     IrLoc to;
     *way = *ir;
     if (has_one_way(ir, &to) && same_place(to, join)) {
@@ -98,7 +98,7 @@ static bool find_ways(Cpu *cpu, CodeCache *cache, const Loop *l, const LoopBlock
 
 /* Where the ways of a fork may join: where it is taken to, where it goes on, or where one of these goes on. */
 static bool find_join(Cpu *cpu, CodeCache *cache, const Loop *l, const LoopBlock *fork, Ways *w, Arena *arena) {
-    const IrBlock *taken = &l->blocks[fork->taken].block->ir, *next = &l->blocks[fork->next].block->ir;
+    const IrBlock *taken = l->blocks[fork->taken].own, *next = l->blocks[fork->next].own;
     IrLoc candidates[4] = {taken->loc, next->loc};
     unsigned n = 2;
     n += has_one_way(taken, &candidates[n]);

@@ -43,6 +43,9 @@ void probe_ir(Cpu *cpu, const IrBlock *block, ExecStage stage, bool is_prefix) {
 
 void probe_translated(Cpu *cpu, const IrBlock *block, uint64_t start_ns) {
     ExecStats *s = &cpu->probe->stats;
+    if (cpu->probe->forming) {
+        return; /* the time is counted already */
+    }
     s->ir_blocks++;
     s->ir_insns += block->n_insns;
     s->ir_ns += since(cpu, start_ns);

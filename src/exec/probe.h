@@ -39,7 +39,9 @@ typedef struct ExecPiece {
 typedef struct ExecStats {
     uint64_t ir_blocks, ir_insns, ir_ns; /* translated to IR: T0's first half, and what is interpreted */
     uint64_t t0_blocks, t0_insns, t0_ns; /* lowered to host code */
-    uint64_t t1_regions, t1_insns, t1_ns; /* regions; the time also counts those that came to nothing */
+    uint64_t t1_regions, t1_insns, t1_ns; /* regions, all versions of their blocks; the time is from IR to host code and
+                                           * also counts those that came to nothing */
+    uint64_t t1_guest_insns; /* of their blocks, each once */
     uint64_t t1_refused;
     uint64_t interp_turns; /* blocks interpreted */
     uint64_t host_insns; /* run by host code; of them, Cpu.jit_t1 in regions */
@@ -58,6 +60,7 @@ typedef struct ExecProbe {
     void (*piece)(void *user, const ExecPiece *piece);
     void *piece_user;
     ExecStats stats;
+    bool forming; /* what is translated meanwhile is the region's */
     ByteVec text; /* scratch */
 } ExecProbe;
 

@@ -2,40 +2,117 @@
  * have been seen, that have run already, and from which the first block is reached again. */
 #include "exec/region.h"
 
-#include "exec/jit.h"
+#include <string.h>
+
+#include "bus/mem.h"
+#include "exec/probe.h"
+
+/* What is known of a block that was looked at; NULL: it may not be in a region. */
+typedef struct Known {
+    const CacheBlock *block;
+    const IrBlock *ir;
+} Known;
+
+enum { KNOWN_MAX = 2 * EXEC_REGION_BLOCKS_MAX };
 
 typedef struct Gather {
     Cpu *cpu;
     CodeCache *cache;
+    Arena *arena;
     Loop loop;
     bool keep_regions_apart; /* blocks where another region begins stay out: there was no room for all of it */
+    Known known[KNOWN_MAX];
+    unsigned n_known;
 } Gather;
 
-static bool may_join(const Gather *g, CacheBlock *block) {
-    if (!block || !block->code || block->dead || (g->keep_regions_apart && block->region)) {
-        return false;
+static bool has_literals(const Gather *g, const IrBlock *ir) {
+    for (uint32_t i = 0; i < ir->n_ops; i++) {
+        if (exec_is_literal(g->cpu, ir, &ir->ops[i])) {
+            return true;
+        }
     }
-    exec_complete(g->cpu, g->cache, block);
-    return x64_region_allows(&block->ir);
+    return false;
+}
+
+/* What is known of a block before it is known to loop: as the guest's rows make it, unless the cache has more. */
+static const IrBlock *make_raw(const Gather *g, const CacheBlock *block) {
+    if (cache_has_ops(block)) {
+        return cache_host_ir(block);
+    }
+    IrBlock *ir = ARENA_NEW(g->arena, IrBlock);
+    *ir = exec_translate_raw(g->cpu, block->ir.loc, exec_limit_of(block), &g->cache->scratch);
+    g->cpu->map->code_refused = false; /* as in exec_complete */
+    const IrOp *ops = ir->ops;
+    ir->ops = ARENA_ARRAY_RAW(g->arena, IrOp, ir->n_ops);
+    memcpy(ir->ops, ops, ir->n_ops * sizeof *ops);
+    ir->uses = ir->last_use = NULL;
+    return ir;
+}
+
+static const IrBlock *find_raw(Gather *g, CacheBlock *block) {
+    for (unsigned i = 0; i < g->n_known; i++) {
+        if (g->known[i].block == block) {
+            return g->known[i].ir;
+        }
+    }
+    const IrBlock *ir = make_raw(g, block);
+    ir = x64_region_allows(ir) ? ir : NULL;
+    if (g->n_known < KNOWN_MAX) {
+        g->known[g->n_known++] = (Known){block, ir};
+    }
+    return ir;
+}
+
+/* Few blocks of a region are needed as a finished block, too: only literals are the cache's, which drops the block when
+ * they change. */
+static const IrBlock *finish(const Gather *g, const LoopBlock *b) {
+    IrBlock *ir = ARENA_NEW(g->arena, IrBlock);
+    *ir = *b->own;
+    ir_finish_in_region(ir, g->arena);
+    if (UNLIKELY(g->cpu->probe != NULL)) {
+        probe_ir(g->cpu, ir, EXEC_STAGE_OPT, false);
+    }
+    if (!cache_has_ops(b->block) && has_literals(g, ir)) {
+        exec_complete(g->cpu, g->cache, b->block);
+        *ir = *cache_host_ir(b->block);
+        ir_finish_in_region(ir, g->arena);
+    }
+    return ir;
+}
+
+static void finish_blocks(Gather *g) {
+    for (unsigned i = 0; i < g->loop.n; i++) {
+        LoopBlock *b = &g->loop.blocks[i];
+        if (b->loops) {
+            b->own = b->ir = finish(g, b);
+        }
+    }
+}
+
+/* What is known of the block; NULL if it may not join. */
+static const IrBlock *may_join(Gather *g, CacheBlock *block) {
+    bool runs = block && block->code && !block->dead && !(g->keep_regions_apart && block->region);
+    return runs ? find_raw(g, block) : NULL;
 }
 
 /* Index of the block, which is added if it is new; -1 if it may not join or there is no room. */
 static int add(Gather *g, CacheBlock *block) {
     Loop *l = &g->loop;
-    if (!may_join(g, block)) {
-        return -1;
-    }
     for (unsigned i = 0; i < l->n; i++) {
         if (l->blocks[i].block == block) {
             return (int)i;
         }
     }
-    if (l->n == EXEC_REGION_BLOCKS_MAX || l->n_insns + block->ir.n_insns > EXEC_REGION_INSNS_MAX) {
+    const IrBlock *ir = may_join(g, block);
+    if (!ir) {
+        return -1;
+    }
+    if (l->n == EXEC_REGION_BLOCKS_MAX || l->n_insns + ir->n_insns > EXEC_REGION_INSNS_MAX) {
         l->cut = true;
         return -1;
     }
-    l->n_insns += block->ir.n_insns;
-    l->blocks[l->n] = (LoopBlock){.block = block, .ir = cache_host_ir(block), .taken = -1, .next = -1};
+    l->n_insns += ir->n_insns;
+    l->blocks[l->n] = (LoopBlock){.block = block, .own = ir, .ir = ir, .taken = -1, .next = -1};
     return (int)l->n++;
 }
 
@@ -68,7 +145,7 @@ static void gather(Gather *g, CacheBlock *head) {
     add(g, head);
     for (unsigned i = 0; i < l->n; i++) {
         const CacheBlock *from = l->blocks[i].block;
-        const IrBlock *ir = &from->ir;
+        const IrBlock *ir = l->blocks[i].own;
         for (uint32_t k = 0; k < ir->n_ops; k++) {
             const IrOp *op = &ir->ops[k];
             if (op->op == IR_GOTO_IF) {
@@ -96,7 +173,7 @@ static void share_landings(Loop *l) {
     }
     const Loop noticed = *l;
     for (unsigned i = 0; i < l->n; i++) {
-        for (unsigned k = 0; is_indirect(&l->blocks[i].block->ir) && k < l->n; k++) {
+        for (unsigned k = 0; is_indirect(l->blocks[i].own) && k < l->n; k++) {
             bool few = noticed.blocks[i].n_landings <= RETURNS_MAX && noticed.blocks[k].n_landings <= RETURNS_MAX;
             for (unsigned j = 0; few && j < noticed.blocks[k].n_landings; j++) {
                 add_landing(&l->blocks[i], noticed.blocks[k].landings[j]);
@@ -145,36 +222,62 @@ static uint32_t find_window(const Loop *loop) {
 static void describe_blocks(Loop *loop) {
     for (unsigned i = 0; i < loop->n; i++) {
         LoopBlock *b = &loop->blocks[i];
-        b->needs = (uint8_t)ir_flags_needed(b->ir);
         b->move = 0;
-        if (b->loops && loop->window != IR_NONE) {
+        if (!b->loops) {
+            continue;
+        }
+        b->needs = (uint8_t)ir_flags_needed(b->ir);
+        if (loop->window != IR_NONE) {
             ir_window_move(b->ir, loop->window, &b->move);
         }
     }
 }
 
+static unsigned count_insns(const Loop *loop) {
+    unsigned n = 0;
+    for (unsigned i = 0; i < loop->n; i++) {
+        n += loop->blocks[i].loops ? loop->blocks[i].own->n_insns : 0;
+    }
+    return n;
+}
+
+static unsigned form_region(Gather *g, CacheBlock *head) {
+    Loop *loop = &g->loop;
+    if (head->region || !may_join(g, head)) {
+        return 0;
+    }
+    gather(g, head);
+    if (loop->cut) {
+        g->keep_regions_apart = true;
+        gather(g, head);
+    }
+    share_landings(loop);
+    exec_find_depths(loop);
+    find_looping(loop);
+    if (!loop->blocks[0].loops) {
+        return 0;
+    }
+    finish_blocks(g);
+    loop->window = find_window(loop);
+    exec_join_blocks(g->cpu, g->cache, loop, g->arena);
+    describe_blocks(loop);
+    return exec_compile_loop(g->cpu, g->cache, loop, g->arena);
+}
+
 unsigned exec_form_region(Cpu *cpu, CodeCache *cache, CacheBlock *head) {
+    ExecProbe *probe = cpu->probe;
     Gather g;
     g.cpu = cpu;
     g.cache = cache;
+    g.arena = jit_scratch(cache->jit);
     g.keep_regions_apart = false;
-    if (head->region || !may_join(&g, head)) {
-        return 0;
+    g.n_known = 0;
+    if (LIKELY(!probe)) {
+        return form_region(&g, head);
     }
-    gather(&g, head);
-    if (g.loop.cut) {
-        g.keep_regions_apart = true;
-        gather(&g, head);
-    }
-    share_landings(&g.loop);
-    exec_find_depths(&g.loop);
-    find_looping(&g.loop);
-    if (!g.loop.blocks[0].loops) {
-        return 0;
-    }
-    Arena *arena = jit_scratch(cache->jit);
-    g.loop.window = find_window(&g.loop);
-    exec_join_blocks(cpu, cache, &g.loop, arena);
-    describe_blocks(&g.loop);
-    return exec_compile_loop(cpu, cache, &g.loop, arena);
+    probe->forming = true;
+    unsigned n_insns = form_region(&g, head);
+    probe->forming = false;
+    probe->stats.t1_guest_insns += n_insns ? count_insns(&g.loop) : 0;
+    return n_insns;
 }

@@ -11,7 +11,8 @@ enum { REGION_LANDINGS_MAX = X64_LANDINGS_MAX /* places that one indirect branch
 /** A block of the loop and where it leads: indices of other blocks, -1 = out of the loop. */
 typedef struct LoopBlock {
     CacheBlock *block;
-    const IrBlock *ir; /* what is made of it: the block's own, or that joined with blocks behind it */
+    const IrBlock *own; /* of blocks that loop: finished for a region, literals from ROM known */
+    const IrBlock *ir; /* what is made of it: the same, or that joined with blocks behind it */
     int taken, next; /* of its GOTO_IF, of its GOTO */
     int landings[REGION_LANDINGS_MAX]; /* where its GOTO_IND has led */
     unsigned n_landings;

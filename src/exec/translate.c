@@ -169,6 +169,11 @@ static bool literal_value(Cpu *cpu, const IrBlock *block, const IrOp *op, uint64
     return true;
 }
 
+bool exec_is_literal(Cpu *cpu, const IrBlock *block, const IrOp *op) {
+    uint64_t addr, value;
+    return literal_value(cpu, block, op, &addr, &value);
+}
+
 IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena) {
     IrBlock *folded = NULL;
     uint64_t addr, value;
@@ -190,13 +195,16 @@ IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena) {
     return folded;
 }
 
+unsigned exec_limit_of(const CacheBlock *block) {
+    return block->cut ? block->ir.n_insns : EXEC_BLOCK_INSNS_MAX;
+}
+
 void exec_complete(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
     if (cache_has_ops(block)) {
         return;
     }
     /* Code that may be shared stays so while somebody shares it; literals beside it need not. */
-    unsigned limit = block->cut ? block->ir.n_insns : EXEC_BLOCK_INSNS_MAX;
-    IrBlock ir = exec_translate(cpu, block->ir.loc, limit, &cache->scratch, &cache->arena);
+    IrBlock ir = exec_translate(cpu, block->ir.loc, exec_limit_of(block), &cache->scratch, &cache->arena);
     cpu->map->code_refused = false;
     const IrBlock *literal = cache->jit ? exec_fold_literals(cpu, &ir, &cache->arena) : NULL;
     cache_complete(cache, block, &ir, cpu->map->code_refused ? NULL : literal);

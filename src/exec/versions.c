@@ -19,6 +19,7 @@ typedef struct Version {
     int32_t moved; /* of the window pointer since the region's entry, in words */
     IrEntry entry;
     unsigned known; /* flags that the entry tells */
+    const IrBlock *plain; /* the same without the entry */
     IrBlock ir;
     int taken, next, landings[REGION_LANDINGS_MAX]; /* versions */
     unsigned n_landings;
@@ -38,12 +39,29 @@ static bool same_entry(const IrEntry *x, const IrEntry *y) {
     return x->n == y->n && memcmp(x->ops, y->ops, x->n * sizeof *x->ops) == 0;
 }
 
+/* What a block is where the window has moved so far, without an entry. */
+static const IrBlock *make_plain(const Versions *v, unsigned block, int32_t moved) {
+    const LoopBlock *b = &v->loop->blocks[block];
+    if (v->loop->window == IR_NONE && b->ir == b->own) {
+        return b->ir;
+    }
+    IrBlock *plain = ARENA_NEW(v->arena, IrBlock);
+    *plain = *b->ir;
+    if (v->loop->window != IR_NONE) {
+        *plain = ir_with_window_slots(plain, v->loop->window, moved, v->arena);
+    }
+    ir_finish_in_region(plain, v->arena);
+    return plain;
+}
+
 /* Index of the version with that entry; made if there is room; -1 if there is none. */
 static int find_version(Versions *v, unsigned block, int32_t moved, const IrEntry *entry, unsigned known) {
+    const IrBlock *plain = NULL;
     unsigned of_block = 0;
     for (unsigned i = 0; i < v->n; i++) {
         if (v->all[i].loop_block == block && v->all[i].moved == moved) {
             of_block++;
+            plain = v->all[i].plain;
             if (same_entry(&v->all[i].entry, entry)) {
                 return (int)i;
             }
@@ -56,13 +74,9 @@ static int find_version(Versions *v, unsigned block, int32_t moved, const IrEntr
     if (v->n == v->max || moved < -WINDOW_MOVED_MAX || moved > WINDOW_MOVED_MAX) {
         return -1;
     }
-    Version *made = &v->all[v->n];
-    *made = (Version){.loop_block = block, .moved = moved, .entry = *entry, .known = known, .taken = -1, .next = -1};
-    IrBlock ir = *v->loop->blocks[block].ir;
-    if (v->loop->window != IR_NONE) {
-        ir = ir_with_window_slots(&ir, v->loop->window, moved, v->arena);
-    }
-    made->ir = ir_with_entry(&ir, entry, v->arena);
+    plain = plain ? plain : make_plain(v, block, moved);
+    v->all[v->n] = (Version){.loop_block = block, .moved = moved, .entry = *entry, .known = known, .plain = plain,
+                             .ir = ir_with_entry(plain, entry, v->arena), .taken = -1, .next = -1};
     return (int)v->n++;
 }
 
@@ -164,7 +178,7 @@ unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop, Arena *
     CacheBlock *members[EXEC_REGION_BLOCKS_MAX];
     int place[VERSIONS_MAX];
     unsigned n_members = 0, n_insns = 0;
-    v.all = ARENA_ARRAY(arena, Version, v.max);
+    v.all = ARENA_ARRAY_RAW(arena, Version, v.max);
     make_versions(&v);
     visit(&v, 0);
     X64RegionBlock *blocks = ARENA_ARRAY(arena, X64RegionBlock, v.n_ordered);

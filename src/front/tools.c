@@ -157,7 +157,7 @@ typedef struct Named {
     uint64_t value;
 } Named;
 
-enum { STATS_FIELDS = 25 };
+enum { STATS_FIELDS = 26 };
 
 /* Every plain counter, with its name in JSON. */
 static void stats_fields(const OrrStats *s, Named out[STATS_FIELDS]) {
@@ -168,6 +168,7 @@ static void stats_fields(const OrrStats *s, Named out[STATS_FIELDS]) {
         {"ir_block_instructions", s->ir_block_instructions}, {"ir_ns", s->ir_ns}, {"t0_blocks", s->t0_blocks},
         {"t0_block_instructions", s->t0_block_instructions}, {"t0_ns", s->t0_ns}, {"t1_regions", s->t1_regions},
         {"t1_region_instructions", s->t1_region_instructions}, {"t1_ns", s->t1_ns}, {"t1_refused", s->t1_refused},
+        {"t1_guest_instructions", s->t1_guest_instructions},
         {"interp_blocks", s->interp_blocks}, {"interrupts", s->interrupts}, {"traps", s->traps},
         {"mmio_reads", s->mmio_reads}, {"mmio_writes", s->mmio_writes}, {"ir_bytes", s->ir_bytes},
         {"code_bytes", s->code_bytes}, {"flushes", s->flushes},
@@ -236,6 +237,7 @@ void stats_print(FILE *out, const OrrNode *node) {
     print_tier(out, "translated to IR", s.ir_blocks, "blocks", s.ir_block_instructions, s.ir_ns);
     print_tier(out, "lowered (t0)", s.t0_blocks, "blocks", s.t0_block_instructions, s.t0_ns);
     print_tier(out, "regions (t1)", s.t1_regions, "regions", s.t1_region_instructions, s.t1_ns);
+    print_tier(out, "  their blocks once", s.t1_regions, "regions", s.t1_guest_instructions, s.t1_ns);
     print_tier(out, "running", s.interp_blocks, "interp.", s.instructions, s.host_ns - s.ir_ns - s.t0_ns - s.t1_ns);
     fprintf(out, "  hot loops refused      %10llu\n", (unsigned long long)s.t1_refused);
     for (size_t i = 0; (name = orr_exit_name(i, &summary)) != NULL; i++) {

@@ -130,15 +130,23 @@ static bool express_flag_op(End *e, uint32_t index) {
     return add(e->entry, op) != IR_NONE;
 }
 
+/* The flag op that comes next behind `at`, of those that hold for a flag; IR_NONE behind the last. */
+static uint32_t next_flag_op(const End *e, uint32_t at) {
+    uint32_t next = IR_NONE;
+    for (unsigned k = 0; k < 4; k++) {
+        bool behind = e->current[k] != IR_NONE && (at == IR_NONE || e->current[k] > at);
+        next = behind && e->current[k] < next ? e->current[k] : next;
+    }
+    return next;
+}
+
 /* Flag ops that hold for some wanted flag, first to last; one that also set a flag which must come from elsewhere is
  * left out, since it would hide that flag. */
 static unsigned express_flags(End *e, unsigned wanted) {
     unsigned known = 0, sets;
-    for (uint32_t i = 0; i < e->block->n_ops; i++) {
+    for (uint32_t i = next_flag_op(e, IR_NONE); i != IR_NONE; i = next_flag_op(e, i)) {
         unsigned holds = 0, stale = 0;
-        if (!ir_sets_flags(e->block->ops[i].op, &sets)) {
-            continue;
-        }
+        ir_sets_flags(e->block->ops[i].op, &sets);
         for (unsigned k = 0; k < 4; k++) {
             holds |= e->current[k] == i ? 1u << k : 0;
             stale |= sets & 1u << k && e->current[k] != i ? 1u << k : 0;
@@ -163,11 +171,14 @@ unsigned ir_flags_at_end(const IrBlock *block, unsigned wanted, IrEntry *entry, 
     unsigned sets;
     *entry = (IrEntry){0};
     for (uint32_t i = 0; i < block->n_ops; i++) {
-        if (block->ops[i].op == IR_CALL || block->ops[i].op == IR_SKIP) {
-            return 0;
+        uint8_t op = block->ops[i].op;
+        if (!ir_sets_flags(op, &sets)) {
+            if (op == IR_CALL || op == IR_SKIP) {
+                return 0;
+            }
+            continue;
         }
-        ir_sets_flags(block->ops[i].op, &sets);
-        for (unsigned k = 0; sets && k < 4; k++) {
+        for (unsigned k = 0; k < 4; k++) {
             e.current[k] = sets & 1u << k ? i : e.current[k];
         }
     }
@@ -216,7 +227,7 @@ void ir_put_shadows(IrBlock *block, const IrShadows *shadows, Arena *arena) {
 
 unsigned ir_flags_needed(const IrBlock *block) {
     unsigned needs = 0, set = 0, mask, depth = 0;
-    for (uint32_t i = 0; i < block->n_ops; i++) {
+    for (uint32_t i = 0; i < block->n_ops && set != 0xf; i++) {
         const IrOp *op = &block->ops[i];
         if (op->op == IR_COND) {
             needs |= ir_cond_reads(op->a) & ~set;
@@ -238,7 +249,8 @@ static bool moves(uint8_t kind, uint32_t operand) {
     return (kind == IR_OPERAND_VALUE && operand != IR_NONE) || kind == IR_OPERAND_LABEL;
 }
 
-IrBlock ir_with_entry(const IrBlock *block, const IrEntry *entry, Arena *arena) {
+/* Conditions of the block may fuse with flag ops of the entry. */
+static IrBlock with_ops(const IrBlock *block, const IrEntry *entry, Arena *arena) {
     IrBlock made = *block;
     made.n_ops = entry->n + block->n_ops;
     made.ops = ARENA_ARRAY_RAW(arena, IrOp, made.n_ops);
@@ -254,4 +266,145 @@ IrBlock ir_with_entry(const IrBlock *block, const IrEntry *entry, Arena *arena) 
     made.n_faults = 0;
     ir_finish_in_region(&made, arena);
     return made;
+}
+
+/* ---- The same without passes, where the block only passes the flags on ----
+ *
+ * Most versions of a block differ by nothing but what is computed where they are left. */
+
+/* No condition reads flags that came with the entry, nor may any part be skipped. */
+static bool only_passes_flags(const IrBlock *block) {
+    for (uint32_t i = 0; i < block->n_ops; i++) {
+        uint8_t op = block->ops[i].op;
+        if (op == IR_COND || op == IR_SKIP || op == IR_LABEL || op == IR_CALL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* An entry that is put in front of a block. */
+typedef struct Front {
+    const IrEntry *entry;
+    bool needed[IR_ENTRY_OPS_MAX];
+    uint32_t new_of[IR_ENTRY_OPS_MAX];
+    uint32_t recipe[4]; /* per N Z C V: the entry's op that tells it last, or IR_NONE; by old number */
+    unsigned hot, cold; /* flags that the block passes on to its end; that it needs where it is left */
+} Front;
+
+/* The flags that can be seen before the block sets them, as ir_pass_liveness has it. */
+static void find_passed(Front *f, const IrBlock *block) {
+    unsigned open = 0xf, mask;
+    for (uint32_t i = 0; i < block->n_ops && open; i++) {
+        const IrOp *op = &block->ops[i];
+        uint8_t traits = ir_op_info[op->op].traits;
+        if (op->op == IR_GOTO_IF || traits & IR_TRAIT_END) {
+            f->hot |= open;
+            f->cold |= open;
+        } else if (traits & IR_TRAIT_FAULT) {
+            f->cold |= open;
+        } else if (ir_sets_flags(op->op, &mask)) {
+            open &= ~mask;
+        }
+    }
+}
+
+/* Which of the entry's ops something needs; its flag ops are told who. */
+static void find_needed(Front *f, IrOp *ops) {
+    unsigned hot = f->hot, cold = f->cold, mask;
+    for (uint32_t i = f->entry->n; i-- > 0;) {
+        IrOp *op = &ops[i];
+        const uint32_t operand[3] = {op->a, op->b, op->c};
+        if (ir_sets_flags(op->op, &mask)) {
+            op->n = (uint16_t)((hot & mask) | (cold & mask) << 4);
+            f->needed[i] = op->n != 0;
+            hot &= ~mask;
+            cold &= ~mask;
+        }
+        for (unsigned k = 0; f->needed[i] && k < 3; k++) {
+            if (ir_op_info[op->op].operand[k] == IR_OPERAND_VALUE) {
+                f->needed[operand[k]] = true;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < f->entry->n; i++) {
+        ir_sets_flags(ops[i].op, &mask);
+        for (unsigned k = 0; f->needed[i] && k < 4; k++) {
+            f->recipe[k] = mask & 1u << k ? i : f->recipe[k];
+        }
+    }
+}
+
+static uint32_t put_entry(Front *f, IrOp *to) {
+    IrOp ops[IR_ENTRY_OPS_MAX];
+    uint32_t n = 0;
+    memcpy(ops, f->entry->ops, f->entry->n * sizeof *ops);
+    find_needed(f, ops);
+    for (uint32_t i = 0; i < f->entry->n; i++) {
+        f->new_of[i] = n;
+        if (f->needed[i]) {
+            to[n++] = ir_renumbered(ops[i], f->new_of);
+        }
+    }
+    return n;
+}
+
+/* The entry's GET that a GET of the block repeats, as a new number; IR_NONE if it does not. */
+static IrVal find_get(const IrOp *front, uint32_t n, uint32_t changed, const IrOp *get) {
+    for (uint32_t i = 0; i < n; i++) {
+        if (front[i].op == IR_GET && front[i].a == get->a && front[i].type == get->type && !(changed & 1u << i)) {
+            return i;
+        }
+    }
+    return IR_NONE;
+}
+
+/* GETs of the entry, as a set, that have other values behind a PUT. */
+static uint32_t find_changed(const IrOp *front, uint32_t n, const IrOp *put) {
+    uint32_t changed = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        changed |= front[i].op == IR_GET && overlap(&front[i], put) ? 1u << i : 0;
+    }
+    return changed;
+}
+
+static void put_faults(IrBlock *made, const Front *f, const IrFault *from, const uint32_t *new_of, Arena *arena) {
+    made->faults = ARENA_ARRAY_RAW(arena, IrFault, made->n_faults ? made->n_faults : 1);
+    for (uint32_t i = 0; i < made->n_faults; i++) {
+        IrFault *to = &made->faults[i];
+        *to = from[i];
+        to->op = new_of[to->op];
+        for (unsigned k = 0; k < 4; k++) {
+            uint32_t own = to->flags[k], before = f->recipe[k];
+            to->flags[k] = own != IR_NONE ? new_of[own] : before != IR_NONE ? f->new_of[before] : IR_NONE;
+        }
+    }
+}
+
+static IrBlock with_front(const IrBlock *block, const IrEntry *entry, Arena *arena) {
+    Front f = {.entry = entry, .recipe = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
+    IrBlock made = *block;
+    uint32_t *new_of = ARENA_ARRAY_RAW(arena, uint32_t, block->n_ops), changed = 0;
+    made.ops = ARENA_ARRAY_RAW(arena, IrOp, entry->n + block->n_ops);
+    find_passed(&f, block);
+    uint32_t n_front = put_entry(&f, made.ops), n = n_front;
+    for (uint32_t i = 0; i < block->n_ops; i++) {
+        const IrOp *op = &block->ops[i];
+        IrVal same = op->op == IR_GET ? find_get(made.ops, n_front, changed, op) : IR_NONE;
+        new_of[i] = same != IR_NONE ? same : n;
+        if (same == IR_NONE) {
+            made.ops[n++] = ir_renumbered(*op, new_of);
+            changed |= op->op == IR_PUT ? find_changed(made.ops, n_front, op) : 0;
+        }
+    }
+    made.n_ops = n;
+    put_faults(&made, &f, block->faults, new_of, arena);
+    return made;
+}
+
+IrBlock ir_with_entry(const IrBlock *block, const IrEntry *entry, Arena *arena) {
+    if (entry->n == 0) {
+        return *block;
+    }
+    return only_passes_flags(block) ? with_front(block, entry, arena) : with_ops(block, entry, arena);
 }

@@ -11,15 +11,9 @@ typedef struct Place {
     uint32_t flags[4];
 } Place;
 
-static void note_flags(Place *place, const IrBlock *block, uint32_t index) {
-    unsigned mask;
-    if (!ir_sets_flags(block->ops[index].op, &mask)) {
-        return;
-    }
+static inline void note_flags(Place *place, unsigned mask, uint32_t index) {
     for (unsigned i = 0; i < 4; i++) {
-        if (mask & 1u << i) {
-            place->flags[i] = index;
-        }
+        place->flags[i] = mask & 1u << i ? index : place->flags[i];
     }
 }
 
@@ -54,18 +48,18 @@ void ir_pass_faults(IrBlock *block, Arena *arena) {
     forget_flags(&place);
     for (uint32_t i = 0; i < block->n_ops; i++) {
         const IrOp *op = &block->ops[i];
+        unsigned flags = ir_flags_set[op->op];
         if (op->op == IR_INSN) {
             place.insns++;
             place.pc_offset = (int32_t)op->a;
             place.aux = op->c;
-        }
-        if (ir_op_info[op->op].operand[2] == IR_OPERAND_FAULT) {
+        } else if (flags) {
+            note_flags(&place, flags, i);
+        } else if (ir_op_info[op->op].operand[2] == IR_OPERAND_FAULT) {
             add_entry(block, &place, i);
         }
         if (op->op == IR_CALL || op->op == IR_LABEL) {
             forget_flags(&place); /* a helper may have set them; a skipped part may not have run */
-        } else {
-            note_flags(&place, block, i);
         }
     }
 }

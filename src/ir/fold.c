@@ -10,7 +10,7 @@
 #include "ir/eval.h"
 #include "ir/ir.h"
 
-enum { SLOTS_MAX = 64 };
+enum { SLOTS_MAX = 64, RECENT_BITS = 8 };
 
 typedef struct KnownSlot {
     uint32_t slot;
@@ -36,8 +36,10 @@ typedef struct Fold {
     uint32_t visible_from; /* values made before may lie in a part that was skipped */
     uint32_t summed; /* flag op whose sum or difference is a value, or IR_NONE */
     IrVal sum, addend; /* that value, and the first operand that the op had */
+    IrVal remade, original; /* what recipe_from_sum made last, and the value that it is; or IR_NONE */
     bool in_region;
     uint64_t pc; /* of the block */
+    uint32_t recent[1 << RECENT_BITS]; /* by hash of a PURE op: the last one like that, or IR_NONE */
 } Fold;
 
 static IrVal append(Fold *f, IrOp op) {
@@ -58,14 +60,22 @@ static uint32_t look_back(const Fold *f) {
     return near > f->visible_from ? near : f->visible_from;
 }
 
+static uint32_t *recent_of(Fold *f, const IrOp *op) {
+    uint64_t key = (uint64_t)op->b << 32 | (op->a << 9 | op->op << 2 | op->type);
+    uint64_t hash = key * UINT64_C(0x9e3779b97f4a7c15);
+    return &f->recent[hash >> (64 - RECENT_BITS)];
+}
+
 /* The same op on the same values again is the same value. */
 static IrVal append_pure(Fold *f, IrOp op) {
-    for (uint32_t i = f->n_ops, first = look_back(f); i-- > first;) {
-        const IrOp *made = &f->ops[i];
+    uint32_t *recent = recent_of(f, &op), last = *recent;
+    if (last != IR_NONE && last >= look_back(f)) {
+        const IrOp *made = &f->ops[last];
         if (made->a == op.a && made->op == op.op && made->type == op.type && made->b == op.b && made->c == op.c) {
-            return i;
+            return last;
         }
     }
+    *recent = f->n_ops;
     return append(f, op);
 }
 
@@ -180,7 +190,16 @@ static void forget_since(Fold *f, uint32_t skip) {
 /* ---- Flag recipes ---- */
 
 static IrVal emit3(Fold *f, IrOpcode op, IrType type, IrVal a, IrVal b, IrVal c) {
-    return append(f, (IrOp){.op = (uint8_t)op, .type = (uint8_t)type, .a = a, .b = b, .c = c});
+    IrOp made = {.op = (uint8_t)op, .type = (uint8_t)type, .a = a, .b = b, .c = c};
+    *recent_of(f, &made) = f->n_ops;
+    return append(f, made);
+}
+
+static IrVal fold_pure(Fold *f, IrOp op);
+
+/* What conditions are made of: folded as if the guest's rows had built it. */
+static IrVal made(Fold *f, IrOpcode op, IrType type, IrVal a, IrVal b, IrVal c) {
+    return fold_pure(f, (IrOp){.op = (uint8_t)op, .type = (uint8_t)type, .a = a, .b = b, .c = c});
 }
 
 /* A value that is 0 or 1, in the type that is asked for. */
@@ -188,31 +207,31 @@ static IrVal truth_as(Fold *f, IrType type, IrVal value) {
     if (ir_result_type(&f->ops[value]) == type) {
         return value;
     }
-    return emit3(f, type == IR_I64 ? IR_ZEXT32 : IR_TRUNC, IR_I64, value, 0, 0);
+    return made(f, type == IR_I64 ? IR_ZEXT32 : IR_TRUNC, IR_I64, value, 0, 0);
 }
 
 static IrVal inverted(Fold *f, IrVal value, bool invert) {
-    return invert ? emit3(f, IR_EQ, IR_I32, value, constant(f, IR_I32, 0), 0) : value;
+    return invert ? made(f, IR_EQ, IR_I32, value, constant(f, IR_I32, 0), 0) : value;
 }
 
 /* The second addend of a flag op: b, or ~b for a subtraction. */
 static IrVal second_addend(Fold *f, IrOp recipe) {
-    return recipe.op == IR_FLAGS_SUB ? emit3(f, IR_NOT, recipe.type, recipe.b, 0, 0) : recipe.b;
+    return recipe.op == IR_FLAGS_SUB ? made(f, IR_NOT, recipe.type, recipe.b, 0, 0) : recipe.b;
 }
 
 /* A whole subtraction a - b (carry in 1) under all flags that cond reads: one comparison. */
 static IrVal compare_subtraction(Fold *f, IrOp r, IrCond cond) {
     switch (cond) {
-    case IR_COND_EQ: return emit3(f, IR_EQ, r.type, r.a, r.b, 0);
-    case IR_COND_NE: return emit3(f, IR_NE, r.type, r.a, r.b, 0);
-    case IR_COND_CS: return emit3(f, IR_LEU, r.type, r.b, r.a, 0);
-    case IR_COND_CC: return emit3(f, IR_LTU, r.type, r.a, r.b, 0);
-    case IR_COND_HI: return emit3(f, IR_LTU, r.type, r.b, r.a, 0);
-    case IR_COND_LS: return emit3(f, IR_LEU, r.type, r.a, r.b, 0);
-    case IR_COND_GE: return emit3(f, IR_LES, r.type, r.b, r.a, 0);
-    case IR_COND_LT: return emit3(f, IR_LTS, r.type, r.a, r.b, 0);
-    case IR_COND_GT: return emit3(f, IR_LTS, r.type, r.b, r.a, 0);
-    case IR_COND_LE: return emit3(f, IR_LES, r.type, r.a, r.b, 0);
+    case IR_COND_EQ: return made(f, IR_EQ, r.type, r.a, r.b, 0);
+    case IR_COND_NE: return made(f, IR_NE, r.type, r.a, r.b, 0);
+    case IR_COND_CS: return made(f, IR_LEU, r.type, r.b, r.a, 0);
+    case IR_COND_CC: return made(f, IR_LTU, r.type, r.a, r.b, 0);
+    case IR_COND_HI: return made(f, IR_LTU, r.type, r.b, r.a, 0);
+    case IR_COND_LS: return made(f, IR_LEU, r.type, r.a, r.b, 0);
+    case IR_COND_GE: return made(f, IR_LES, r.type, r.b, r.a, 0);
+    case IR_COND_LT: return made(f, IR_LTS, r.type, r.a, r.b, 0);
+    case IR_COND_GT: return made(f, IR_LTS, r.type, r.b, r.a, 0);
+    case IR_COND_LE: return made(f, IR_LES, r.type, r.a, r.b, 0);
     default: return IR_NONE;
     }
 }
@@ -222,24 +241,24 @@ static IrVal single_flag(Fold *f, IrOp r, IrCond cond) {
     bool invert = cond & 1;
     switch (cond & ~1u) {
     case IR_COND_EQ:
-        return r.op == IR_FLAGS_NZ ? emit3(f, invert ? IR_NE : IR_EQ, r.type, r.a, constant(f, r.type, 0), 0) : IR_NONE;
+        return r.op == IR_FLAGS_NZ ? made(f, invert ? IR_NE : IR_EQ, r.type, r.a, constant(f, r.type, 0), 0) : IR_NONE;
     case IR_COND_MI:
         if (r.op != IR_FLAGS_NZ) {
             return IR_NONE;
         }
-        return inverted(f, emit3(f, IR_LTS, r.type, r.a, constant(f, r.type, 0), 0), invert);
+        return inverted(f, made(f, IR_LTS, r.type, r.a, constant(f, r.type, 0), 0), invert);
     case IR_COND_CS:
         if (r.op == IR_FLAGS_C) {
             return inverted(f, truth_as(f, IR_I32, r.a), invert);
         }
         return r.op == IR_FLAGS_SET ? IR_NONE
-                                    : inverted(f, emit3(f, IR_CARRY, r.type, r.a, second_addend(f, r), r.c), invert);
+                                    : inverted(f, made(f, IR_CARRY, r.type, r.a, second_addend(f, r), r.c), invert);
     case IR_COND_VS:
         if (r.op == IR_FLAGS_V) {
             return inverted(f, truth_as(f, IR_I32, r.a), invert);
         }
         return r.op == IR_FLAGS_SET ? IR_NONE
-                                    : inverted(f, emit3(f, IR_OVERFLOW, r.type, r.a, second_addend(f, r), r.c), invert);
+                                    : inverted(f, made(f, IR_OVERFLOW, r.type, r.a, second_addend(f, r), r.c), invert);
     default:
         return IR_NONE;
     }
@@ -250,7 +269,7 @@ static IrVal inverse_of(Fold *f, IrVal carry) {
     uint64_t k;
     IrType type = ir_result_type(&f->ops[carry]);
     return const_of(f, carry, &k) ? constant(f, IR_I32, !k)
-                                  : emit3(f, IR_EQ, type, carry, constant(f, type, 0), 0);
+                                  : made(f, IR_EQ, type, carry, constant(f, type, 0), 0);
 }
 
 /* FLAGS_SBB is FLAGS_SUB with the other C: so conditions on both C and Z mean something else, and false comes back. N
@@ -298,8 +317,8 @@ static IrVal fuse_condition(Fold *f, IrCond cond) {
     }
     if ((r.op == IR_FLAGS_ADD || r.op == IR_FLAGS_SUB) && (reads == 1 || reads == 2)) {
         /* N or Z of a sum: as if from FLAGS_NZ of it. */
-        IrVal sum = emit3(f, IR_ADD, r.type, r.a, second_addend(f, r), 0);
-        sum = emit3(f, IR_ADD, r.type, sum, truth_as(f, r.type, r.c), 0);
+        IrVal sum = made(f, IR_ADD, r.type, r.a, second_addend(f, r), 0);
+        sum = made(f, IR_ADD, r.type, sum, truth_as(f, r.type, r.c), 0);
         r = (IrOp){.op = IR_FLAGS_NZ, .type = r.type, .a = sum};
     }
     return single_flag(f, r, cond);
@@ -318,16 +337,12 @@ static void learn_flags(Fold *f, uint32_t index) {
 
 /* ---- Constants and identities ---- */
 
+/* Of an op with operands. */
 static bool all_const(const Fold *f, const IrOp *op, uint64_t v[3]) {
-    const uint32_t operand[3] = {op->a, op->b, op->c};
-    bool all = true;
-    for (unsigned i = 0; i < 3; i++) {
-        v[i] = 0;
-        if (ir_op_info[op->op].operand[i] == IR_OPERAND_VALUE) {
-            all &= const_of(f, operand[i], &v[i]);
-        }
-    }
-    return all;
+    unsigned values = ir_op_info[op->op].values;
+    v[1] = v[2] = 0;
+    return const_of(f, op->a, &v[0]) && (!(values & 2) || const_of(f, op->b, &v[1])) &&
+           (!(values & 4) || const_of(f, op->c, &v[2]));
 }
 
 /* x op constant that is x itself, or IR_NONE. */
@@ -424,9 +439,6 @@ static void reassociate(Fold *f, IrOp *op) {
 
 static IrVal fold_pure(Fold *f, IrOp op) {
     uint64_t v[3];
-    if (op.op == IR_NOP) {
-        return append(f, op);
-    }
     if (op.op == IR_CONST) {
         return append_pure(f, op);
     }
@@ -543,7 +555,7 @@ static IrVal find_sum(const Fold *f, const IrOp *op) {
         const IrOp *made = &f->ops[i];
         if (made->op == sum && made->type == op->type && same_value(f, made->a, op->a) &&
             same_value(f, made->b, op->b)) {
-            return i;
+            return i == f->remade ? f->original : i;
         }
     }
     return IR_NONE;
@@ -562,7 +574,8 @@ static bool in_some_slot(const Fold *f, IrVal value) {
 static IrOp recipe_from_sum(Fold *f, IrOp op, IrVal sum) {
     uint64_t k;
     if (const_of(f, op.b, &k) && !const_of(f, op.a, &k) && !in_some_slot(f, op.a) && in_some_slot(f, sum)) {
-        op.a = emit3(f, op.op == IR_FLAGS_ADD ? IR_SUB : IR_ADD, op.type, sum, op.b, 0);
+        f->original = op.a;
+        op.a = f->remade = emit3(f, op.op == IR_FLAGS_ADD ? IR_SUB : IR_ADD, op.type, sum, op.b, 0);
     }
     return op;
 }
@@ -650,24 +663,26 @@ static void fold_op(Fold *f, IrOp op, uint32_t old) {
 }
 
 /* Labels keep the number that they had: label_of tells of them. */
-static uint32_t new_operand(const Fold *f, uint8_t kind, uint32_t operand) {
-    return kind == IR_OPERAND_VALUE && operand != IR_NONE ? f->new_of[operand] : operand;
+static IrOp with_new_values(const Fold *f, IrOp op) {
+    unsigned values = ir_op_info[op.op].values;
+    op.a = values & 1 && op.a != IR_NONE ? f->new_of[op.a] : op.a;
+    op.b = values & 2 && op.b != IR_NONE ? f->new_of[op.b] : op.b;
+    op.c = values & 4 && op.c != IR_NONE ? f->new_of[op.c] : op.c;
+    return op;
 }
 
 static void fold(IrBlock *block, Arena *arena, bool in_region) {
     Fold f = {.arena = arena, .cap = block->n_ops + block->n_ops / 2 + 16, .old_ops = block->ops, .chooser = IR_NONE,
-              .in_region = in_region, .pc = block->loc.pc};
+              .remade = IR_NONE, .in_region = in_region, .pc = block->loc.pc};
     f.ops = ARENA_ARRAY_RAW(arena, IrOp, f.cap);
-    f.new_of = ARENA_ARRAY(arena, IrVal, block->n_ops);
-    f.label_of = ARENA_ARRAY(arena, uint32_t, block->n_ops);
+    f.new_of = ARENA_ARRAY_RAW(arena, IrVal, block->n_ops);
+    f.label_of = ARENA_ARRAY_RAW(arena, uint32_t, block->n_ops);
+    memset(f.recent, 0xff, sizeof f.recent);
     forget_everything(&f);
     for (uint32_t i = 0; i < block->n_ops; i++) {
-        IrOp op = block->ops[i];
-        const uint8_t *kind = ir_op_info[op.op].operand;
-        op.a = new_operand(&f, kind[0], op.a);
-        op.b = new_operand(&f, kind[1], op.b);
-        op.c = new_operand(&f, kind[2], op.c);
-        fold_op(&f, op, i);
+        if (block->ops[i].op != IR_NOP) {
+            fold_op(&f, with_new_values(&f, block->ops[i]), i);
+        }
     }
     block->ops = f.ops;
     block->n_ops = f.n_ops;

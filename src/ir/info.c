@@ -7,12 +7,16 @@ enum { R = 1, PURE = IR_TRAIT_PURE, FAULT = IR_TRAIT_FAULT, END = IR_TRAIT_END }
 /* An empty column of the table, `-`, reads as minus zero. */
 #define COLUMN(x) (x + 0)
 
+#define NAMED(x) (COLUMN(x) == V || COLUMN(x) == L)
+
 const IrOpInfo ir_op_info[IR_OPCODE_COUNT] = {
 #define IR_OP(name, label, a, b, c, res, properties)                                                                   \
     [IR_##name] = {.text = label,                                                                                      \
                    .operand = {COLUMN(a), COLUMN(b), COLUMN(c)},                                                       \
                    .result = COLUMN(res),                                                                              \
-                   .traits = COLUMN(properties)},
+                   .traits = COLUMN(properties),                                                                       \
+                   .values = (COLUMN(a) == V) | (COLUMN(b) == V) << 1 | (COLUMN(c) == V) << 2,                         \
+                   .named = NAMED(a) | NAMED(b) << 1 | NAMED(c) << 2},
 #include "ir/ops.def"
 #undef IR_OP
 };

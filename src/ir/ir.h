@@ -105,14 +105,19 @@ typedef struct IrOpInfo {
     uint8_t operand[3]; /* IrOperand of a, b, c */
     bool result;
     uint8_t traits;
+    uint8_t values; /* operands that are values, as a mask of a b c = bits 0..2 */
+    uint8_t named; /* operands that name an op: values and labels */
 } IrOpInfo;
 
 extern const IrOpInfo ir_op_info[IR_OPCODE_COUNT];
 
-/** An operand that is a value or the number of a label: numbered anew. */
-static inline uint32_t ir_renumbered(uint8_t kind, uint32_t operand, const uint32_t *new_of) {
-    bool named = (kind == IR_OPERAND_VALUE && operand != IR_NONE) || kind == IR_OPERAND_LABEL;
-    return named ? new_of[operand] : operand;
+/** The op with its values and labels numbered anew. */
+static inline IrOp ir_renumbered(IrOp op, const uint32_t *new_of) {
+    unsigned named = ir_op_info[op.op].named;
+    op.a = named & 1 && op.a != IR_NONE ? new_of[op.a] : op.a;
+    op.b = named & 2 && op.b != IR_NONE ? new_of[op.b] : op.b;
+    op.c = named & 4 && op.c != IR_NONE ? new_of[op.c] : op.c;
+    return op;
 }
 
 static inline uint64_t ir_const_value(const IrOp *op) {
@@ -212,7 +217,8 @@ unsigned ir_flags_needed(const IrBlock *block);
 unsigned ir_flags_at_end(const IrBlock *block, unsigned wanted, IrEntry *entry, IrShadows *shadows);
 /** Has the block put those values into their slots before it branches. */
 void ir_put_shadows(IrBlock *block, const IrShadows *shadows, Arena *arena);
-/** A finished copy of a finished block that begins with those ops. */
+/** A finished copy of a block, which ir_finish_in_region has finished, that begins with those ops: the same block if
+ * there are none. */
 IrBlock ir_with_entry(const IrBlock *block, const IrEntry *entry, Arena *arena);
 
 #endif

@@ -21,7 +21,7 @@ typedef struct DeadSlot {
 
 typedef struct Liveness {
     IrBlock *block;
-    uint32_t *last_use; /* per op: the last kept op that uses its value, 0 = none */
+    bool *used; /* per op: a kept op uses its value */
     uint64_t hidden; /* words that a later PUT overwrites: they are needed only as the next two say */
     uint64_t hot, cold;
     DeadSlot window[WINDOW_SLOTS_MAX];
@@ -131,7 +131,7 @@ static bool visit(Liveness *l, IrOp *op, uint32_t index) {
     unsigned mask;
     const IrOpInfo *info = &ir_op_info[op->op];
     if (info->traits & IR_TRAIT_PURE || op->op == IR_COND || op->op == IR_GET || op->op == IR_GETX) {
-        if (!l->last_use[index]) {
+        if (!l->used[index]) {
             return false;
         }
     }
@@ -182,51 +182,55 @@ static bool visit(Liveness *l, IrOp *op, uint32_t index) {
     return true;
 }
 
-static void mark_use(Liveness *l, uint8_t kind, IrVal value, uint32_t index) {
-    if (kind == IR_OPERAND_VALUE && value != IR_NONE && !l->last_use[value]) {
-        l->last_use[value] = index;
+static void mark_uses(Liveness *l, const IrOp *op) {
+    unsigned values = ir_op_info[op->op].values;
+    if (values & 1 && op->a != IR_NONE) {
+        l->used[op->a] = true;
+    }
+    if (values & 2 && op->b != IR_NONE) {
+        l->used[op->b] = true;
+    }
+    if (values & 4 && op->c != IR_NONE) {
+        l->used[op->c] = true;
     }
 }
 
-/* Drops NOPs and renumbers. */
+/* Drops NOPs and renumbers. What comes before is named, but by a SKIP: until its LABEL comes, the number of that tells
+ * where the SKIP is. */
 static void squeeze(IrBlock *block, Arena *arena) {
     uint32_t *new_of = ARENA_ARRAY_RAW(arena, uint32_t, block->n_ops);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < block->n_ops; i++) {
-        new_of[i] = kept;
-        kept += block->ops[i].op != IR_NOP;
-    }
-    for (uint32_t i = 0; i < block->n_ops; i++) {
-        IrOp op = block->ops[i];
-        const uint8_t *kind = ir_op_info[op.op].operand;
-        if (op.op != IR_NOP) {
-            op.a = ir_renumbered(kind[0], op.a, new_of);
-            op.b = ir_renumbered(kind[1], op.b, new_of);
-            op.c = ir_renumbered(kind[2], op.c, new_of);
-            block->ops[new_of[i]] = op;
+        const IrOp op = block->ops[i];
+        if (op.op == IR_NOP) {
+            continue;
         }
+        if (op.op == IR_SKIP) {
+            new_of[op.b] = kept;
+        } else if (op.op == IR_LABEL) {
+            block->ops[new_of[i]].b = kept;
+        }
+        new_of[i] = kept;
+        block->ops[kept++] = ir_renumbered(op, new_of);
     }
     block->n_ops = kept;
     block->n_faults = 0; /* they named ops by their old index */
 }
 
-static void mark_liveness(IrBlock *block, uint32_t *last_use) {
-    Liveness l = {.block = block, .last_use = last_use};
+static void mark_liveness(IrBlock *block, bool *used) {
+    Liveness l = {.block = block, .used = used};
     need_all_hot(&l);
     for (uint32_t i = block->n_ops; i-- > 0;) {
         IrOp *op = &block->ops[i];
         if (!visit(&l, op, i)) {
             *op = (IrOp){.op = IR_NOP};
-            continue;
+        } else {
+            mark_uses(&l, op);
         }
-        const uint8_t *kind = ir_op_info[op->op].operand;
-        mark_use(&l, kind[0], op->a, i);
-        mark_use(&l, kind[1], op->b, i);
-        mark_use(&l, kind[2], op->c, i);
     }
 }
 
 void ir_pass_liveness(IrBlock *block, Arena *arena) {
-    mark_liveness(block, ARENA_ARRAY(arena, uint32_t, block->n_ops));
+    mark_liveness(block, ARENA_ARRAY(arena, bool, block->n_ops));
     squeeze(block, arena);
 }

@@ -116,6 +116,7 @@ static void check_stats(OrrEngine engine, const OrrStats *s) {
     assert_int_equal(s->code_bytes > 0, host);
     assert_int_equal(s->t1_instructions > 0, engine == ORR_ENGINE_JIT);
     assert_int_equal(s->t1_regions > 0, engine == ORR_ENGINE_JIT);
+    assert_int_equal(s->t1_guest_instructions > 0, engine == ORR_ENGINE_JIT);
     assert_true(s->t0_instructions <= s->instructions && s->t1_instructions <= s->instructions); /* no wrap-around */
     assert_int_equal(s->virtual_ns, UNTIL_NS);
     assert_true(s->host_ns > s->ir_ns + s->t0_ns + s->t1_ns);

@@ -15,21 +15,39 @@ void lower_use_until(Lower *l, IrVal value, uint32_t at) {
     l->last_use[value] = at > l->last_use[value] ? at : l->last_use[value];
 }
 
-static void note_use(uint32_t *last_use, uint8_t *uses, uint8_t kind, IrVal value, uint32_t at) {
-    if (kind == IR_OPERAND_VALUE && value != IR_NONE) {
+/* What one look at all ops tells beside the uses of values. */
+typedef struct Survey {
+    uint8_t *uses; /* per value, 255 is as many or more */
+    uint32_t *puts, n_puts; /* into pinned slots */
+    bool parts; /* there are parts that may be skipped, or calls */
+} Survey;
+
+static inline void note_use(uint32_t *last_use, uint8_t *uses, IrVal value, uint32_t at) {
+    if (value != IR_NONE) {
         last_use[value] = at;
         uses[value] += uses[value] < 255;
     }
 }
 
-static void note_uses(const Lower *l, uint8_t *uses) {
+static void survey_ops(const Lower *l, Survey *s) {
     const IrOp *ops = l->ir->ops;
     uint32_t *last_use = l->last_use, n = l->ir->n_ops;
     for (uint32_t i = 0; i < n; i++) {
-        const uint8_t *kind = ir_op_info[ops[i].op].operand;
-        note_use(last_use, uses, kind[0], ops[i].a, i);
-        note_use(last_use, uses, kind[1], ops[i].b, i);
-        note_use(last_use, uses, kind[2], ops[i].c, i);
+        const IrOp *op = &ops[i];
+        unsigned values = ir_op_info[op->op].values;
+        if (values & 1) {
+            note_use(last_use, s->uses, op->a, i);
+        }
+        if (values & 2) {
+            note_use(last_use, s->uses, op->b, i);
+        }
+        if (values & 4) {
+            note_use(last_use, s->uses, op->c, i);
+        }
+        if (op->op == IR_PUT && lower_pinned(l, op->a, op->type) >= 0) {
+            s->puts[s->n_puts++] = i;
+        }
+        s->parts |= op->op == IR_SKIP || op->op == IR_LABEL || op->op == IR_CALL;
     }
 }
 
@@ -136,8 +154,7 @@ static bool uses_value(const IrOp *op, IrVal value) {
 static void find_late_sum(Lower *l, uint32_t put) {
     const IrOp *op = &l->ir->ops[put];
     int32_t displacement;
-    if (op->op != IR_PUT || lower_pinned(l, op->a, op->type) < 0 || l->fused[op->b] || l->cold[op->b] ||
-        !lower_is_displaced(l, op->b, &displacement)) {
+    if (l->fused[op->b] || l->cold[op->b] || !lower_is_displaced(l, op->b, &displacement)) {
         return;
     }
     IrVal base = l->ir->ops[op->b].a;
@@ -217,8 +234,8 @@ static void keep(Lower *l, IrVal value, uint32_t until) {
     }
 }
 
-static void note_hot(bool *hot, uint8_t kind, IrVal value) {
-    if (kind == IR_OPERAND_VALUE && value != IR_NONE) {
+static inline void note_hot(bool *hot, IrVal value) {
+    if (value != IR_NONE) {
         hot[value] = true;
     }
 }
@@ -238,9 +255,15 @@ static void find_cold(Lower *l) {
         bool late = i >= late_check && (op->op == IR_TRAP_IF || op->op == IR_GOTO_IND);
         cold[i] = waits;
         if (ir_flags_set[op->op] ? eager[i] : !waits && !late) {
-            note_hot(hot, info->operand[0], op->a);
-            note_hot(hot, info->operand[1], op->b);
-            note_hot(hot, info->operand[2], op->c);
+            if (info->values & 1) {
+                note_hot(hot, op->a);
+            }
+            if (info->values & 2) {
+                note_hot(hot, op->b);
+            }
+            if (info->values & 4) {
+                note_hot(hot, op->c);
+            }
         }
     }
 }
@@ -249,7 +272,10 @@ static void find_cold(Lower *l) {
 static void find_early_gets(Lower *l) {
     for (uint32_t i = 0; i < l->ir->n_ops; i++) {
         const IrOp *get = &l->ir->ops[i];
-        for (uint32_t k = i + 1; get->op == IR_GET && l->cold[i] && k < l->last_use[i]; k++) {
+        if (!l->cold[i] || get->op != IR_GET) {
+            continue;
+        }
+        for (uint32_t k = i + 1; l->cold[i] && k < l->last_use[i]; k++) {
             const IrOp *op = &l->ir->ops[k];
             bool near = op->op == IR_PUT && op->a < get->a + 8 && get->a < op->a + 8;
             l->cold[i] = !near && op->op != IR_CALL && op->op != IR_PUTX;
@@ -317,67 +343,51 @@ static void find_eager(Lower *l) {
             l->eager[i] = op->n & mask;
         }
     }
-    find_eager_at_parts(l);
 }
 
-/* In a region only conditions that could not be fused read stored flags; edges and exits compute recipes. */
-static void find_eager_in_region(Lower *l) {
-    unsigned live = 0, mask, depth = 0;
+/* In a region only conditions that could not be fused read stored flags; edges and exits compute recipes. What the
+ * flags are at the end is told by an entry like that of a fault, at the last op. */
+static void find_flags_in_region(Lower *l) {
+    unsigned live = 0, open = 0xf, mask, depth = 0;
+    l->end = (IrFault){.op = l->ir->n_ops - 1, .flags = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
     for (uint32_t i = l->ir->n_ops; i-- > 0;) {
         const IrOp *op = &l->ir->ops[i];
         if (ir_sets_flags(op->op, &mask)) {
             l->eager[i] = (uint8_t)(mask & live);
             live &= depth ? ~0u : ~mask;
+            for (unsigned k = 0; k < 4; k++) {
+                l->end.flags[k] = mask & open & 1u << k ? i : l->end.flags[k];
+            }
+            open &= ~mask;
         } else if (op->op == IR_COND) {
             live |= ir_cond_reads(op->a);
         } else if (op->op == IR_LABEL || op->op == IR_SKIP) {
             depth += op->op == IR_LABEL ? 1 : -1u;
+            open = 0; /* what is before may not have run */
         }
-    }
-    find_eager_at_parts(l);
-}
-
-/* What the flags are at the end of the block: an entry like that of a fault, at the last op. */
-static void find_end_flags(Lower *l) {
-    unsigned mask;
-    l->end = (IrFault){.op = l->ir->n_ops - 1, .flags = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
-    unsigned open = 0xf;
-    for (uint32_t i = l->ir->n_ops; i-- > 0 && open && l->ir->ops[i].op != IR_LABEL;) {
-        ir_sets_flags(l->ir->ops[i].op, &mask);
-        for (unsigned k = 0; mask & open && k < 4; k++) {
-            l->end.flags[k] = mask & open & 1u << k ? i : l->end.flags[k];
-        }
-        open &= ~mask;
     }
 }
 
 /* A value that goes into a pinned slot can be computed right there if nothing in between sees the old one. */
-static void find_targets(Lower *l) {
-    for (uint32_t put = 0; l->region && put < l->ir->n_ops; put++) {
-        const IrOp *op = &l->ir->ops[put];
-        if (op->op != IR_PUT) {
+static void find_targets(Lower *l, const Survey *s) {
+    for (uint32_t p = 0; p < s->n_puts; p++) {
+        const IrOp *op = &l->ir->ops[s->puts[p]], *value = &l->ir->ops[op->b];
+        bool pinned = value->op == IR_GET && lower_pinned(l, value->a, value->type) >= 0, clear = true;
+        if (pinned || value->op == IR_CONST || l->target[op->b]) {
             continue;
         }
-        int k = lower_pinned(l, op->a, op->type);
-        const IrOp *value = &l->ir->ops[op->b];
-        bool pinned = k >= 0 && value->op == IR_GET && lower_pinned(l, value->a, value->type) >= 0;
-        if (k < 0 || pinned || value->op == IR_CONST || l->target[op->b]) {
-            continue;
-        }
-        bool clear = true;
-        for (uint32_t i = op->b + 1; clear && i < put; i++) {
+        for (uint32_t i = op->b + 1; clear && i < s->puts[p]; i++) {
             const IrOp *between = &l->ir->ops[i];
             bool same_slot = (between->op == IR_GET || between->op == IR_PUT) && between->a == op->a;
             bool forks = between->op == IR_GOTO_IF || between->op == IR_SKIP || between->op == IR_LABEL;
             clear = !same_slot && !forks && !(ir_op_info[between->op].traits & IR_TRAIT_FAULT);
         }
-        l->target[op->b] = clear ? (uint8_t)(k + 1) : 0;
+        l->target[op->b] = clear ? (uint8_t)(lower_pinned(l, op->a, op->type) + 1) : 0;
     }
 }
 
-/* All that is known about the block's values: what is 0 at first, then what has all bits set. Returns room for the
- * number of their uses. */
-static uint8_t *make_room(Lower *l) {
+/* All that is known about the block's values: what is 0 at first, then what has all bits set. */
+static void make_room(Lower *l, Survey *s) {
     size_t n = (l->ir->n_ops + 3) & ~(size_t)3, n_zero = 21 * n, n_ones = 5 * n;
     uint8_t *room = arena_alloc_raw(l->arena, n_zero + n_ones);
     memset(room, 0, n_zero);
@@ -394,34 +404,38 @@ static uint8_t *make_room(Lower *l) {
     l->target = room + 19 * n;
     l->spilled_at = (uint32_t *)(void *)(room + n_zero);
     l->reg = room + n_zero + 4 * n;
-    return room + 20 * n;
+    s->uses = room + 20 * n;
+    s->puts = ARENA_ARRAY_RAW(l->arena, uint32_t, l->region ? n : 0);
 }
 _Static_assert(NO_REG == 0xff, "all bits set");
 
 void lower_prepare(Lower *l) {
     uint32_t n = l->ir->n_ops;
-    uint8_t *uses = make_room(l);
-    note_uses(l, uses);
+    Survey s = {0};
+    make_room(l, &s);
+    survey_ops(l, &s);
     if (l->region) {
-        find_eager_in_region(l);
+        find_flags_in_region(l);
     } else {
         find_eager(l);
     }
+    if (s.parts) {
+        find_eager_at_parts(l);
+    }
     find_cold(l);
-    find_fused(l, uses);
+    find_fused(l, s.uses);
     if (l->region) {
-        find_end_flags(l);
         keep_recipes(l, &l->end);
     }
     if (l->late_check != IR_NONE) {
         keep(l, l->ir->ops[l->late_check].a, n - 1);
         keep(l, l->ir->ops[n - 1].a, n - 1);
     }
-    find_targets(l);
+    find_targets(l, &s);
     keep_all_recipes(l);
     find_early_gets(l);
-    for (uint32_t i = 0; l->region && i < n; i++) {
-        find_late_sum(l, i);
+    for (uint32_t p = 0; p < s.n_puts; p++) {
+        find_late_sum(l, s.puts[p]);
     }
     lower_forget(l);
     l->sum = l->cold_for = IR_NONE;
@@ -624,8 +638,12 @@ Reg lower_define_copy(Lower *l, IrVal value, IrVal source) {
 /* ---- Pinned slots of a region ---- */
 
 int lower_pinned(const Lower *l, uint32_t slot, IrType type) {
-    for (unsigned k = 0; l->region && type == IR_I32 && k < l->region->n_pinned; k++) {
-        if (l->region->pinned[k].slot == slot) {
+    const RegionLower *r = l->region;
+    if (!r || type != IR_I32 || !(r->pinned_words & UINT64_C(1) << slot / 4 % 64)) {
+        return -1;
+    }
+    for (unsigned k = 0; k < r->n_pinned; k++) {
+        if (r->pinned[k].slot == slot) {
             return (int)k;
         }
     }
@@ -732,22 +750,26 @@ void lower_forget(Lower *l) {
     l->pinned = 0;
 }
 
-void lower_restore(Lower *l, const IrVal held[REG_COUNT], const IrVal alias[X64_PINNED_MAX]) {
+void lower_remember(const Lower *l, Values *values) {
+    memcpy(values->held, l->held, sizeof values->held);
+    memcpy(values->alias, l->alias, sizeof values->alias);
+    values->busy = l->busy;
+}
+
+void lower_restore(Lower *l, const Values *values) {
     lower_forget(l);
-    l->sum = IR_NONE;
-    for (unsigned k = 0; k < X64_PINNED_MAX; k++) {
-        l->alias[k] = alias[k];
-        if (alias[k] != IR_NONE) {
-            l->reg[alias[k]] = (uint8_t)l->region->pinned[k].reg;
+    memcpy(l->alias, values->alias, sizeof l->alias);
+    for (unsigned k = 0; l->region && k < l->region->n_pinned; k++) {
+        if (l->alias[k] != IR_NONE) {
+            l->reg[l->alias[k]] = (uint8_t)l->region->pinned[k].reg;
         }
     }
-    for (unsigned reg = 0; reg < REG_COUNT; reg++) {
-        if (held[reg] != IR_NONE) {
-            l->held[reg] = held[reg];
-            l->busy |= 1u << reg;
-            l->reg[held[reg]] = (uint8_t)reg;
-        }
+    for (uint32_t busy = values->busy; busy; busy &= busy - 1) {
+        unsigned reg = (unsigned)__builtin_ctz(busy);
+        l->held[reg] = values->held[reg];
+        l->reg[l->held[reg]] = (uint8_t)reg;
     }
+    l->busy = values->busy;
 }
 
 void lower_path_begin(Lower *l, uint32_t from) {
@@ -757,8 +779,7 @@ void lower_path_begin(Lower *l, uint32_t from) {
 }
 
 void lower_side_begin(Lower *l, Side *side) {
-    memcpy(side->held, l->held, sizeof side->held);
-    memcpy(side->alias, l->alias, sizeof side->alias);
+    lower_remember(l, &side->values);
     side->path = l->path;
     side->path_parent = l->path_parent;
     side->path_from = l->path_from;
@@ -768,7 +789,7 @@ void lower_side_begin(Lower *l, Side *side) {
 }
 
 void lower_side_end(Lower *l, const Side *side) {
-    lower_restore(l, side->held, side->alias);
+    lower_restore(l, &side->values);
     l->path = side->path;
     l->path_parent = side->path_parent;
     l->path_from = side->path_from;

@@ -308,14 +308,18 @@ void asm_cvttsd2si(Asm *a, Reg dst, unsigned src) {
     op_rr(a, 0x0f2c, false, dst, src, false);
 }
 
+/* An opcode that names its register, with REX if it needs it. */
+static inline void op_reg(Asm *a, unsigned opcode, Reg reg) {
+    unsigned high = reg >> 3;
+    asm_bytes(a, (0x41 | (opcode | (reg & 7)) << 8) >> 8 * !high, 1 + high);
+}
+
 void asm_push(Asm *a, Reg reg) {
-    rex(a, false, 0, 0, reg, false);
-    byte(a, 0x50 | (reg & 7));
+    op_reg(a, 0x50, reg);
 }
 
 void asm_pop(Asm *a, Reg reg) {
-    rex(a, false, 0, 0, reg, false);
-    byte(a, 0x58 | (reg & 7));
+    op_reg(a, 0x58, reg);
 }
 
 void asm_ret(Asm *a) {

@@ -80,7 +80,7 @@ void lower_op(Lower *l, uint32_t index) {
     l->pinned = 0;
     lower_note(l, l->slow_mode ? X64_NOTE_SLOW : X64_NOTE_OP, index);
     switch (op->op) {
-    case IR_INSN: case IR_NOP:
+    case IR_INSN: case IR_NOP: case IR_CONST: /* which is made where it is used */
         break;
     case IR_GET:
         if (!l->cold[index]) {

@@ -60,9 +60,17 @@ typedef struct RegionLower {
     Pinned pinned[X64_PINNED_MAX];
     unsigned n_pinned;
     uint32_t pinned_regs; /* mask */
+    uint64_t pinned_words; /* mask of their slots' words, modulo 64 */
     uint32_t *entry; /* per block: code offset */
+    uint32_t leave; /* code offset of what stores the slots and goes on to the thunk of that name */
     VEC(Edge) edges;
 } RegionLower;
+
+/** Where values are: what is in registers, and what the registers of pinned slots stand for. */
+typedef struct Values {
+    IrVal held[REG_COUNT], alias[X64_PINNED_MAX];
+    uint32_t busy; /* registers that hold one */
+} Values;
 
 typedef struct Slow {
     SlowKind kind;
@@ -76,7 +84,7 @@ typedef struct Slow {
     uint32_t access; /* ACCESS: index of the fast access in out->accesses, or IR_NONE */
     Reg result; /* of a load */
     Reg scratch; /* free until the op ends, or NO_REG */
-    IrVal held[REG_COUNT], alias[X64_PINNED_MAX]; /* values in registers before the op's result is made */
+    Values values; /* before the op's result is made */
 } Slow;
 
 /** Accesses of one window with the same base: the first one's range check is for all of them (window.c). */
@@ -155,7 +163,7 @@ typedef struct Lower {
 
 /** A piece of code that is branched around: what it does to registers and spill slots does not hold behind it. */
 typedef struct Side {
-    IrVal held[REG_COUNT], alias[X64_PINNED_MAX];
+    Values values;
     uint32_t path, path_parent, path_from;
 } Side;
 
@@ -232,7 +240,8 @@ static inline Reg lower_take_free(Lower *l) {
 /** Makes sure that every live value has its spill slot filled; lower_forget then drops all registers. */
 void lower_spill_all(Lower *l);
 void lower_forget(Lower *l);
-void lower_restore(Lower *l, const IrVal held[REG_COUNT], const IrVal alias[X64_PINNED_MAX]);
+void lower_remember(const Lower *l, Values *values);
+void lower_restore(Lower *l, const Values *values);
 /** Index of the pinned register of a slot, or -1. */
 int lower_pinned(const Lower *l, uint32_t slot, IrType type);
 void lower_get_pinned(Lower *l, unsigned index);

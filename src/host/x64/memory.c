@@ -29,11 +29,12 @@ static uint32_t fault_site(Lower *l, X64Site site, uint32_t entry) {
 }
 
 void lower_exit_by(Lower *l, uint32_t site, uint32_t thunk) {
-    if (l->region) {
+    bool shares = l->region && l->a == &l->code->cold && thunk == l->thunks->leave;
+    if (l->region && !shares) {
         lower_store_pinned(l);
     }
     asm_mov_imm(l->a, RAX, site);
-    asm_link(l->a, asm_jmp(l->a), thunk);
+    asm_link(l->a, asm_jmp(l->a), shares ? l->region->leave : thunk);
 }
 
 void lower_exit(Lower *l, uint32_t site) {
@@ -59,8 +60,7 @@ uint32_t lower_jcc(Lower *l, Cc cc) {
 Slow *lower_add_slow(Lower *l, SlowKind kind) {
     assert(!l->path); /* what such a path spilled would not be known when the slow path is written */
     Slow slow = {.kind = kind, .op = l->at, .access = IR_NONE};
-    memcpy(slow.held, l->held, sizeof slow.held);
-    memcpy(slow.alias, l->alias, sizeof slow.alias);
+    lower_remember(l, &slow.values);
     vec_push(&l->slow, slow);
     return &l->slow.data[l->slow.len - 1];
 }
@@ -272,13 +272,14 @@ static void store_address(Lower *l, IrVal address) {
 }
 
 /* Registers in use that a C function may change, rcx aside: it carries the answer. r12 and r13 survive C. */
-static unsigned registers_to_keep(const Lower *l, Reg *keep) {
-    static const Reg caller_saved[X64_CALLER_SAVED] = {RAX, RDX, RSI, RDI, R8, R9, R10, R11};
+static unsigned registers_to_keep(const Lower *l, Reg keep[X64_CALLER_SAVED]) {
+    enum { CALLER_SAVED = 1 << RAX | 1 << RDX | 1 << RSI | 1 << RDI | 1 << R8 | 1 << R9 | 1 << R10 | 1 << R11 };
+    uint32_t pinned = l->region ? l->region->pinned_regs : 0;
     unsigned n = 0;
-    for (unsigned i = 0; i < X64_CALLER_SAVED; i++) {
-        bool pinned = l->region && l->region->pinned_regs & 1u << caller_saved[i];
-        if (pinned || lower_holds(l, caller_saved[i])) {
-            keep[n++] = caller_saved[i];
+    for (uint32_t may = (l->busy | pinned) & CALLER_SAVED; may; may &= may - 1) {
+        Reg reg = (Reg)__builtin_ctz(may);
+        if (pinned & 1u << reg || lower_holds(l, reg)) {
+            keep[n++] = reg;
         }
     }
     return n;
@@ -516,7 +517,7 @@ static void unusual_answer(Lower *l, const Slow *slow, const IrOp *op, uint32_t 
     uint32_t leave = asm_jcc(l->a, CC_NE);
     Side trap;
     l->at = slow->op;
-    lower_restore(l, slow->held, slow->alias);
+    lower_restore(l, &slow->values);
     lower_side_begin(l, &trap);
     access_trap(l, op, site);
     lower_side_end(l, &trap);
@@ -558,7 +559,7 @@ void lower_slow_paths(Lower *l) {
     for (size_t i = 0; i < l->slow.len; i++) {
         Slow slow = l->slow.data[i];
         lower_path_begin(l, slow.op);
-        lower_restore(l, slow.held, slow.alias);
+        lower_restore(l, &slow.values);
         lower_note(l, X64_NOTE_SLOW, slow.op);
         l->at = slow.op;
         switch (slow.kind) {

@@ -366,7 +366,7 @@ static void add_with_carry(Lower *l, const IrOp *op) {
 }
 
 void lower_pure(Lower *l, const IrOp *op) {
-    if (l->fused[l->at] || op->op == IR_CONST) {
+    if (l->fused[l->at]) {
         return; /* made where it is used */
     }
     uint32_t sum = l->sum;
