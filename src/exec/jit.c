@@ -415,7 +415,6 @@ Jit *jit_new(const JitOptions *options) {
     jit->regions = options->regions;
     jit->code_bytes = code_bytes(options->code_bytes);
     jit->thunks.memory = options->memory;
-    jit->thunks.shared = options->shared;
     jit->thunks.crowd = options->crowd ? options->crowd : 1;
     jit->own = options->shared ? NULL : jit_seat_new();
     jit->serial = 1;
@@ -520,9 +519,7 @@ static bool begin_block(Jit *jit, bool quick, uint32_t *entry) {
     }
     arena_reset(&jit->scratch);
     prepare(jit, quick);
-    if (jit->thunks.shared) {
-        asm_align(&jit->code.hot, 8, 0);
-    }
+    asm_fit(&jit->code.hot, 0, X64_ENTRY_BYTES);
     *entry = asm_offset(&jit->code.hot);
     return true;
 }
@@ -593,7 +590,7 @@ bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members
         return false;
     }
     prepare(jit, false);
-    asm_align(&jit->code.hot, LINE_BYTES, 0); /* how fast a loop is should not depend on what came before */
+    asm_align(&jit->code.hot, LINE_BYTES); /* how fast a loop is should not depend on what came before */
     uint32_t entry = jit->last_hot = asm_offset(&jit->code.hot);
     bool ok = x64_lower_region(&jit->code, region, &jit->thunks, &jit->out, &jit->scratch);
     if (ok) {
@@ -804,12 +801,12 @@ void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
         if (site->aux == 0 && block->ir.loc.aux == 0) {
             note_landing(jit, jit->blocks.data[site->block], block);
             if (site->patch && ++site->unused == LANDINGS_NOTED) {
-                asm_link(&jit->code.hot, site->patch, site->patch + 4);
+                x64_patch_link(&jit->code.hot, site->patch, site->patch + 4);
             }
             note_target(jit, seat, block);
         }
     } else if (leads_to(site, block)) {
-        asm_link(&jit->code.cold, site->patch, block->code); /* the jump may be in either part */
+        x64_patch_link(&jit->code.cold, site->patch, block->code); /* the jump may be in either part */
     }
 }
 

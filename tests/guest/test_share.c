@@ -194,7 +194,9 @@ static void test_crowd(void **state) {
         assert_true(crowd.ir_bytes * 4 < one.ir_bytes * 5); /* which blocks are worth more work may differ */
         assert_int_equal(crowd.translations, one.translations);
         assert_int_equal(crowd.caches, 1);
-        assert_true(crowd.code_bytes * 4 < one.code_bytes * 5); /* shared code is aligned for patching */
+        assert_int_equal(crowd.code_bytes, two.code_bytes);
+        /* A block of a crowd may become warm later, and stand behind another one: gaps that align code differ. */
+        assert_true(crowd.code_bytes * 500 <= one.code_bytes * 501);
     }
 }
 

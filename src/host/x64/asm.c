@@ -79,7 +79,8 @@ static inline void op_mem(Asm *a, unsigned op, bool w, unsigned reg, Mem m, bool
     static const uint8_t disp_bytes[4] = {0, 1, 4};
     Bytes b = {0};
     bool indexed = m.index != NO_REG, sib = indexed | ((m.base & 7) == RSP);
-    bool small = (m.disp == (int8_t)m.disp) & !m.wide, none = small & (m.disp == 0) & ((m.base & 7) != RBP);
+    bool small = (m.disp == (int8_t)m.disp) & (sib | !m.patched);
+    bool none = small & (m.disp == 0) & ((m.base & 7) != RBP) & !m.patched;
     unsigned mod = 2u - small - none, index = indexed ? m.index : 0;
     add_rex(&b, w, reg, index, m.base, byte_reg);
     add_opcode(&b, op);
@@ -349,8 +350,15 @@ void asm_nop(Asm *a, unsigned bytes) {
     }
 }
 
-void asm_align(Asm *a, unsigned bytes, unsigned ahead) {
-    asm_nop(a, -(asm_offset(a) + ahead) & (bytes - 1));
+void asm_align(Asm *a, unsigned bytes) {
+    asm_nop(a, -asm_offset(a) & (bytes - 1));
+}
+
+void asm_fit(Asm *a, unsigned ahead, unsigned bytes) {
+    unsigned room = ASM_WORD_BYTES - (asm_offset(a) + ahead) % ASM_WORD_BYTES;
+    if (room < bytes) {
+        asm_nop(a, room);
+    }
 }
 
 /* The opcode and a displacement of 32 bits, whose place it returns. */
@@ -402,10 +410,6 @@ void asm_quad(Asm *a, uint64_t value) {
 void asm_link(Asm *a, uint32_t site, uint32_t target) {
     uint32_t relative = target - (site + 4);
     if (site + 4 <= (uint32_t)(a->end - a->begin)) {
-        if (site % sizeof relative == 0) {
-            __atomic_store_n((uint32_t *)(void *)(a->begin + site), relative, __ATOMIC_RELEASE);
-        } else {
-            memcpy(a->begin + site, &relative, sizeof relative);
-        }
+        memcpy(a->begin + site, &relative, sizeof relative);
     }
 }

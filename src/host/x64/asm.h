@@ -35,7 +35,7 @@ typedef struct Mem {
     Reg base, index;
     int32_t disp;
     uint8_t shift;
-    bool wide; /* displacement of 32 bits even if fewer would do */
+    bool patched; /* by base r8 or higher: the instruction has room for a jump, at least 5 bytes */
 } Mem;
 
 static inline Mem asm_at(Reg base, int32_t disp) {
@@ -191,8 +191,12 @@ void asm_jmp_mem(Asm *a, Mem mem);
 void asm_jmp_reg(Asm *a, Reg reg);
 /** As few instructions as possible: up to 8 bytes are one. */
 void asm_nop(Asm *a, unsigned bytes);
-/** Fills up until what comes `ahead` bytes behind the cursor stands at a multiple of `bytes`. */
-void asm_align(Asm *a, unsigned bytes, unsigned ahead);
+/** Fills up to a multiple of `bytes`. */
+void asm_align(Asm *a, unsigned bytes);
+/** What a store changes at once for all threads: 8 bytes at a multiple of 8. */
+enum { ASM_WORD_BYTES = 8 };
+/** Fills up until the `bytes` that come `ahead` bytes behind the cursor stand in one such word. */
+void asm_fit(Asm *a, unsigned ahead, unsigned bytes);
 
 /** Jumps with a 32-bit displacement. They return the offset of the displacement, for asm_link. */
 uint32_t asm_jmp(Asm *a);
@@ -204,8 +208,7 @@ bool asm_jmp_back(Asm *a, uint32_t target);
 /** A call to the address that stands where it is linked to, as asm_quad has put it there. */
 uint32_t asm_call_by(Asm *a);
 void asm_quad(Asm *a, uint64_t value);
-/** Makes the jump or call whose displacement stands at offset `site` go to offset `target`. At once for other threads
- * that run it, if `site` is a multiple of 4. */
+/** Makes the jump or call whose displacement stands at offset `site` go to offset `target`. Nobody runs it yet. */
 void asm_link(Asm *a, uint32_t site, uint32_t target);
 
 #endif

@@ -43,16 +43,12 @@ void lower_exit(Lower *l, uint32_t site) {
 /* ---- Exits ---- */
 
 uint32_t lower_jmp(Lower *l) {
-    if (l->thunks->shared) {
-        asm_align(l->a, 4, 1);
-    }
+    asm_fit(l->a, 1, sizeof(uint32_t));
     return asm_jmp(l->a);
 }
 
 uint32_t lower_jcc(Lower *l, Cc cc) {
-    if (l->thunks->shared) {
-        asm_align(l->a, 4, 2);
-    }
+    asm_fit(l->a, 2, sizeof(uint32_t));
     return asm_jcc(l->a, cc);
 }
 
@@ -409,17 +405,13 @@ static void access_fast(Lower *l, const IrOp *op) {
         lower_swap_data(l, op, RCX, data);
         data = RCX;
     }
-    if (l->thunks->shared) {
-        at.wide = true; /* one instruction of at least 5 bytes, the first 5 in one word */
-        asm_nop(l->a, asm_offset(l->a) % 8 > 8 - X64_ACCESS_BYTES ? 8 - asm_offset(l->a) % 8 : 0);
-    }
+    at.patched = true; /* in one instruction: another thread is not in the middle */
+    asm_fit(l->a, 0, X64_ACCESS_BYTES);
     slow->access = (uint32_t)l->out->accesses.len;
     X64Access access = {.at = asm_offset(l->a)};
     vec_reserve(&l->out->accesses, l->out->accesses.len + 1);
     vec_publish(&l->out->accesses, access); /* the fault handler of another thread may be looking */
     lower_emit_access(l, op, at, data);
-    uint32_t length = asm_offset(l->a) - access.at;
-    asm_nop(l->a, length < X64_ACCESS_BYTES ? X64_ACCESS_BYTES - length : 0);
     slow->resume = asm_offset(l->a);
 }
 

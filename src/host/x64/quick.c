@@ -73,14 +73,6 @@ static Stub *add_stub(Quick *q, StubKind kind, uint32_t site) {
     return stub;
 }
 
-/* Five bytes that may be patched come; for other threads they lie in one word. */
-static void begin_patchable(const Lower *l) {
-    uint32_t room = 8 - asm_offset(l->a) % 8;
-    if (l->thunks->shared && room < X64_ACCESS_BYTES) {
-        asm_nop(l->a, room);
-    }
-}
-
 static void call_thunk(Lower *l, uint32_t thunk) {
     asm_link(l->a, asm_call(l->a), thunk);
 }
@@ -129,16 +121,12 @@ static void access_fast(Quick *q, const IrOp *op) {
         lower_swap_data(l, op, RCX, data);
         data = RCX;
     }
-    begin_patchable(l);
+    asm_fit(l->a, 0, X64_ACCESS_BYTES);
     Mem at = folded ? asm_at(R15, point.disp) : asm_indexed(R15, point.base, 0, point.disp);
-    at.wide = l->thunks->shared; /* one instruction of at least 5 bytes */
+    at.patched = true; /* in one instruction: another thread is not in the middle */
     point.at = asm_offset(l->a);
     lower_emit_access(l, op, at, data);
-    uint32_t length = asm_offset(l->a) - point.at;
-    if (length < X64_ACCESS_BYTES) {
-        asm_nop(l->a, X64_ACCESS_BYTES - length);
-    }
-    point.rest = (uint8_t)(length > X64_ACCESS_BYTES ? length - X64_ACCESS_BYTES : 0);
+    point.rest = (uint8_t)(asm_offset(l->a) - point.at - X64_ACCESS_BYTES);
     add_point(q, &point);
     if (misaligned) {
         add_access_stub(q, &point, misaligned, asm_offset(l->a));
@@ -176,7 +164,7 @@ static void access(Quick *q, const IrOp *op) {
 static void poll(Quick *q, const IrOp *op) {
     Lower *l = &q->l;
     X64Point point = point_here(q, op);
-    begin_patchable(l);
+    asm_fit(l->a, 0, X64_ACCESS_BYTES);
     point.at = asm_offset(l->a);
     point.pc_offset = (uint16_t)op->a;
     point.aux = op->b;

@@ -316,7 +316,7 @@ static void lower_blocks(RegionLower *r, Lower *blocks) {
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {
         Lower *l = &blocks[b];
         if (begins_loop(r->region, b)) {
-            asm_align(l->a, LOOP_ALIGNMENT, 0);
+            asm_align(l->a, LOOP_ALIGNMENT);
         }
         r->entry[b] = asm_offset(l->a);
         for (uint32_t i = 0; i < l->ir->n_ops; i++) {
