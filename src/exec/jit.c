@@ -744,8 +744,24 @@ IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
 }
 
 /* The address of a block, 32 bits of it: a 32-bit guest wraps around. */
-static bool leads_to(const X64Site *site, const CacheBlock *to) {
-    return (uint32_t)site->pc == (uint32_t)to->ir.loc.pc && site->aux == to->ir.loc.aux;
+static bool leads_to(const X64Site *site, IrLoc to) {
+    return (uint32_t)site->pc == (uint32_t)to.pc && site->aux == to.aux;
+}
+
+uint32_t jit_jump_to(const Jit *jit, const CacheBlock *block, IrLoc to) {
+    const X64Site *sites = jit->out.sites.data;
+    for (size_t i = jit->out.sites.len; i-- > 0 && sites[i].block == block->index;) {
+        if (sites[i].kind == X64_SITE_GOTO && leads_to(&sites[i], to)) {
+            return (uint32_t)i;
+        }
+    }
+    return IR_NONE;
+}
+
+void jit_link_jump(Jit *jit, uint32_t jump, const CacheBlock *to) {
+    if (cache_code(to)) {
+        x64_patch_link(&jit->code.hot, jit->out.sites.data[jump].patch, cache_code(to));
+    }
 }
 
 CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k) {
@@ -805,7 +821,7 @@ void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
             }
             note_target(jit, seat, block);
         }
-    } else if (leads_to(site, block)) {
+    } else if (leads_to(site, block->ir.loc)) {
         x64_patch_link(&jit->code.cold, site->patch, block->code); /* the jump may be in either part */
     }
 }
