@@ -84,10 +84,6 @@ static inline void asm_mov_short(Asm *a, Reg dst, Reg src) {
     asm_short(a, 0x89, src, dst, 0xc0, 0, 0);
 }
 
-static inline void asm_alu_imm8(Asm *a, Alu op, Reg dst, int8_t imm) {
-    asm_short(a, 0x83, op, dst, 0xc0, (uint8_t)imm, 1);
-}
-
 static inline void asm_alu_imm32(Asm *a, Alu op, Reg dst, int32_t imm) {
     asm_short(a, 0x81, op, dst, 0xc0, (uint32_t)imm, 4);
 }
@@ -123,6 +119,28 @@ static inline void asm_load16_near(Asm *a, uint8_t disp) {
 
 static inline void asm_store16_near(Asm *a, uint8_t disp) {
     asm_bytes(a, 0x458966 | (uint32_t)disp << 24, 4);
+}
+
+/** mov eax, value; jmp to offset `target`. */
+static inline void asm_mov_jmp(Asm *a, uint32_t value, uint32_t target) {
+    enum { MOV_BYTES = 5, JMP_BYTES = 5 };
+    asm_bytes(a, 0xb8 | (uint64_t)value << 8, MOV_BYTES);
+    asm_bytes(a, 0xe9 | (uint64_t)(target - (asm_offset(a) + JMP_BYTES)) << 8, JMP_BYTES);
+}
+
+/** An access of `reg` to r15 + index + disp, or r15 + disp if index is NO_REG, with REX.W if `w`: one of at least five
+ * bytes. `opcode` has up to three bytes, the first one lowest: 66 in front, then 0F; REX comes behind 66. */
+static inline void asm_indexed_r15(Asm *a, unsigned opcode, bool w, unsigned reg, unsigned index, int32_t disp) {
+    bool indexed = index != NO_REG, small = indexed & (disp == (int8_t)disp), word = (opcode & 0xff) == 0x66;
+    unsigned high = indexed ? index >> 3 : 0, n = 2 + ((opcode >> 8 * word & 0xff) == 0x0f);
+    uint64_t rex = 0x41 | (unsigned)w << 3 | (reg >> 3) << 2 | high << 1;
+    uint64_t modrm = (small ? 0x40 : 0x80) | (reg & 7) << 3 | (indexed ? 4 : 7);
+    uint64_t bytes = rex | (uint64_t)(opcode >> 8 * word) << 8 | modrm << 8 * n;
+    n++;
+    bytes |= indexed ? (uint64_t)((index & 7) << 3 | 7) << 8 * n : 0;
+    n += indexed;
+    asm_bytes(a, (bytes << 8 * word) | (word ? 0x66 : 0), n + word);
+    asm_bytes(a, (uint32_t)disp, small ? 1 : 4);
 }
 
 /* ---- All forms ---- */

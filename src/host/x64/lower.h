@@ -266,7 +266,9 @@ void lower_trap_if(Lower *l, const IrOp *op);
 void lower_trap(Lower *l, const IrOp *op);
 void lower_goto(Lower *l, const IrOp *op);
 void lower_slow_paths(Lower *l);
-unsigned lower_access_bits(const IrOp *op);
+static inline unsigned lower_access_bits(const IrOp *op) {
+    return 8u << (op->n & IR_MEM_SIZE);
+}
 /** Jumps if base + displacement is not a multiple of `bytes`; returns the jump. */
 uint32_t lower_test_alignment(Lower *l, Reg base, int32_t displacement, unsigned bytes);
 /** Stores a value to a member of the Cpu; IR_NONE is 0. */
@@ -277,7 +279,9 @@ void lower_goto_exit(Lower *l, const IrOp *op, uint32_t jump, uint32_t leave);
 bool lower_known_aligned(Lower *l, const IrOp *op, unsigned bytes);
 /** True if the access reverses the bytes: a load does so in lower_emit_access, a store is given what
  * lower_swap_data makes. */
-bool lower_swaps(const IrOp *op);
+static inline bool lower_swaps(const IrOp *op) {
+    return op->n & IR_MEM_BIG && lower_access_bits(op) > 8;
+}
 void lower_swap_data(Lower *l, const IrOp *op, Reg swapped, Reg data);
 void lower_emit_access(Lower *l, const IrOp *op, Mem at, Reg data);
 uint32_t lower_site(Lower *l, X64Site site);

@@ -7,10 +7,6 @@
 
 #include <string.h>
 
-unsigned lower_access_bits(const IrOp *op) {
-    return 8u << (op->n & IR_MEM_SIZE);
-}
-
 uint32_t lower_site(Lower *l, X64Site site) {
     site.block = l->block;
     site.pc = l->ir->loc.pc + (uint64_t)(int64_t)site.pc_offset;
@@ -32,8 +28,7 @@ void lower_exit_by(Lower *l, uint32_t site, uint32_t thunk) {
     if (l->region) {
         lower_store_pinned(l);
     }
-    asm_mov_imm(l->a, RAX, site);
-    asm_link(l->a, asm_jmp(l->a), thunk);
+    asm_mov_jmp(l->a, site, thunk);
 }
 
 void lower_exit(Lower *l, uint32_t site) {
@@ -362,10 +357,6 @@ static void swap_bytes(Asm *a, unsigned bits, bool is_signed, bool w, Reg reg) {
     if (is_signed && w && bits < 64) {
         asm_extend(a, 32, true, true, reg, reg);
     }
-}
-
-bool lower_swaps(const IrOp *op) {
-    return op->n & IR_MEM_BIG && lower_access_bits(op) > 8;
 }
 
 /* MOVBE would do the same with as many micro-ops, on newer hosts only. */

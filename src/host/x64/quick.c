@@ -77,6 +77,23 @@ static void call_thunk(Lower *l, uint32_t thunk) {
     asm_link(l->a, asm_call(l->a), thunk);
 }
 
+/* ---- Registers ---- */
+
+static inline Reg use(Lower *l, IrVal value) {
+    Reg reg = l->reg[value];
+    l->pinned |= reg == NO_REG ? 0 : 1u << reg;
+    return LIKELY(reg != NO_REG) ? reg : lower_use(l, value);
+}
+
+static inline Reg define(Lower *l) {
+    Reg reg = lower_take_free(l);
+    if (UNLIKELY(reg == NO_REG)) {
+        return lower_define(l, l->at);
+    }
+    lower_hold(l, reg, l->at);
+    return reg;
+}
+
 /* ---- Accesses ---- */
 
 static void add_access_stub(Quick *q, const X64Point *point, uint32_t site, uint32_t resume) {
@@ -86,46 +103,57 @@ static void add_access_stub(Quick *q, const X64Point *point, uint32_t site, uint
 }
 
 static bool is_aligned(Quick *q, const IrOp *op, unsigned bytes) {
-    Lower *l = &q->l;
-    uint64_t constant;
-    if (lower_is_const(l, op->a, &constant)) {
-        return constant % bytes == 0;
-    }
     if (!(op->n & IR_MEM_ALIGNED) || bytes == 1) {
         return true;
     }
     q->tested = true;
-    return lower_known_aligned(l, op, bytes);
+    return lower_known_aligned(&q->l, op, bytes);
+}
+
+/* One instruction: another thread is not in its middle when it is patched. */
+static void emit_access(Lower *l, const IrOp *op, const X64Point *point) {
+    enum { WORD = 0x66 };
+    static const uint32_t loads[2][4] = {{0xb60f, 0xb70f, 0x8b, 0x8b}, {0xbe0f, 0xbf0f, 0x63, 0x8b}};
+    static const uint32_t stores[4] = {0x88, 0x89 << 8 | WORD, 0x89, 0x89};
+    unsigned size = op->n & IR_MEM_SIZE;
+    bool is_store = op->op == IR_STORE, is_signed = op->n & IR_MEM_SIGNED && (size < 2 || op->type == IR_I64);
+    bool w = size == 3 || (is_signed && !is_store && op->type == IR_I64);
+    asm_indexed_r15(l->a, is_store ? stores[size] : loads[is_signed][size], w, point->data, point->base, point->disp);
+}
+
+static void emit_swapped_access(Lower *l, const IrOp *op, const X64Point *point) {
+    Mem at = point->base == NO_REG ? asm_at(R15, point->disp) : asm_indexed(R15, point->base, 0, point->disp);
+    at.patched = true;
+    lower_emit_access(l, op, at, op->op == IR_STORE ? RCX : (Reg)point->data);
 }
 
 static void access_fast(Quick *q, const IrOp *op) {
     Lower *l = &q->l;
+    const IrOp *address = &l->ir->ops[op->a];
     X64Point point = point_here(q, op);
     unsigned bytes = lower_access_bits(op) / 8;
-    uint64_t constant;
-    bool aligned = is_aligned(q, op, bytes), folded = lower_is_const(l, op->a, &constant) && constant <= INT32_MAX;
-    if (folded) {
-        point.disp = (int32_t)constant;
-    } else {
-        point.base = (uint8_t)lower_use(l, lower_address_base(l, op->a, &point.disp));
-    }
-    Reg data = op->op == IR_STORE ? lower_use(l, op->b) : lower_define(l, l->at);
     uint32_t misaligned = 0;
-    point.data = point.result = (uint8_t)data;
+    bool folded = address->op == IR_CONST && address->a <= INT32_MAX, swaps = lower_swaps(op);
+    bool aligned = address->op == IR_CONST ? address->a % bytes == 0 : is_aligned(q, op, bytes);
+    if (folded) {
+        point.disp = (int32_t)address->a;
+    } else if (l->fused[op->a]) {
+        point.base = (uint8_t)use(l, lower_address_base(l, op->a, &point.disp));
+    } else {
+        point.base = (uint8_t)use(l, op->a);
+    }
+    point.data = point.result = (uint8_t)(op->op == IR_STORE ? use(l, op->b) : define(l));
     if (!aligned && folded) {
         misaligned = asm_jmp(l->a); /* it traps for sure */
     } else if (!aligned) {
         misaligned = lower_test_alignment(l, point.base, point.disp, bytes);
     }
-    if (op->op == IR_STORE && lower_swaps(op)) {
-        lower_swap_data(l, op, RCX, data);
-        data = RCX;
+    if (op->op == IR_STORE && swaps) {
+        lower_swap_data(l, op, RCX, point.data);
     }
     asm_fit(l->a, 0, X64_ACCESS_BYTES);
-    Mem at = folded ? asm_at(R15, point.disp) : asm_indexed(R15, point.base, 0, point.disp);
-    at.patched = true; /* in one instruction: another thread is not in the middle */
     point.at = asm_offset(l->a);
-    lower_emit_access(l, op, at, data);
+    (swaps ? emit_swapped_access : emit_access)(l, op, &point);
     point.rest = (uint8_t)(asm_offset(l->a) - point.at - X64_ACCESS_BYTES);
     add_point(q, &point);
     if (misaligned) {
@@ -423,21 +451,6 @@ static void emit_stub(Quick *q, Stub *stub) {
 
 /* ---- What most ops are, of 32 bits ---- */
 
-static inline Reg use(Lower *l, IrVal value) {
-    Reg reg = l->reg[value];
-    l->pinned |= reg == NO_REG ? 0 : 1u << reg;
-    return LIKELY(reg != NO_REG) ? reg : lower_use(l, value);
-}
-
-static inline Reg define(Lower *l) {
-    Reg reg = lower_take_free(l);
-    if (UNLIKELY(reg == NO_REG)) {
-        return lower_define(l, l->at);
-    }
-    lower_hold(l, reg, l->at);
-    return reg;
-}
-
 /* A register for the result, with the first operand in it. */
 static inline Reg define_copy(Lower *l, IrVal source) {
     uint64_t constant;
@@ -456,16 +469,13 @@ static inline Reg define_copy(Lower *l, IrVal source) {
     return reg;
 }
 
-static void short_alu(Lower *l, const IrOp *op, Alu how) {
+static inline void short_alu(Lower *l, const IrOp *op, Alu how) {
     const IrOp *y = &l->ir->ops[op->b];
     if (y->op == IR_CONST) {
         int32_t imm = (int32_t)y->a;
         Reg reg = define_copy(l, op->a);
-        if (imm == (int8_t)imm) {
-            asm_alu_imm8(l->a, how, reg, (int8_t)imm);
-        } else {
-            asm_alu_imm32(l->a, how, reg, imm);
-        }
+        bool small = imm == (int8_t)imm;
+        asm_short(l->a, small ? 0x83 : 0x81, how, reg, 0xc0, (uint32_t)imm, small ? 1 : 4);
     } else {
         Reg right = use(l, op->b);
         asm_alu_short(l->a, how, define_copy(l, op->a), right);
@@ -506,25 +516,24 @@ static void other_op(Lower *l, const IrOp *op) {
     l->guest_flags = op->op == IR_PUT || op->op == IR_GET ? l->guest_flags : GUEST_FLAGS_STORED;
 }
 
-/* An addition or subtraction. */
-static void plus_minus(Lower *l, const IrOp *op, Alu how) {
+/* Which of the host's operations an op is. */
+static const uint8_t alu_of[IR_OPCODE_COUNT] = {
+    [IR_ADD] = ALU_ADD, [IR_SUB] = ALU_SUB, [IR_AND] = ALU_AND, [IR_OR] = ALU_OR, [IR_XOR] = ALU_XOR,
+};
+static const uint8_t shift_of[IR_OPCODE_COUNT] = {
+    [IR_SHL] = SHIFT_SHL, [IR_SHR] = SHIFT_SHR, [IR_SAR] = SHIFT_SAR, [IR_ROR] = SHIFT_ROR,
+};
+
+static void alu(Lower *l, const IrOp *op) {
     if (op->type != IR_I32) {
         other_op(l, op);
-    } else if (!can_wait(l, op)) {
-        short_alu(l, op, how);
+    } else if ((op->op != IR_ADD && op->op != IR_SUB) || !can_wait(l, op)) {
+        short_alu(l, op, alu_of[op->op]);
     }
 }
 
-static void logical(Lower *l, const IrOp *op, Alu how) {
-    if (op->type == IR_I32) {
-        short_alu(l, op, how);
-    } else {
-        other_op(l, op);
-    }
-}
-
-static void shift(Lower *l, const IrOp *op, Shift how) {
-    if (op->type != IR_I32 || !short_shift(l, op, how)) {
+static void shift(Lower *l, const IrOp *op) {
+    if (op->type != IR_I32 || !short_shift(l, op, shift_of[op->op])) {
         other_op(l, op);
     }
 }
@@ -553,15 +562,8 @@ static void quick_op(Quick *q, const IrOp *op) {
             other_op(l, op);
         }
         return;
-    case IR_ADD: plus_minus(l, op, ALU_ADD); return;
-    case IR_SUB: plus_minus(l, op, ALU_SUB); return;
-    case IR_AND: logical(l, op, ALU_AND); return;
-    case IR_OR: logical(l, op, ALU_OR); return;
-    case IR_XOR: logical(l, op, ALU_XOR); return;
-    case IR_SHL: shift(l, op, SHIFT_SHL); return;
-    case IR_SHR: shift(l, op, SHIFT_SHR); return;
-    case IR_SAR: shift(l, op, SHIFT_SAR); return;
-    case IR_ROR: shift(l, op, SHIFT_ROR); return;
+    case IR_ADD: case IR_SUB: case IR_AND: case IR_OR: case IR_XOR: alu(l, op); return;
+    case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROR: shift(l, op); return;
     case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_SBB: case IR_FLAGS_NZ: case IR_FLAGS_C: case IR_FLAGS_V:
     case IR_FLAGS_SET:
         flags(l, op);
@@ -590,8 +592,7 @@ static void quick_ops(Quick *q) {
     const IrBlock *ir = l->ir;
     for (uint32_t i = 0; i < ir->n_ops; i++) {
         const IrOp *op = &ir->ops[i];
-        bool value = ir_result_types[op->op] != IR_VOID, always = (op->op == IR_LOAD) | (op->op == IR_CALL);
-        if (value & !always & !ir_is_used(ir->uses[i])) {
+        if (!ir_is_used(ir->uses[i])) {
             continue;
         }
         l->at = i;
