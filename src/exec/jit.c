@@ -52,7 +52,6 @@ struct Jit {
     uint32_t last_hot, last_cold; /* code offsets of what was lowered last */
     X64Output out;
     VEC(CacheBlock *) blocks; /* by the index that sites carry */
-    bool regions;
     VEC(JitRegion) formed;
     VEC(JitLanding) landings;
     uint64_t serial; /* of what is in the buffer: another one after each flush */
@@ -412,7 +411,7 @@ static size_t code_bytes(size_t wanted) {
 
 Jit *jit_new(const JitOptions *options) {
     Jit *jit = mem_alloc(sizeof *jit);
-    jit->regions = options->regions;
+    jit->thunks.regions = options->regions;
     jit->code_bytes = code_bytes(options->code_bytes);
     jit->thunks.memory = options->memory;
     jit->thunks.crowd = options->crowd ? options->crowd : 1;
@@ -553,7 +552,7 @@ bool jit_can_be_quick(const Jit *jit) {
 }
 
 bool jit_compile_quick(Jit *jit, CacheBlock *block, const IrBlock *ir) {
-    uint32_t entry, runs = jit->regions ? WARM_RUNS * jit->thunks.crowd : 0;
+    uint32_t entry, runs = jit->thunks.regions ? WARM_RUNS * jit->thunks.crowd : 0;
     block->heat = (uint32_t)jit->out.heat.len;
     bool ok = jit_can_be_quick(jit) && begin_block(jit, true, &entry) &&
               x64_lower_quick(&jit->code, ir, (uint32_t)jit->blocks.len, runs, &jit->thunks, &jit->out, &jit->scratch);
@@ -701,7 +700,7 @@ static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *fro
     cpu->prepaid = 0;
     cpu->budget += site->kind == X64_SITE_INDIRECT ? 0 : site->unused;
     seat->exit = linkable && !from->limit ? index : IR_NONE; /* behind a prefix no budget is left */
-    seat->hot = site->kind == X64_SITE_HOT && jit->regions;
+    seat->hot = site->kind == X64_SITE_HOT;
     *kind = (X64SiteKind)site->kind;
     if (site->kind == X64_SITE_TRAP) {
         cpu_trap(cpu, site->number, cpu->trap_arg);
@@ -775,7 +774,7 @@ CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k) {
 
 static void note_landing(Jit *jit, CacheBlock *from, CacheBlock *to) {
     CacheBlock *seen;
-    if (!jit->regions || jit->landings.len == LANDINGS_MAX) {
+    if (!jit->thunks.regions || jit->landings.len == LANDINGS_MAX) {
         return;
     }
     for (size_t k = 0; (seen = jit_landing(jit, from, k)) != NULL; k++) {

@@ -9,7 +9,7 @@ static inline bool counts(const IrOp *op) {
     return ir_op_info[op->op].traits & IR_TRAIT_PURE;
 }
 
-static void grow(IrBuilder *b) {
+static RARE void grow(IrBuilder *b) {
     IrOp *ops = ARENA_ARRAY_RAW(b->arena, IrOp, b->cap * 2);
     uint32_t *uses = ARENA_ARRAY_RAW(b->arena, uint32_t, b->cap * 2);
     uint32_t *last_use = ARENA_ARRAY_RAW(b->arena, uint32_t, b->cap * 2);
@@ -39,11 +39,16 @@ static inline IrVal append(IrBuilder *b, unsigned users, IrOpcode op, IrType typ
 
 static void use_operands(IrBuilder *b, const IrOp *op, uint32_t at);
 
+/* A value that nobody used any more is used again. */
+static RARE void revive(IrBuilder *b, IrVal value) {
+    b->uses[value] = 0;
+    use_operands(b, &b->ops[value], value);
+}
+
 /* The op at `at` uses a value. */
 static inline void use(IrBuilder *b, IrVal value, uint32_t at) {
     if (UNLIKELY(b->uses[value] == IR_USES_RELEASED)) {
-        b->uses[value] = 0;
-        use_operands(b, &b->ops[value], value);
+        revive(b, value);
     }
     b->uses[value]++;
     b->last_use[value] = at;

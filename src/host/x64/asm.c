@@ -212,10 +212,6 @@ void asm_lahf(Asm *a) {
     byte(a, 0x9f);
 }
 
-void asm_add_al_sahf(Asm *a, uint8_t imm) {
-    asm_bytes(a, 0x9e0004 | (uint32_t)imm << 8, 3);
-}
-
 void asm_bsr(Asm *a, bool w, Reg dst, Reg src) {
     op_rr(a, 0x0fbd, w, dst, src, false);
 }

@@ -113,12 +113,18 @@ static inline void asm_alu16_store_near(Asm *a, Alu op, uint8_t disp) {
     asm_bytes(a, 0x66 | (op * 8u + 1) << 8 | 0x45 << 16 | (uint32_t)disp << 24, 4);
 }
 
-static inline void asm_load16_near(Asm *a, uint8_t disp) {
-    asm_bytes(a, 0x45b70f | (uint32_t)disp << 24, 4);
-}
-
 static inline void asm_store16_near(Asm *a, uint8_t disp) {
     asm_bytes(a, 0x458966 | (uint32_t)disp << 24, 4);
+}
+
+/** movzx eax, word [rbp + disp]; add al, imm, whose OF stays; sahf: the other flags come from ah. */
+static inline void asm_load16_near_add_al_sahf(Asm *a, uint8_t disp, uint8_t imm) {
+    asm_bytes(a, 0x9e000400000000 | (uint64_t)imm << 40 | (uint64_t)disp << 24 | 0x45b70f, 7);
+}
+
+/** lahf; seto al; mov [rbp + disp], ax. */
+static inline void asm_lahf_seto_store16_near(Asm *a, uint8_t disp) {
+    asm_bytes(a, (uint64_t)disp << 56 | 0x458966c0900f9f, 8);
 }
 
 /** mov eax, value; jmp to offset `target`. */
@@ -174,8 +180,6 @@ void asm_bt_imm(Asm *a, Reg x, uint8_t n);
 void asm_cmc(Asm *a);
 /** AH = SF ZF 0 AF 0 PF 1 CF. */
 void asm_lahf(Asm *a);
-/** add al, imm, whose OF stays; the other flags come from ah. */
-void asm_add_al_sahf(Asm *a, uint8_t imm);
 /** Highest set bit; ZF = 1 and dst unchanged for 0. */
 void asm_bsr(Asm *a, bool w, Reg dst, Reg src);
 void asm_bswap(Asm *a, bool w, Reg reg);

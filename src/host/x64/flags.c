@@ -84,11 +84,15 @@ static void store_conditions(Lower *l, unsigned mask, Cc carry) {
     if (carry == CC_AE && mask & C) {
         asm_cmc(l->a);
     }
-    asm_lahf(l->a);
-    if (mask & V) {
-        asm_setcc(l->a, CC_O, RAX);
+    if (mask == 0xf) {
+        asm_lahf_seto_store16_near(l->a, (uint8_t)PACKED);
+    } else {
+        asm_lahf(l->a);
+        if (mask & V) {
+            asm_setcc(l->a, CC_O, RAX);
+        }
+        merge_packed(l, mask);
     }
-    merge_packed(l, mask);
     return_rax(l, held);
 }
 
@@ -222,8 +226,7 @@ void lower_flags_at(Lower *l, const IrFault *fault, unsigned flags) {
 
 /* V + 7F overflows as a byte if V is 1. */
 void lower_load_flags(Lower *l) {
-    asm_load16_near(l->a, (uint8_t)PACKED);
-    asm_add_al_sahf(l->a, 0x7f);
+    asm_load16_near_add_al_sahf(l->a, (uint8_t)PACKED, 0x7f);
     l->guest_flags = GUEST_FLAGS_CARRY;
 }
 

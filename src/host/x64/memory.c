@@ -152,7 +152,7 @@ static void count_jump(Lower *l, uint32_t jump, int32_t offset, uint32_t aux) {
 void lower_goto_exit(Lower *l, const IrOp *op, uint32_t jump, uint32_t leave) {
     int32_t offset = (int32_t)(op->op == IR_GOTO ? op->a : op->b);
     asm_link(l->a, jump, asm_offset(l->a));
-    if (offset <= 0) {
+    if (offset <= 0 && l->thunks->regions) {
         count_jump(l, jump, offset, op->c);
         jump = lower_jmp(l);
         asm_link(l->a, jump, asm_offset(l->a));

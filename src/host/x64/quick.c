@@ -589,16 +589,16 @@ static void quick_op(Quick *q, const IrOp *op) {
 
 static void quick_ops(Quick *q) {
     Lower *l = &q->l;
-    const IrBlock *ir = l->ir;
-    for (uint32_t i = 0; i < ir->n_ops; i++) {
-        const IrOp *op = &ir->ops[i];
-        if (!ir_is_used(ir->uses[i])) {
+    const IrOp *ops = l->ir->ops;
+    const uint32_t *uses = l->ir->uses, n_ops = l->ir->n_ops;
+    for (uint32_t i = 0; i < n_ops; i++) {
+        if (!ir_is_used(uses[i])) {
             continue;
         }
         l->at = i;
         l->pinned = 0;
         lower_note(l, X64_NOTE_OP, i);
-        quick_op(q, op);
+        quick_op(q, &ops[i]);
     }
 }
 

@@ -104,6 +104,7 @@ typedef struct X64Thunks {
     uint32_t indirect, indirect_miss; /* jumped to with an address in rax and the site in edx */
     X64Memory memory;
     uint32_t crowd; /* how many CPUs run the code and count in its heat */
+    bool regions; /* loops that are hot become regions: backward jumps count */
 } X64Thunks;
 
 /** Functions of the engine that the thunks call. They return 0 go on, 1 leave after this instruction, 2 trap. */
