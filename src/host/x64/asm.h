@@ -84,6 +84,15 @@ static inline void asm_mov_short(Asm *a, Reg dst, Reg src) {
     asm_short(a, 0x89, src, dst, 0xc0, 0, 0);
 }
 
+static inline void asm_test_short(Asm *a, Reg x) {
+    asm_short(a, 0x85, x, x, 0xc0, 0, 0);
+}
+
+static inline void asm_imul_short(Asm *a, Reg dst, Reg src) {
+    unsigned rex = 0x40 | (dst >> 3) << 2 | src >> 3, bare = rex == 0x40;
+    asm_bytes(a, (rex | 0xaf0f << 8 | (uint64_t)(0xc0 | (dst & 7) << 3 | (src & 7)) << 24) >> 8 * bare, 4 - bare);
+}
+
 static inline void asm_alu_imm32(Asm *a, Alu op, Reg dst, int32_t imm) {
     asm_short(a, 0x81, op, dst, 0xc0, (uint32_t)imm, 4);
 }
@@ -120,6 +129,12 @@ static inline void asm_store16_near(Asm *a, uint8_t disp) {
 /** movzx eax, word [rbp + disp]; add al, imm, whose OF stays; sahf: the other flags come from ah. */
 static inline void asm_load16_near_add_al_sahf(Asm *a, uint8_t disp, uint8_t imm) {
     asm_bytes(a, 0x9e000400000000 | (uint64_t)imm << 40 | (uint64_t)disp << 24 | 0x45b70f, 7);
+}
+
+/** lahf; bits `mask` of ax into word [rbp + disp]: xor ax, [rbp + disp]; and eax, mask; xor [rbp + disp], ax. */
+static inline void asm_lahf_merge16_near(Asm *a, uint8_t disp, uint16_t mask) {
+    asm_bytes(a, (uint64_t)mask << 48 | 0x250000000000 | (uint64_t)disp << 32 | 0x4533669f, 8);
+    asm_bytes(a, (uint64_t)disp << 40 | 0x4531660000, 6);
 }
 
 /** lahf; seto al; mov [rbp + disp], ax. */

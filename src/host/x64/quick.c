@@ -85,12 +85,20 @@ static inline Reg use(Lower *l, IrVal value) {
     return LIKELY(reg != NO_REG) ? reg : lower_use(l, value);
 }
 
+/* The current op's value is in a register that holds none. */
+static inline void hold_free(Lower *l, Reg reg) {
+    l->held[reg] = l->at;
+    l->reg[l->at] = (uint8_t)reg;
+    l->busy |= 1u << reg;
+    l->pinned |= 1u << reg;
+}
+
 static inline Reg define(Lower *l) {
     Reg reg = lower_take_free(l);
     if (UNLIKELY(reg == NO_REG)) {
         return lower_define(l, l->at);
     }
-    lower_hold(l, reg, l->at);
+    hold_free(l, reg);
     return reg;
 }
 
@@ -264,6 +272,16 @@ static void flags(Lower *l, const IrOp *op) {
     unsigned mask, live;
     ir_sets_flags(op->op, &mask);
     live = op->n & mask;
+    if (op->op == IR_FLAGS_NZ && op->type == IR_I32 && live == mask) {
+        if (l->sum != op->a || l->ir->ops[op->a].type != IR_I32) {
+            Reg x = use(l, op->a);
+            asm_test_short(l->a, x);
+        }
+        asm_lahf_merge16_near(l->a, (uint8_t)X64_PACKED_FLAGS, X64_PACKED_N | X64_PACKED_Z);
+        l->sum = IR_NONE;
+        l->guest_flags = GUEST_FLAGS_STORED;
+        return;
+    }
     bool sum = op->op == IR_FLAGS_ADD || op->op == IR_FLAGS_SUB || op->op == IR_FLAGS_SBB;
     l->eager[l->at] = (uint8_t)live;
     lower_flags(l, op);
@@ -453,15 +471,14 @@ static void emit_stub(Quick *q, Stub *stub) {
 
 /* A register for the result, with the first operand in it. */
 static inline Reg define_copy(Lower *l, IrVal source) {
-    uint64_t constant;
     Reg from = l->reg[source];
-    if (from == NO_REG && lower_is_const(l, source, &constant)) {
+    if (from == NO_REG && l->ir->ops[source].op == IR_CONST) {
         return lower_define_copy(l, l->at, source);
     }
     from = use(l, source);
     if (l->last_use[source] == l->at) {
-        lower_hold(l, from, l->at);
         l->reg[source] = NO_REG;
+        hold_free(l, from);
         return from;
     }
     Reg reg = define(l);
@@ -481,6 +498,24 @@ static inline void short_alu(Lower *l, const IrOp *op, Alu how) {
         asm_alu_short(l->a, how, define_copy(l, op->a), right);
     }
     l->sum = l->at;
+    l->guest_flags = GUEST_FLAGS_STORED;
+}
+
+/* Any other op; flags are what they were only behind some. */
+static void other_op(Lower *l, const IrOp *op) {
+    lower_op(l, l->at);
+    l->guest_flags = op->op == IR_PUT || op->op == IR_GET ? l->guest_flags : GUEST_FLAGS_STORED;
+}
+
+/* Multiplication of two values. */
+static void multiply(Lower *l, const IrOp *op) {
+    if (op->type != IR_I32 || l->ir->ops[op->b].op == IR_CONST) {
+        other_op(l, op);
+        return;
+    }
+    Reg right = use(l, op->b);
+    asm_imul_short(l->a, define_copy(l, op->a), right);
+    l->sum = IR_NONE;
     l->guest_flags = GUEST_FLAGS_STORED;
 }
 
@@ -509,12 +544,6 @@ static void short_put(Lower *l, const IrOp *op) {
 }
 
 /* ---- The whole ---- */
-
-/* Any other op; flags are what they were only behind some. */
-static void other_op(Lower *l, const IrOp *op) {
-    lower_op(l, l->at);
-    l->guest_flags = op->op == IR_PUT || op->op == IR_GET ? l->guest_flags : GUEST_FLAGS_STORED;
-}
 
 /* Which of the host's operations an op is. */
 static const uint8_t alu_of[IR_OPCODE_COUNT] = {
@@ -564,6 +593,7 @@ static void quick_op(Quick *q, const IrOp *op) {
         return;
     case IR_ADD: case IR_SUB: case IR_AND: case IR_OR: case IR_XOR: alu(l, op); return;
     case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROR: shift(l, op); return;
+    case IR_MUL: multiply(l, op); return;
     case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_SBB: case IR_FLAGS_NZ: case IR_FLAGS_C: case IR_FLAGS_V:
     case IR_FLAGS_SET:
         flags(l, op);
