@@ -223,7 +223,7 @@ IrVal ir_i64(IrBuilder *b, uint64_t value) {
 
 /* What nearly all slots are: an aligned i32, with no i64 about. */
 static inline bool is_plain_slot(const IrBuilder *b, IrType type, uint32_t slot) {
-    return type == IR_I32 && slot % 4 == 0 && slot < 4 * IR_KNOWN_WORDS && !b->is_wide;
+    return type == IR_I32 && !(slot & ~(4 * (IR_KNOWN_WORDS - 1u))) && !b->is_wide;
 }
 
 static RARE IrVal get_any(IrBuilder *b, IrType type, uint32_t slot) {

@@ -331,17 +331,13 @@ void asm_jmp_reg(Asm *a, Reg reg) {
     op_rr(a, 0xff, false, 4, reg, false);
 }
 
+/* Intel SDM volume 2, NOP: recommended forms. */
+const uint64_t asm_nops[9] = {0, 0x90, 0x9066, 0x001f0f, 0x00401f0f, 0x0000441f0f, 0x0000441f0f66, 0x801f0f, 0x841f0f};
+
 void asm_nop(Asm *a, unsigned bytes) {
-    /* Intel SDM volume 2, NOP: recommended forms. */
-    static const uint64_t forms[8] = {0x90, 0x9066, 0x001f0f, 0x00401f0f, 0x0000441f0f, 0x0000441f0f66, 0x801f0f,
-                                      0x841f0f};
     while (bytes > 0) {
         unsigned n = bytes < 8 ? bytes : 8;
-        Bytes b = {forms[n - 1], 8 * n};
-        if (!begins(a)) {
-            return;
-        }
-        put(a, &b);
+        asm_bytes(a, asm_nops[n], n);
         bytes -= n;
     }
 }
@@ -350,12 +346,6 @@ void asm_align(Asm *a, unsigned bytes) {
     asm_nop(a, -asm_offset(a) & (bytes - 1));
 }
 
-void asm_fit(Asm *a, unsigned ahead, unsigned bytes) {
-    unsigned room = ASM_WORD_BYTES - (asm_offset(a) + ahead) % ASM_WORD_BYTES;
-    if (room < bytes) {
-        asm_nop(a, room);
-    }
-}
 
 /* The opcode and a displacement of 32 bits, whose place it returns. */
 static inline uint32_t branch(Asm *a, unsigned opcode, unsigned n) {

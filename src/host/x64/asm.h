@@ -232,8 +232,13 @@ void asm_nop(Asm *a, unsigned bytes);
 void asm_align(Asm *a, unsigned bytes);
 /** What a store changes at once for all threads: 8 bytes at a multiple of 8. */
 enum { ASM_WORD_BYTES = 8 };
-/** Fills up until the `bytes` that come `ahead` bytes behind the cursor stand in one such word. */
-void asm_fit(Asm *a, unsigned ahead, unsigned bytes);
+extern const uint64_t asm_nops[ASM_WORD_BYTES + 1]; /* by their bytes */
+/** Fills up until the `bytes` that come `ahead` bytes behind the cursor stand in one such word. Nobody could predict
+ * a branch on that. */
+static inline void asm_fit(Asm *a, unsigned ahead, unsigned bytes) {
+    unsigned room = ASM_WORD_BYTES - (asm_offset(a) + ahead) % ASM_WORD_BYTES, n = room & (0u - (room < bytes));
+    asm_bytes(a, asm_nops[n], n);
+}
 
 /** Jumps with a 32-bit displacement. They return the offset of the displacement, for asm_link. */
 uint32_t asm_jmp(Asm *a);
