@@ -519,7 +519,7 @@ static bool begin_block(Jit *jit, bool quick, uint32_t *entry) {
     arena_reset(&jit->scratch);
     prepare(jit, quick);
     asm_fit(&jit->code.hot, 0, X64_ENTRY_BYTES);
-    *entry = asm_offset(&jit->code.hot);
+    *entry = jit->last_hot = asm_offset(&jit->code.hot);
     return true;
 }
 

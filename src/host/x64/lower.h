@@ -35,7 +35,7 @@ static inline Mem lower_cpu(size_t offset) {
     return asm_at(RBP, (int32_t)offset - (int32_t)sizeof(Cpu));
 }
 
-/** While translated code runs the guest's flags are bits of one word in the Cpu (flags.c): its displacement from rbp. */
+/** While translated code runs the guest's flags are bits of one word in the Cpu (flags.c): its place behind rbp. */
 enum { X64_PACKED_FLAGS = (int)offsetof(Cpu, jit_flags) - (int)sizeof(Cpu) };
 _Static_assert(X64_PACKED_FLAGS >= INT8_MIN, "the packed flags are near the state");
 enum { X64_PACKED_N = 0x8000, X64_PACKED_Z = 0x4000, X64_PACKED_C = 0x0100, X64_PACKED_V = 0x0001 };
