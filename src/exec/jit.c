@@ -412,6 +412,7 @@ static size_t code_bytes(size_t wanted) {
 Jit *jit_new(const JitOptions *options) {
     Jit *jit = mem_alloc(sizeof *jit);
     jit->thunks.regions = options->regions;
+    jit->thunks.shared = options->shared;
     jit->code_bytes = code_bytes(options->code_bytes);
     jit->thunks.memory = options->memory;
     jit->thunks.crowd = options->crowd ? options->crowd : 1;

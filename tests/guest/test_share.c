@@ -195,8 +195,9 @@ static void test_crowd(void **state) {
         assert_int_equal(crowd.translations, one.translations);
         assert_int_equal(crowd.caches, 1);
         assert_int_equal(crowd.code_bytes, two.code_bytes);
-        /* A block of a crowd may become warm later, and stand behind another one: gaps that align code differ. */
-        assert_true(crowd.code_bytes * 500 <= one.code_bytes * 501);
+        /* As large as for one, but for what aligns code that is worth more work: padding there would cost a lone node
+         * up to 10 % of its speed. */
+        assert_true(crowd.code_bytes * 100 <= one.code_bytes * 101);
     }
 }
 

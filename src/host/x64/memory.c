@@ -37,13 +37,20 @@ void lower_exit(Lower *l, uint32_t site) {
 
 /* ---- Exits ---- */
 
+/* Code that is worth more work is not slowed down by padding that nobody needs. */
+static void fit(Lower *l, unsigned ahead, unsigned bytes) {
+    if (l->quick || l->thunks->shared) {
+        asm_fit(l->a, ahead, bytes);
+    }
+}
+
 uint32_t lower_jmp(Lower *l) {
-    asm_fit(l->a, 1, sizeof(uint32_t));
+    fit(l, 1, sizeof(uint32_t));
     return asm_jmp(l->a);
 }
 
 uint32_t lower_jcc(Lower *l, Cc cc) {
-    asm_fit(l->a, 2, sizeof(uint32_t));
+    fit(l, 2, sizeof(uint32_t));
     return asm_jcc(l->a, cc);
 }
 
@@ -397,7 +404,7 @@ static void access_fast(Lower *l, const IrOp *op) {
         data = RCX;
     }
     at.patched = true; /* in one instruction: another thread is not in the middle */
-    asm_fit(l->a, 0, X64_ACCESS_BYTES);
+    fit(l, 0, X64_ACCESS_BYTES);
     slow->access = (uint32_t)l->out->accesses.len;
     X64Access access = {.at = asm_offset(l->a)};
     vec_reserve(&l->out->accesses, l->out->accesses.len + 1);

@@ -142,11 +142,14 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
     thunks->store = emit_address(a, calls->store);
 }
 
-/* The bytes, at most five, stand in one word (asm_fit). */
+/* The bytes, at most five, stand in one word (asm_fit) if others may run them. */
 static void patch_word(Asm *a, uint32_t at, uint64_t bytes, unsigned n_bytes) {
     uint64_t *word = (uint64_t *)(void *)(a->begin + (at & ~(ASM_WORD_BYTES - 1u)));
     unsigned shift = 8 * (at % ASM_WORD_BYTES);
-    assert(at % ASM_WORD_BYTES + n_bytes <= ASM_WORD_BYTES);
+    if (at % ASM_WORD_BYTES + n_bytes > ASM_WORD_BYTES) {
+        memcpy(a->begin + at, &bytes, n_bytes);
+        return;
+    }
     uint64_t mask = ((UINT64_C(1) << (8 * n_bytes)) - 1) << shift;
     uint64_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
     while (!__atomic_compare_exchange_n(word, &old, (old & ~mask) | bytes << shift, false, __ATOMIC_RELEASE,

@@ -104,6 +104,7 @@ typedef struct X64Thunks {
     uint32_t indirect, indirect_miss; /* jumped to with an address in rax and the site in edx */
     X64Memory memory;
     uint32_t crowd; /* how many CPUs run the code and count in its heat */
+    bool shared; /* other threads may run code while it is patched: what is patched lies in one aligned word */
     bool regions; /* loops that are hot become regions: backward jumps count */
 } X64Thunks;
 
@@ -195,8 +196,9 @@ bool x64_region_allows(const IrBlock *ir);
  * uses most in host registers from block to block. False if it did not fit or has no gain. */
 bool x64_lower_region(X64Code *code, const X64Region *region, const X64Thunks *thunks, X64Output *out, Arena *scratch);
 
-/** Other threads may run what is patched: it lies in one aligned word (asm_fit), of which they see all or nothing, and
- * no lock is needed. It does so in code of one's own, too, so that shared code is as large.
+/** Other threads may run shared code that is patched: what is lies in one aligned word (asm_fit), of which they see all
+ * or nothing, and no lock is needed. So it does in all quick code, which is most of the code there is, so that shared
+ * code is hardly larger than that of one node.
  *
  * A jump to the slow path over a fast access, or over a block's entry. */
 void x64_patch_jump(Asm *a, uint32_t at, uint32_t target);
