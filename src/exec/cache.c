@@ -48,10 +48,13 @@ void cache_free(CodeCache *cache) {
     mem_free(cache);
 }
 
+/* Blocks that lie near each other are near each other in the table, too: they are often looked for one after the other.
+ * Stretches of code, and what differs in more than the address, lie anywhere. */
 static size_t hash_of(IrLoc loc, unsigned limit) {
-    uint64_t h = (loc.pc >> 1) * UINT64_C(0x9e3779b97f4a7c15);
+    enum { STRETCH_SHIFT = 10 };
+    uint64_t h = (loc.pc >> STRETCH_SHIFT) * UINT64_C(0x9e3779b97f4a7c15);
     h ^= ((uint64_t)loc.aux << 8 | limit) * UINT64_C(0xc2b2ae3d27d4eb4f);
-    return (size_t)(h ^ h >> 29);
+    return (size_t)((h ^ h >> 29) + (loc.pc >> 2));
 }
 
 static CacheBlock *load(CacheBlock *const *slot) {

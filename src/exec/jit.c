@@ -54,7 +54,6 @@ struct Jit {
     uint32_t last_hot, last_cold; /* code offsets of what was lowered last */
     X64Output out;
     VEC(CacheBlock *) blocks; /* by the index that sites carry */
-    bool regions;
     VEC(JitRegion) formed;
     VEC(JitLanding) landings;
     uint64_t serial; /* of what is in the buffer: another one after each flush */
@@ -432,10 +431,10 @@ static size_t code_bytes(size_t wanted) {
 
 Jit *jit_new(const JitOptions *options) {
     Jit *jit = mem_alloc(sizeof *jit);
-    jit->regions = options->regions;
+    jit->thunks.regions = options->regions;
+    jit->thunks.shared = options->shared;
     jit->code_bytes = code_bytes(options->code_bytes);
     jit->thunks.memory = options->memory;
-    jit->thunks.shared = options->shared;
     jit->thunks.crowd = options->crowd ? options->crowd : 1;
     jit->own = options->shared ? NULL : jit_seat_new();
     jit->serial = 1;
@@ -540,10 +539,8 @@ static bool begin_block(Jit *jit, bool quick, uint32_t *entry) {
     }
     arena_reset(&jit->scratch);
     prepare(jit, quick);
-    if (jit->thunks.shared) {
-        asm_align(&jit->code.hot, 8, 0);
-    }
-    *entry = asm_offset(&jit->code.hot);
+    asm_fit(&jit->code.hot, 0, X64_ENTRY_BYTES);
+    *entry = jit->last_hot = asm_offset(&jit->code.hot);
     return true;
 }
 
@@ -576,7 +573,7 @@ bool jit_can_be_quick(const Jit *jit) {
 }
 
 bool jit_compile_quick(Jit *jit, CacheBlock *block, const IrBlock *ir) {
-    uint32_t entry, runs = jit->regions ? WARM_RUNS * jit->thunks.crowd : 0;
+    uint32_t entry, runs = jit->thunks.regions ? WARM_RUNS * jit->thunks.crowd : 0;
     block->heat = (uint32_t)jit->out.heat.len;
     bool ok = jit_can_be_quick(jit) && begin_block(jit, true, &entry) &&
               x64_lower_quick(&jit->code, ir, (uint32_t)jit->blocks.len, runs, &jit->thunks, &jit->out, &jit->scratch);
@@ -613,7 +610,7 @@ bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members
         return false;
     }
     prepare(jit, false);
-    asm_align(&jit->code.hot, LINE_BYTES, 0); /* how fast a loop is should not depend on what came before */
+    asm_align(&jit->code.hot, LINE_BYTES); /* how fast a loop is should not depend on what came before */
     uint32_t entry = jit->last_hot = asm_offset(&jit->code.hot);
     bool ok = x64_lower_region(&jit->code, region, &jit->thunks, &jit->out, &jit->scratch);
     if (ok) {
@@ -724,7 +721,7 @@ static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *fro
     cpu->prepaid = 0;
     cpu->budget += site->kind == X64_SITE_INDIRECT ? 0 : site->unused;
     seat->exit = linkable && !from->limit ? index : IR_NONE; /* behind a prefix no budget is left */
-    seat->hot = site->kind == X64_SITE_HOT && jit->regions;
+    seat->hot = site->kind == X64_SITE_HOT;
     *kind = (X64SiteKind)site->kind;
     if (site->kind == X64_SITE_TRAP) {
         cpu_trap(cpu, site->number, cpu->trap_arg);
@@ -767,8 +764,24 @@ IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
 }
 
 /* The address of a block, 32 bits of it: a 32-bit guest wraps around. */
-static bool leads_to(const X64Site *site, const CacheBlock *to) {
-    return (uint32_t)site->pc == (uint32_t)to->ir.loc.pc && site->aux == to->ir.loc.aux;
+static bool leads_to(const X64Site *site, IrLoc to) {
+    return (uint32_t)site->pc == (uint32_t)to.pc && site->aux == to.aux;
+}
+
+uint32_t jit_jump_to(const Jit *jit, const CacheBlock *block, IrLoc to) {
+    const X64Site *sites = jit->out.sites.data;
+    for (size_t i = jit->out.sites.len; i-- > 0 && sites[i].block == block->index;) {
+        if (sites[i].kind == X64_SITE_GOTO && leads_to(&sites[i], to)) {
+            return (uint32_t)i;
+        }
+    }
+    return IR_NONE;
+}
+
+void jit_link_jump(Jit *jit, uint32_t jump, const CacheBlock *to) {
+    if (cache_code(to)) {
+        x64_patch_link(&jit->code.hot, jit->out.sites.data[jump].patch, cache_code(to));
+    }
 }
 
 CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k) {
@@ -782,7 +795,7 @@ CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k) {
 
 static void note_landing(Jit *jit, CacheBlock *from, CacheBlock *to) {
     CacheBlock *seen;
-    if (!jit->regions || jit->landings.len == LANDINGS_MAX) {
+    if (!jit->thunks.regions || jit->landings.len == LANDINGS_MAX) {
         return;
     }
     for (size_t k = 0; (seen = jit_landing(jit, from, k)) != NULL; k++) {
@@ -826,12 +839,12 @@ void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
         if (site->aux == 0 && block->ir.loc.aux == 0) {
             note_landing(jit, jit->blocks.data[site->block], block);
             if (site->patch && ++site->unused == LANDINGS_NOTED) {
-                asm_link(&jit->code.hot, site->patch, site->patch + 4);
+                x64_patch_link(&jit->code.hot, site->patch, site->patch + 4);
             }
             note_target(jit, seat, block);
         }
-    } else if (leads_to(site, block)) {
-        asm_link(&jit->code.cold, site->patch, block->code); /* the jump may be in either part */
+    } else if (leads_to(site, block->ir.loc)) {
+        x64_patch_link(&jit->code.cold, site->patch, block->code); /* the jump may be in either part */
     }
 }
 

@@ -48,6 +48,11 @@ bool jit_can_be_quick(const Jit *jit);
 /** Makes code quickly, from a block as the guest's rows have made it. With regions the code says when
  * it has run often (jit_take_warm). False if it cannot. */
 bool jit_compile_quick(Jit *jit, CacheBlock *block, const IrBlock *ir);
+/** The direct jump to `to` at the end of a block that has just got quick code, for jit_link_jump; IR_NONE if there is
+ * none. */
+uint32_t jit_jump_to(const Jit *jit, const CacheBlock *block, IrLoc to);
+/** Links it, if the block has code. */
+void jit_link_jump(Jit *jit, uint32_t jump, const CacheBlock *to);
 /** Makes better code for a block that has quick code; false if it has no such code, or that cannot be. */
 bool jit_improve(Jit *jit, CacheBlock *block);
 /** True once after a jit_run that ended because the block at cpu->pc, which has quick code, has run often. */

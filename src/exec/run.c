@@ -2,7 +2,7 @@
 #include "base/ieee.h"
 #include "exec/probe.h"
 
-enum { PREFIX_RUNS = 8 };
+enum { PREFIX_RUNS = 8, AHEAD_MAX = 7 /* blocks that are translated before they are reached */ };
 
 typedef struct Runner {
     Cpu *cpu;
@@ -58,8 +58,16 @@ static unsigned insns_to_known(const Runner *r, const IrBlock *raw) {
     return 0;
 }
 
-/* Adds the block with quick code, and without ops, which few blocks ever need. NULL: it is to be translated in full. */
-static CacheBlock *translate_quickly(Runner *r, IrLoc loc) {
+/* Where a block goes on that ends in nothing but a direct jump; false if it ends otherwise. */
+static bool leads_on(const Runner *r, const IrBlock *raw, IrLoc *next) {
+    const IrOp *last = &raw->ops[raw->n_ops - 1];
+    *next = (IrLoc){(raw->loc.pc + (uint64_t)(int64_t)(int32_t)last->a) & r->cpu->isa->pc_mask, last->c};
+    return last->op == IR_GOTO && last[-1].op != IR_GOTO_IF; /* there is an INSN at least */
+}
+
+/* Adds the block with quick code, and without ops, which few blocks ever need. NULL: it is to be translated in full.
+ * `jump`: the one jump at its end, to `next`; IR_NONE if there is none. */
+static CacheBlock *add_quickly(Runner *r, IrLoc loc, IrLoc *next, uint32_t *jump) {
     CodeCache *cache = r->run.cache;
     uint64_t start_ns = probe_clock(r->cpu);
     IrBlock raw = exec_translate_raw(r->cpu, loc, EXEC_BLOCK_INSNS_MAX, &cache->scratch);
@@ -75,10 +83,39 @@ static CacheBlock *translate_quickly(Runner *r, IrLoc loc) {
     header.n_ops = 0;
     CacheBlock *block = cache_add(cache, &header, NULL, 0);
     block->cut = n_insns > 0;
-    if (!jit_compile_quick(cache->jit, block, &raw)) {
-        exec_complete(r->cpu, cache, block);
-    } else if (UNLIKELY(r->cpu->probe != NULL)) {
+    bool leads = leads_on(r, &raw, next), ok = jit_compile_quick(cache->jit, block, &raw);
+    *jump = ok && leads ? jit_jump_to(cache->jit, block, *next) : IR_NONE;
+    if (ok && UNLIKELY(r->cpu->probe != NULL)) {
         probe_lowered(r->cpu, cache, block, start_ns);
+    }
+    return block;
+}
+
+/* What surely comes next is translated at once, and linked: that saves ways through the engine, on which its data and
+ * the host's pipeline have to be found again. */
+static CacheBlock *translate_quickly(Runner *r, IrLoc loc) {
+    CodeCache *cache = r->run.cache;
+    IrLoc next;
+    uint32_t jump, from;
+    CacheBlock *block = add_quickly(r, loc, &next, &jump);
+    if (!block) {
+        return NULL;
+    }
+    if (!cache_code(block)) {
+        exec_complete(r->cpu, cache, block);
+        return block;
+    }
+    for (unsigned n = 0; jump != IR_NONE; n++) {
+        from = jump;
+        jump = IR_NONE;
+        CacheBlock *to = find(r, next, 0, next.pc);
+        if (!to && n < AHEAD_MAX && !cache_is_full(cache)) {
+            to = add_quickly(r, next, &next, &jump);
+            r->cpu->map->code_refused = false; /* nobody has to run it yet */
+        }
+        if (to) {
+            jit_link_jump(cache->jit, from, to);
+        }
     }
     return block;
 }

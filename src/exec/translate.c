@@ -48,7 +48,15 @@ typedef struct Code {
     const uint8_t *bytes; /* at `pc` */
     uint64_t pc, allowed_end; /* the latter only where rights do not change later */
     size_t avail;
+    size_t plain; /* up to here from `pc` instructions begin of which nothing need be asked */
 } Code;
+
+static size_t plain_bytes(const Cpu *cpu, const Code *code) {
+    size_t margin = cpu->isa->insn_bytes_max - 1;
+    uint64_t allowed = cpu->check_fetch ? 0 : code->allowed_end - code->pc;
+    uint64_t whole = code->avail > margin ? code->avail - margin : 0;
+    return allowed < whole ? allowed : whole;
+}
 
 /* Moves on to pc; false if no instruction can be fetched there. */
 static bool code_at(Cpu *cpu, Code *code, uint64_t pc, uint8_t buffer[INSN_BYTES_MAX]) {
@@ -71,7 +79,7 @@ static bool code_at(Cpu *cpu, Code *code, uint64_t pc, uint8_t buffer[INSN_BYTES
 }
 
 /* Appends the instruction at pc; false if it cannot be fetched, with the address that failed. */
-static bool append(Cpu *cpu, IrBuilder *b, Code *code, uint64_t pc, uint64_t *failed) {
+static RARE bool append_any(Cpu *cpu, IrBuilder *b, Code *code, uint64_t pc, uint64_t *failed) {
     uint8_t buffer[INSN_BYTES_MAX];
     *failed = pc;
     if (!code_at(cpu, code, pc, buffer)) {
@@ -80,7 +88,17 @@ static bool append(Cpu *cpu, IrBuilder *b, Code *code, uint64_t pc, uint64_t *fa
     *failed = (pc + code->avail) & cpu->isa->pc_mask;
     bool done = cpu->isa->translate(b, cpu->features, code->bytes, code->avail, b->aux) != 0;
     code->bytes = code->bytes == buffer ? NULL : code->bytes;
+    code->plain = code->bytes ? plain_bytes(cpu, code) : 0;
     return done;
+}
+
+static inline bool append(Cpu *cpu, IrBuilder *b, Code *code, uint64_t pc, uint64_t *failed) {
+    uint64_t moved = pc - code->pc;
+    if (UNLIKELY(moved >= code->plain)) {
+        return append_any(cpu, b, code, pc, failed);
+    }
+    cpu->isa->translate(b, cpu->features, code->bytes + moved, code->avail - moved, b->aux);
+    return true;
 }
 
 /* What is left of a block when all passes are done is far smaller than what they needed. */
@@ -99,9 +117,10 @@ IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch) 
     arena_reset(scratch);
     ir_begin(&b, scratch, loc);
     b.limit = limit;
+    bool mapped = is_mapped(cpu);
     while (!b.ended) {
         uint64_t pc = (loc.pc + b.n_bytes) & cpu->isa->pc_mask, failed;
-        bool new_page = b.n_insns && is_mapped(cpu) && pc % cpu->isa->page_bytes == 0;
+        bool new_page = mapped && b.n_insns && pc % cpu->isa->page_bytes == 0;
         if (b.n_insns == limit || new_page) {
             ir_goto(&b, pc, b.aux);
         } else if (!append(cpu, &b, &code, pc, &failed)) {

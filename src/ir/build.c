@@ -9,7 +9,7 @@ static inline bool counts(const IrOp *op) {
     return ir_op_info[op->op].traits & IR_TRAIT_PURE;
 }
 
-static void grow(IrBuilder *b) {
+static RARE void grow(IrBuilder *b) {
     IrOp *ops = ARENA_ARRAY_RAW(b->arena, IrOp, b->cap * 2);
     uint32_t *uses = ARENA_ARRAY_RAW(b->arena, uint32_t, b->cap * 2);
     uint32_t *last_use = ARENA_ARRAY_RAW(b->arena, uint32_t, b->cap * 2);
@@ -22,23 +22,33 @@ static void grow(IrBuilder *b) {
     b->cap *= 2;
 }
 
-static inline IrVal append(IrBuilder *b, IrOpcode op, IrType type, unsigned n, uint32_t x, uint32_t y, uint32_t z) {
+/* What is no mere value has a user from the beginning: it stays. */
+enum { IF_USED = 0, ALWAYS = 1 };
+
+static inline IrVal append(IrBuilder *b, unsigned users, IrOpcode op, IrType type, unsigned n, uint32_t x, uint32_t y,
+                           uint32_t z) {
     assert(!b->ended);
     if (UNLIKELY(b->n_ops == b->cap)) {
         grow(b);
     }
     b->ops[b->n_ops] = (IrOp){.op = (uint8_t)op, .type = (uint8_t)type, .n = (uint16_t)n, .a = x, .b = y, .c = z};
-    b->uses[b->n_ops] = b->last_use[b->n_ops] = 0;
+    b->uses[b->n_ops] = users;
+    b->last_use[b->n_ops] = 0;
     return b->n_ops++;
 }
 
 static void use_operands(IrBuilder *b, const IrOp *op, uint32_t at);
 
+/* A value that nobody used any more is used again. */
+static RARE void revive(IrBuilder *b, IrVal value) {
+    b->uses[value] = 0;
+    use_operands(b, &b->ops[value], value);
+}
+
 /* The op at `at` uses a value. */
 static inline void use(IrBuilder *b, IrVal value, uint32_t at) {
     if (UNLIKELY(b->uses[value] == IR_USES_RELEASED)) {
-        b->uses[value] = 0;
-        use_operands(b, &b->ops[value], value);
+        revive(b, value);
     }
     b->uses[value]++;
     b->last_use[value] = at;
@@ -73,6 +83,7 @@ static void release_operands(IrBuilder *b, const IrOp *op) {
 static void kill(IrBuilder *b, uint32_t index) {
     release_operands(b, &b->ops[index]);
     b->ops[index] = (IrOp){.op = IR_NOP};
+    b->uses[index] = 0;
 }
 
 /* All state can be seen by the op that comes next. */
@@ -174,7 +185,8 @@ IrVal ir_emit(IrBuilder *b, IrOpcode op, IrType type, unsigned n, uint32_t x, ui
     if (info->traits & (IR_TRAIT_FAULT | IR_TRAIT_END)) {
         see_state(b);
     }
-    IrVal value = append(b, op, type, n, x, y, z);
+    bool mere = ir_result_types[op] != IR_VOID && op != IR_CALL && op != IR_LOAD;
+    IrVal value = append(b, mere ? IF_USED : ALWAYS, op, type, n, x, y, z);
     use_operands(b, &b->ops[value], value);
     b->ended = info->traits & IR_TRAIT_END;
     return value;
@@ -186,7 +198,7 @@ static IrType type_of(const IrBuilder *b, IrVal value) {
 }
 
 void ir_insn(IrBuilder *b, unsigned len, unsigned cost_class, unsigned row, uint32_t aux) {
-    append(b, IR_INSN, IR_VOID, 0, b->n_bytes, len | cost_class << 8 | row << 16, aux);
+    append(b, ALWAYS, IR_INSN, IR_VOID, 0, b->n_bytes, len | cost_class << 8 | row << 16, aux);
     b->n_insns++;
     b->n_bytes += len;
     b->may_leave = false;
@@ -195,23 +207,23 @@ void ir_insn(IrBuilder *b, unsigned len, unsigned cost_class, unsigned row, uint
 void ir_insn_done(IrBuilder *b, uint32_t aux_next) {
     if (b->may_leave && !b->ended) {
         see_state(b);
-        append(b, IR_POLL, IR_VOID, 0, b->n_bytes, aux_next, IR_NONE);
+        append(b, ALWAYS, IR_POLL, IR_VOID, 0, b->n_bytes, aux_next, IR_NONE);
     }
     b->may_leave = false;
     b->aux = aux_next;
 }
 
 IrVal ir_i32(IrBuilder *b, uint32_t value) {
-    return append(b, IR_CONST, IR_I32, 0, value, 0, 0);
+    return append(b, IF_USED, IR_CONST, IR_I32, 0, value, 0, 0);
 }
 
 IrVal ir_i64(IrBuilder *b, uint64_t value) {
-    return append(b, IR_CONST, IR_I64, 0, (uint32_t)value, (uint32_t)(value >> 32), 0);
+    return append(b, IF_USED, IR_CONST, IR_I64, 0, (uint32_t)value, (uint32_t)(value >> 32), 0);
 }
 
 /* What nearly all slots are: an aligned i32, with no i64 about. */
 static inline bool is_plain_slot(const IrBuilder *b, IrType type, uint32_t slot) {
-    return type == IR_I32 && slot % 4 == 0 && slot < 4 * IR_KNOWN_WORDS && !b->is_wide;
+    return type == IR_I32 && !(slot & ~(4 * (IR_KNOWN_WORDS - 1u))) && !b->is_wide;
 }
 
 static RARE IrVal get_any(IrBuilder *b, IrType type, uint32_t slot) {
@@ -220,7 +232,7 @@ static RARE IrVal get_any(IrBuilder *b, IrType type, uint32_t slot) {
         return b->known[slot / 4];
     }
     look_at(b, slot);
-    IrVal value = append(b, IR_GET, type, 0, slot, 0, 0);
+    IrVal value = append(b, IF_USED, IR_GET, type, 0, slot, 0, 0);
     if (can_know && !known) {
         learn(b, slot, value, type);
     }
@@ -235,7 +247,7 @@ IrVal ir_get(IrBuilder *b, IrType type, uint32_t slot) {
         return b->known[slot / 4];
     }
     look_at(b, slot);
-    IrVal value = append(b, IR_GET, IR_I32, 0, slot, 0, 0);
+    IrVal value = append(b, IF_USED, IR_GET, IR_I32, 0, slot, 0, 0);
     learn(b, slot, value, IR_I32);
     return value;
 }
@@ -245,7 +257,7 @@ static RARE void put_any(IrBuilder *b, IrType type, uint32_t slot, IrVal value) 
     if (can_know) {
         overwrite(b, slot, type);
     }
-    use(b, value, append(b, IR_PUT, type, 0, slot, value, 0));
+    use(b, value, append(b, ALWAYS, IR_PUT, type, 0, slot, value, 0));
     forget_slot(b, slot, type);
     if (can_know) {
         learn(b, slot, value, type);
@@ -259,19 +271,19 @@ void ir_put(IrBuilder *b, uint32_t slot, IrVal value) {
         return;
     }
     overwrite(b, slot, IR_I32);
-    use(b, value, append(b, IR_PUT, IR_I32, 0, slot, value, 0));
+    use(b, value, append(b, ALWAYS, IR_PUT, IR_I32, 0, slot, value, 0));
     learn(b, slot, value, IR_I32);
 }
 
 IrVal ir_op2(IrBuilder *b, IrOpcode op, IrVal x, IrVal y) {
-    IrVal value = append(b, op, type_of(b, x), 0, x, y, 0);
+    IrVal value = append(b, IF_USED, op, type_of(b, x), 0, x, y, 0);
     use(b, x, value);
     use(b, y, value);
     return value;
 }
 
 IrVal ir_op1(IrBuilder *b, IrOpcode op, IrVal x) {
-    IrVal value = append(b, op, op == IR_SEXT32 || op == IR_ZEXT32 ? IR_I64 : type_of(b, x), 0, x, 0, 0);
+    IrVal value = append(b, IF_USED, op, op == IR_SEXT32 || op == IR_ZEXT32 ? IR_I64 : type_of(b, x), 0, x, 0, 0);
     use(b, x, value);
     return value;
 }
@@ -295,7 +307,7 @@ IrVal ir_overflow(IrBuilder *b, IrVal x, IrVal y, IrVal carry_in) {
 
 void ir_flags3(IrBuilder *b, IrOpcode op, IrVal x, IrVal y, IrVal carry_in) {
     set_flags(b, 0xf);
-    uint32_t at = append(b, op, type_of(b, x), IR_LIVE_HOT, x, y, carry_in);
+    uint32_t at = append(b, ALWAYS, op, type_of(b, x), IR_LIVE_HOT, x, y, carry_in);
     use(b, x, at);
     use(b, y, at);
     use(b, carry_in, at);
@@ -303,18 +315,18 @@ void ir_flags3(IrBuilder *b, IrOpcode op, IrVal x, IrVal y, IrVal carry_in) {
 
 void ir_flags1(IrBuilder *b, IrOpcode op, IrVal x) {
     set_flags(b, ir_flags_set[op]);
-    use(b, x, append(b, op, type_of(b, x), IR_LIVE_HOT, x, 0, 0));
+    use(b, x, append(b, ALWAYS, op, type_of(b, x), IR_LIVE_HOT, x, 0, 0));
 }
 
 IrVal ir_cond(IrBuilder *b, IrCond cond) {
     b->unseen_flags &= ~ir_cond_reads(cond);
-    return append(b, IR_COND, IR_I32, 0, cond, 0, 0);
+    return append(b, IF_USED, IR_COND, IR_I32, 0, cond, 0, 0);
 }
 
 IrVal ir_load(IrBuilder *b, IrType type, unsigned mem, IrVal addr) {
     b->may_leave = true;
     see_state(b);
-    IrVal value = append(b, IR_LOAD, type, mem, addr, 0, IR_NONE);
+    IrVal value = append(b, ALWAYS, IR_LOAD, type, mem, addr, 0, IR_NONE);
     use(b, addr, value);
     return value;
 }
@@ -322,7 +334,7 @@ IrVal ir_load(IrBuilder *b, IrType type, unsigned mem, IrVal addr) {
 void ir_store(IrBuilder *b, unsigned mem, IrVal addr, IrVal value) {
     b->may_leave = true;
     see_state(b);
-    uint32_t at = append(b, IR_STORE, type_of(b, value), mem, addr, value, IR_NONE);
+    uint32_t at = append(b, ALWAYS, IR_STORE, type_of(b, value), mem, addr, value, IR_NONE);
     use(b, addr, at);
     use(b, value, at);
 }
@@ -341,14 +353,14 @@ void ir_trap_if(IrBuilder *b, IrVal cond, unsigned number, IrVal arg) {
 IrVal ir_skip_unless(IrBuilder *b, IrVal cond) {
     b->learnt = b->skip_depth++ ? b->learnt : 0;
     see_state(b);
-    IrVal skip = append(b, IR_SKIP, IR_VOID, 0, cond, IR_NONE, 0);
+    IrVal skip = append(b, ALWAYS, IR_SKIP, IR_VOID, 0, cond, IR_NONE, 0);
     use(b, cond, skip);
     return skip;
 }
 
 void ir_label(IrBuilder *b, IrVal skip) {
     see_state(b);
-    uint32_t label = append(b, IR_LABEL, IR_VOID, 0, 0, 0, 0); /* first: it may move the array */
+    uint32_t label = append(b, ALWAYS, IR_LABEL, IR_VOID, 0, 0, 0, 0); /* first: it may move the array */
     b->ops[skip].b = label;
     b->skip_depth--;
     b->is_known &= ~b->learnt;

@@ -74,8 +74,8 @@ typedef struct IrLoc {
     uint32_t aux;
 } IrLoc;
 
-/** Users of a value, as far as the builder knows; what only dead flags and PUTs needed has none. IR_USES_RELEASED:
- * none, and it is no user of its own operands. */
+/** Users of a value, as far as the builder knows; what only dead flags and PUTs needed has none. Ops that are more than
+ * a value have one more. IR_USES_RELEASED: none, and it is no user of its own operands. */
 #define IR_USES_RELEASED UINT32_MAX
 static inline bool ir_is_used(uint32_t uses) {
     return uses + 1 > 1;

@@ -37,7 +37,7 @@ static uint32_t it_advance(uint32_t it) {
     return (it & 7) == 0 ? 0 : (it & 0xe0) | (it << 1 & 0x1f);
 }
 
-static unsigned class_of(ArmRow row) {
+static inline unsigned class_of(ArmRow row) {
     return row == ARM_ROW_NONE ? ARM_CLASS_TRAP : arm_row_info[row].cls;
 }
 
@@ -100,9 +100,14 @@ unsigned arm_translate_insn(IrBuilder *b, uint32_t features, const uint8_t *byte
     uint32_t it = aux & ARM_AUX_IT, pc = (uint32_t)b->loc.pc + b->n_bytes;
     ArmTranslator t = {.b = b, .features = features, .pc = pc, .next_pc = pc + d.bytes, .it = it};
     ir_insn(b, d.bytes, class_of(d.row), d.row, aux);
-    t.aux_next = it_advance(it);
-    t.cond = it_condition(b, it, d.row);
-    translate_conditionally(&t, &d);
+    if (LIKELY(!it)) {
+        t.cond = IR_NONE;
+        translate_body(&t, &d);
+    } else {
+        t.aux_next = it_advance(it);
+        t.cond = it_condition(b, it, d.row);
+        translate_conditionally(&t, &d);
+    }
     finish(&t);
     return d.bytes;
 }

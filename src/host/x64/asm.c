@@ -79,7 +79,8 @@ static inline void op_mem(Asm *a, unsigned op, bool w, unsigned reg, Mem m, bool
     static const uint8_t disp_bytes[4] = {0, 1, 4};
     Bytes b = {0};
     bool indexed = m.index != NO_REG, sib = indexed | ((m.base & 7) == RSP);
-    bool small = (m.disp == (int8_t)m.disp) & !m.wide, none = small & (m.disp == 0) & ((m.base & 7) != RBP);
+    bool small = (m.disp == (int8_t)m.disp) & (sib | !m.patched);
+    bool none = small & (m.disp == 0) & ((m.base & 7) != RBP) & !m.patched;
     unsigned mod = 2u - small - none, index = indexed ? m.index : 0;
     add_rex(&b, w, reg, index, m.base, byte_reg);
     add_opcode(&b, op);
@@ -211,10 +212,6 @@ void asm_lahf(Asm *a) {
     byte(a, 0x9f);
 }
 
-void asm_add_al_sahf(Asm *a, uint8_t imm) {
-    asm_bytes(a, 0x9e0004 | (uint32_t)imm << 8, 3);
-}
-
 void asm_bsr(Asm *a, bool w, Reg dst, Reg src) {
     op_rr(a, 0x0fbd, w, dst, src, false);
 }
@@ -338,24 +335,21 @@ void asm_jmp_reg(Asm *a, Reg reg) {
     op_rr(a, 0xff, false, 4, reg, false);
 }
 
+/* Intel SDM volume 2, NOP: recommended forms. */
+const uint64_t asm_nops[9] = {0, 0x90, 0x9066, 0x001f0f, 0x00401f0f, 0x0000441f0f, 0x0000441f0f66, 0x801f0f, 0x841f0f};
+
 void asm_nop(Asm *a, unsigned bytes) {
-    /* Intel SDM volume 2, NOP: recommended forms. */
-    static const uint64_t forms[8] = {0x90, 0x9066, 0x001f0f, 0x00401f0f, 0x0000441f0f, 0x0000441f0f66, 0x801f0f,
-                                      0x841f0f};
     while (bytes > 0) {
         unsigned n = bytes < 8 ? bytes : 8;
-        Bytes b = {forms[n - 1], 8 * n};
-        if (!begins(a)) {
-            return;
-        }
-        put(a, &b);
+        asm_bytes(a, asm_nops[n], n);
         bytes -= n;
     }
 }
 
-void asm_align(Asm *a, unsigned bytes, unsigned ahead) {
-    asm_nop(a, -(asm_offset(a) + ahead) & (bytes - 1));
+void asm_align(Asm *a, unsigned bytes) {
+    asm_nop(a, -asm_offset(a) & (bytes - 1));
 }
+
 
 /* The opcode and a displacement of 32 bits, whose place it returns. */
 static inline uint32_t branch(Asm *a, unsigned opcode, unsigned n) {
@@ -406,10 +400,6 @@ void asm_quad(Asm *a, uint64_t value) {
 void asm_link(Asm *a, uint32_t site, uint32_t target) {
     uint32_t relative = target - (site + 4);
     if (site + 4 <= (uint32_t)(a->end - a->begin)) {
-        if (site % sizeof relative == 0) {
-            __atomic_store_n((uint32_t *)(void *)(a->begin + site), relative, __ATOMIC_RELEASE);
-        } else {
-            memcpy(a->begin + site, &relative, sizeof relative);
-        }
+        memcpy(a->begin + site, &relative, sizeof relative);
     }
 }

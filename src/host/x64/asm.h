@@ -35,7 +35,7 @@ typedef struct Mem {
     Reg base, index;
     int32_t disp;
     uint8_t shift;
-    bool wide; /* displacement of 32 bits even if fewer would do */
+    bool patched; /* by base r8 or higher: the instruction has room for a jump, at least 5 bytes */
 } Mem;
 
 static inline Mem asm_at(Reg base, int32_t disp) {
@@ -84,8 +84,13 @@ static inline void asm_mov_short(Asm *a, Reg dst, Reg src) {
     asm_short(a, 0x89, src, dst, 0xc0, 0, 0);
 }
 
-static inline void asm_alu_imm8(Asm *a, Alu op, Reg dst, int8_t imm) {
-    asm_short(a, 0x83, op, dst, 0xc0, (uint8_t)imm, 1);
+static inline void asm_test_short(Asm *a, Reg x) {
+    asm_short(a, 0x85, x, x, 0xc0, 0, 0);
+}
+
+static inline void asm_imul_short(Asm *a, Reg dst, Reg src) {
+    unsigned rex = 0x40 | (dst >> 3) << 2 | src >> 3, bare = rex == 0x40;
+    asm_bytes(a, (rex | 0xaf0f << 8 | (uint64_t)(0xc0 | (dst & 7) << 3 | (src & 7)) << 24) >> 8 * bare, 4 - bare);
 }
 
 static inline void asm_alu_imm32(Asm *a, Alu op, Reg dst, int32_t imm) {
@@ -117,12 +122,46 @@ static inline void asm_alu16_store_near(Asm *a, Alu op, uint8_t disp) {
     asm_bytes(a, 0x66 | (op * 8u + 1) << 8 | 0x45 << 16 | (uint32_t)disp << 24, 4);
 }
 
-static inline void asm_load16_near(Asm *a, uint8_t disp) {
-    asm_bytes(a, 0x45b70f | (uint32_t)disp << 24, 4);
-}
-
 static inline void asm_store16_near(Asm *a, uint8_t disp) {
     asm_bytes(a, 0x458966 | (uint32_t)disp << 24, 4);
+}
+
+/** movzx eax, word [rbp + disp]; add al, imm, whose OF stays; sahf: the other flags come from ah. */
+static inline void asm_load16_near_add_al_sahf(Asm *a, uint8_t disp, uint8_t imm) {
+    asm_bytes(a, 0x9e000400000000 | (uint64_t)imm << 40 | (uint64_t)disp << 24 | 0x45b70f, 7);
+}
+
+/** lahf; bits `mask` of ax into word [rbp + disp]: xor ax, [rbp + disp]; and eax, mask; xor [rbp + disp], ax. */
+static inline void asm_lahf_merge16_near(Asm *a, uint8_t disp, uint16_t mask) {
+    asm_bytes(a, (uint64_t)mask << 48 | 0x250000000000 | (uint64_t)disp << 32 | 0x4533669f, 8);
+    asm_bytes(a, (uint64_t)disp << 40 | 0x4531660000, 6);
+}
+
+/** lahf; seto al; mov [rbp + disp], ax. */
+static inline void asm_lahf_seto_store16_near(Asm *a, uint8_t disp) {
+    asm_bytes(a, (uint64_t)disp << 56 | 0x458966c0900f9f, 8);
+}
+
+/** mov eax, value; jmp to offset `target`. */
+static inline void asm_mov_jmp(Asm *a, uint32_t value, uint32_t target) {
+    enum { MOV_BYTES = 5, JMP_BYTES = 5 };
+    asm_bytes(a, 0xb8 | (uint64_t)value << 8, MOV_BYTES);
+    asm_bytes(a, 0xe9 | (uint64_t)(target - (asm_offset(a) + JMP_BYTES)) << 8, JMP_BYTES);
+}
+
+/** An access of `reg` to r15 + index + disp, or r15 + disp if index is NO_REG, with REX.W if `w`: one of at least five
+ * bytes. `opcode` has up to three bytes, the first one lowest: 66 in front, then 0F; REX comes behind 66. */
+static inline void asm_indexed_r15(Asm *a, unsigned opcode, bool w, unsigned reg, unsigned index, int32_t disp) {
+    bool indexed = index != NO_REG, small = indexed & (disp == (int8_t)disp), word = (opcode & 0xff) == 0x66;
+    unsigned high = indexed ? index >> 3 : 0, n = 2 + ((opcode >> 8 * word & 0xff) == 0x0f);
+    uint64_t rex = 0x41 | (unsigned)w << 3 | (reg >> 3) << 2 | high << 1;
+    uint64_t modrm = (small ? 0x40 : 0x80) | (reg & 7) << 3 | (indexed ? 4 : 7);
+    uint64_t bytes = rex | (uint64_t)(opcode >> 8 * word) << 8 | modrm << 8 * n;
+    n++;
+    bytes |= indexed ? (uint64_t)((index & 7) << 3 | 7) << 8 * n : 0;
+    n += indexed;
+    asm_bytes(a, (bytes << 8 * word) | (word ? 0x66 : 0), n + word);
+    asm_bytes(a, (uint32_t)disp, small ? 1 : 4);
 }
 
 /* ---- All forms ---- */
@@ -156,8 +195,6 @@ void asm_bt_imm(Asm *a, Reg x, uint8_t n);
 void asm_cmc(Asm *a);
 /** AH = SF ZF 0 AF 0 PF 1 CF. */
 void asm_lahf(Asm *a);
-/** add al, imm, whose OF stays; the other flags come from ah. */
-void asm_add_al_sahf(Asm *a, uint8_t imm);
 /** Highest set bit; ZF = 1 and dst unchanged for 0. */
 void asm_bsr(Asm *a, bool w, Reg dst, Reg src);
 void asm_bswap(Asm *a, bool w, Reg reg);
@@ -191,8 +228,17 @@ void asm_jmp_mem(Asm *a, Mem mem);
 void asm_jmp_reg(Asm *a, Reg reg);
 /** As few instructions as possible: up to 8 bytes are one. */
 void asm_nop(Asm *a, unsigned bytes);
-/** Fills up until what comes `ahead` bytes behind the cursor stands at a multiple of `bytes`. */
-void asm_align(Asm *a, unsigned bytes, unsigned ahead);
+/** Fills up to a multiple of `bytes`. */
+void asm_align(Asm *a, unsigned bytes);
+/** What a store changes at once for all threads: 8 bytes at a multiple of 8. */
+enum { ASM_WORD_BYTES = 8 };
+extern const uint64_t asm_nops[ASM_WORD_BYTES + 1]; /* by their bytes */
+/** Fills up until the `bytes` that come `ahead` bytes behind the cursor stand in one such word. Nobody could predict
+ * a branch on that. */
+static inline void asm_fit(Asm *a, unsigned ahead, unsigned bytes) {
+    unsigned room = ASM_WORD_BYTES - (asm_offset(a) + ahead) % ASM_WORD_BYTES, n = room & (0u - (room < bytes));
+    asm_bytes(a, asm_nops[n], n);
+}
 
 /** Jumps with a 32-bit displacement. They return the offset of the displacement, for asm_link. */
 uint32_t asm_jmp(Asm *a);
@@ -204,8 +250,7 @@ bool asm_jmp_back(Asm *a, uint32_t target);
 /** A call to the address that stands where it is linked to, as asm_quad has put it there. */
 uint32_t asm_call_by(Asm *a);
 void asm_quad(Asm *a, uint64_t value);
-/** Makes the jump or call whose displacement stands at offset `site` go to offset `target`. At once for other threads
- * that run it, if `site` is a multiple of 4. */
+/** Makes the jump or call whose displacement stands at offset `site` go to offset `target`. Nobody runs it yet. */
 void asm_link(Asm *a, uint32_t site, uint32_t target);
 
 #endif

@@ -6,16 +6,12 @@
 
 enum { N = 1, Z = 2, C = 4, V = 8 };
 
-static const uint16_t packed_bit[4] = {0x8000, 0x4000, 0x0100, 0x0001};
+static const uint16_t packed_bit[4] = {X64_PACKED_N, X64_PACKED_Z, X64_PACKED_C, X64_PACKED_V};
 static const uint8_t packed_shift[4] = {15, 14, 8, 0};
 
 static Mem packed(void) {
     return lower_cpu(offsetof(Cpu, jit_flags));
 }
-
-/* Its displacement, as one byte. */
-enum { PACKED = (int)offsetof(Cpu, jit_flags) - (int)sizeof(Cpu) };
-_Static_assert(PACKED >= INT8_MIN, "the packed flags are near the state");
 
 static Mem state_flag(uint32_t flags_slot, unsigned index) {
     return asm_at(RBP, (int32_t)(flags_slot + index));
@@ -55,12 +51,12 @@ static uint16_t packed_mask(unsigned mask) {
  * one before what it has stored. */
 static void merge_packed(Lower *l, unsigned mask) {
     if (mask == 0xf) {
-        asm_store16_near(l->a, (uint8_t)PACKED);
+        asm_store16_near(l->a, (uint8_t)X64_PACKED_FLAGS);
         return;
     }
-    asm_alu16_load_near(l->a, ALU_XOR, (uint8_t)PACKED);
+    asm_alu16_load_near(l->a, ALU_XOR, (uint8_t)X64_PACKED_FLAGS);
     asm_alu_imm32(l->a, ALU_AND, RAX, packed_mask(mask));
-    asm_alu16_store_near(l->a, ALU_XOR, (uint8_t)PACKED);
+    asm_alu16_store_near(l->a, ALU_XOR, (uint8_t)X64_PACKED_FLAGS);
 }
 
 /* rax is needed for a moment: the value in it, if any, waits on the stack. Neither changes flags. */
@@ -84,11 +80,15 @@ static void store_conditions(Lower *l, unsigned mask, Cc carry) {
     if (carry == CC_AE && mask & C) {
         asm_cmc(l->a);
     }
-    asm_lahf(l->a);
-    if (mask & V) {
-        asm_setcc(l->a, CC_O, RAX);
+    if (mask == 0xf) {
+        asm_lahf_seto_store16_near(l->a, (uint8_t)X64_PACKED_FLAGS);
+    } else {
+        asm_lahf(l->a);
+        if (mask & V) {
+            asm_setcc(l->a, CC_O, RAX);
+        }
+        merge_packed(l, mask);
     }
-    merge_packed(l, mask);
     return_rax(l, held);
 }
 
@@ -222,8 +222,7 @@ void lower_flags_at(Lower *l, const IrFault *fault, unsigned flags) {
 
 /* V + 7F overflows as a byte if V is 1. */
 void lower_load_flags(Lower *l) {
-    asm_load16_near(l->a, (uint8_t)PACKED);
-    asm_add_al_sahf(l->a, 0x7f);
+    asm_load16_near_add_al_sahf(l->a, (uint8_t)X64_PACKED_FLAGS, 0x7f);
     l->guest_flags = GUEST_FLAGS_CARRY;
 }
 

@@ -35,6 +35,11 @@ static inline Mem lower_cpu(size_t offset) {
     return asm_at(RBP, (int32_t)offset - (int32_t)sizeof(Cpu));
 }
 
+/** While translated code runs the guest's flags are bits of one word in the Cpu (flags.c): its place behind rbp. */
+enum { X64_PACKED_FLAGS = (int)offsetof(Cpu, jit_flags) - (int)sizeof(Cpu) };
+_Static_assert(X64_PACKED_FLAGS >= INT8_MIN, "the packed flags are near the state");
+enum { X64_PACKED_N = 0x8000, X64_PACKED_Z = 0x4000, X64_PACKED_C = 0x0100, X64_PACKED_V = 0x0001 };
+
 /** Code out of line, written behind the block: continues from a snapshot of the registers. */
 typedef enum SlowKind { SLOW_ACCESS, SLOW_TRAP_IF, SLOW_GOTO, SLOW_EDGE } SlowKind;
 
@@ -281,7 +286,9 @@ void lower_goto_at(Lower *l, const IrOp *op);
 void lower_slow_paths(Lower *l);
 /** The beginning of a trap's block: if somebody watches traps, it is the engine's. */
 void lower_trap_block(Lower *l);
-unsigned lower_access_bits(const IrOp *op);
+static inline unsigned lower_access_bits(const IrOp *op) {
+    return 8u << (op->n & IR_MEM_SIZE);
+}
 /** Jumps if base + displacement is not a multiple of `bytes`; returns the jump. */
 uint32_t lower_test_alignment(Lower *l, Reg base, int32_t displacement, unsigned bytes);
 /** Stores a value to a member of the Cpu; IR_NONE is 0. */
@@ -292,7 +299,9 @@ void lower_goto_exit(Lower *l, const IrOp *op, uint32_t jump, uint32_t leave);
 bool lower_known_aligned(Lower *l, const IrOp *op, unsigned bytes);
 /** True if the access reverses the bytes: a load does so in lower_emit_access, a store is given what
  * lower_swap_data makes. */
-bool lower_swaps(const IrOp *op);
+static inline bool lower_swaps(const IrOp *op) {
+    return op->n & IR_MEM_BIG && lower_access_bits(op) > 8;
+}
 void lower_swap_data(Lower *l, const IrOp *op, Reg swapped, Reg data);
 void lower_emit_access(Lower *l, const IrOp *op, Mem at, Reg data);
 uint32_t lower_site(Lower *l, X64Site site);

@@ -7,10 +7,6 @@
 
 #include <string.h>
 
-unsigned lower_access_bits(const IrOp *op) {
-    return 8u << (op->n & IR_MEM_SIZE);
-}
-
 uint32_t lower_site(Lower *l, X64Site site) {
     site.block = l->block;
     site.pc = l->ir->loc.pc + (uint64_t)(int64_t)site.pc_offset;
@@ -33,8 +29,7 @@ void lower_exit_by(Lower *l, uint32_t site, uint32_t thunk) {
     if (l->region && !shares) {
         lower_store_pinned(l);
     }
-    asm_mov_imm(l->a, RAX, site);
-    asm_link(l->a, asm_jmp(l->a), shares ? l->region->leave : thunk);
+    asm_mov_jmp(l->a, site, shares ? l->region->leave : thunk);
 }
 
 void lower_exit(Lower *l, uint32_t site) {
@@ -43,17 +38,20 @@ void lower_exit(Lower *l, uint32_t site) {
 
 /* ---- Exits ---- */
 
-uint32_t lower_jmp(Lower *l) {
-    if (l->thunks->shared) {
-        asm_align(l->a, 4, 1);
+/* Code that is worth more work is not slowed down by padding that nobody needs. */
+static void fit(Lower *l, unsigned ahead, unsigned bytes) {
+    if (l->quick || l->thunks->shared) {
+        asm_fit(l->a, ahead, bytes);
     }
+}
+
+uint32_t lower_jmp(Lower *l) {
+    fit(l, 1, sizeof(uint32_t));
     return asm_jmp(l->a);
 }
 
 uint32_t lower_jcc(Lower *l, Cc cc) {
-    if (l->thunks->shared) {
-        asm_align(l->a, 4, 2);
-    }
+    fit(l, 2, sizeof(uint32_t));
     return asm_jcc(l->a, cc);
 }
 
@@ -174,7 +172,7 @@ static void count_jump(Lower *l, uint32_t jump, int32_t offset, uint32_t aux) {
 void lower_goto_exit(Lower *l, const IrOp *op, uint32_t jump, uint32_t leave) {
     int32_t offset = (int32_t)(op->op == IR_GOTO ? op->a : op->b);
     asm_link(l->a, jump, asm_offset(l->a));
-    if (offset <= 0) {
+    if (offset <= 0 && l->thunks->regions) {
         count_jump(l, jump, offset, op->c);
         jump = lower_jmp(l);
         asm_link(l->a, jump, asm_offset(l->a));
@@ -407,10 +405,6 @@ static void swap_bytes(Asm *a, unsigned bits, bool is_signed, bool w, Reg reg) {
     }
 }
 
-bool lower_swaps(const IrOp *op) {
-    return op->n & IR_MEM_BIG && lower_access_bits(op) > 8;
-}
-
 /* MOVBE would do the same with as many micro-ops, on newer hosts only. */
 void lower_swap_data(Lower *l, const IrOp *op, Reg swapped, Reg data) {
     asm_mov(l->a, true, swapped, data);
@@ -448,17 +442,13 @@ static void access_fast(Lower *l, const IrOp *op) {
         lower_swap_data(l, op, RCX, data);
         data = RCX;
     }
-    if (l->thunks->shared) {
-        at.wide = true; /* one instruction of at least 5 bytes, the first 5 in one word */
-        asm_nop(l->a, asm_offset(l->a) % 8 > 8 - X64_ACCESS_BYTES ? 8 - asm_offset(l->a) % 8 : 0);
-    }
+    at.patched = true; /* in one instruction: another thread is not in the middle */
+    fit(l, 0, X64_ACCESS_BYTES);
     slow->access = (uint32_t)l->out->accesses.len;
     X64Access access = {.at = asm_offset(l->a)};
     vec_reserve(&l->out->accesses, l->out->accesses.len + 1);
     vec_publish(&l->out->accesses, access); /* the fault handler of another thread may be looking */
     lower_emit_access(l, op, at, data);
-    uint32_t length = asm_offset(l->a) - access.at;
-    asm_nop(l->a, length < X64_ACCESS_BYTES ? X64_ACCESS_BYTES - length : 0);
     slow->resume = asm_offset(l->a);
 }
 

@@ -73,16 +73,33 @@ static Stub *add_stub(Quick *q, StubKind kind, uint32_t site) {
     return stub;
 }
 
-/* Five bytes that may be patched come; for other threads they lie in one word. */
-static void begin_patchable(const Lower *l) {
-    uint32_t room = 8 - asm_offset(l->a) % 8;
-    if (l->thunks->shared && room < X64_ACCESS_BYTES) {
-        asm_nop(l->a, room);
-    }
-}
-
 static void call_thunk(Lower *l, uint32_t thunk) {
     asm_link(l->a, asm_call(l->a), thunk);
+}
+
+/* ---- Registers ---- */
+
+static inline Reg use(Lower *l, IrVal value) {
+    Reg reg = l->reg[value];
+    l->pinned |= reg == NO_REG ? 0 : 1u << reg;
+    return LIKELY(reg != NO_REG) ? reg : lower_use(l, value);
+}
+
+/* The current op's value is in a register that holds none. */
+static inline void hold_free(Lower *l, Reg reg) {
+    l->held[reg] = l->at;
+    l->reg[l->at] = (uint8_t)reg;
+    l->busy |= 1u << reg;
+    l->pinned |= 1u << reg;
+}
+
+static inline Reg define(Lower *l) {
+    Reg reg = lower_take_free(l);
+    if (UNLIKELY(reg == NO_REG)) {
+        return lower_define(l, l->at);
+    }
+    hold_free(l, reg);
+    return reg;
 }
 
 /* ---- Accesses ---- */
@@ -94,51 +111,58 @@ static void add_access_stub(Quick *q, const X64Point *point, uint32_t site, uint
 }
 
 static bool is_aligned(Quick *q, const IrOp *op, unsigned bytes) {
-    Lower *l = &q->l;
-    uint64_t constant;
-    if (lower_is_const(l, op->a, &constant)) {
-        return constant % bytes == 0;
-    }
     if (!(op->n & IR_MEM_ALIGNED) || bytes == 1) {
         return true;
     }
     q->tested = true;
-    return lower_known_aligned(l, op, bytes);
+    return lower_known_aligned(&q->l, op, bytes);
+}
+
+/* One instruction: another thread is not in its middle when it is patched. */
+static void emit_access(Lower *l, const IrOp *op, const X64Point *point) {
+    enum { WORD = 0x66 };
+    static const uint32_t loads[2][4] = {{0xb60f, 0xb70f, 0x8b, 0x8b}, {0xbe0f, 0xbf0f, 0x63, 0x8b}};
+    static const uint32_t stores[4] = {0x88, 0x89 << 8 | WORD, 0x89, 0x89};
+    unsigned size = op->n & IR_MEM_SIZE;
+    bool is_store = op->op == IR_STORE, is_signed = op->n & IR_MEM_SIGNED && (size < 2 || op->type == IR_I64);
+    bool w = size == 3 || (is_signed && !is_store && op->type == IR_I64);
+    asm_indexed_r15(l->a, is_store ? stores[size] : loads[is_signed][size], w, point->data, point->base, point->disp);
+}
+
+static void emit_swapped_access(Lower *l, const IrOp *op, const X64Point *point) {
+    Mem at = point->base == NO_REG ? asm_at(R15, point->disp) : asm_indexed(R15, point->base, 0, point->disp);
+    at.patched = true;
+    lower_emit_access(l, op, at, op->op == IR_STORE ? RCX : (Reg)point->data);
 }
 
 static void access_fast(Quick *q, const IrOp *op) {
     Lower *l = &q->l;
+    const IrOp *address = &l->ir->ops[op->a];
     X64Point point = point_here(q, op);
     unsigned bytes = lower_access_bits(op) / 8;
-    uint64_t constant;
-    bool aligned = is_aligned(q, op, bytes), folded = lower_is_const(l, op->a, &constant) && constant <= INT32_MAX;
-    if (folded) {
-        point.disp = (int32_t)constant;
-    } else {
-        point.base = (uint8_t)lower_use(l, lower_address_base(l, op->a, &point.disp));
-    }
-    Reg data = op->op == IR_STORE ? lower_use(l, op->b) : lower_define(l, l->at);
     uint32_t misaligned = 0;
-    point.data = point.result = (uint8_t)data;
+    bool folded = address->op == IR_CONST && address->a <= INT32_MAX, swaps = lower_swaps(op);
+    bool aligned = address->op == IR_CONST ? address->a % bytes == 0 : is_aligned(q, op, bytes);
+    if (folded) {
+        point.disp = (int32_t)address->a;
+    } else if (l->fused[op->a]) {
+        point.base = (uint8_t)use(l, lower_address_base(l, op->a, &point.disp));
+    } else {
+        point.base = (uint8_t)use(l, op->a);
+    }
+    point.data = point.result = (uint8_t)(op->op == IR_STORE ? use(l, op->b) : define(l));
     if (!aligned && folded) {
         misaligned = asm_jmp(l->a); /* it traps for sure */
     } else if (!aligned) {
         misaligned = lower_test_alignment(l, point.base, point.disp, bytes);
     }
-    if (op->op == IR_STORE && lower_swaps(op)) {
-        lower_swap_data(l, op, RCX, data);
-        data = RCX;
+    if (op->op == IR_STORE && swaps) {
+        lower_swap_data(l, op, RCX, point.data);
     }
-    begin_patchable(l);
-    Mem at = folded ? asm_at(R15, point.disp) : asm_indexed(R15, point.base, 0, point.disp);
-    at.wide = l->thunks->shared; /* one instruction of at least 5 bytes */
+    asm_fit(l->a, 0, X64_ACCESS_BYTES);
     point.at = asm_offset(l->a);
-    lower_emit_access(l, op, at, data);
-    uint32_t length = asm_offset(l->a) - point.at;
-    if (length < X64_ACCESS_BYTES) {
-        asm_nop(l->a, X64_ACCESS_BYTES - length);
-    }
-    point.rest = (uint8_t)(length > X64_ACCESS_BYTES ? length - X64_ACCESS_BYTES : 0);
+    (swaps ? emit_swapped_access : emit_access)(l, op, &point);
+    point.rest = (uint8_t)(asm_offset(l->a) - point.at - X64_ACCESS_BYTES);
     add_point(q, &point);
     if (misaligned) {
         add_access_stub(q, &point, misaligned, asm_offset(l->a));
@@ -176,7 +200,7 @@ static void access(Quick *q, const IrOp *op) {
 static void poll(Quick *q, const IrOp *op) {
     Lower *l = &q->l;
     X64Point point = point_here(q, op);
-    begin_patchable(l);
+    asm_fit(l->a, 0, X64_ACCESS_BYTES);
     point.at = asm_offset(l->a);
     point.pc_offset = (uint16_t)op->a;
     point.aux = op->b;
@@ -256,6 +280,16 @@ static void flags(Lower *l, const IrOp *op) {
     unsigned mask, live;
     ir_sets_flags(op->op, &mask);
     live = op->n & mask;
+    if (op->op == IR_FLAGS_NZ && op->type == IR_I32 && live == mask) {
+        if (l->sum != op->a || l->ir->ops[op->a].type != IR_I32) {
+            Reg x = use(l, op->a);
+            asm_test_short(l->a, x);
+        }
+        asm_lahf_merge16_near(l->a, (uint8_t)X64_PACKED_FLAGS, X64_PACKED_N | X64_PACKED_Z);
+        l->sum = IR_NONE;
+        l->guest_flags = GUEST_FLAGS_STORED;
+        return;
+    }
     bool sum = op->op == IR_FLAGS_ADD || op->op == IR_FLAGS_SUB || op->op == IR_FLAGS_SBB;
     l->eager[l->at] = (uint8_t)live;
     lower_flags(l, op);
@@ -454,32 +488,16 @@ static void emit_stub(Quick *q, Stub *stub) {
 
 /* ---- What most ops are, of 32 bits ---- */
 
-static inline Reg use(Lower *l, IrVal value) {
-    Reg reg = l->reg[value];
-    l->pinned |= reg == NO_REG ? 0 : 1u << reg;
-    return LIKELY(reg != NO_REG) ? reg : lower_use(l, value);
-}
-
-static inline Reg define(Lower *l) {
-    Reg reg = lower_take_free(l);
-    if (UNLIKELY(reg == NO_REG)) {
-        return lower_define(l, l->at);
-    }
-    lower_hold(l, reg, l->at);
-    return reg;
-}
-
 /* A register for the result, with the first operand in it. */
 static inline Reg define_copy(Lower *l, IrVal source) {
-    uint64_t constant;
     Reg from = l->reg[source];
-    if (from == NO_REG && lower_is_const(l, source, &constant)) {
+    if (from == NO_REG && l->ir->ops[source].op == IR_CONST) {
         return lower_define_copy(l, l->at, source);
     }
     from = use(l, source);
     if (l->last_use[source] == l->at) {
-        lower_hold(l, from, l->at);
         l->reg[source] = NO_REG;
+        hold_free(l, from);
         return from;
     }
     Reg reg = define(l);
@@ -487,21 +505,36 @@ static inline Reg define_copy(Lower *l, IrVal source) {
     return reg;
 }
 
-static void short_alu(Lower *l, const IrOp *op, Alu how) {
+static inline void short_alu(Lower *l, const IrOp *op, Alu how) {
     const IrOp *y = &l->ir->ops[op->b];
     if (y->op == IR_CONST) {
         int32_t imm = (int32_t)y->a;
         Reg reg = define_copy(l, op->a);
-        if (imm == (int8_t)imm) {
-            asm_alu_imm8(l->a, how, reg, (int8_t)imm);
-        } else {
-            asm_alu_imm32(l->a, how, reg, imm);
-        }
+        bool small = imm == (int8_t)imm;
+        asm_short(l->a, small ? 0x83 : 0x81, how, reg, 0xc0, (uint32_t)imm, small ? 1 : 4);
     } else {
         Reg right = use(l, op->b);
         asm_alu_short(l->a, how, define_copy(l, op->a), right);
     }
     l->sum = l->at;
+    l->guest_flags = GUEST_FLAGS_STORED;
+}
+
+/* Any other op; flags are what they were only behind some. */
+static void other_op(Lower *l, const IrOp *op) {
+    lower_op(l, l->at);
+    l->guest_flags = op->op == IR_PUT || op->op == IR_GET ? l->guest_flags : GUEST_FLAGS_STORED;
+}
+
+/* Multiplication of two values. */
+static void multiply(Lower *l, const IrOp *op) {
+    if (op->type != IR_I32 || l->ir->ops[op->b].op == IR_CONST) {
+        other_op(l, op);
+        return;
+    }
+    Reg right = use(l, op->b);
+    asm_imul_short(l->a, define_copy(l, op->a), right);
+    l->sum = IR_NONE;
     l->guest_flags = GUEST_FLAGS_STORED;
 }
 
@@ -531,31 +564,24 @@ static void short_put(Lower *l, const IrOp *op) {
 
 /* ---- The whole ---- */
 
-/* Any other op; flags are what they were only behind some. */
-static void other_op(Lower *l, const IrOp *op) {
-    lower_op(l, l->at);
-    l->guest_flags = op->op == IR_PUT || op->op == IR_GET ? l->guest_flags : GUEST_FLAGS_STORED;
-}
+/* Which of the host's operations an op is. */
+static const uint8_t alu_of[IR_OPCODE_COUNT] = {
+    [IR_ADD] = ALU_ADD, [IR_SUB] = ALU_SUB, [IR_AND] = ALU_AND, [IR_OR] = ALU_OR, [IR_XOR] = ALU_XOR,
+};
+static const uint8_t shift_of[IR_OPCODE_COUNT] = {
+    [IR_SHL] = SHIFT_SHL, [IR_SHR] = SHIFT_SHR, [IR_SAR] = SHIFT_SAR, [IR_ROR] = SHIFT_ROR,
+};
 
-/* An addition or subtraction. */
-static void plus_minus(Lower *l, const IrOp *op, Alu how) {
+static void alu(Lower *l, const IrOp *op) {
     if (op->type != IR_I32) {
         other_op(l, op);
-    } else if (!can_wait(l, op)) {
-        short_alu(l, op, how);
+    } else if ((op->op != IR_ADD && op->op != IR_SUB) || !can_wait(l, op)) {
+        short_alu(l, op, alu_of[op->op]);
     }
 }
 
-static void logical(Lower *l, const IrOp *op, Alu how) {
-    if (op->type == IR_I32) {
-        short_alu(l, op, how);
-    } else {
-        other_op(l, op);
-    }
-}
-
-static void shift(Lower *l, const IrOp *op, Shift how) {
-    if (op->type != IR_I32 || !short_shift(l, op, how)) {
+static void shift(Lower *l, const IrOp *op) {
+    if (op->type != IR_I32 || !short_shift(l, op, shift_of[op->op])) {
         other_op(l, op);
     }
 }
@@ -584,15 +610,9 @@ static void quick_op(Quick *q, const IrOp *op) {
             other_op(l, op);
         }
         return;
-    case IR_ADD: plus_minus(l, op, ALU_ADD); return;
-    case IR_SUB: plus_minus(l, op, ALU_SUB); return;
-    case IR_AND: logical(l, op, ALU_AND); return;
-    case IR_OR: logical(l, op, ALU_OR); return;
-    case IR_XOR: logical(l, op, ALU_XOR); return;
-    case IR_SHL: shift(l, op, SHIFT_SHL); return;
-    case IR_SHR: shift(l, op, SHIFT_SHR); return;
-    case IR_SAR: shift(l, op, SHIFT_SAR); return;
-    case IR_ROR: shift(l, op, SHIFT_ROR); return;
+    case IR_ADD: case IR_SUB: case IR_AND: case IR_OR: case IR_XOR: alu(l, op); return;
+    case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROR: shift(l, op); return;
+    case IR_MUL: multiply(l, op); return;
     case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_SBB: case IR_FLAGS_NZ: case IR_FLAGS_C: case IR_FLAGS_V:
     case IR_FLAGS_SET:
         flags(l, op);
@@ -619,17 +639,16 @@ static void quick_op(Quick *q, const IrOp *op) {
 
 static void quick_ops(Quick *q) {
     Lower *l = &q->l;
-    const IrBlock *ir = l->ir;
-    for (uint32_t i = 0; i < ir->n_ops; i++) {
-        const IrOp *op = &ir->ops[i];
-        bool value = ir_result_types[op->op] != IR_VOID, always = (op->op == IR_LOAD) | (op->op == IR_CALL);
-        if (value & !always & !ir_is_used(ir->uses[i])) {
+    const IrOp *ops = l->ir->ops;
+    const uint32_t *uses = l->ir->uses, n_ops = l->ir->n_ops;
+    for (uint32_t i = 0; i < n_ops; i++) {
+        if (!ir_is_used(uses[i])) {
             continue;
         }
         l->at = i;
         l->pinned = 0;
         lower_note(l, X64_NOTE_OP, i);
-        quick_op(q, op);
+        quick_op(q, &ops[i]);
     }
 }
 

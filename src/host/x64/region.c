@@ -284,7 +284,7 @@ void lower_region_goto(Lower *l, const IrOp *op) {
 
 void lower_region_edge(Lower *l, const Slow *slow) {
     const IrOp *op = &l->ir->ops[slow->op];
-    asm_align(l->a, EDGE_ALIGNMENT, 0);
+    asm_align(l->a, EDGE_ALIGNMENT);
     asm_link(l->a, slow->site, asm_offset(l->a));
     emit_edge(l, l->region->region->blocks[l->region_index].taken, (int32_t)op->b, op->c);
 }
@@ -331,7 +331,7 @@ static void lower_blocks(RegionLower *r, Lower *blocks) {
     for (uint32_t b = 0; b < r->region->n_blocks; b++) {
         Lower *l = &blocks[b];
         if (begins_loop(r->region, b)) {
-            asm_align(l->a, LOOP_ALIGNMENT, 0);
+            asm_align(l->a, LOOP_ALIGNMENT);
         }
         r->entry[b] = asm_offset(l->a);
         for (uint32_t i = 0; i < l->ir->n_ops; i++) {

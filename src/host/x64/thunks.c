@@ -160,25 +160,29 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
     emit_point(a, calls, thunks, flags_slot, true);
     emit_indirect(a, thunks);
     emit_indirect_at(a, thunks);
-    asm_align(a, sizeof(uint64_t), 0);
+    asm_align(a, sizeof(uint64_t));
     thunks->load = emit_address(a, calls->load);
     thunks->store = emit_address(a, calls->store);
 }
 
-static void patch_five(Asm *a, uint32_t at, uint8_t opcode, uint32_t target) {
-    const uint32_t relative = target - (at + JUMP_BYTES);
-    uint64_t *word = (uint64_t *)(void *)(a->begin + (at & ~7u));
-    unsigned shift = 8 * (at & 7);
-    if (shift > 8 * (8 - JUMP_BYTES)) { /* not of code that others run */
-        a->begin[at] = opcode;
-        memcpy(a->begin + at + 1, &relative, sizeof relative);
+/* The bytes, at most five, stand in one word (asm_fit) if others may run them. */
+static void patch_word(Asm *a, uint32_t at, uint64_t bytes, unsigned n_bytes) {
+    uint64_t *word = (uint64_t *)(void *)(a->begin + (at & ~(ASM_WORD_BYTES - 1u)));
+    unsigned shift = 8 * (at % ASM_WORD_BYTES);
+    if (at % ASM_WORD_BYTES + n_bytes > ASM_WORD_BYTES) {
+        memcpy(a->begin + at, &bytes, n_bytes);
         return;
     }
-    uint64_t jump = ((uint64_t)relative << 8 | opcode) << shift;
-    uint64_t mask = ((UINT64_C(1) << (8 * JUMP_BYTES)) - 1) << shift;
+    uint64_t mask = ((UINT64_C(1) << (8 * n_bytes)) - 1) << shift;
     uint64_t old = __atomic_load_n(word, __ATOMIC_RELAXED);
-    while (!__atomic_compare_exchange_n(word, &old, (old & ~mask) | jump, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    while (!__atomic_compare_exchange_n(word, &old, (old & ~mask) | bytes << shift, false, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED)) {
     }
+}
+
+static void patch_five(Asm *a, uint32_t at, uint8_t opcode, uint32_t target) {
+    const uint32_t relative = target - (at + JUMP_BYTES);
+    patch_word(a, at, (uint64_t)relative << 8 | opcode, JUMP_BYTES);
 }
 
 void x64_patch_jump(Asm *a, uint32_t at, uint32_t target) {
@@ -187,6 +191,11 @@ void x64_patch_jump(Asm *a, uint32_t at, uint32_t target) {
 
 void x64_patch_call(Asm *a, uint32_t at, uint32_t target) {
     patch_five(a, at, CALL_OPCODE, target);
+}
+
+void x64_patch_link(Asm *a, uint32_t site, uint32_t target) {
+    const uint32_t relative = target - (site + (uint32_t)sizeof relative);
+    patch_word(a, site, relative, sizeof relative);
 }
 
 /* Exactly these bytes: what stands behind may be running. */

@@ -107,6 +107,7 @@ typedef struct X64Thunks {
     X64Memory memory;
     uint32_t crowd; /* how many CPUs run the code and count in its heat */
     bool shared; /* other threads may run code while it is patched: what is patched lies in one aligned word */
+    bool regions; /* loops that are hot become regions: backward jumps count */
 } X64Thunks;
 
 /** Functions of the engine that the thunks call. They return 0 go on, 1 leave after this instruction, 2 trap. */
@@ -197,11 +198,16 @@ bool x64_region_allows(const IrBlock *ir);
  * uses most in host registers from block to block. False if it did not fit or has no gain. */
 bool x64_lower_region(X64Code *code, const X64Region *region, const X64Thunks *thunks, X64Output *out, Arena *scratch);
 
-/** A jump to the slow path over a fast access, or over a block's entry. In shared code (where blocks begin at multiples
- * of 8) other threads see all of it or nothing, and no lock is needed. */
+/** Other threads may run shared code that is patched: what is lies in one aligned word (asm_fit), of which they see all
+ * or nothing, and no lock is needed. So it does in all quick code, which is most of the code there is, so that shared
+ * code is hardly larger than that of one node.
+ *
+ * A jump to the slow path over a fast access, or over a block's entry. */
 void x64_patch_jump(Asm *a, uint32_t at, uint32_t target);
 /** The same with a call. */
 void x64_patch_call(Asm *a, uint32_t at, uint32_t target);
+/** Another target for a jump whose displacement stands at `site`. */
+void x64_patch_link(Asm *a, uint32_t site, uint32_t target);
 /** An exit over the beginning of a block. */
 void x64_patch_exit(Asm *a, uint32_t at, uint32_t site, const X64Thunks *thunks);
 void x64_patch_nop(Asm *a, uint32_t at, unsigned bytes);
