@@ -128,6 +128,7 @@ struct Cpu {
     struct MemMap *map;
     bool (*load)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value); /* false: a trap is pending */
     bool (*store)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value);
+    uint64_t jit_traps; /* with a probe that counts: traps taken by translated code itself */
     /* Between translated code and the engine: operands of an access that is done out of line. */
     uint64_t jit_addr, jit_value;
     struct Jit *jit;
@@ -138,7 +139,6 @@ struct Cpu {
     void *jit_targets; /* table of indirect branch targets */
     struct ExecProbe *probe; /* who looks at the translator, or NULL */
     uint64_t jit_t1, jit_in_region; /* with a probe that counts: instructions run in regions; inside of one */
-    uint64_t jit_traps; /* likewise: traps taken by translated code itself */
     uint32_t *coverage; /* executions per decode row, or NULL */
     void (*trace)(Cpu *cpu, uint64_t pc, uint32_t aux); /* before each instruction, or NULL */
     void (*trace_exception)(Cpu *cpu, const char *text); /* at each entry and return, or NULL */
