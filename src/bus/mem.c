@@ -147,9 +147,9 @@ static inline uint8_t *near_bytes(const MemNear *near, uint64_t addr, unsigned s
 
 static void near_keep(MemMap *map, const MemRegion *r) {
     MemNear near = {r->base, r->size, r->memory->host + r->offset};
-    if (r->memory->read_only) {
+    if (r->memory->read_only || r->memory->code) {
         map->rom = near;
-    } else if (!r->memory->code) {
+    } else {
         map->ram = near;
     }
 }

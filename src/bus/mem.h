@@ -85,7 +85,7 @@ typedef struct MemMap {
     const MemRegion *recent[MEM_RECENT]; /* by mem_recent_slot, or NULL: only a cache */
     /* What short runs look at stands last, beside what their board needs. */
     uint8_t *fast; /* window of the whole 32-bit address space (fastmem.c), or NULL */
-    MemNear ram, rom; /* plain bytes: memory without marks of code; memory for loads. Only a cache */
+    MemNear ram, rom; /* plain bytes: memory without marks of code; other memory, for loads. Only a cache */
 } MemMap;
 
 /** To be called when a memory has moved, or gets marks. */

@@ -274,6 +274,25 @@ static void near_memory_is_forgotten(void **state) {
     bench->rom.host = bench->rom_bytes;
 }
 
+/* RAM that holds code is near for loads, but each store is looked at. */
+static void memory_with_code_is_near_for_loads(void **state) {
+    Bench *bench = *state;
+    uint64_t value;
+    mem_code_mark(&bench->map, 0x2000, 4);
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_true(mem_write(&bench->map, 0x2000, 4, false, i));
+        assert_true(mem_read(&bench->map, 0x2000, 4, false, &value) && value == i);
+        assert_int_equal(bench->changes, i);
+        mem_code_mark(&bench->map, 0x2000, 4);
+        assert_true(mem_read(&bench->map, 0x2000, 4, false, &value) && value == i);
+    }
+    assert_ptr_equal(bench->map.rom.host, bench->ram_bytes);
+    assert_null(bench->map.ram.host);
+    assert_true(mem_read(&bench->map, ROM_BYTES - 1, 1, false, &value)); /* ROM takes its place */
+    assert_ptr_equal(bench->map.rom.host, bench->rom_bytes);
+    assert_false(mem_write(&bench->map, 0x10, 4, false, 1));
+}
+
 /* Straight access to bytes is given where it cannot be told from a load or store. */
 static void plain_memory(void **state) {
     Bench *bench = *state;
@@ -414,6 +433,7 @@ int main(void) {
         BENCH_TEST(read_only_memory),
         BENCH_TEST(stores_to_code_are_told),
         BENCH_TEST(near_memory_is_forgotten),
+        BENCH_TEST(memory_with_code_is_near_for_loads),
         BENCH_TEST(plain_memory),
         BENCH_TEST(remembered_regions),
         BENCH_TEST(debug_access),
