@@ -36,7 +36,7 @@ typedef struct JitLanding {
 struct JitSeat {
     uint64_t serial; /* of the code that the rest is about */
     uint32_t exit; /* site of the last exit that can be linked, or IR_NONE */
-    bool trapped; /* it was a trap */
+    bool trapped; /* it was a trap behind which something runs */
     uint32_t trap; /* site of a trap that has come often, or IR_NONE */
     bool hot, warm;
     X64Target targets[X64_TARGETS];
@@ -759,7 +759,7 @@ IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
     if (UNLIKELY(cpu->probe != NULL)) {
         count_exit(cpu, kind);
     }
-    seat->trapped = site == X64_TRAP_TAKEN;
+    seat->trapped = site == X64_TRAP_TAKEN && !cpu->halted;
     return exit;
 }
 
