@@ -68,6 +68,7 @@ static const IrBlock *find_raw(Gather *g, CacheBlock *block) {
 static const IrBlock *finish(const Gather *g, const LoopBlock *b) {
     IrBlock *ir = ARENA_NEW(g->arena, IrBlock);
     *ir = *b->own;
+    ir->n_faults = 0; /* they are made anew */
     ir_finish_in_region(ir, g->arena);
     if (UNLIKELY(g->cpu->probe != NULL)) {
         probe_ir(g->cpu, ir, EXEC_STAGE_OPT, false);
@@ -75,6 +76,7 @@ static const IrBlock *finish(const Gather *g, const LoopBlock *b) {
     if (!cache_has_ops(b->block) && has_literals(g, ir)) {
         exec_complete(g->cpu, g->cache, b->block);
         *ir = *cache_host_ir(b->block);
+        ir->n_faults = 0;
         ir_finish_in_region(ir, g->arena);
     }
     return ir;

@@ -50,6 +50,7 @@ static const IrBlock *make_plain(const Versions *v, unsigned block, int32_t move
     if (v->loop->window != IR_NONE) {
         *plain = ir_with_window_slots(plain, v->loop->window, moved, v->arena);
     }
+    plain->n_faults = 0; /* they are made anew */
     ir_finish_in_region(plain, v->arena);
     return plain;
 }
