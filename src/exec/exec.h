@@ -24,6 +24,9 @@ void exec_complete(Cpu *cpu, CodeCache *cache, CacheBlock *block);
  * that. That memory is marked as code, so that the block goes when it changes (flash programming). */
 IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena);
 
+/** While cpu->tlb_bank is set: turns a virtual address into that of the bus. False as with isa->walk. */
+bool exec_map(Cpu *cpu, uint64_t *addr, TlbAccess access);
+
 /** Connects a CPU's loads and stores to its memory map (cpu->map). */
 void exec_attach(Cpu *cpu);
 

@@ -277,7 +277,7 @@ static bool looks_elsewhere(const Cpu *cpu) {
  * anything but to go on may be due. */
 static const void *code_at(const Cpu *cpu) {
     const JitSeat *seat = CONTAINER_OF((X64Target(*)[X64_TARGETS])cpu->jit_targets, JitSeat, targets);
-    const IrLoc loc = {cpu->pc, cpu->aux};
+    const IrLoc loc = {cpu->pc, cpu->aux, 0};
     const X64Target *target = &seat->targets[x64_target_index(loc)];
     bool known = has_target(loc) && target->key == x64_target_key(loc) && seat->serial == cpu->jit->serial;
     return looks_elsewhere(cpu) || cpu->budget <= 0 || !known ? NULL : (const void *)(uintptr_t)target->code;

@@ -40,8 +40,7 @@ static int add(Gather *g, CacheBlock *block) {
 }
 
 static int add_target(Gather *g, const IrBlock *from, uint32_t offset, uint32_t aux) {
-    IrLoc loc = {(uint32_t)(from->loc.pc + offset), aux};
-    return add(g, cache_find(g->cache, loc, 0));
+    return add(g, cache_find(g->cache, ir_loc_at(from->loc, offset, aux), 0));
 }
 
 static void add_landing(LoopBlock *b, int to) {
@@ -53,6 +52,11 @@ static void add_landing(LoopBlock *b, int to) {
     if (to >= 0 && b->n_landings < REGION_LANDINGS_MAX) {
         b->landings[b->n_landings++] = to;
     }
+}
+
+/* Under memory management: what follows is in the same page, as long as the region runs. */
+static bool stays_in_page(const IrBlock *from, const IrBlock *to) {
+    return from->loc.page == to->loc.page && (!from->loc.page || ir_same_page(from->loc.pc, to->loc.pc));
 }
 
 static bool is_indirect(const IrBlock *ir) {
@@ -78,7 +82,9 @@ static void gather(Gather *g, CacheBlock *head) {
             }
         }
         for (size_t k = 0; is_indirect(ir) && (to = jit_landing(g->cache->jit, from, k)) != NULL; k++) {
-            add_landing(&l->blocks[i], add(g, to));
+            if (stays_in_page(ir, &to->ir)) {
+                add_landing(&l->blocks[i], add(g, to));
+            }
         }
     }
 }

@@ -11,27 +11,6 @@ typedef struct Runner {
     bool resumed; /* no block has run since a deadline or a trap: what comes may be in the middle of one */
 } Runner;
 
-/* True if the block was made from other bytes than those that are at its address now: the guest's memory management has
- * changed. A block that was made without it may go on into a page that lies elsewhere. */
-static bool is_stale(const Cpu *cpu, const IrBlock *block, uint64_t source) {
-    bool mapped = cpu->check_fetch && cpu->isa->map_fetch;
-    return block->source != source ||
-           (mapped && source % cpu->isa->page_bytes + block->n_bytes > cpu->isa->page_bytes);
-}
-
-/* The block, if it may run. Those of a share are never stale: who has memory management on is not there. */
-static CacheBlock *find(Runner *r, IrLoc loc, unsigned limit, uint64_t source) {
-    CacheBlock *block = cache_find(r->run.cache, loc, limit);
-    if (block && UNLIKELY(is_stale(r->cpu, &block->ir, source))) {
-        if (r->run.cache->jit) {
-            jit_kill(r->run.cache->jit, block);
-        }
-        block->dead = true;
-        block = NULL;
-    }
-    return block;
-}
-
 /* Rights checks, traces and coverage are the interpreter's. */
 static bool can_jit(const Cpu *cpu, const CodeCache *cache) {
     return cache->jit && !cpu->check_access && !cpu->check_fetch && !cpu->trace && !cpu->coverage;
@@ -48,7 +27,7 @@ static unsigned insns_to_known(const Runner *r, const IrBlock *raw) {
     for (uint32_t i = 0; i < raw->n_ops; i++) {
         const IrOp *op = &raw->ops[i];
         if (op->op == IR_INSN) {
-            IrLoc loc = {(raw->loc.pc + op->a) & r->cpu->isa->pc_mask, op->c};
+            IrLoc loc = {(raw->loc.pc + op->a) & r->cpu->isa->pc_mask, op->c, 0};
             if (n > 0 && cache_find(r->run.cache, loc, 0)) {
                 return n;
             }
@@ -98,7 +77,7 @@ static CacheBlock *translate(Runner *r, IrLoc loc, unsigned limit) {
     }
     MemMap *map = r->cpu->map;
     map->code_refused = false;
-    bool quick = !limit && can_jit(r->cpu, cache) && jit_can_be_quick(cache->jit);
+    bool quick = !limit && !loc.page && can_jit(r->cpu, cache) && jit_can_be_quick(cache->jit);
     if (quick && (block = translate_quickly(r, loc)) != NULL) {
         return block;
     }
@@ -112,9 +91,8 @@ static CacheBlock *translate(Runner *r, IrLoc loc, unsigned limit) {
     return cache_add(cache, &ir, literal, limit);
 }
 
-/* `source`: where the bytes at loc.pc are on the bus. */
-static CacheBlock *block_at(Runner *r, IrLoc loc, unsigned limit, uint64_t source) {
-    CacheBlock *block = find(r, loc, limit, source);
+static CacheBlock *block_at(Runner *r, IrLoc loc, unsigned limit) {
+    CacheBlock *block = cache_find(r->run.cache, loc, limit);
     if (UNLIKELY(!block)) {
         code_lock(r->use);
         block = translate(r, loc, limit);
@@ -143,30 +121,40 @@ static CacheBlock *fetch_failed(Cpu *cpu, uint64_t addr) {
     return NULL;
 }
 
+/* Finds out which page is at loc.pc. False: it cannot be fetched, or the cache is to be changed first. */
+static bool locate(Runner *r, IrLoc *loc) {
+    Cpu *cpu = r->cpu;
+    if (r->use->share) {
+        code_use_will_leave(r->use);
+        return false;
+    }
+    uint64_t source = loc->pc;
+    if (!exec_map(cpu, &source, TLB_FETCH)) {
+        fetch_failed(cpu, loc->pc);
+        return false;
+    }
+    loc->page = (uint32_t)(source >> IR_PAGE_SHIFT) + 1;
+    return true;
+}
+
 /* The block to run now: whole, or a prefix of it if the budget or the rights do not cover it. NULL: a trap is due, or
  * the cache is to be changed first. */
 static CacheBlock *choose(Runner *r) {
     Cpu *cpu = r->cpu;
-    IrLoc loc = {cpu->pc, cpu->aux};
-    uint64_t source = loc.pc, denied;
-    if (UNLIKELY(cpu->check_fetch) && cpu->isa->map_fetch) {
-        if (r->use->share) {
-            code_use_will_leave(r->use);
-            return NULL;
-        }
-        if (!cpu->isa->map_fetch(cpu, &source)) {
-            return fetch_failed(cpu, loc.pc);
-        }
+    IrLoc loc = {cpu->pc, cpu->aux, 0};
+    uint64_t denied;
+    if (UNLIKELY(cpu->check_fetch) && cpu->tlb_bank && !locate(r, &loc)) {
+        return NULL;
     }
-    CacheBlock *block = block_at(r, loc, 0, source);
-    if (UNLIKELY(block && cpu->check_fetch) && fetch_denied(cpu, &block->ir, &denied)) {
-        block = block_at(r, loc, 1, source);
+    CacheBlock *block = block_at(r, loc, 0);
+    if (UNLIKELY(block && cpu->check_fetch) && !loc.page && fetch_denied(cpu, &block->ir, &denied)) {
+        block = block_at(r, loc, 1);
         if (block && fetch_denied(cpu, &block->ir, &denied)) {
             return fetch_failed(cpu, denied);
         }
     }
     if (UNLIKELY(block && block->ir.n_insns > cpu->budget)) {
-        block = block_at(r, loc, (unsigned)cpu->budget, source);
+        block = block_at(r, loc, (unsigned)cpu->budget);
     }
     return block;
 }

@@ -7,6 +7,7 @@
 
 #include "base/field.h"
 #include "ir/build.h"
+#include "ir/tlb.h"
 
 struct Board;
 struct MemMap;
@@ -52,13 +53,11 @@ typedef struct Isa {
      * IR_MEM_UNPRIV, and for every access while cpu->check_access is set. Raises the trap and returns false if the
      * access is not allowed. */
     bool (*access_check)(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
-    /** May be NULL. Asked for every access while cpu->check_access is set, after access_check: turns a virtual address
-     * into that of the bus. False: the access is not done, and a trap is pending or it reads 0. */
-    bool (*map_access)(Cpu *cpu, uint64_t *addr, unsigned mem, bool store);
-    /** May be NULL. The same for fetches, while cpu->check_fetch is set; what it gives holds for the rest of the
-     * page. False: the fetch fails. */
-    bool (*map_fetch)(Cpu *cpu, uint64_t *addr);
-    uint32_t page_bytes; /* of map_fetch: blocks do not go beyond */
+    /** May be NULL. Memory management, asked while cpu->tlb_bank is set about what that does not know: walks the tables,
+     * marks the page as accessed and, before a store, as modified, and fills in bus, load and store of *page. False:
+     * the access is not done, and a trap is pending (not for a fetch), or it reads 0. What is found must follow from
+     * tables that were read with mem_table_read, and from the key of the bank. */
+    bool (*walk)(Cpu *cpu, uint64_t addr, TlbAccess access, TlbWalked *page);
     /** The bus answered an access with an error: raises the trap. */
     void (*access_fault)(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
     /** True if an instruction may be fetched from addr (execute-never, protection unit). Asked at translation for what
@@ -111,11 +110,14 @@ struct Cpu {
     bool may_yield; /* other cores share the node's time */
     bool yielded; /* asleep for the rest of its slice: it said that it waits for another core */
     bool locked_up; /* can never run again without a reset */
-    bool check_access; /* every access goes through isa->access_check */
-    bool check_fetch; /* every block goes through isa->fetch_allowed */
+    bool check_access; /* every access goes through isa->access_check, or tlb_bank is set */
+    bool check_fetch; /* every block goes through isa->fetch_allowed, or tlb_bank is set */
     bool trap_pending;
     unsigned trap_number;
     uint64_t trap_arg;
+
+    TlbBank *tlb_bank; /* memory management is on: what is known of it; both of the flags above are set, too */
+    Tlb *tlb; /* NULL: it has never been on */
 
     const IrBlock *block; /* running, for cpu_at_fault; NULL outside of blocks */
     uint32_t op; /* index of the op that called out */

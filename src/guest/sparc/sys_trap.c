@@ -127,6 +127,7 @@ static void enter(Cpu *cpu, unsigned tt) {
     s->et = 0;
     s->ps = s->s;
     s->s = 1;
+    sparc_mmu_privilege(cpu);
     sparc_window_enter(s);
     *sparc_reg(s, L1) = pc;
     *sparc_reg(s, L2) = npc;
@@ -167,6 +168,7 @@ static void return_from_trap(Cpu *cpu, uint32_t target) {
     } else {
         s->et = 1;
         s->s = s->ps;
+        sparc_mmu_privilege(cpu);
         sparc_window_return(s);
         go_on(cpu, next_pc(cpu), target);
         sparc_update(cpu);
