@@ -56,6 +56,7 @@ struct Jit {
     VEC(JitRegion) formed;
     VEC(JitLanding) landings;
     uint64_t serial; /* of what is in the buffer: another one after each flush */
+    uint32_t n_mappings; /* last number that a bank has got */
     uint64_t published; /* how often code was added or linked */
     JitSeat *own; /* if it is not shared */
     uint8_t *tables; /* the room of the tables above, if it is shared: they must not move */
@@ -269,8 +270,22 @@ static bool has_target(IrLoc loc) {
 /* Read as they have been written just now, byte by byte: one wider load would wait for the stores. */
 static bool looks_elsewhere(const Cpu *cpu) {
     return __atomic_load_n(&cpu->leave, __ATOMIC_RELAXED) || __atomic_load_n(&cpu->irq_request, __ATOMIC_RELAXED) ||
-           __atomic_load_n(&cpu->halted, __ATOMIC_RELAXED) || __atomic_load_n(&cpu->check_access, __ATOMIC_RELAXED) ||
+           __atomic_load_n(&cpu->halted, __ATOMIC_RELAXED);
+}
+
+static bool is_checked(const Cpu *cpu) {
+    return __atomic_load_n(&cpu->check_access, __ATOMIC_RELAXED) ||
            __atomic_load_n(&cpu->check_fetch, __ATOMIC_RELAXED);
+}
+
+/* The key by which code for the CPU's location can be found; false if there cannot be any. */
+static bool key_of_next(const Cpu *cpu, IrLoc loc, uint64_t *key) {
+    if (LIKELY(!is_checked(cpu))) {
+        *key = x64_target_key(loc);
+        return has_target(loc);
+    }
+    *key = cpu->tlb_bank ? x64_mapped_key(loc.pc, cpu->tlb_bank->code) : 0;
+    return cpu->tlb_bank && loc.aux == 0;
 }
 
 /* Where the code stands that the CPU runs next, as an indirect branch would find it; NULL if there is none, or if
@@ -279,7 +294,8 @@ static const void *code_at(const Cpu *cpu) {
     const JitSeat *seat = CONTAINER_OF((X64Target(*)[X64_TARGETS])cpu->jit_targets, JitSeat, targets);
     const IrLoc loc = {cpu->pc, cpu->aux, 0};
     const X64Target *target = &seat->targets[x64_target_index(loc)];
-    bool known = has_target(loc) && target->key == x64_target_key(loc) && seat->serial == cpu->jit->serial;
+    uint64_t key;
+    bool known = key_of_next(cpu, loc, &key) && target->key == key && seat->serial == cpu->jit->serial;
     return looks_elsewhere(cpu) || cpu->budget <= 0 || !known ? NULL : (const void *)(uintptr_t)target->code;
 }
 
@@ -665,7 +681,9 @@ void jit_kill(Jit *jit, CacheBlock *block) {
     dissolve_regions(jit, block);
     uint32_t index = x64_target_index(block->ir.loc);
     X64Target *target = &jit->own->targets[index];
-    if (has_target(block->ir.loc) && target->key == x64_target_key(block->ir.loc)) {
+    const uint8_t *code = jit->executable + block->code;
+    bool by_key = !block->ir.loc.page && has_target(block->ir.loc) && target->key == x64_target_key(block->ir.loc);
+    if (by_key || target->code == (uint64_t)(uintptr_t)code) {
         target->key = x64_no_target(index);
     }
     uint32_t site = (uint32_t)jit->out.sites.len;
@@ -778,14 +796,24 @@ bool jit_can_link(const Jit *jit, const JitSeat *seat) {
     return seat->serial == jit->serial && (seat->exit != IR_NONE || seat->trapped);
 }
 
-static void note_target(const Jit *jit, JitSeat *seat, const CacheBlock *block) {
-    if (has_target(block->ir.loc)) {
-        seat->targets[x64_target_index(block->ir.loc)] = (X64Target){
-            x64_target_key(block->ir.loc), (uint64_t)(uintptr_t)(jit->executable + cache_code(block))};
+/* The key under memory management. What a bank calls its code is the engine's, for all cores that run here. */
+static uint64_t mapped_key(Jit *jit, TlbBank *bank, const IrLoc *loc) {
+    if (bank->code == TLB_NO_CODE) {
+        bank->code = (uint64_t)++jit->n_mappings << 32 | TLB_NO_CODE;
+    }
+    return x64_mapped_key(loc->pc, bank->code);
+}
+
+static void note_target(Jit *jit, JitSeat *seat, const Cpu *cpu, const CacheBlock *block) {
+    const IrLoc *loc = &block->ir.loc;
+    X64Target *target = &seat->targets[x64_target_index(*loc)];
+    if (UNLIKELY(loc->page) ? loc->aux == 0 : has_target(*loc)) {
+        *target = (X64Target){loc->page ? mapped_key(jit, cpu->tlb_bank, loc) : x64_target_key(*loc),
+                              (uint64_t)(uintptr_t)(jit->executable + cache_code(block))};
     }
 }
 
-void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
+void jit_link(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
     uint32_t exit = seat->exit;
     bool trapped = seat->trapped;
     seat->exit = IR_NONE;
@@ -794,7 +822,7 @@ void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
         return;
     }
     if (trapped) {
-        note_target(jit, seat, block);
+        note_target(jit, seat, cpu, block);
     }
     if (exit == IR_NONE) {
         return;
@@ -806,9 +834,9 @@ void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
             if (site->patch && ++site->unused == LANDINGS_NOTED) {
                 asm_link(&jit->code.hot, site->patch, site->patch + 4);
             }
-            note_target(jit, seat, block);
+            note_target(jit, seat, cpu, block);
         }
-    } else if (leads_to(site, block)) {
+    } else if (leads_to(site, block) && jit->blocks.data[site->block]->ir.loc.page == block->ir.loc.page) {
         asm_link(&jit->code.cold, site->patch, block->code); /* the jump may be in either part */
     }
 }

@@ -79,9 +79,9 @@ void jit_cover(Jit *jit, unsigned window, uint32_t end);
  * cpu->map->fast, or cpu->windows. */
 IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block);
 /** True if the last jit_run ended in a jump that can go straight to a block: jit_link then does so, if that jump leads
- * to where `block` begins. */
+ * to where `block` begins, which is what comes next. */
 bool jit_can_link(const Jit *jit, const JitSeat *seat);
-void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block);
+void jit_link(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block);
 
 /** For exec/probe.h: keep notes for dumps; regions count what they run. To be set while there is no code. */
 void jit_watch(Jit *jit, bool notes, bool counts);

@@ -11,9 +11,10 @@ typedef struct Runner {
     bool resumed; /* no block has run since a deadline or a trap: what comes may be in the middle of one */
 } Runner;
 
-/* Rights checks, traces and coverage are the interpreter's. */
+/* Rights checks, traces and coverage are the interpreter's. Memory management is none of these. */
 static bool can_jit(const Cpu *cpu, const CodeCache *cache) {
-    return cache->jit && !cpu->check_access && !cpu->check_fetch && !cpu->trace && !cpu->coverage;
+    bool checks = cpu->check_access || cpu->check_fetch;
+    return cache->jit && (!checks || cpu->tlb_bank) && !cpu->trace && !cpu->coverage;
 }
 
 /* Long code without branches is a chain of full blocks. Where a run goes on in the middle of one the new block is to
@@ -242,7 +243,7 @@ static RARE void improve(Runner *r, CacheBlock *block) {
         improve_code(r, whole);
     }
     if (link) {
-        jit_link(cache->jit, r->run.seat, block);
+        jit_link(cache->jit, r->run.seat, r->cpu, block);
     }
     code_unlock(r->use);
 }

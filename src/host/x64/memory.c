@@ -99,6 +99,10 @@ static void goto_indirect(Lower *l, const IrOp *op) {
     }
     bool tabled = !l->slow_mode && op->c == 0;
     uint32_t noting = 0, miss = 0;
+    if (tabled && l->ir->loc.page) {
+        lower_mapped_jump(l, pc);
+        return;
+    }
     if (tabled) {
         noting = l->region ? 0 : lower_jmp(l);
         miss = jump_to_target(l, pc);
@@ -161,6 +165,10 @@ static void count_jump(Lower *l, uint32_t jump, int32_t offset, uint32_t aux) {
 void lower_goto_exit(Lower *l, const IrOp *op, uint32_t jump, uint32_t leave) {
     int32_t offset = (int32_t)(op->op == IR_GOTO ? op->a : op->b);
     asm_link(l->a, jump, asm_offset(l->a));
+    if (lower_leaves_page(l, offset)) {
+        lower_exit_page(l, offset, op->c);
+        return;
+    }
     if (offset <= 0) {
         count_jump(l, jump, offset, op->c);
         jump = lower_jmp(l);
@@ -444,6 +452,8 @@ void lower_access(Lower *l, const IrOp *op) {
     } else if (op->op == IR_CALL || op->n & IR_MEM_UNPRIV ||
                ir_result_type(&l->ir->ops[op->a]) == IR_I64) {
         access_call(l, op);
+    } else if (l->ir->loc.page) {
+        lower_mapped_access(l, op);
     } else if (!l->thunks->memory.by_windows) {
         access_fast(l, op);
     } else if (!lower_window_access(l, op)) {
@@ -495,11 +505,14 @@ static void slow_access(Lower *l, const Slow *slow) {
     if (slow->by_window) {
         lower_window_others(l, slow, op);
     }
+    if (slow->mapped) {
+        asm_link(l->a, slow->range, asm_offset(l->a));
+    }
     if (slow->site) {
         asm_link(l->a, slow->site, asm_offset(l->a));
     }
     uint32_t site = slow->resume;
-    if (slow->access != IR_NONE || slow->by_window) {
+    if (slow->access != IR_NONE || slow->by_window || slow->mapped) {
         if (slow->access != IR_NONE) {
             l->out->accesses.data[slow->access].slow = asm_offset(l->a);
         }

@@ -185,6 +185,10 @@ static void leave_region(Lower *l, X64Site site) {
         lower_refund(l);
         lower_store_pinned(l);
         lower_count_leave(l);
+        if (lower_leaves_page(l, site.pc_offset)) {
+            lower_exit_page(l, site.pc_offset, site.aux);
+            return;
+        }
         site.patch = lower_jmp(l);
         asm_link(l->a, site.patch, asm_offset(l->a));
     }

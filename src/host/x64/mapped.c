@@ -1,0 +1,75 @@
+/* Accesses and block exits while memory management is on. The page of an access is looked up in the soft TLB (ir/tlb.h),
+ * whose bank the Cpu names; what that does not know for such an access is the engine's, which asks the guest and fills it
+ * in. Memory stands where the TLB says, with either memory scheme.
+ *
+ * Blocks are known by virtual address and page, so direct jumps between blocks of one page are as good as without memory
+ * management. What leads out of the page is looked up by virtual address and by what the bank has seen run. */
+#include "host/x64/lower.h"
+
+enum { PAGE_BYTES = 1 << IR_PAGE_SHIFT, ENTRY_SHIFT = 5 };
+_Static_assert(sizeof(TlbPage) == 1 << ENTRY_SHIFT && offsetof(TlbBank, pages) == 0, "found by shifting");
+
+/* rcx gets the offset of low + displacement in its page, `entry` the page's place in the TLB; returns the jump that is
+ * taken if the access does not lie in a page that is known for it. */
+static uint32_t find_page(Lower *l, const IrOp *op, Reg low, int32_t displacement, Reg entry) {
+    Asm *a = l->a;
+    size_t tag = op->op == IR_STORE ? offsetof(TlbPage, store) : offsetof(TlbPage, load);
+    asm_lea(a, false, RCX, asm_at(low, displacement));
+    asm_mov(a, false, entry, RCX);
+    asm_shift_imm(a, SHIFT_SHR, false, entry, IR_PAGE_SHIFT - ENTRY_SHIFT);
+    asm_alu_imm(a, ALU_AND, false, entry, (TLB_PAGES - 1) << ENTRY_SHIFT);
+    asm_alu_load(a, ALU_ADD, true, entry, lower_cpu(offsetof(Cpu, tlb_bank)));
+    asm_alu_load(a, ALU_XOR, true, RCX, asm_at(entry, (int32_t)tag));
+    asm_alu_imm(a, ALU_CMP, true, RCX, PAGE_BYTES - (int32_t)lower_access_bits(op) / 8);
+    return asm_jcc(a, CC_A);
+}
+
+void lower_mapped_access(Lower *l, const IrOp *op) {
+    int32_t displacement = 0;
+    unsigned bytes = lower_access_bits(op) / 8;
+    bool store = op->op == IR_STORE, tests = op->n & IR_MEM_ALIGNED && bytes > 1 && !lower_known_aligned(l, op, bytes);
+    Reg low = lower_use(l, lower_address_base(l, op->a, &displacement));
+    Reg data = store ? lower_use(l, op->b) : NO_REG, entry = lower_borrow(l);
+    Reg swapped = store && lower_swaps(op) ? lower_borrow(l) : NO_REG;
+    Slow *slow = lower_add_slow(l, SLOW_ACCESS);
+    if (!store) {
+        data = slow->result = lower_define(l, l->at);
+    }
+    slow->mapped = true;
+    slow->range = find_page(l, op, low, displacement, entry);
+    if (tests) {
+        asm_test_imm8(l->a, RCX, (uint8_t)(bytes - 1));
+        slow->site = asm_jcc(l->a, CC_NE);
+    }
+    asm_alu_load(l->a, ALU_ADD, true, RCX, asm_at(entry, offsetof(TlbPage, host)));
+    if (swapped != NO_REG) {
+        lower_swap_data(l, op, swapped, data);
+        data = swapped;
+    }
+    lower_emit_access(l, op, asm_at(RCX, 0), data);
+    slow->resume = asm_offset(l->a);
+}
+
+/* ---- Exits ---- */
+
+bool lower_leaves_page(const Lower *l, int32_t offset) {
+    return ir_loc_at(l->ir->loc, (uint32_t)offset, 0).page == IR_PAGE_UNKNOWN;
+}
+
+void lower_mapped_jump(Lower *l, Reg pc) {
+    if (pc != RAX) {
+        asm_mov(l->a, true, RAX, pc);
+    }
+    asm_mov_imm(l->a, RDX, lower_site(l, (X64Site){.kind = X64_SITE_INDIRECT}));
+    asm_link(l->a, asm_jmp(l->a), l->thunks->mapped);
+}
+
+/* The engine finds only targets with aux 0 that way. */
+void lower_exit_page(Lower *l, int32_t offset, uint32_t aux) {
+    if (aux) {
+        lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_STOP, .pc_offset = offset, .aux = aux}));
+        return;
+    }
+    asm_mov_imm(l->a, RAX, (uint32_t)(l->ir->loc.pc + (uint32_t)offset));
+    lower_mapped_jump(l, RAX);
+}
