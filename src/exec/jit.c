@@ -830,8 +830,11 @@ void jit_link(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
     X64Site *site = &jit->out.sites.data[exit];
     if (site->kind == X64_SITE_INDIRECT) {
         if (site->aux == 0 && block->ir.loc.aux == 0) {
-            note_landing(jit, jit->blocks.data[site->block], block);
-            if (site->patch && ++site->unused == LANDINGS_NOTED) {
+            bool seen = ++site->unused > LANDINGS_NOTED && block->ir.loc.page;
+            if (!seen) {
+                note_landing(jit, jit->blocks.data[site->block], block);
+            }
+            if (site->patch && site->unused == LANDINGS_NOTED) {
                 asm_link(&jit->code.hot, site->patch, site->patch + 4);
             }
             note_target(jit, seat, cpu, block);

@@ -11,6 +11,7 @@
 enum { CTRL_ENABLE = 1, CTRL_NO_FAULT = 2 };
 #define CTRL_WRITABLE UINT32_C(0x0000ff03) /* with TLB disable, separate TLBs, page size as stored bits */
 enum { REG_CTRL, REG_TABLE, REG_CONTEXT, REG_FAULT, REG_ADDRESS };
+enum { LEVEL_LAST = 3 };
 enum { ENTRY_INVALID, ENTRY_TABLE, ENTRY_PAGE };
 enum { PAGE_REFERENCED = 1 << 5, PAGE_MODIFIED = 1 << 6 };
 enum { FAULT_NONE, FAULT_INVALID, FAULT_PROTECTION, FAULT_PRIVILEGE, FAULT_TRANSLATION };
@@ -64,8 +65,8 @@ static Walk failed(Walk w, unsigned fault) {
     return w;
 }
 
-/* H.3: context table, then up to three levels. */
-static Walk walk(Cpu *cpu, uint32_t addr) {
+/* H.3: context table, then up to three levels; the entry of level `last` is looked at no further. */
+static Walk walk_to(Cpu *cpu, uint32_t addr, unsigned last) {
     static const struct {
         uint8_t shift, bits;
     } levels[4] = {{0, 0}, {24, 8}, {18, 6}, {12, 6}};
@@ -84,12 +85,19 @@ static Walk walk(Cpu *cpu, uint32_t addr) {
             w.physical = ((uint64_t)(w.entry >> 8) << 12 & ~(uint64_t)offset_mask) | (addr & offset_mask);
             return w;
         }
-        if (kind != ENTRY_TABLE || w.level == 3) {
+        if (kind != ENTRY_TABLE || w.level == LEVEL_LAST) {
             return failed(w, FAULT_TRANSLATION);
+        }
+        if (w.level == last) {
+            return w;
         }
         uint32_t index = bits(addr, levels[w.level + 1].shift, levels[w.level + 1].bits);
         w.entry_addr = (w.entry >> 2 << 6) + 4 * index;
     }
+}
+
+static Walk walk(Cpu *cpu, uint32_t addr) {
+    return walk_to(cpu, addr, LEVEL_LAST);
 }
 
 /* H.4.2 (ACC): what a page permits. */
@@ -201,14 +209,14 @@ void sparc_mmu_write(Cpu *cpu, uint32_t offset, uint32_t value) {
     cpu->leave = true; /* what comes next may be elsewhere */
 }
 
-/* H.6: bits 11..8 of the address say down to which level; the entry found there, 0 if none. LEON probes the page. */
+/* H.6: bits 11..8 of the address say down to which level; the entry found there, 0 if none or it is no valid one. The
+ * last type finds the page wherever it is. */
 uint32_t sparc_mmu_probe(Cpu *cpu, uint32_t addr) {
     enum { ENTIRE = 4 };
-    unsigned kind = bits(addr, 8, 4);
-    Walk w = walk(cpu, addr & ~UINT32_C(0xfff));
-    if (w.fault == FAULT_TRANSLATION || kind > ENTIRE) {
+    unsigned kind = bits(addr, 8, 4), level = LEVEL_LAST - kind;
+    if (kind > ENTIRE) {
         return 0;
     }
-    bool whole = w.fault == FAULT_NONE && kind == ENTIRE, level = 3 - w.level == kind;
-    return whole || level ? w.entry : 0;
+    Walk w = walk_to(cpu, addr & ~UINT32_C(0xfff), kind == ENTIRE ? LEVEL_LAST : level);
+    return w.fault == FAULT_NONE && (kind == ENTIRE || w.level == level) ? w.entry : 0;
 }
