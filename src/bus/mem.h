@@ -75,7 +75,7 @@ typedef struct MemMap {
     bool code_refused; /* set by mem_code_mark: some of it is not pristine, so the code is this node's only */
     bool fault; /* set by a device during an access: answer with a bus error */
     /** Memory that holds translated code or translation tables changed; the range is whole granules (cut at the
-     * memory's end), whose marks are gone: all code read from them must go too, and all that follows from the tables. */
+     * memory's end), whose marks are gone: all code read from them must go, and all that follows from the tables. */
     void (*code_changed)(struct MemMap *map, Memory *memory, uint64_t offset, uint64_t size);
     /** The bytes of a memory are elsewhere from now on; may be NULL. */
     void (*moved)(struct MemMap *map, const Memory *memory);

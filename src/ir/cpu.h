@@ -53,10 +53,10 @@ typedef struct Isa {
      * IR_MEM_UNPRIV, and for every access while cpu->check_access is set. Raises the trap and returns false if the
      * access is not allowed. */
     bool (*access_check)(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
-    /** May be NULL. Memory management, asked while cpu->tlb_bank is set about what that does not know: walks the tables,
-     * marks the page as accessed and, before a store, as modified, and fills in bus, load and store of *page. False:
-     * the access is not done, and a trap is pending (not for a fetch), or it reads 0. What is found must follow from
-     * tables that were read with mem_table_read, and from the key of the bank. */
+    /** May be NULL. Memory management, asked while cpu->tlb_bank is set about what that does not know: walks the
+     * tables, marks the page as accessed and, before a store, as modified, and fills in bus, load and store of *page.
+     * False: the access is not done, and a trap is pending (not for a fetch), or it reads 0. What is found must follow
+     * from tables that were read with mem_table_read, and from the key of the bank. */
     bool (*walk)(Cpu *cpu, uint64_t addr, TlbAccess access, TlbWalked *page);
     /** The bus answered an access with an error: raises the trap. */
     void (*access_fault)(Cpu *cpu, uint64_t addr, unsigned mem, bool store);

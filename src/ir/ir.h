@@ -76,8 +76,8 @@ enum { IR_PAGE_SHIFT = 12 };
 typedef struct IrLoc {
     uint64_t pc;
     uint32_t aux;
-    uint32_t page; /* 0: addresses are those of the bus; else memory management is on, and the page of pc stands there at
-                    * (page - 1) << IR_PAGE_SHIFT. IR_PAGE_UNKNOWN: nobody knows, there is no code for that */
+    uint32_t page; /* 0: addresses are those of the bus; else memory management is on, and the page of pc stands there
+                    * at (page - 1) << IR_PAGE_SHIFT. IR_PAGE_UNKNOWN: nobody knows, there is no code for that */
 } IrLoc;
 
 static inline bool ir_same_page(uint64_t x, uint64_t y) {

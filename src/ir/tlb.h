@@ -1,12 +1,12 @@
 /* What is known of a guest's translation tables: the soft TLB that interpreter and translated code share.
  *
- * Nobody sees it. It holds what a walk of the tables as they are now would give: whoever stores to a table that has been
- * walked (MEM_TABLE in bus/mem.h) has everything forgotten, and a page is known for stores only when its entry has been
- * marked as modified. So it is part of no state, snapshot or hash, engines may fill it as they like, and guests that
- * flush theirs need nothing done. While memory management is off cpu->tlb_bank is NULL, and nobody looks.
+ * Nobody sees it. It holds what a walk of the tables as they are now would give: whoever stores to a table that has
+ * been walked (MEM_TABLE in bus/mem.h) has everything forgotten, and a page is known for stores only when its entry has
+ * been marked as modified. So it is part of no state, snapshot or hash, engines may fill it as they like, and guests
+ * that flush theirs need nothing done. While memory management is off cpu->tlb_bank is NULL, and nobody looks.
  *
- * Banks are for what else decides a translation (context, privilege): the guest chooses one by a key, and finds what was
- * known there when it comes back to it. */
+ * Banks are for what else decides a translation (context, privilege): the guest chooses one by a key, and finds what
+ * was known there when it comes back to it. */
 #ifndef IR_TLB_H
 #define IR_TLB_H
 
@@ -47,7 +47,7 @@ typedef struct Tlb {
     unsigned next; /* bank to take for the next new key */
 } Tlb;
 
-/** What a walk says; `page` as above, for the page that holds the address. */
+/** What a walk is for. */
 typedef enum TlbAccess { TLB_LOAD, TLB_STORE, TLB_FETCH } TlbAccess;
 
 static inline uint64_t tlb_page_of(uint64_t addr) {

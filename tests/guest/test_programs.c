@@ -13,7 +13,7 @@ static const Program programs[] = {
     {"microbit", "rows_v6"},        {"mps2-an385", "irq_every"}, {"leon3", "sparc_hello"},
     {"leon3", "sparc_float"},
     {"leon3", "sparc_units"},       {"leon3", "sparc_irq_every"},
-    {"leon3", "sparc_mmu"},
+    {"leon3", "sparc_mmu"},         {"gr712rc", "gr712rc_mmu"},
 };
 
 static Receipt run_program(const Program *program, size_t way) {

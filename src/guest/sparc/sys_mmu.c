@@ -1,8 +1,8 @@
 /* The SPARC Reference MMU: SPARC V8 appendix H; GRIP, LEON3: "Memory management unit".
  *
- * What a walk of the tables has found is kept in the soft TLB (ir/tlb.h), which nobody sees: changes of the tables count
- * at once, without a flush, which correct software cannot tell. So flushes of all kinds (ASI 3, 0x10, 0x11, 0x13, 0x18)
- * have nothing to do. While the MMU is off it costs nothing. Pages are 4 KiB; physical addresses have 32 bits.
+ * What a walk of the tables has found is kept in the soft TLB (ir/tlb.h), which nobody sees: changes of the tables
+ * count at once, without a flush, which correct software cannot tell. So flushes of all kinds (ASI 3, 0x10, 0x11, 0x13,
+ * 0x18) have nothing to do. While the MMU is off it costs nothing. Pages are 4 KiB; physical addresses have 32 bits.
  *
  * Not modelled: the page size option of LEON's control register, TLB diagnostics, the errors of table reads beyond
  * "translation error"; alternate spaces 8 to 11 have the rights of the current mode. */

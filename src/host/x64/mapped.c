@@ -1,9 +1,9 @@
-/* Accesses and block exits while memory management is on. The page of an access is looked up in the soft TLB (ir/tlb.h),
- * whose bank the Cpu names; what that does not know for such an access is the engine's, which asks the guest and fills it
- * in. Memory stands where the TLB says, with either memory scheme.
+/* Accesses and block exits while memory management is on. The page of an access is looked up in the soft TLB
+ * (ir/tlb.h), whose bank the Cpu names; what that does not know for such an access is the engine's, which asks the
+ * guest and fills it in. Memory stands where the TLB says, with either memory scheme.
  *
- * Blocks are known by virtual address and page, so direct jumps between blocks of one page are as good as without memory
- * management. What leads out of the page is looked up by virtual address and by what the bank has seen run. */
+ * Blocks are known by virtual address and page, so direct jumps between blocks of one page are as good as without
+ * memory management. What leads out of the page is looked up by virtual address and by what the bank has seen run. */
 #include "host/x64/lower.h"
 
 enum { PAGE_BYTES = 1 << IR_PAGE_SHIFT, ENTRY_SHIFT = 5 };

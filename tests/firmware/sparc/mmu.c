@@ -1,17 +1,12 @@
 /* The SRMMU at work: pages of 4 KiB, 256 KiB and 16 MiB, three contexts, demand mapping, referenced and modified bits,
  * faults and their status, code that goes on from page to page and is replaced, user mode. Ends in user mode, with `ta
  * 0`. ROUNDS makes it longer. */
-#include "guest.h"
+#include "srmmu.h"
 
 #ifndef ROUNDS
 #define ROUNDS 2
 #endif
 
-enum { PTD = 1, PTE = 2, PAGE = 4096, REFERENCED = 0x20, MODIFIED = 0x40, RESERVED = 3 };
-/* The field ACC in place. */
-enum { READ_ONLY = 0 << 2, RWX = 3 << 2, EXECUTE_ONLY = 4 << 2, USER_READS = 5 << 2, SUPERVISOR = 7 << 2 };
-enum { CONTROL = 0, TABLE = 0x100, CONTEXT = 0x200, STATUS = 0x300, ADDRESS = 0x400 };
-enum { INVALID = 1, PROTECTION = 2, PRIVILEGE = 3, TRANSLATION = 4 }; /* FSR.FT */
 enum { SMALL = 0x50000000, MIDDLE = 0x51000000, LARGE = 0x52000000, CODE = 0x50020000, FRAMES = 24 };
 
 static volatile u32 contexts[256] __attribute__((aligned(1024)));
@@ -25,30 +20,6 @@ static volatile struct {
     u32 demand; /* pages that may be mapped when somebody asks for them: the next one is frames[next] */
     u32 next, opened;
 } seen;
-
-static u32 table(const volatile u32 *entries) {
-    return (u32)entries >> 4 | PTD;
-}
-static u32 page(u32 address, u32 rights) {
-    return address >> 12 << 8 | rights | PTE;
-}
-static void mmu_write(u32 reg, u32 value) {
-    __asm__ volatile("sta %0, [%1] 0x19\n\tnop\n\tnop\n\tnop" : : "r"(value), "r"(reg) : "memory");
-}
-static u32 mmu_read(u32 reg) {
-    u32 value;
-    __asm__ volatile("lda [%1] 0x19, %0" : "=r"(value) : "r"(reg) : "memory");
-    return value;
-}
-/* type: 0 page, 1 segment, 2 region, 3 context, 4 all. */
-static void flush(u32 address, u32 type) {
-    __asm__ volatile("sta %%g0, [%0] 0x18\n\tnop\n\tnop\n\tnop" : : "r"((address & ~4095u) | type << 8) : "memory");
-}
-static u32 probe(u32 address, u32 type) {
-    u32 value;
-    __asm__ volatile("lda [%1] 3, %0" : "=r"(value) : "r"((address & ~4095u) | type << 8) : "memory");
-    return value;
-}
 
 /* In supervisor mode. 0: the instruction runs again. */
 u32 trap_handler(u32 tt, u32 pc, u32 npc) {
@@ -239,7 +210,7 @@ static void demand(void) {
             check("frame", frames[10 + i][16], i * 1024 + 16 + round);
             check("marked", level3[0][10 + i], page((u32)frames[10 + i], RWX) | REFERENCED | MODIFIED);
             level3[0][10 + i] = 0;
-            flush(SMALL + (10 + i) * PAGE, i % 5);
+            mmu_flush(SMALL + (10 + i) * PAGE, i % 5);
         }
         check("sum", sum != 0, 1);
     }
@@ -251,7 +222,7 @@ static void marks(void) {
     u32 entry = page((u32)frames[0], RWX), value;
     for (u32 round = 0; round < 4 * ROUNDS; round++) {
         level3[0][0] = entry;
-        flush(SMALL, round % 5);
+        mmu_flush(SMALL, round % 5);
         value = small[0];
         check("referenced", level3[0][0], entry | REFERENCED);
         value += small[1];
@@ -259,18 +230,18 @@ static void marks(void) {
         small[2] = value;
         check("modified", level3[0][0], entry | REFERENCED | MODIFIED);
         level3[0][0] = entry | REFERENCED;
-        flush(SMALL, round % 5);
+        mmu_flush(SMALL, round % 5);
         for (u32 i = 0; i < 20; i++) {
             small[i] = i;
         }
         check("modified again", level3[0][0], entry | REFERENCED | MODIFIED);
     }
-    check("probe page", probe(SMALL, 0), entry | REFERENCED | MODIFIED);
-    check("probe segment", probe(SMALL, 1), level2[0][0][0]);
-    check("probe region", probe(SMALL, 2), level1[0][SMALL >> 24]);
-    check("probe context", probe(SMALL, 3), contexts[0]);
-    check("probe all", probe(SMALL, 4), entry | REFERENCED | MODIFIED);
-    check("probe nothing", probe(SMALL + 20 * PAGE, 4), 0);
+    check("probe page", mmu_probe(SMALL, 0), entry | REFERENCED | MODIFIED);
+    check("probe segment", mmu_probe(SMALL, 1), level2[0][0][0]);
+    check("probe region", mmu_probe(SMALL, 2), level1[0][SMALL >> 24]);
+    check("probe context", mmu_probe(SMALL, 3), contexts[0]);
+    check("probe all", mmu_probe(SMALL, 4), entry | REFERENCED | MODIFIED);
+    check("probe nothing", mmu_probe(SMALL + 20 * PAGE, 4), 0);
 }
 
 /* ---- Code ---- */
@@ -299,7 +270,7 @@ static void code(void) {
     for (u32 round = 0; round < ROUNDS; round++) {
         level3[0][32] = page((u32)frames[16], RWX);
         level3[0][33] = page((u32)frames[19], EXECUTE_ONLY);
-        flush(CODE, 4);
+        mmu_flush(CODE, 4);
         u32 sum = 0;
         for (u32 i = 0; i < 300; i++) {
             sum = cross(sum);
@@ -310,7 +281,7 @@ static void code(void) {
         /* The second page becomes another one. */
         frames[17][19] = 0x90022064; /* add %o0, 100, %o0 */
         level3[0][33] = page((u32)frames[17], EXECUTE_ONLY);
-        flush(CODE + PAGE, 0);
+        mmu_flush(CODE + PAGE, 0);
         check("another page", cross(0), 40 + 100);
         /* Its code is changed through its address on the bus. */
         frames[17][19] = 0x90022007;
@@ -319,7 +290,7 @@ static void code(void) {
         frames[17][19] = INC;
         /* And it goes: the fault is that of the first instruction in it. */
         level3[0][33] = page((u32)frames[19], READ_ONLY);
-        flush(CODE + PAGE, 1);
+        mmu_flush(CODE + PAGE, 1);
         seen.count = 0;
         seen.demand = 0;
         check("made executable", cross(0), 41);
@@ -329,7 +300,7 @@ static void code(void) {
         seen.demand = 1;
         seen.next = 19;
         level3[0][33] = 0;
-        flush(CODE + PAGE, 2);
+        mmu_flush(CODE + PAGE, 2);
         check("code on demand", cross(0), 41);
         check("one fault", seen.count, 1);
         check("instruction fault", seen.status, status_of(3, 3, INVALID));
@@ -362,7 +333,7 @@ static void user(void) {
     level3[0][11] = page((u32)frames[11], SUPERVISOR);
     level3[0][12] = page((u32)frames[12], SUPERVISOR);
     level3[0][13] = 0;
-    flush(SMALL, 3);
+    mmu_flush(SMALL, 3);
     seen.demand = 1;
     seen.next = 13;
     seen.opened = seen.count = 0;
