@@ -103,6 +103,8 @@ static inline void sparc_mmu_privilege(Cpu *cpu) {
 }
 /** The Isa's hook. In no-fault mode no trap is pending when an access is refused. */
 bool sparc_mmu_walk(Cpu *cpu, uint64_t addr, TlbAccess access, TlbWalked *page);
+/** The Isa's hook. */
+bool sparc_mmu_physical(const Cpu *cpu, uint64_t addr, uint64_t *physical);
 uint32_t sparc_mmu_read(Cpu *cpu, uint32_t offset);
 void sparc_mmu_write(Cpu *cpu, uint32_t offset, uint32_t value);
 uint32_t sparc_mmu_probe(Cpu *cpu, uint32_t addr);

@@ -136,6 +136,7 @@ const Isa sparc_isa = {
     .access_check = sparc_access_check,
     .access_fault = sparc_access_fault,
     .walk = sparc_mmu_walk,
+    .physical = sparc_mmu_physical,
     .fetch_allowed = fetch_allowed,
     .host_float = true,
     .aux_mask = UINT32_MAX,

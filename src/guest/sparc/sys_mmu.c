@@ -53,7 +53,7 @@ void sparc_mmu_mode(Cpu *cpu) {
 }
 
 /* Tables outside of memory are an error of the translation. */
-static bool entry_read(Cpu *cpu, uint64_t addr, uint32_t *entry) {
+static bool entry_read(const Cpu *cpu, uint64_t addr, uint32_t *entry) {
     uint64_t value = 0;
     bool done = mem_table_read(cpu->map, addr, 4, true, &value);
     *entry = (uint32_t)value;
@@ -66,7 +66,7 @@ static Walk failed(Walk w, unsigned fault) {
 }
 
 /* H.3: context table, then up to three levels; the entry of level `last` is looked at no further. */
-static Walk walk_to(Cpu *cpu, uint32_t addr, unsigned last) {
+static Walk walk_to(const Cpu *cpu, uint32_t addr, unsigned last) {
     static const struct {
         uint8_t shift, bits;
     } levels[4] = {{0, 0}, {24, 8}, {18, 6}, {12, 6}};
@@ -96,7 +96,7 @@ static Walk walk_to(Cpu *cpu, uint32_t addr, unsigned last) {
     }
 }
 
-static Walk walk(Cpu *cpu, uint32_t addr) {
+static Walk walk(const Cpu *cpu, uint32_t addr) {
     return walk_to(cpu, addr, LEVEL_LAST);
 }
 
@@ -162,6 +162,15 @@ bool sparc_mmu_walk(Cpu *cpu, uint64_t addr, TlbAccess access, TlbWalked *page) 
     page->load = access == TLB_FETCH || rights & RIGHT_READ;
     page->store = rights & RIGHT_WRITE && marked & PAGE_MODIFIED;
     return true;
+}
+
+bool sparc_mmu_physical(const Cpu *cpu, uint64_t addr, uint64_t *physical) {
+    Walk w = {.physical = addr};
+    if (enabled(sparc_state(cpu))) {
+        w = walk(cpu, (uint32_t)addr);
+    }
+    *physical = w.physical & cpu->isa->pc_mask;
+    return w.fault == FAULT_NONE;
 }
 
 /* ---- Registers ---- */
