@@ -796,20 +796,21 @@ bool jit_can_link(const Jit *jit, const JitSeat *seat) {
     return seat->serial == jit->serial && (seat->exit != IR_NONE || seat->trapped);
 }
 
-/* The key under memory management. What a bank calls its code is the engine's, for all cores that run here. */
-static uint64_t mapped_key(Jit *jit, TlbBank *bank, const IrLoc *loc) {
-    if (bank->code == TLB_NO_CODE) {
+/* The key under memory management. What a bank calls its code is a number for all cores that run here. No number comes
+ * twice: when there are none left the engine finds the targets. */
+static bool mapped_key(Jit *jit, TlbBank *bank, IrLoc loc, uint64_t *key) {
+    if (bank->code == TLB_NO_CODE && jit->n_mappings < UINT32_MAX) {
         bank->code = (uint64_t)++jit->n_mappings << 32 | TLB_NO_CODE;
     }
-    return x64_mapped_key(loc->pc, bank->code);
+    *key = x64_mapped_key(loc.pc, bank->code);
+    return bank->code != TLB_NO_CODE && loc.aux == 0;
 }
 
 static void note_target(Jit *jit, JitSeat *seat, const Cpu *cpu, const CacheBlock *block) {
-    const IrLoc *loc = &block->ir.loc;
-    X64Target *target = &seat->targets[x64_target_index(*loc)];
-    if (UNLIKELY(loc->page) ? loc->aux == 0 : has_target(*loc)) {
-        *target = (X64Target){loc->page ? mapped_key(jit, cpu->tlb_bank, loc) : x64_target_key(*loc),
-                              (uint64_t)(uintptr_t)(jit->executable + cache_code(block))};
+    const IrLoc loc = block->ir.loc;
+    uint64_t key = x64_target_key(loc), code = (uint64_t)(uintptr_t)(jit->executable + cache_code(block));
+    if (UNLIKELY(loc.page) ? mapped_key(jit, cpu->tlb_bank, loc, &key) : has_target(loc)) {
+        seat->targets[x64_target_index(loc)] = (X64Target){key, code};
     }
 }
 

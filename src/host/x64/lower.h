@@ -303,9 +303,10 @@ void lower_window_resume(Lower *l, const Slow *slow);
 void lower_mapped_access(Lower *l, const IrOp *op);
 /** True if a direct branch leads to another page. */
 bool lower_leaves_page(const Lower *l, int32_t offset);
-/** To that page, or to the address in a register; all state is stored, and the budget exact. */
+/** To that page, or to the address in a register; all state is stored, and the budget exact. `noting`: a jump before,
+ * that goes to the engine at first and is linked to what follows it when the engine has seen enough; or 0. */
 void lower_exit_page(Lower *l, int32_t offset, uint32_t aux);
-void lower_mapped_jump(Lower *l, Reg pc);
+void lower_mapped_jump(Lower *l, Reg pc, uint32_t noting);
 
 /* lower.c */
 void lower_cold(Lower *l);

@@ -56,12 +56,21 @@ bool lower_leaves_page(const Lower *l, int32_t offset) {
     return ir_loc_at(l->ir->loc, (uint32_t)offset, 0).page == IR_PAGE_UNKNOWN;
 }
 
-void lower_mapped_jump(Lower *l, Reg pc) {
+static void jump_by(Lower *l, Reg pc, uint32_t site, uint32_t thunk) {
     if (pc != RAX) {
         asm_mov(l->a, true, RAX, pc);
     }
-    asm_mov_imm(l->a, RDX, lower_site(l, (X64Site){.kind = X64_SITE_INDIRECT}));
-    asm_link(l->a, asm_jmp(l->a), l->thunks->mapped);
+    asm_mov_imm(l->a, RDX, site);
+    asm_link(l->a, asm_jmp(l->a), thunk);
+}
+
+void lower_mapped_jump(Lower *l, Reg pc, uint32_t noting) {
+    uint32_t site = lower_site(l, (X64Site){.kind = X64_SITE_INDIRECT, .patch = noting});
+    jump_by(l, pc, site, l->thunks->mapped);
+    if (noting) {
+        asm_link(l->a, noting, asm_offset(l->a));
+        jump_by(l, pc, site, l->thunks->indirect_miss);
+    }
 }
 
 /* The engine finds only targets with aux 0 that way. */
@@ -71,5 +80,5 @@ void lower_exit_page(Lower *l, int32_t offset, uint32_t aux) {
         return;
     }
     asm_mov_imm(l->a, RAX, (uint32_t)(l->ir->loc.pc + (uint32_t)offset));
-    lower_mapped_jump(l, RAX);
+    lower_mapped_jump(l, RAX, 0);
 }

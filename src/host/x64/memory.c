@@ -99,12 +99,14 @@ static void goto_indirect(Lower *l, const IrOp *op) {
     }
     bool tabled = !l->slow_mode && op->c == 0;
     uint32_t noting = 0, miss = 0;
+    if (tabled) {
+        noting = l->region ? 0 : lower_jmp(l);
+    }
     if (tabled && l->ir->loc.page) {
-        lower_mapped_jump(l, pc);
+        lower_mapped_jump(l, pc, noting);
         return;
     }
     if (tabled) {
-        noting = l->region ? 0 : lower_jmp(l);
         miss = jump_to_target(l, pc);
         lower_cold(l);
         asm_link(l->a, miss, asm_offset(l->a));
