@@ -67,6 +67,16 @@ bool exec_map(Cpu *cpu, uint64_t *addr, TlbAccess access) {
     return true;
 }
 
+bool exec_look(Cpu *cpu, uint64_t pc, uint32_t *page) {
+    const TlbWalked *known = &cpu->tlb_bank->fetched[tlb_index(pc, TLB_FETCHES)];
+    TlbWalked walked = *known;
+    if (known->page != tlb_page_of(pc) && !cpu->isa->walk(cpu, pc, TLB_LOOK, &walked)) {
+        return false;
+    }
+    *page = ir_page_at(walked.bus);
+    return true;
+}
+
 /* True if the guest's memory management has its say and forbids the access. */
 static bool refused(Cpu *cpu, uint64_t *addr, bool store) {
     return cpu->check_access && cpu->tlb_bank && !exec_map(cpu, addr, store ? TLB_STORE : TLB_LOAD);

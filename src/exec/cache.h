@@ -21,6 +21,8 @@ struct CacheBlock {
     uint32_t code; /* offset of its host code, 0 = none */
     uint32_t index; /* of the block in the engine's code, if it has code */
     uint32_t region, region_cost; /* offset of the region that begins here, 0 = none; what it takes from the budget */
+    uint32_t guard, refused; /* of a region with blocks in several pages: index + 1 of the number of the bank with which
+                              * they are there; how often they were not. 0: there is no such region */
     bool interpret; /* it cannot be lowered */
     bool quick, improved; /* its code was made by jit_compile_quick; by jit_improve */
     uint32_t heat; /* of quick code: index of its counter of runs, if it has one */

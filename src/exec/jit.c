@@ -5,6 +5,7 @@
 
 #include "bus/mem.h"
 #include "exec/cache.h"
+#include "exec/exec.h"
 #include "exec/fault.h"
 #include "exec/probe.h"
 #include "host/x64/x64.h"
@@ -486,7 +487,7 @@ void jit_free(Jit *jit) {
 
 void jit_flush(Jit *jit, uint64_t serial) {
     for (size_t i = 0; i < jit->blocks.len; i++) {
-        jit->blocks.data[i]->code = jit->blocks.data[i]->region = 0;
+        jit->blocks.data[i]->code = jit->blocks.data[i]->region = jit->blocks.data[i]->guard = 0;
     }
     jit->blocks.len = 0;
     jit->out.sites.len = 0;
@@ -604,19 +605,35 @@ Arena *jit_scratch(Jit *jit) {
     return &jit->scratch;
 }
 
-bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members, const X64Region *region) {
+/* The counter of a region's guard: with memory management on its blocks may lie in several pages. */
+static uint32_t make_guard(Jit *jit, CacheBlock *const *members, unsigned n_members) {
+    bool several = false;
+    for (unsigned i = 0; i < n_members && members[0]->ir.loc.page; i++) {
+        several |= !ir_same_page(members[i]->ir.loc.pc, members[0]->ir.loc.pc);
+    }
+    if (!several) {
+        return IR_NONE;
+    }
+    vec_push(&jit->out.heat, 0);
+    return (uint32_t)jit->out.heat.len - 1;
+}
+
+bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members, X64Region region) {
     if (!has_room(jit)) {
         return false;
     }
+    region.guard = make_guard(jit, members, n_members);
     prepare(jit, false);
     asm_align(&jit->code.hot, LINE_BYTES, 0); /* how fast a loop is should not depend on what came before */
     uint32_t entry = jit->last_hot = asm_offset(&jit->code.hot);
-    bool ok = x64_lower_region(&jit->code, region, &jit->thunks, &jit->out, &jit->scratch);
+    bool ok = x64_lower_region(&jit->code, &region, &jit->thunks, &jit->out, &jit->scratch);
     if (ok) {
         JitRegion formed = {.n_blocks = n_members};
         memcpy(formed.blocks, members, n_members * sizeof *members);
         vec_push(&jit->formed, formed);
-        members[0]->region_cost = region->blocks[0].cost;
+        members[0]->region_cost = region.blocks[0].cost;
+        members[0]->guard = region.guard + 1; /* IR_NONE: 0 */
+        members[0]->refused = 0;
         publish(jit);
         __atomic_store_n(&members[0]->region, entry, __ATOMIC_RELEASE);
         x64_patch_jump(&jit->code.hot, members[0]->code, entry);
@@ -665,7 +682,7 @@ static void dissolve_regions(Jit *jit, const CacheBlock *block) {
             member |= region->blocks[i] == block;
         }
         if (member) {
-            region->blocks[0]->region = 0;
+            region->blocks[0]->region = region->blocks[0]->guard = 0;
             x64_patch_nop(&jit->code.hot, region->blocks[0]->code, X64_ENTRY_BYTES);
             region->n_blocks = 0;
         }
@@ -737,9 +754,51 @@ static void count_exit(Cpu *cpu, X64SiteKind kind) {
     count_region(cpu);
 }
 
+/* The key under memory management. What a bank calls its code is a number for all cores that run here. No number comes
+ * twice: when there are none left the engine finds the targets. */
+static bool mapped_key(Jit *jit, TlbBank *bank, IrLoc loc, uint64_t *key) {
+    if (bank->code == TLB_NO_CODE && jit->n_mappings < UINT32_MAX) {
+        bank->code = (uint64_t)++jit->n_mappings << 32 | TLB_NO_CODE;
+    }
+    *key = x64_mapped_key(loc.pc, bank->code);
+    return bank->code != TLB_NO_CODE && loc.aux == 0;
+}
+
+static bool all_there(const Jit *jit, Cpu *cpu, const CacheBlock *head) {
+    size_t r = 0;
+    uint32_t page;
+    while (jit->formed.data[r].n_blocks == 0 || jit->formed.data[r].blocks[0] != head) {
+        r++;
+    }
+    for (uint32_t i = 0; i < jit->formed.data[r].n_blocks; i++) {
+        IrLoc loc = jit->formed.data[r].blocks[i]->ir.loc;
+        if (!exec_look(cpu, loc.pc, &page) || page != loc.page) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* True if the pages of the region that begins here are those that it was made of. One that is refused often goes. */
+static bool passes_guard(Jit *jit, Cpu *cpu, CacheBlock *block) {
+    enum { REFUSED_MAX = 1000 };
+    uint64_t key;
+    bool named = mapped_key(jit, cpu->tlb_bank, block->ir.loc, &key);
+    uint32_t *guard = &jit->out.heat.data[block->guard - 1], now = (uint32_t)(key >> 32);
+    if (named && (*guard == now || all_there(jit, cpu, block))) {
+        *guard = now;
+        return true;
+    }
+    if (++block->refused == REFUSED_MAX) {
+        dissolve_regions(jit, block);
+    }
+    return false;
+}
+
 /* With too little budget for the region that begins here, the block runs alone. */
-static const void *start_of(const Jit *jit, const Cpu *cpu, const CacheBlock *block) {
-    bool alone = __atomic_load_n(&block->region, __ATOMIC_ACQUIRE) && cpu->budget < block->region_cost;
+static const void *start_of(Jit *jit, Cpu *cpu, CacheBlock *block) {
+    bool alone = __atomic_load_n(&block->region, __ATOMIC_ACQUIRE) &&
+                 (cpu->budget < block->region_cost || (UNLIKELY(block->guard) && !passes_guard(jit, cpu, block)));
     return jit->executable + cache_code(block) + (alone ? X64_ENTRY_BYTES : 0);
 }
 
@@ -794,16 +853,6 @@ static void note_landing(Jit *jit, CacheBlock *from, CacheBlock *to) {
 
 bool jit_can_link(const Jit *jit, const JitSeat *seat) {
     return seat->serial == jit->serial && (seat->exit != IR_NONE || seat->trapped);
-}
-
-/* The key under memory management. What a bank calls its code is a number for all cores that run here. No number comes
- * twice: when there are none left the engine finds the targets. */
-static bool mapped_key(Jit *jit, TlbBank *bank, IrLoc loc, uint64_t *key) {
-    if (bank->code == TLB_NO_CODE && jit->n_mappings < UINT32_MAX) {
-        bank->code = (uint64_t)++jit->n_mappings << 32 | TLB_NO_CODE;
-    }
-    *key = x64_mapped_key(loc.pc, bank->code);
-    return bank->code != TLB_NO_CODE && loc.aux == 0;
 }
 
 static void note_target(Jit *jit, JitSeat *seat, const Cpu *cpu, const CacheBlock *block) {

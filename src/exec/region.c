@@ -40,7 +40,9 @@ static int add(Gather *g, CacheBlock *block) {
 }
 
 static int add_target(Gather *g, const IrBlock *from, uint32_t offset, uint32_t aux) {
-    return add(g, cache_find(g->cache, ir_loc_at(from->loc, offset, aux), 0));
+    IrLoc loc = ir_loc_at(from->loc, offset, aux);
+    bool known = loc.page != IR_PAGE_UNKNOWN || exec_look(g->cpu, loc.pc, &loc.page);
+    return known ? add(g, cache_find(g->cache, loc, 0)) : -1;
 }
 
 static void add_landing(LoopBlock *b, int to) {
@@ -54,9 +56,10 @@ static void add_landing(LoopBlock *b, int to) {
     }
 }
 
-/* Under memory management: what follows is in the same page, as long as the region runs. */
-static bool stays_in_page(const IrBlock *from, const IrBlock *to) {
-    return from->loc.page == to->loc.page && (!from->loc.page || ir_same_page(from->loc.pc, to->loc.pc));
+/* True if what has been there is what would be there now. */
+static bool is_there(Cpu *cpu, IrLoc loc) {
+    uint32_t page;
+    return cpu->tlb_bank ? exec_look(cpu, loc.pc, &page) && page == loc.page : !loc.page;
 }
 
 static bool is_indirect(const IrBlock *ir) {
@@ -82,7 +85,7 @@ static void gather(Gather *g, CacheBlock *head) {
             }
         }
         for (size_t k = 0; is_indirect(ir) && (to = jit_landing(g->cache->jit, from, k)) != NULL; k++) {
-            if (stays_in_page(ir, &to->ir)) {
+            if (is_there(g->cpu, to->ir.loc)) {
                 add_landing(&l->blocks[i], add(g, to));
             }
         }

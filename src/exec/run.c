@@ -134,7 +134,7 @@ static bool locate(Runner *r, IrLoc *loc) {
         fetch_failed(cpu, loc->pc);
         return false;
     }
-    loc->page = (uint32_t)(source >> IR_PAGE_SHIFT) + 1;
+    loc->page = ir_page_at(source);
     return true;
 }
 

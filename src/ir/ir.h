@@ -80,6 +80,10 @@ typedef struct IrLoc {
                     * at (page - 1) << IR_PAGE_SHIFT. IR_PAGE_UNKNOWN: nobody knows, there is no code for that */
 } IrLoc;
 
+/** IrLoc.page for a page of the bus. */
+static inline uint32_t ir_page_at(uint64_t bus) {
+    return (uint32_t)(bus >> IR_PAGE_SHIFT) + 1;
+}
 static inline bool ir_same_page(uint64_t x, uint64_t y) {
     return (uint32_t)x >> IR_PAGE_SHIFT == (uint32_t)y >> IR_PAGE_SHIFT;
 }

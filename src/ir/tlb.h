@@ -48,7 +48,10 @@ typedef struct Tlb {
 } Tlb;
 
 /** What a walk is for. */
-typedef enum TlbAccess { TLB_LOAD, TLB_STORE, TLB_FETCH } TlbAccess;
+typedef enum TlbAccess {
+    TLB_LOAD, TLB_STORE, TLB_FETCH,
+    TLB_LOOK, /* a fetch, if that changes and reports nothing: else it fails */
+} TlbAccess;
 
 static inline uint64_t tlb_page_of(uint64_t addr) {
     return addr >> IR_PAGE_SHIFT << IR_PAGE_SHIFT;

@@ -143,12 +143,16 @@ static uint32_t mark(Cpu *cpu, const Walk *w, TlbAccess access) {
 }
 
 bool sparc_mmu_walk(Cpu *cpu, uint64_t addr, TlbAccess access, TlbWalked *page) {
-    static const uint8_t wanted[] = {[TLB_LOAD] = RIGHT_READ, [TLB_STORE] = RIGHT_WRITE, [TLB_FETCH] = RIGHT_EXECUTE};
+    static const uint8_t wanted[] = {[TLB_LOAD] = RIGHT_READ, [TLB_STORE] = RIGHT_WRITE, [TLB_FETCH] = RIGHT_EXECUTE,
+                                     [TLB_LOOK] = RIGHT_EXECUTE};
     SparcState *s = sparc_state(cpu);
     Walk w = walk(cpu, (uint32_t)addr);
     unsigned rights = w.fault == FAULT_NONE ? rights_of(w.entry, s->s) : 0;
     if (w.fault == FAULT_NONE && !(rights & wanted[access])) {
         w.fault = !s->s && bits(w.entry, 2, 3) >= ACC_SUPERVISOR_ONLY ? FAULT_PRIVILEGE : FAULT_PROTECTION;
+    }
+    if (access == TLB_LOOK && (w.fault != FAULT_NONE || !(w.entry & PAGE_REFERENCED))) {
+        return false;
     }
     if (w.fault != FAULT_NONE) {
         note_fault(s, &w, (uint32_t)addr, access_type(s, access));
@@ -159,7 +163,7 @@ bool sparc_mmu_walk(Cpu *cpu, uint64_t addr, TlbAccess access, TlbWalked *page) 
     }
     uint32_t marked = mark(cpu, &w, access);
     page->bus = tlb_page_of(w.physical & cpu->isa->pc_mask);
-    page->load = access == TLB_FETCH || rights & RIGHT_READ;
+    page->load = access >= TLB_FETCH || rights & RIGHT_READ;
     page->store = rights & RIGHT_WRITE && marked & PAGE_MODIFIED;
     return true;
 }

@@ -307,6 +307,8 @@ bool lower_leaves_page(const Lower *l, int32_t offset);
  * that goes to the engine at first and is linked to what follows it when the engine has seen enough; or 0. */
 void lower_exit_page(Lower *l, int32_t offset, uint32_t aux);
 void lower_mapped_jump(Lower *l, Reg pc, uint32_t noting);
+/** Where a region is entered: not unless its pages are those that it was made of. */
+void lower_guard(Lower *l, uint32_t guard);
 
 /* lower.c */
 void lower_cold(Lower *l);

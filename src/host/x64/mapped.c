@@ -50,7 +50,21 @@ void lower_mapped_access(Lower *l, const IrOp *op) {
     slow->resume = asm_offset(l->a);
 }
 
-/* ---- Exits ---- */
+/* ---- Entries and exits ---- */
+
+void lower_guard(Lower *l, uint32_t guard) {
+    Asm *a = l->a;
+    asm_load(a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_heat)));
+    asm_load(a, 32, false, false, RAX, asm_at(RCX, (int32_t)(4 * guard)));
+    asm_load(a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, tlb_bank)));
+    asm_alu_load(a, ALU_CMP, false, RAX, asm_at(RCX, offsetof(TlbBank, code) + 4));
+    uint32_t elsewhere = asm_jcc(a, CC_NE);
+    lower_cold(l);
+    asm_link(l->a, elsewhere, asm_offset(l->a));
+    asm_mov_imm(l->a, RAX, lower_site(l, (X64Site){.kind = X64_SITE_STOP, .aux = l->ir->loc.aux}));
+    asm_link(l->a, asm_jmp(l->a), l->thunks->leave);
+    lower_hot(l);
+}
 
 bool lower_leaves_page(const Lower *l, int32_t offset) {
     return ir_loc_at(l->ir->loc, (uint32_t)offset, 0).page == IR_PAGE_UNKNOWN;

@@ -193,6 +193,8 @@ typedef struct X64Region {
     const X64RegionBlock *blocks;
     uint32_t n_blocks;
     uint32_t window; /* slot of the window pointer; IR_NONE: its blocks use no window slots */
+    uint32_t guard; /* heat counter that holds the upper half of TlbBank.code when the region may be entered: it has
+                     * blocks in several pages; IR_NONE: none */
 } X64Region;
 
 /** True if a block may be part of a region. */

@@ -278,6 +278,14 @@ static void code(void) {
         }
         check("across pages", sum, 300 * (41 + 5));
         check("code is referenced", level3[0][32], page((u32)frames[16], RWX) | REFERENCED);
+        /* A loop over both pages is hot by now; who looks for pages in use clears the bit, and finds it again. */
+        for (u32 i = 0; i < 3; i++) {
+            level3[0][33] = page((u32)frames[19], EXECUTE_ONLY);
+            mmu_flush(CODE + PAGE, i);
+            check("first page only", level3[0][33] & REFERENCED, 0);
+            check("again", cross(0), 41);
+            check("is referenced again", level3[0][33] & REFERENCED, REFERENCED);
+        }
         /* The second page becomes another one. */
         frames[17][19] = 0x90022064; /* add %o0, 100, %o0 */
         level3[0][33] = page((u32)frames[17], EXECUTE_ONLY);
