@@ -42,7 +42,7 @@ static void keep(Cpu *cpu, const TlbWalked *page) {
     bank->pages[tlb_index(page->page, TLB_PAGES)] = (TlbPage){
         .load = host && page->load ? page->page : TLB_NONE,
         .store = store && page->store ? page->page : TLB_NONE,
-        .host = (uintptr_t)host,
+        .to_host = (uintptr_t)host - page->page,
     };
 }
 

@@ -54,8 +54,8 @@ void tlb_forget_stores(Tlb *tlb, const uint8_t *host, uint64_t size) {
     for (size_t i = 0; tlb && i < TLB_BANKS; i++) {
         for (size_t k = 0; tlb->banks[i].used && k < TLB_PAGES; k++) {
             TlbPage *page = &tlb->banks[i].pages[k];
-            uintptr_t at = page->host >> IR_PAGE_SHIFT;
-            page->store = at >= first && at <= last ? TLB_NONE : page->store;
+            uintptr_t at = (page->store + page->to_host) >> IR_PAGE_SHIFT;
+            page->store = page->store != TLB_NONE && at >= first && at <= last ? TLB_NONE : page->store;
         }
     }
 }

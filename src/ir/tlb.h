@@ -20,9 +20,9 @@ enum { TLB_PAGES = 256, TLB_FETCHES = 64, TLB_BANKS = 8 };
 
 /** Translated code reads this; pages of the guest are at index page number modulo TLB_PAGES. */
 typedef struct TlbPage {
-    uint64_t load, store; /* virtual address of the page whose bytes stand at `host`, if that is all there is to such an
-                           * access; TLB_NONE if not */
-    uintptr_t host;
+    uint64_t load, store; /* virtual address of the page, if there is no more to such an access than to move bytes;
+                           * TLB_NONE if there is */
+    uintptr_t to_host; /* what makes a virtual address in the page the host's */
     uint64_t unused; /* 32 bytes */
 } TlbPage;
 

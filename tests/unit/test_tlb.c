@@ -47,7 +47,7 @@ static void stores_are_forgotten_by_page(void **state) {
     TlbBank *banks[2] = {tlb_bank(tlb, 1), tlb_bank(tlb, 2)};
     for (unsigned b = 0; b < 2; b++) {
         for (unsigned i = 0; i < 3; i++) {
-            banks[b]->pages[i] = (TlbPage){i * PAGE, i * PAGE, (uintptr_t)bytes + i * PAGE, 0};
+            banks[b]->pages[i] = (TlbPage){i * PAGE, i * PAGE, (uintptr_t)bytes, 0};
         }
     }
     tlb_forget_stores(tlb, bytes + PAGE - 1, 2);

@@ -10,11 +10,12 @@ enum { PAGE_BYTES = 1 << IR_PAGE_SHIFT, ENTRY_SHIFT = 5 };
 _Static_assert(sizeof(TlbPage) == 1 << ENTRY_SHIFT && offsetof(TlbBank, pages) == 0, "found by shifting");
 
 /* rcx gets the offset of low + displacement in its page, `entry` the page's place in the TLB; returns the jump that is
- * taken if the access does not lie in a page that is known for it. */
+ * taken if the access does not lie in a page that is known for it. The sum is one of 64 bits: if it leaves those of the
+ * guest, it is in no page. */
 static uint32_t find_page(Lower *l, const IrOp *op, Reg low, int32_t displacement, Reg entry) {
     Asm *a = l->a;
     size_t tag = op->op == IR_STORE ? offsetof(TlbPage, store) : offsetof(TlbPage, load);
-    asm_lea(a, false, RCX, asm_at(low, displacement));
+    asm_lea(a, true, RCX, asm_at(low, displacement));
     asm_mov(a, false, entry, RCX);
     asm_shift_imm(a, SHIFT_SHR, false, entry, IR_PAGE_SHIFT - ENTRY_SHIFT);
     asm_alu_imm(a, ALU_AND, false, entry, (TLB_PAGES - 1) << ENTRY_SHIFT);
@@ -30,7 +31,6 @@ void lower_mapped_access(Lower *l, const IrOp *op) {
     bool store = op->op == IR_STORE, tests = op->n & IR_MEM_ALIGNED && bytes > 1 && !lower_known_aligned(l, op, bytes);
     Reg low = lower_use(l, lower_address_base(l, op->a, &displacement));
     Reg data = store ? lower_use(l, op->b) : NO_REG, entry = lower_borrow(l);
-    Reg swapped = store && lower_swaps(op) ? lower_borrow(l) : NO_REG;
     Slow *slow = lower_add_slow(l, SLOW_ACCESS);
     if (!store) {
         data = slow->result = lower_define(l, l->at);
@@ -41,12 +41,12 @@ void lower_mapped_access(Lower *l, const IrOp *op) {
         asm_test_imm8(l->a, RCX, (uint8_t)(bytes - 1));
         slow->site = asm_jcc(l->a, CC_NE);
     }
-    asm_alu_load(l->a, ALU_ADD, true, RCX, asm_at(entry, offsetof(TlbPage, host)));
-    if (swapped != NO_REG) {
-        lower_swap_data(l, op, swapped, data);
-        data = swapped;
+    asm_load(l->a, 64, false, true, entry, asm_at(entry, offsetof(TlbPage, to_host)));
+    if (store && lower_swaps(op)) {
+        lower_swap_data(l, op, RCX, data);
+        data = RCX;
     }
-    lower_emit_access(l, op, asm_at(RCX, 0), data);
+    lower_emit_access(l, op, asm_indexed(entry, low, 0, displacement), data);
     slow->resume = asm_offset(l->a);
 }
 
