@@ -201,7 +201,7 @@ void mem_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t size) {
     uint64_t first = offset >> MEM_GRANULE_SHIFT, last = (offset + size - 1) >> MEM_GRANULE_SHIFT;
     uint8_t *code = memory->code + first;
     uint64_t n = last - first + 1;
-    if (memory->code_shared ? !spoil_shared(code, n) : !memchr(code, MEM_CODE, n)) {
+    if (memory->code_shared ? !spoil_shared(code, n) : !memchr(code, MEM_CODE, n) && !memchr(code, MEM_TABLE, n)) {
         return;
     }
     if (!memory->code_shared) {
@@ -352,6 +352,24 @@ bool mem_constant(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t 
     return true;
 }
 
+/* Marks granules that are this node's own. */
+static void mark(MemMap *map, Memory *memory, uint64_t first, uint64_t last, MemMark what) {
+    if (!memory->code) {
+        memory->code = mem_alloc((size_t)((memory->size - 1) >> MEM_GRANULE_SHIFT) + 1);
+        mem_near_forget(map);
+    }
+    bool protected = pages_marked(memory, first, last);
+    memset(memory->code + (first >> MEM_GRANULE_SHIFT), what,
+           (last >> MEM_GRANULE_SHIFT) - (first >> MEM_GRANULE_SHIFT) + 1);
+    raise_code_end(memory, last);
+    if (!protected) {
+        mem_fast_protect(map, memory, first, last - first + 1);
+        if (map->marked) {
+            map->marked(map, memory, first, last - first + 1);
+        }
+    }
+}
+
 void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size) {
     while (size) {
         const MemRegion *r = mem_region_at(map, addr);
@@ -368,21 +386,59 @@ void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size) {
             size -= n;
             continue;
         }
-        if (!memory->code) {
-            memory->code = mem_alloc((size_t)((memory->size - 1) >> MEM_GRANULE_SHIFT) + 1);
-            mem_near_forget(map);
-        }
-        bool protected = pages_marked(memory, first, last);
-        memset(memory->code + (first >> MEM_GRANULE_SHIFT), MEM_CODE,
-               (last >> MEM_GRANULE_SHIFT) - (first >> MEM_GRANULE_SHIFT) + 1);
-        raise_code_end(memory, last);
-        if (!protected) {
-            mem_fast_protect(map, memory, first, n);
-        }
+        mark(map, memory, first, last, MEM_CODE);
         addr += n;
         size -= n;
     }
 }
+
+/* ---- Translation tables ---- */
+
+bool mem_table_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *value) {
+    const MemRegion *r = region_for(map, addr, size);
+    if (!r || !r->memory) {
+        return false;
+    }
+    Memory *memory = r->memory;
+    uint64_t offset = r->offset + (addr - r->base);
+    *value = bytes_load(memory->host + offset, size, big);
+    if (UNLIKELY(!memory->code || !is_marked(memory, offset)) && !memory->code_shared) {
+        mark(map, memory, offset, offset + size - 1, MEM_TABLE);
+    }
+    return true;
+}
+
+void mem_table_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t value) {
+    const MemRegion *r = region_for(map, addr, size);
+    if (!r || !r->memory || r->memory->read_only) {
+        return;
+    }
+    Memory *memory = r->memory;
+    uint64_t offset = r->offset + (addr - r->base);
+    bytes_store(memory->host + offset, size, big, value);
+    if (memory->code && memory->code[offset >> MEM_GRANULE_SHIFT] != MEM_TABLE && !memory->code_shared) {
+        mem_changed(map, memory, offset, size); /* there was code, too */
+        mark(map, memory, offset, offset + size - 1, MEM_TABLE);
+    }
+}
+
+uint8_t *mem_page(MemMap *map, uint64_t addr, bool *store) {
+    enum { PAGE = 1 << MEM_PAGE_SHIFT, GRANULES = 1 << (MEM_PAGE_SHIFT - MEM_GRANULE_SHIFT) };
+    static const uint8_t plain[GRANULES];
+    const MemRegion *r = region_for(map, addr & ~(uint64_t)(PAGE - 1), PAGE);
+    *store = false;
+    if (!r || !r->memory) {
+        return NULL;
+    }
+    uint64_t offset = r->offset + ((addr & ~(uint64_t)(PAGE - 1)) - r->base);
+    const Memory *memory = r->memory;
+    bool aligned = offset % PAGE == 0;
+    *store = aligned && !memory->read_only && !memory->code_shared &&
+             (!memory->code || memcmp(memory->code + (offset >> MEM_GRANULE_SHIFT), plain, GRANULES) == 0);
+    return memory->host + offset;
+}
+
+/* ---- Debug access ---- */
 
 /* Bytes of memory from addr on, at most size; 0 if there is no memory. */
 static size_t memory_run(MemMap *map, uint64_t addr, size_t size, Memory **memory, uint64_t *offset) {

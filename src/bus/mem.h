@@ -39,6 +39,7 @@ typedef enum MemMark {
     MEM_PLAIN,
     MEM_CODE, /* translated code was read from it */
     MEM_PRISTINE, /* shared marks: as loaded in all nodes, code may be translated from it for all */
+    MEM_TABLE, /* translation tables were read from it, and no code */
 } MemMark;
 
 typedef struct MemRegion {
@@ -73,11 +74,13 @@ typedef struct MemMap {
     RomStore *roms; /* for those that are read-only, or NULL */
     bool code_refused; /* set by mem_code_mark: some of it is not pristine, so the code is this node's only */
     bool fault; /* set by a device during an access: answer with a bus error */
-    /** Memory that holds translated code changed; the range is whole granules (cut at the memory's end), whose marks
-     * are gone: all code read from them must go too. */
+    /** Memory that holds translated code or translation tables changed; the range is whole granules (cut at the
+     * memory's end), whose marks are gone: all code read from them must go, and all that follows from the tables. */
     void (*code_changed)(struct MemMap *map, Memory *memory, uint64_t offset, uint64_t size);
     /** The bytes of a memory are elsewhere from now on; may be NULL. */
     void (*moved)(struct MemMap *map, const Memory *memory);
+    /** Pages of a memory, the range lies in them, hold marks from now on: no store may pass them by. May be NULL. */
+    void (*marked)(struct MemMap *map, const Memory *memory, uint64_t offset, uint64_t size);
     MemErrorListener *error_listeners; /* in the arena of the board */
     /** Told of each access to a device window, or NULL. */
     void (*trace)(struct MemMap *map, const MemRegion *region, uint64_t addr, unsigned size, uint64_t value,
@@ -146,6 +149,15 @@ const uint8_t *mem_code(MemMap *map, uint64_t addr, size_t *avail);
 /** Remembers that code was translated from [addr, addr + size): stores there call code_changed. With shared marks,
  * map->code_refused tells if that is not possible. */
 void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size);
+/** Reads a word of a translation table, and remembers that: stores there call code_changed. False if it is not memory.
+ */
+bool mem_table_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *value);
+/** Writes one that has been read, with bits that change nothing that follows from it (referenced, modified). Read-only
+ * memory keeps what it has. */
+void mem_table_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t value);
+/** The host's bytes of the page of 1 << MEM_PAGE_SHIFT bytes that holds addr, if loads there do nothing but move bytes;
+ * NULL otherwise. *store tells if that is so for stores, too, until `marked` is called for that page. */
+uint8_t *mem_page(MemMap *map, uint64_t addr, bool *store);
 /** Memory that a share takes: stores there are looked at from now on. */
 void mem_marks_share(MemMap *map, Memory *memory, uint8_t *marks, uint64_t offset, uint64_t size);
 /** The marks of all memories are this node's own again, and there are none. */

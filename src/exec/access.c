@@ -33,10 +33,53 @@ static bool needs_check(const Cpu *cpu, uint64_t addr, unsigned mem) {
     return cpu->check_access || mem & IR_MEM_UNPRIV || (mem & IR_MEM_ALIGNED && misaligned);
 }
 
+/* Notes what a walk has found, for translated code too. */
+static void keep(Cpu *cpu, const TlbWalked *page) {
+    TlbBank *bank = cpu->tlb_bank;
+    bool store;
+    uint8_t *host = mem_page(cpu->map, page->bus, &store);
+    bank->walked[tlb_index(page->page, TLB_PAGES)] = *page;
+    bank->pages[tlb_index(page->page, TLB_PAGES)] = (TlbPage){
+        .load = host && page->load ? page->page : TLB_NONE,
+        .store = store && page->store ? page->page : TLB_NONE,
+        .to_host = (uintptr_t)host - page->page,
+    };
+}
+
+bool exec_map(Cpu *cpu, uint64_t *addr, TlbAccess access) {
+    TlbBank *bank = cpu->tlb_bank;
+    uint64_t virtual = tlb_page_of(*addr);
+    const TlbWalked *known = access == TLB_FETCH ? &bank->fetched[tlb_index(virtual, TLB_FETCHES)]
+                                                 : &bank->walked[tlb_index(virtual, TLB_PAGES)];
+    TlbWalked page = {.page = virtual};
+    if (known->page != virtual || !(access == TLB_STORE ? known->store : known->load)) {
+        if (!cpu->isa->walk(cpu, *addr, access, &page)) {
+            return false;
+        }
+        if (access == TLB_FETCH) {
+            bank->fetched[tlb_index(virtual, TLB_FETCHES)] = page;
+        } else {
+            keep(cpu, &page);
+        }
+        known = &page;
+    }
+    *addr = known->bus + (*addr - virtual);
+    return true;
+}
+
+bool exec_look(Cpu *cpu, uint64_t pc, uint32_t *page) {
+    const TlbWalked *known = &cpu->tlb_bank->fetched[tlb_index(pc, TLB_FETCHES)];
+    TlbWalked walked = *known;
+    if (known->page != tlb_page_of(pc) && !cpu->isa->walk(cpu, pc, TLB_LOOK, &walked)) {
+        return false;
+    }
+    *page = ir_page_at(walked.bus);
+    return true;
+}
+
 /* True if the guest's memory management has its say and forbids the access. */
-static bool refused(Cpu *cpu, uint64_t *addr, unsigned mem, bool store) {
-    const Isa *isa = cpu->isa;
-    return cpu->check_access && isa->map_access && !isa->map_access(cpu, addr, mem, store);
+static bool refused(Cpu *cpu, uint64_t *addr, bool store) {
+    return cpu->check_access && cpu->tlb_bank && !exec_map(cpu, addr, store ? TLB_STORE : TLB_LOAD);
 }
 
 static uint64_t sign_extend(uint64_t value, unsigned mem) {
@@ -55,7 +98,7 @@ static bool exec_load(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value) {
         return false;
     }
     *value = 0;
-    if (UNLIKELY(refused(cpu, &addr, mem, false))) {
+    if (UNLIKELY(refused(cpu, &addr, false))) {
         return !cpu->trap_pending;
     }
     if (UNLIKELY(!mem_read(cpu->map, addr, size, big, value)) && !split(cpu, addr, size, big, value, false)) {
@@ -73,7 +116,7 @@ static bool exec_store(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value) {
     if (UNLIKELY(needs_check(cpu, addr, mem)) && !cpu->isa->access_check(cpu, addr, mem, true)) {
         return false;
     }
-    if (UNLIKELY(refused(cpu, &addr, mem, true))) {
+    if (UNLIKELY(refused(cpu, &addr, true))) {
         return !cpu->trap_pending;
     }
     value &= size == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * size)) - 1;

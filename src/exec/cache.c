@@ -54,6 +54,7 @@ static size_t hash_of(IrLoc loc, unsigned limit) {
     enum { STRETCH_SHIFT = 10 };
     uint64_t h = (loc.pc >> STRETCH_SHIFT) * UINT64_C(0x9e3779b97f4a7c15);
     h ^= ((uint64_t)loc.aux << 8 | limit) * UINT64_C(0xc2b2ae3d27d4eb4f);
+    h ^= loc.page * UINT64_C(0x165667b19e3779f9);
     return (size_t)((h ^ h >> 29) + (loc.pc >> 2));
 }
 
@@ -122,7 +123,7 @@ static void grow(CodeCache *cache) {
     vec_push(&cache->outgrown, old);
 }
 
-static void cover_code(CodeCache *cache) {
+void cache_cover(CodeCache *cache) {
     for (unsigned k = 0; cache->jit && k < cache->windows.n; k++) {
         jit_cover(cache->jit, k, exec_windows_code_end(&cache->windows, k));
     }
@@ -151,7 +152,7 @@ static void note_literals(CodeCache *cache, CacheBlock *block) {
 }
 
 CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *literal, unsigned limit) {
-    cover_code(cache);
+    cache_cover(cache);
     if (cache->len * 2 >= cache->table->cap) {
         grow(cache);
     }

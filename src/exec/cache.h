@@ -22,6 +22,8 @@ struct CacheBlock {
     uint32_t code; /* offset of its host code, 0 = none */
     uint32_t index; /* of the block in the engine's code, if it has code */
     uint32_t region, region_cost; /* offset of the region that begins here, 0 = none; what it takes from the budget */
+    uint32_t guard, refused; /* of a region with blocks in several pages: index + 1 of the number of the bank with which
+                              * they are there; how often they were not. 0: there is no such region */
     bool interpret; /* it cannot be lowered */
     bool quick, improved; /* its code was made by jit_compile_quick; by jit_improve */
     uint32_t heat; /* of quick code: index of its counter of runs, if it has one */
@@ -75,7 +77,8 @@ void cache_free(CodeCache *cache);
 /** In the table; `front` is where the block shall be found the next time. */
 CacheBlock *cache_search(CodeCache *cache, IrLoc loc, unsigned limit, CacheBlock **front);
 static inline bool cache_matches(const CacheBlock *block, IrLoc loc, unsigned limit) {
-    return block->ir.loc.pc == loc.pc && block->ir.loc.aux == loc.aux && block->limit == limit && !block->dead;
+    return block->ir.loc.pc == loc.pc && block->ir.loc.aux == loc.aux && block->ir.loc.page == loc.page &&
+           block->limit == limit && !block->dead;
 }
 /** NULL if it is not there. */
 static inline CacheBlock *cache_find(CodeCache *cache, IrLoc loc, unsigned limit) {
@@ -84,6 +87,8 @@ static inline CacheBlock *cache_find(CodeCache *cache, IrLoc loc, unsigned limit
     return LIKELY(block && cache_matches(block, loc, limit)) ? block : cache_search(cache, loc, limit, front);
 }
 bool cache_is_full(const CodeCache *cache);
+/** Drops host code that stores without a look to what now holds marks. */
+void cache_cover(CodeCache *cache);
 /** Adds a block whose ops stand in cache->arena (`literal` may be NULL). Host code that stores to its memory
  * without a look is dropped. A block without bytes (its fetch failed, and may succeed when the rights have
  * changed) is dead: it is not found later. */

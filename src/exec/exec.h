@@ -31,6 +31,12 @@ bool exec_is_literal(Cpu *cpu, const IrBlock *block, const IrOp *op);
  * that. That memory is marked as code, so that the block goes when it changes (flash programming). */
 IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena);
 
+/** While cpu->tlb_bank is set: turns a virtual address into that of the bus. False as with isa->walk. */
+bool exec_map(Cpu *cpu, uint64_t *addr, TlbAccess access);
+
+/** The IrLoc.page of an address as a fetch would find it now; false if that is not allowed, or has an effect. */
+bool exec_look(Cpu *cpu, uint64_t pc, uint32_t *page);
+
 /** Connects a CPU's loads and stores to its memory map (cpu->map). */
 void exec_attach(Cpu *cpu);
 

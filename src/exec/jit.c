@@ -5,6 +5,7 @@
 
 #include "bus/mem.h"
 #include "exec/cache.h"
+#include "exec/exec.h"
 #include "exec/fault.h"
 #include "exec/probe.h"
 #include "host/x64/x64.h"
@@ -57,6 +58,7 @@ struct Jit {
     VEC(JitRegion) formed;
     VEC(JitLanding) landings;
     uint64_t serial; /* of what is in the buffer: another one after each flush */
+    uint32_t n_mappings; /* last number that a bank has got */
     uint64_t published; /* how often code was added or linked */
     JitSeat *own; /* if it is not shared */
     uint8_t *tables; /* the room of the tables above, if it is shared: they must not move */
@@ -270,7 +272,11 @@ static bool has_target(IrLoc loc) {
 /* Read as they have been written just now, byte by byte: one wider load would wait for the stores. */
 static bool looks_elsewhere(const Cpu *cpu) {
     return __atomic_load_n(&cpu->leave, __ATOMIC_RELAXED) || __atomic_load_n(&cpu->irq_request, __ATOMIC_RELAXED) ||
-           __atomic_load_n(&cpu->halted, __ATOMIC_RELAXED) || __atomic_load_n(&cpu->check_access, __ATOMIC_RELAXED) ||
+           __atomic_load_n(&cpu->halted, __ATOMIC_RELAXED);
+}
+
+static bool is_checked(const Cpu *cpu) {
+    return __atomic_load_n(&cpu->check_access, __ATOMIC_RELAXED) ||
            __atomic_load_n(&cpu->check_fetch, __ATOMIC_RELAXED);
 }
 
@@ -278,13 +284,24 @@ static JitSeat *seat_of(const Cpu *cpu) {
     return CONTAINER_OF((X64Target(*)[X64_TARGETS])cpu->jit_targets, JitSeat, targets);
 }
 
+/* The key by which code for the CPU's location can be found; false if there cannot be any. */
+static bool key_of_next(const Cpu *cpu, IrLoc loc, uint64_t *key) {
+    if (LIKELY(!is_checked(cpu))) {
+        *key = x64_target_key(loc);
+        return has_target(loc);
+    }
+    *key = cpu->tlb_bank ? x64_mapped_key(loc.pc, cpu->tlb_bank->code) : 0;
+    return cpu->tlb_bank && loc.aux == 0;
+}
+
 /* Where the code stands that the CPU runs next, as an indirect branch would find it; NULL if there is none, or if
  * anything but to go on may be due. */
 static const void *code_at(const Cpu *cpu) {
     const JitSeat *seat = seat_of(cpu);
-    const IrLoc loc = {cpu->pc, cpu->aux};
+    const IrLoc loc = {cpu->pc, cpu->aux, 0};
     const X64Target *target = &seat->targets[x64_target_index(loc)];
-    bool known = has_target(loc) && target->key == x64_target_key(loc) && seat->serial == cpu->jit->serial;
+    uint64_t key;
+    bool known = key_of_next(cpu, loc, &key) && target->key == key && seat->serial == cpu->jit->serial;
     return looks_elsewhere(cpu) || cpu->budget <= 0 || !known ? NULL : (const void *)(uintptr_t)target->code;
 }
 
@@ -489,7 +506,7 @@ void jit_free(Jit *jit) {
 
 void jit_flush(Jit *jit, uint64_t serial) {
     for (size_t i = 0; i < jit->blocks.len; i++) {
-        jit->blocks.data[i]->code = jit->blocks.data[i]->region = 0;
+        jit->blocks.data[i]->code = jit->blocks.data[i]->region = jit->blocks.data[i]->guard = 0;
     }
     jit->blocks.len = 0;
     jit->out.sites.len = 0;
@@ -605,19 +622,35 @@ Arena *jit_scratch(Jit *jit) {
     return &jit->scratch;
 }
 
-bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members, const X64Region *region) {
+/* The counter of a region's guard: with memory management on its blocks may lie in several pages. */
+static uint32_t make_guard(Jit *jit, CacheBlock *const *members, unsigned n_members) {
+    bool several = false;
+    for (unsigned i = 0; i < n_members && members[0]->ir.loc.page; i++) {
+        several |= !ir_same_page(members[i]->ir.loc.pc, members[0]->ir.loc.pc);
+    }
+    if (!several) {
+        return IR_NONE;
+    }
+    vec_push(&jit->out.heat, 0);
+    return (uint32_t)jit->out.heat.len - 1;
+}
+
+bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members, X64Region region) {
     if (!has_room(jit)) {
         return false;
     }
+    region.guard = make_guard(jit, members, n_members);
     prepare(jit, false);
     asm_align(&jit->code.hot, LINE_BYTES); /* how fast a loop is should not depend on what came before */
     uint32_t entry = jit->last_hot = asm_offset(&jit->code.hot);
-    bool ok = x64_lower_region(&jit->code, region, &jit->thunks, &jit->out, &jit->scratch);
+    bool ok = x64_lower_region(&jit->code, &region, &jit->thunks, &jit->out, &jit->scratch);
     if (ok) {
         JitRegion formed = {.n_blocks = n_members};
         memcpy(formed.blocks, members, n_members * sizeof *members);
         vec_push(&jit->formed, formed);
-        members[0]->region_cost = region->blocks[0].cost;
+        members[0]->region_cost = region.blocks[0].cost;
+        members[0]->guard = region.guard + 1; /* IR_NONE: 0 */
+        members[0]->refused = 0;
         publish(jit);
         __atomic_store_n(&members[0]->region, entry, __ATOMIC_RELEASE);
         x64_patch_jump(&jit->code.hot, members[0]->code, entry);
@@ -666,7 +699,7 @@ static void dissolve_regions(Jit *jit, const CacheBlock *block) {
             member |= region->blocks[i] == block;
         }
         if (member) {
-            region->blocks[0]->region = 0;
+            region->blocks[0]->region = region->blocks[0]->guard = 0;
             x64_patch_nop(&jit->code.hot, region->blocks[0]->code, X64_ENTRY_BYTES);
             region->n_blocks = 0;
         }
@@ -682,7 +715,9 @@ void jit_kill(Jit *jit, CacheBlock *block) {
     dissolve_regions(jit, block);
     uint32_t index = x64_target_index(block->ir.loc);
     X64Target *target = &jit->own->targets[index];
-    if (has_target(block->ir.loc) && target->key == x64_target_key(block->ir.loc)) {
+    const uint8_t *code = jit->executable + block->code;
+    bool by_key = !block->ir.loc.page && has_target(block->ir.loc) && target->key == x64_target_key(block->ir.loc);
+    if (by_key || target->code == (uint64_t)(uintptr_t)code) {
         target->key = x64_no_target(index);
     }
     uint32_t site = (uint32_t)jit->out.sites.len;
@@ -736,9 +771,51 @@ static void count_exit(Cpu *cpu, X64SiteKind kind) {
     count_region(cpu);
 }
 
+/* The key under memory management. What a bank calls its code is a number for all cores that run here. No number comes
+ * twice: when there are none left the engine finds the targets. */
+static bool mapped_key(Jit *jit, TlbBank *bank, IrLoc loc, uint64_t *key) {
+    if (bank->code == TLB_NO_CODE && jit->n_mappings < UINT32_MAX) {
+        bank->code = (uint64_t)++jit->n_mappings << 32 | TLB_NO_CODE;
+    }
+    *key = x64_mapped_key(loc.pc, bank->code);
+    return bank->code != TLB_NO_CODE && loc.aux == 0;
+}
+
+static bool all_there(const Jit *jit, Cpu *cpu, const CacheBlock *head) {
+    size_t r = 0;
+    uint32_t page;
+    while (jit->formed.data[r].n_blocks == 0 || jit->formed.data[r].blocks[0] != head) {
+        r++;
+    }
+    for (uint32_t i = 0; i < jit->formed.data[r].n_blocks; i++) {
+        IrLoc loc = jit->formed.data[r].blocks[i]->ir.loc;
+        if (!exec_look(cpu, loc.pc, &page) || page != loc.page) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* True if the pages of the region that begins here are those that it was made of. One that is refused often goes. */
+static bool passes_guard(Jit *jit, Cpu *cpu, CacheBlock *block) {
+    enum { REFUSED_MAX = 1000 };
+    uint64_t key;
+    bool named = mapped_key(jit, cpu->tlb_bank, block->ir.loc, &key);
+    uint32_t *guard = &jit->out.heat.data[block->guard - 1], now = (uint32_t)(key >> 32);
+    if (named && (*guard == now || all_there(jit, cpu, block))) {
+        *guard = now;
+        return true;
+    }
+    if (++block->refused == REFUSED_MAX) {
+        dissolve_regions(jit, block);
+    }
+    return false;
+}
+
 /* With too little budget for the region that begins here, the block runs alone. */
-static const void *start_of(const Jit *jit, const Cpu *cpu, const CacheBlock *block) {
-    bool alone = __atomic_load_n(&block->region, __ATOMIC_ACQUIRE) && cpu->budget < block->region_cost;
+static const void *start_of(Jit *jit, Cpu *cpu, CacheBlock *block) {
+    bool alone = __atomic_load_n(&block->region, __ATOMIC_ACQUIRE) &&
+                 (cpu->budget < block->region_cost || (UNLIKELY(block->guard) && !passes_guard(jit, cpu, block)));
     return jit->executable + cache_code(block) + (alone ? X64_ENTRY_BYTES : 0);
 }
 
@@ -761,6 +838,10 @@ IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
     }
     seat->trapped = site == X64_TRAP_TAKEN && !cpu->halted;
     return exit;
+}
+
+static uint32_t page_of_site(const Jit *jit, const X64Site *site) {
+    return jit->blocks.data[site->block]->ir.loc.page;
 }
 
 /* The address of a block, 32 bits of it: a 32-bit guest wraps around. */
@@ -811,14 +892,15 @@ bool jit_can_link(const Jit *jit, const JitSeat *seat) {
     return seat->serial == jit->serial && (seat->exit != IR_NONE || seat->trapped);
 }
 
-static void note_target(const Jit *jit, JitSeat *seat, const CacheBlock *block) {
-    if (has_target(block->ir.loc)) {
-        seat->targets[x64_target_index(block->ir.loc)] = (X64Target){
-            x64_target_key(block->ir.loc), (uint64_t)(uintptr_t)(jit->executable + cache_code(block))};
+static void note_target(Jit *jit, JitSeat *seat, const Cpu *cpu, const CacheBlock *block) {
+    const IrLoc loc = block->ir.loc;
+    uint64_t key = x64_target_key(loc), code = (uint64_t)(uintptr_t)(jit->executable + cache_code(block));
+    if (UNLIKELY(loc.page) ? mapped_key(jit, cpu->tlb_bank, loc, &key) : has_target(loc)) {
+        seat->targets[x64_target_index(loc)] = (X64Target){key, code};
     }
 }
 
-void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
+void jit_link(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
     uint32_t exit = seat->exit;
     bool trapped = seat->trapped;
     seat->exit = IR_NONE;
@@ -827,33 +909,37 @@ void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block) {
         return;
     }
     if (trapped) {
-        note_target(jit, seat, block);
+        note_target(jit, seat, cpu, block);
     }
     if (exit == IR_NONE) {
         return;
     }
     X64Site *site = &jit->out.sites.data[exit];
     if (site->kind == X64_SITE_INDIRECT && site->type) {
-        note_target(jit, seat, block);
+        note_target(jit, seat, cpu, block);
     } else if (site->kind == X64_SITE_INDIRECT) {
         if (site->aux == 0 && block->ir.loc.aux == 0) {
-            note_landing(jit, jit->blocks.data[site->block], block);
-            if (site->patch && ++site->unused == LANDINGS_NOTED) {
+            bool seen = ++site->unused > LANDINGS_NOTED && block->ir.loc.page;
+            if (!seen) {
+                note_landing(jit, jit->blocks.data[site->block], block);
+            }
+            if (site->patch && site->unused == LANDINGS_NOTED) {
                 x64_patch_link(&jit->code.hot, site->patch, site->patch + 4);
             }
-            note_target(jit, seat, block);
+            note_target(jit, seat, cpu, block);
         }
-    } else if (leads_to(site, block->ir.loc)) {
+    } else if (leads_to(site, block->ir.loc) && page_of_site(jit, site) == block->ir.loc.page) {
         x64_patch_link(&jit->code.cold, site->patch, block->code); /* the jump may be in either part */
     }
 }
 
+/* What a trap does is known for addresses of the bus only: with memory management on it may change what they mean. */
 bool jit_trap_site(const Jit *jit, const JitSeat *seat, IrLoc *loc, unsigned *number) {
-    if (seat->trap == IR_NONE) {
+    if (seat->trap == IR_NONE || page_of_site(jit, &jit->out.sites.data[seat->trap])) {
         return false;
     }
     const X64Site *site = &jit->out.sites.data[seat->trap];
-    *loc = (IrLoc){site->pc, site->aux};
+    *loc = (IrLoc){site->pc, site->aux, 0};
     *number = site->number;
     return true;
 }

@@ -73,7 +73,7 @@ bool jit_take_hot(JitSeat *seat);
 Arena *jit_scratch(Jit *jit);
 /** Makes code for a region, which from now on runs in place of its first block (the first member); it holds as long as
  * all members live. False if it cannot. */
-bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members, const struct X64Region *region);
+bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members, struct X64Region region);
 /** The k-th block to which an indirect branch at the end of `from` has been seen to lead; NULL behind the last. */
 CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k);
 
@@ -84,9 +84,9 @@ void jit_cover(Jit *jit, unsigned window, uint32_t end);
  * cpu->map->fast, or cpu->windows. */
 IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block);
 /** True if the last jit_run ended in a jump that can go straight to a block: jit_link then does so, if that jump leads
- * to where `block` begins. */
+ * to where `block` begins, which is what comes next. */
 bool jit_can_link(const Jit *jit, const JitSeat *seat);
-void jit_link(Jit *jit, JitSeat *seat, CacheBlock *block);
+void jit_link(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block);
 /** If jit_can_link: true if that jit_run ended in a trap that has come often from one place: where and which. */
 bool jit_trap_site(const Jit *jit, const JitSeat *seat, IrLoc *loc, unsigned *number);
 /** From now on that trap is a jump to `block`, if it has code. */

@@ -6,7 +6,7 @@
 #include "exec/region.h"
 
 static IrLoc leads_to(const IrBlock *ir, uint32_t offset, uint32_t aux) {
-    return (IrLoc){(uint32_t)(ir->loc.pc + offset), aux};
+    return ir_loc_at(ir->loc, offset, aux);
 }
 
 static bool same_place(IrLoc x, IrLoc y) {

@@ -119,8 +119,9 @@ static int add(Gather *g, CacheBlock *block) {
 }
 
 static int add_target(Gather *g, const IrBlock *from, uint32_t offset, uint32_t aux) {
-    IrLoc loc = {(uint32_t)(from->loc.pc + offset), aux};
-    return add(g, cache_find(g->cache, loc, 0));
+    IrLoc loc = ir_loc_at(from->loc, offset, aux);
+    bool known = loc.page != IR_PAGE_UNKNOWN || exec_look(g->cpu, loc.pc, &loc.page);
+    return known ? add(g, cache_find(g->cache, loc, 0)) : -1;
 }
 
 static void add_landing(LoopBlock *b, int to) {
@@ -132,6 +133,12 @@ static void add_landing(LoopBlock *b, int to) {
     if (to >= 0 && b->n_landings < REGION_LANDINGS_MAX) {
         b->landings[b->n_landings++] = to;
     }
+}
+
+/* True if what has been there is what would be there now. */
+static bool is_there(Cpu *cpu, IrLoc loc) {
+    uint32_t page;
+    return cpu->tlb_bank ? exec_look(cpu, loc.pc, &page) && page == loc.page : !loc.page;
 }
 
 static bool is_indirect(const IrBlock *ir) {
@@ -157,7 +164,9 @@ static void gather(Gather *g, CacheBlock *head) {
             }
         }
         for (size_t k = 0; is_indirect(ir) && (to = jit_landing(g->cache->jit, from, k)) != NULL; k++) {
-            add_landing(&l->blocks[i], add(g, to));
+            if (is_there(g->cpu, to->ir.loc)) {
+                add_landing(&l->blocks[i], add(g, to));
+            }
         }
     }
 }

@@ -11,30 +11,10 @@ typedef struct Runner {
     bool resumed; /* no block has run since a deadline or a trap: what comes may be in the middle of one */
 } Runner;
 
-/* True if the block was made from other bytes than those that are at its address now: the guest's memory management has
- * changed. A block that was made without it may go on into a page that lies elsewhere. */
-static bool is_stale(const Cpu *cpu, const IrBlock *block, uint64_t source) {
-    bool mapped = cpu->check_fetch && cpu->isa->map_fetch;
-    return block->source != source ||
-           (mapped && source % cpu->isa->page_bytes + block->n_bytes > cpu->isa->page_bytes);
-}
-
-/* The block, if it may run. Those of a share are never stale: who has memory management on is not there. */
-static CacheBlock *find(Runner *r, IrLoc loc, unsigned limit, uint64_t source) {
-    CacheBlock *block = cache_find(r->run.cache, loc, limit);
-    if (block && UNLIKELY(is_stale(r->cpu, &block->ir, source))) {
-        if (r->run.cache->jit) {
-            jit_kill(r->run.cache->jit, block);
-        }
-        block->dead = true;
-        block = NULL;
-    }
-    return block;
-}
-
-/* Rights checks, traces and coverage are the interpreter's. */
+/* Rights checks, traces and coverage are the interpreter's. Memory management is none of these. */
 static bool can_jit(const Cpu *cpu, const CodeCache *cache) {
-    return cache->jit && !cpu->check_access && !cpu->check_fetch && !cpu->trace && !cpu->coverage;
+    bool checks = cpu->check_access || cpu->check_fetch;
+    return cache->jit && (!checks || cpu->tlb_bank) && !cpu->trace && !cpu->coverage;
 }
 
 /* Long code without branches is a chain of full blocks. Where a run goes on in the middle of one the new block is to
@@ -48,7 +28,7 @@ static unsigned insns_to_known(const Runner *r, const IrBlock *raw) {
     for (uint32_t i = 0; i < raw->n_ops; i++) {
         const IrOp *op = &raw->ops[i];
         if (op->op == IR_INSN) {
-            IrLoc loc = {(raw->loc.pc + op->a) & r->cpu->isa->pc_mask, op->c};
+            IrLoc loc = {(raw->loc.pc + op->a) & r->cpu->isa->pc_mask, op->c, 0};
             if (n > 0 && cache_find(r->run.cache, loc, 0)) {
                 return n;
             }
@@ -61,7 +41,7 @@ static unsigned insns_to_known(const Runner *r, const IrBlock *raw) {
 /* Where a block goes on that ends in nothing but a direct jump; false if it ends otherwise. */
 static bool leads_on(const Runner *r, const IrBlock *raw, IrLoc *next) {
     const IrOp *last = &raw->ops[raw->n_ops - 1];
-    *next = (IrLoc){(raw->loc.pc + (uint64_t)(int64_t)(int32_t)last->a) & r->cpu->isa->pc_mask, last->c};
+    *next = (IrLoc){(raw->loc.pc + (uint64_t)(int64_t)(int32_t)last->a) & r->cpu->isa->pc_mask, last->c, 0};
     return last->op == IR_GOTO && last[-1].op != IR_GOTO_IF; /* there is an INSN at least */
 }
 
@@ -108,7 +88,7 @@ static CacheBlock *translate_quickly(Runner *r, IrLoc loc) {
     for (unsigned n = 0; jump != IR_NONE; n++) {
         from = jump;
         jump = IR_NONE;
-        CacheBlock *to = find(r, next, 0, next.pc);
+        CacheBlock *to = cache_find(cache, next, 0);
         if (!to && n < AHEAD_MAX && !cache_is_full(cache)) {
             to = add_quickly(r, next, &next, &jump);
             r->cpu->map->code_refused = false; /* nobody has to run it yet */
@@ -135,7 +115,7 @@ static CacheBlock *translate(Runner *r, IrLoc loc, unsigned limit) {
     }
     MemMap *map = r->cpu->map;
     map->code_refused = false;
-    bool quick = !limit && can_jit(r->cpu, cache) && jit_can_be_quick(cache->jit);
+    bool quick = !limit && !loc.page && can_jit(r->cpu, cache) && jit_can_be_quick(cache->jit);
     if (quick && (block = translate_quickly(r, loc)) != NULL) {
         return block;
     }
@@ -149,9 +129,8 @@ static CacheBlock *translate(Runner *r, IrLoc loc, unsigned limit) {
     return cache_add(cache, &ir, literal, limit);
 }
 
-/* `source`: where the bytes at loc.pc are on the bus. */
-static CacheBlock *block_at(Runner *r, IrLoc loc, unsigned limit, uint64_t source) {
-    CacheBlock *block = find(r, loc, limit, source);
+static CacheBlock *block_at(Runner *r, IrLoc loc, unsigned limit) {
+    CacheBlock *block = cache_find(r->run.cache, loc, limit);
     if (UNLIKELY(!block)) {
         code_lock(r->use);
         block = translate(r, loc, limit);
@@ -180,30 +159,40 @@ static CacheBlock *fetch_failed(Cpu *cpu, uint64_t addr) {
     return NULL;
 }
 
+/* Finds out which page is at loc.pc. False: it cannot be fetched, or the cache is to be changed first. */
+static bool locate(Runner *r, IrLoc *loc) {
+    Cpu *cpu = r->cpu;
+    if (r->use->share) {
+        code_use_will_leave(r->use);
+        return false;
+    }
+    uint64_t source = loc->pc;
+    if (!exec_map(cpu, &source, TLB_FETCH)) {
+        fetch_failed(cpu, loc->pc);
+        return false;
+    }
+    loc->page = ir_page_at(source);
+    return true;
+}
+
 /* The block to run now: whole, or a prefix of it if the budget or the rights do not cover it. NULL: a trap is due, or
  * the cache is to be changed first. */
 static CacheBlock *choose(Runner *r) {
     Cpu *cpu = r->cpu;
-    IrLoc loc = {cpu->pc, cpu->aux};
-    uint64_t source = loc.pc, denied;
-    if (UNLIKELY(cpu->check_fetch) && cpu->isa->map_fetch) {
-        if (r->use->share) {
-            code_use_will_leave(r->use);
-            return NULL;
-        }
-        if (!cpu->isa->map_fetch(cpu, &source)) {
-            return fetch_failed(cpu, loc.pc);
-        }
+    IrLoc loc = {cpu->pc, cpu->aux, 0};
+    uint64_t denied;
+    if (UNLIKELY(cpu->check_fetch) && cpu->tlb_bank && !locate(r, &loc)) {
+        return NULL;
     }
-    CacheBlock *block = block_at(r, loc, 0, source);
-    if (UNLIKELY(block && cpu->check_fetch) && fetch_denied(cpu, &block->ir, &denied)) {
-        block = block_at(r, loc, 1, source);
+    CacheBlock *block = block_at(r, loc, 0);
+    if (UNLIKELY(block && cpu->check_fetch) && !loc.page && fetch_denied(cpu, &block->ir, &denied)) {
+        block = block_at(r, loc, 1);
         if (block && fetch_denied(cpu, &block->ir, &denied)) {
             return fetch_failed(cpu, denied);
         }
     }
     if (UNLIKELY(block && block->ir.n_insns > cpu->budget)) {
-        block = block_at(r, loc, (unsigned)cpu->budget, source);
+        block = block_at(r, loc, (unsigned)cpu->budget);
     }
     return block;
 }
@@ -318,7 +307,7 @@ static RARE void improve(Runner *r, CacheBlock *block) {
     }
     if (link) {
         link_trap(r);
-        jit_link(cache->jit, r->run.seat, block);
+        jit_link(cache->jit, r->run.seat, r->cpu, block);
     }
     code_unlock(r->use);
 }

@@ -211,6 +211,7 @@ CodeRun code_enter(CodeUse *use) {
         }
         run.seat = run.place->jit;
     } else if (run.cache->jit) {
+        cache_cover(run.cache); /* other cores may have walked tables */
         run.seat = jit_own_seat(run.cache->jit);
     }
     return run;

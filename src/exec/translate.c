@@ -8,21 +8,18 @@
 enum { INSN_BYTES_MAX = 16 };
 
 /* Under memory management: the bytes up to the end of the page. */
-static const uint8_t *fetch_mapped(Cpu *cpu, uint64_t pc, size_t *avail) {
-    uint64_t at = pc, left = cpu->isa->page_bytes - pc % cpu->isa->page_bytes;
-    const uint8_t *bytes = cpu->isa->map_fetch(cpu, &at) ? mem_code(cpu->map, at, avail) : NULL;
+static const uint8_t *fetch_mapped(Cpu *cpu, IrLoc loc, uint64_t pc, size_t *avail) {
+    loc.pc = pc;
+    uint64_t left = (UINT64_C(1) << IR_PAGE_SHIFT) - (pc - tlb_page_of(pc));
+    const uint8_t *bytes = mem_code(cpu->map, ir_loc_source(loc), avail);
     *avail = bytes && *avail < left ? *avail : (size_t)left;
     return bytes;
 }
 
-static bool is_mapped(const Cpu *cpu) {
-    return cpu->check_fetch && cpu->isa->map_fetch;
-}
-
 /* The bytes at pc: in place if enough follow, else gathered in `buffer` across regions. */
-static const uint8_t *fetch(Cpu *cpu, uint64_t pc, uint8_t buffer[INSN_BYTES_MAX], size_t *avail) {
-    if (is_mapped(cpu)) {
-        return fetch_mapped(cpu, pc, avail);
+static const uint8_t *fetch(Cpu *cpu, IrLoc loc, uint64_t pc, uint8_t buffer[INSN_BYTES_MAX], size_t *avail) {
+    if (loc.page) {
+        return fetch_mapped(cpu, loc, pc, avail);
     }
     const uint8_t *bytes = mem_code(cpu->map, pc, avail);
     if (!bytes || *avail >= cpu->isa->insn_bytes_max) {
@@ -59,7 +56,7 @@ static size_t plain_bytes(const Cpu *cpu, const Code *code) {
 }
 
 /* Moves on to pc; false if no instruction can be fetched there. */
-static bool code_at(Cpu *cpu, Code *code, uint64_t pc, uint8_t buffer[INSN_BYTES_MAX]) {
+static bool code_at(Cpu *cpu, IrLoc loc, Code *code, uint64_t pc, uint8_t buffer[INSN_BYTES_MAX]) {
     const Isa *isa = cpu->isa;
     uint64_t moved = pc - code->pc;
     if (!cpu->check_fetch && pc - code->pc >= code->allowed_end - code->pc) {
@@ -72,7 +69,7 @@ static bool code_at(Cpu *cpu, Code *code, uint64_t pc, uint8_t buffer[INSN_BYTES
         code->bytes += moved;
         code->avail -= moved;
     } else {
-        code->bytes = fetch(cpu, pc, buffer, &code->avail);
+        code->bytes = fetch(cpu, loc, pc, buffer, &code->avail);
     }
     code->pc = pc;
     return code->bytes && code->avail >= isa->insn_align;
@@ -82,7 +79,7 @@ static bool code_at(Cpu *cpu, Code *code, uint64_t pc, uint8_t buffer[INSN_BYTES
 static RARE bool append_any(Cpu *cpu, IrBuilder *b, Code *code, uint64_t pc, uint64_t *failed) {
     uint8_t buffer[INSN_BYTES_MAX];
     *failed = pc;
-    if (!code_at(cpu, code, pc, buffer)) {
+    if (!code_at(cpu, b->loc, code, pc, buffer)) {
         return false;
     }
     *failed = (pc + code->avail) & cpu->isa->pc_mask;
@@ -117,10 +114,9 @@ IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch) 
     arena_reset(scratch);
     ir_begin(&b, scratch, loc);
     b.limit = limit;
-    bool mapped = is_mapped(cpu);
     while (!b.ended) {
         uint64_t pc = (loc.pc + b.n_bytes) & cpu->isa->pc_mask, failed;
-        bool new_page = mapped && b.n_insns && pc % cpu->isa->page_bytes == 0;
+        bool new_page = b.n_insns && loc.page && tlb_page_of(pc) == pc;
         if (b.n_insns == limit || new_page) {
             ir_goto(&b, pc, b.aux);
         } else if (!append(cpu, &b, &code, pc, &failed)) {
@@ -135,9 +131,6 @@ IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch) 
     IrBlock block = ir_end(&b);
     if (UNLIKELY(cpu->probe != NULL)) {
         probe_ir(cpu, &block, EXEC_STAGE_IR, limit < EXEC_BLOCK_INSNS_MAX);
-    }
-    if (block.n_bytes && is_mapped(cpu)) {
-        cpu->isa->map_fetch(cpu, &block.source);
     }
     mem_code_mark(cpu->map, block.source, block.n_bytes);
     return block;
@@ -196,7 +189,7 @@ bool exec_is_literal(Cpu *cpu, const IrBlock *block, const IrOp *op) {
 IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena) {
     IrBlock *folded = NULL;
     uint64_t addr, value;
-    for (uint32_t i = 0; i < block->n_ops; i++) {
+    for (uint32_t i = 0; i < block->n_ops && !block->loc.page; i++) { /* addresses are those of the bus */
         const IrOp *op = &block->ops[i];
         if (!literal_value(cpu, block, op, &addr, &value)) {
             continue;

@@ -197,8 +197,8 @@ unsigned exec_compile_loop(Cpu *cpu, CodeCache *cache, const Loop *loop, Arena *
         }
     }
     find_costs(blocks, v.n_ordered);
-    X64Region region = {blocks, v.n_ordered, loop->window};
-    bool ok = jit_compile_region(cache->jit, members, n_members, &region);
+    X64Region region = {blocks, v.n_ordered, loop->window, IR_NONE};
+    bool ok = jit_compile_region(cache->jit, members, n_members, region);
     if (UNLIKELY(ok && cpu->probe)) {
         probe_region(cpu, cache, members[0]);
     }

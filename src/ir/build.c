@@ -177,7 +177,7 @@ void ir_begin(IrBuilder *b, Arena *arena, IrLoc loc) {
 IrBlock ir_end(IrBuilder *b) {
     assert(b->ended);
     return (IrBlock){.loc = b->loc, .ops = b->ops, .n_ops = b->n_ops, .n_insns = b->n_insns, .n_bytes = b->n_bytes,
-                     .source = b->loc.pc, .uses = b->uses, .last_use = b->last_use};
+                     .source = ir_loc_source(b->loc), .uses = b->uses, .last_use = b->last_use};
 }
 
 IrVal ir_emit(IrBuilder *b, IrOpcode op, IrType type, unsigned n, uint32_t x, uint32_t y, uint32_t z) {

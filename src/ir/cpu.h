@@ -7,6 +7,7 @@
 
 #include "base/field.h"
 #include "ir/build.h"
+#include "ir/tlb.h"
 
 struct Board;
 struct MemMap;
@@ -56,13 +57,11 @@ typedef struct Isa {
      * IR_MEM_UNPRIV, and for every access while cpu->check_access is set. Raises the trap and returns false if the
      * access is not allowed. */
     bool (*access_check)(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
-    /** May be NULL. Asked for every access while cpu->check_access is set, after access_check: turns a virtual address
-     * into that of the bus. False: the access is not done, and a trap is pending or it reads 0. */
-    bool (*map_access)(Cpu *cpu, uint64_t *addr, unsigned mem, bool store);
-    /** May be NULL. The same for fetches, while cpu->check_fetch is set; what it gives holds for the rest of the
-     * page. False: the fetch fails. */
-    bool (*map_fetch)(Cpu *cpu, uint64_t *addr);
-    uint32_t page_bytes; /* of map_fetch: blocks do not go beyond */
+    /** May be NULL. Memory management, asked while cpu->tlb_bank is set about what that does not know: walks the
+     * tables, marks the page as accessed and, before a store, as modified, and fills in bus, load and store of *page.
+     * False: the access is not done, and a trap is pending (not for a fetch), or it reads 0. What is found must follow
+     * from tables that were read with mem_table_read, and from the key of the bank. */
+    bool (*walk)(Cpu *cpu, uint64_t addr, TlbAccess access, TlbWalked *page);
     /** The bus answered an access with an error: raises the trap. */
     void (*access_fault)(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
     /** True if an instruction may be fetched from addr (execute-never, protection unit). Asked at translation for what
@@ -97,6 +96,7 @@ struct Cpu {
     uint32_t cpi; /* property: its cycles per instruction, 0 = as the node says */
     uint32_t op; /* index of the op that called out */
     const IrBlock *block; /* running, for cpu_at_fault; NULL outside of blocks */
+    Tlb *tlb; /* NULL: memory management has never been on */
     bool (*load)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t *value); /* false: a trap is pending */
     bool (*store)(Cpu *cpu, uint64_t addr, unsigned mem, uint64_t value);
     uint64_t jit_t1, jit_in_region; /* with a probe that counts: instructions run in regions; inside of one */
@@ -121,8 +121,8 @@ struct Cpu {
     bool may_yield; /* other cores share the node's time */
     bool yielded; /* asleep for the rest of its slice: it said that it waits for another core */
     bool locked_up; /* can never run again without a reset */
-    bool check_access; /* every access goes through isa->access_check */
-    bool check_fetch; /* every block goes through isa->fetch_allowed */
+    bool check_access; /* every access goes through isa->access_check, or tlb_bank is set */
+    bool check_fetch; /* every block goes through isa->fetch_allowed, or tlb_bank is set */
     bool trap_pending;
     unsigned trap_number;
     uint64_t trap_arg;
@@ -132,6 +132,7 @@ struct Cpu {
     uint64_t deadline; /* tick at which the budget ends; a tick is one instruction, run or slept */
     uint32_t prepaid; /* taken from the budget but not yet retired: the rest of the running block */
     uint32_t aux; /* translation state at pc */
+    TlbBank *tlb_bank; /* memory management is on: what is known of it; check_access and check_fetch are set, too */
     /* The last 128 bytes are those that translated code reaches with short displacements. */
     int64_t budget; /* ticks left */
     uint64_t pc; /* next instruction, precise between blocks and when a trap or a helper runs */

@@ -68,11 +68,35 @@ typedef struct IrFault {
     uint32_t flags[4]; /* per N Z C V: the flag op whose recipe holds here, or IR_NONE: they are in the state */
 } IrFault;
 
+/** Pages of memory management, and what of an IrLoc tells which one is at its pc. */
+enum { IR_PAGE_SHIFT = 12 };
+#define IR_PAGE_UNKNOWN UINT32_MAX
+
 /** Guest code location: program counter, and the bits of CPU state that translation depends on (Isa defines them). */
 typedef struct IrLoc {
     uint64_t pc;
     uint32_t aux;
+    uint32_t page; /* 0: addresses are those of the bus; else memory management is on, and the page of pc stands there
+                    * at (page - 1) << IR_PAGE_SHIFT. IR_PAGE_UNKNOWN: nobody knows, there is no code for that */
 } IrLoc;
+
+/** IrLoc.page for a page of the bus. */
+static inline uint32_t ir_page_at(uint64_t bus) {
+    return (uint32_t)(bus >> IR_PAGE_SHIFT) + 1;
+}
+static inline bool ir_same_page(uint64_t x, uint64_t y) {
+    return (uint32_t)x >> IR_PAGE_SHIFT == (uint32_t)y >> IR_PAGE_SHIFT;
+}
+/** Where a direct branch leads that is `offset` behind `from`. */
+static inline IrLoc ir_loc_at(IrLoc from, uint32_t offset, uint32_t aux) {
+    uint32_t pc = (uint32_t)(from.pc + offset);
+    return (IrLoc){pc, aux, !from.page || ir_same_page(from.pc, pc) ? from.page : IR_PAGE_UNKNOWN};
+}
+/** The bus address of a location's pc. */
+static inline uint64_t ir_loc_source(IrLoc loc) {
+    enum { MASK = (1 << IR_PAGE_SHIFT) - 1 };
+    return loc.page ? (uint64_t)(loc.page - 1) << IR_PAGE_SHIFT | (loc.pc & MASK) : loc.pc;
+}
 
 /** Users of a value, as far as the builder knows; what only dead flags and PUTs needed has none. Ops that are more than
  * a value have one more. IR_USES_RELEASED: none, and it is no user of its own operands. */
@@ -89,7 +113,7 @@ typedef struct IrBlock {
     uint32_t n_bytes; /* guest bytes covered from loc.pc */
     bool is_trap; /* what trap `trap` at `loc` does, no instructions: made by Isa.translate_trap */
     uint16_t trap;
-    uint64_t source; /* where on the bus they were read: loc.pc, or what the guest's memory management made of it */
+    uint64_t source; /* where on the bus they were read: ir_loc_source of loc */
     IrFault *faults;
     uint32_t n_faults;
     uint32_t *uses, *last_use; /* per op, of a block as ir_end gives it: how many use its value; the last one, or an

@@ -189,19 +189,35 @@ static void caches_invalidate(Node *node, uint64_t addr, uint64_t size) {
     }
 }
 
+static void forget_tables(Node *node) {
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        tlb_forget(node->cores[i].cpu->tlb);
+    }
+}
+
+void node_code_marked(MemMap *map, const Memory *memory, uint64_t offset, uint64_t size) {
+    Node *node = (Node *)map->board;
+    for (unsigned i = 0; i < node->n_cores; i++) {
+        tlb_forget_stores(node->cores[i].cpu->tlb, memory->host + offset, size);
+    }
+}
+
 /* Translated code may have the old place in a register. */
 void node_code_moved(MemMap *map, const Memory *memory) {
     Node *node = (Node *)map->board;
     (void)memory;
+    forget_tables(node);
     for (unsigned i = 0; i < node->n_cores && node->code_ready; i++) {
         exec_windows_attach(&node->cores[i].code->windows, node->cores[i].cpu);
         node->cores[i].cpu->leave = true;
     }
 }
 
-/* Memory that code was translated from has changed, at any of the addresses where it is mapped. */
+/* Memory that code was translated from, or that holds tables, has changed, at any of the addresses where it is mapped.
+ */
 void node_code_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t size) {
     Node *node = (Node *)map->board;
+    forget_tables(node);
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
         if (r->memory == memory && offset < r->offset + r->size && r->offset < offset + size) {

@@ -23,8 +23,9 @@ void node_code_free(Node *node);
 void node_code_stats(const Node *node, CodeStats *stats);
 /** A node that a probe looks at (NULL: no more) has a cache of its own. */
 void node_code_probe(Node *node, ExecProbe *probe);
-/** MemMap.moved and MemMap.code_changed of a node. */
+/** MemMap.moved, MemMap.marked and MemMap.code_changed of a node. */
 void node_code_moved(MemMap *map, const Memory *memory);
+void node_code_marked(MemMap *map, const Memory *memory, uint64_t offset, uint64_t size);
 void node_code_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t size);
 
 #endif

@@ -107,6 +107,7 @@ static void init_board(Node *node, const NodeOptions *options) {
     board->map.pool = options->pool;
     board->map.code_changed = node_code_changed;
     board->map.moved = node_code_moved;
+    board->map.marked = node_code_marked;
     board->map.roms = stock_roms(options->stock);
     node->stock = options->stock;
     node->guest_log.strict = options->strict;

@@ -14,6 +14,7 @@ static const Program programs[] = {
     {"leon3", "sparc_float"},       {"leon3", "leon3_denormals"}, {"gr712rc", "gr712rc_denormals"},
     {"gr740", "gr740_denormals"},   {"leon3", "sparc_units"},    {"leon3", "sparc_irq_every"},
     {"leon3", "sparc_float_random"}, {"gr712rc", "sparc_float_random"},
+    {"leon3", "sparc_mmu"},         {"gr712rc", "gr712rc_mmu"},
 };
 
 static Receipt run_program(const Program *program, size_t way) {

@@ -162,7 +162,7 @@ static IrBlock make_block(Suite *s, uint64_t seed) {
     rng_seed(&rng, seed);
     IrBuilder b;
     uint64_t pc = seed << 8;
-    ir_begin(&b, &s->arena, (IrLoc){pc, 0});
+    ir_begin(&b, &s->arena, (IrLoc){.pc = pc, .aux = 0});
     for (unsigned n = 1 + (unsigned)rng_below(&rng, 4); n > 0; n--) {
         add_insn(&b, &rng);
     }

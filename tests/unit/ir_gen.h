@@ -307,7 +307,7 @@ static inline IrBlock gen_block(Gen *g, Arena *arena, uint64_t seed) {
     g->plain = seed & GEN_PLAIN;
     g->windowed = seed & GEN_WINDOWED;
     uint64_t pc = gen_below(g, 8) ? gen_below(g, 1 << 30) & ~1u : UINT64_C(0xfffffff8);
-    ir_begin(&g->b, arena, (IrLoc){pc, gen_below(g, 4)});
+    ir_begin(&g->b, arena, (IrLoc){.pc = pc, .aux = gen_below(g, 4)});
     unsigned n_insns = 1 + gen_below(g, 12);
     for (unsigned i = 0; i < n_insns; i++) {
         unsigned wide = gen_below(g, 2), row = gen_below(g, 16);

@@ -14,7 +14,7 @@ static void builder_infers_types_and_counts(void **state) {
     Arena arena = {0};
     IrBuilder b;
     (void)state;
-    ir_begin(&b, &arena, (IrLoc){0x100, 3});
+    ir_begin(&b, &arena, (IrLoc){.pc = 0x100, .aux = 3});
     ir_insn(&b, 2, 1, 7, 3);
     IrVal x = ir_get(&b, IR_I32, 4), wide = ir_op1(&b, IR_SEXT32, x);
     ir_put(&b, 8, ir_op2i(&b, IR_ADD, wide, UINT64_C(0x123456789)));
@@ -62,7 +62,7 @@ static void builder_grows_beyond_its_first_array(void **state) {
     Arena arena = {0};
     IrBuilder b;
     (void)state;
-    ir_begin(&b, &arena, (IrLoc){0, 0});
+    ir_begin(&b, &arena, (IrLoc){0});
     ir_insn(&b, 2, 0, 0, 0);
     IrVal sum = ir_i32(&b, 0);
     for (uint32_t i = 0; i < 1000; i++) {
@@ -83,7 +83,7 @@ static void builder_keeps_account(void **state) {
     IrBuilder b;
     Err err;
     (void)state;
-    ir_begin(&b, &arena, (IrLoc){0, 0});
+    ir_begin(&b, &arena, (IrLoc){0});
     ir_insn(&b, 2, 0, 0, 0);
     IrVal x = ir_get(&b, IR_I32, RIG_SLOT_R), y = ir_op2i(&b, IR_ADD, x, 1);
     assert_int_equal(ir_get(&b, IR_I32, RIG_SLOT_R), x);
@@ -122,7 +122,7 @@ static void labels_survive_growth(void **state) {
     for (unsigned fill = 250; fill < 262; fill++) {
         IrBuilder b;
         Err err;
-        ir_begin(&b, &arena, (IrLoc){0, 0});
+        ir_begin(&b, &arena, (IrLoc){0});
         ir_insn(&b, 2, 0, 0, 0);
         IrVal skip = ir_skip_unless(&b, ir_get(&b, IR_I32, RIG_SLOT_R));
         while (b.n_ops < fill) {
@@ -147,7 +147,7 @@ static void labels_survive_growth_in_fold(void **state) {
     for (unsigned conditions = 65; conditions < 75; conditions++) {
         IrBuilder b;
         Err err;
-        ir_begin(&b, &arena, (IrLoc){0, 0});
+        ir_begin(&b, &arena, (IrLoc){0});
         ir_insn(&b, 2, 0, 0, 0);
         IrVal x = ir_get(&b, IR_I32, RIG_SLOT_R), carry = ir_cond(&b, IR_COND_CS);
         for (unsigned i = 0; i < conditions; i++) {
@@ -361,7 +361,7 @@ typedef enum Work { LOAD, STORE, CALL, TRAP_IF, TRAP, GOTO_IF } Work;
 
 static IrBlock counted_block(Arena *arena, Work work) {
     IrBuilder b;
-    ir_begin(&b, arena, (IrLoc){PC, 0});
+    ir_begin(&b, arena, (IrLoc){.pc = PC, .aux = 0});
     for (uint32_t i = 1; i <= INSNS && !b.ended; i++) {
         ir_insn(&b, i == WORK ? 4 : 2, 0, i, i == WORK ? AUX_WORK : 0);
         ir_put(&b, RIG_SLOT_R, ir_i32(&b, i));

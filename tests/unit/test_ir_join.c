@@ -26,7 +26,7 @@ static void gen_simple(Gen *g) {
 }
 
 static IrBlock gen_way(Gen *g, Arena *arena, uint64_t pc) {
-    ir_begin(&g->b, arena, (IrLoc){pc, 0});
+    ir_begin(&g->b, arena, (IrLoc){.pc = pc, .aux = 0});
     for (unsigned n = 1 + gen_below(g, 2); n > 0; n--) {
         gen_simple(g);
     }
@@ -112,7 +112,7 @@ static void other_ways_are_refused(void **state) {
     Arena arena = {0};
     IrBuilder b;
     for (unsigned kind = 0; kind < 3; kind++) {
-        ir_begin(&b, &arena, (IrLoc){TAKEN_PC, 0});
+        ir_begin(&b, &arena, (IrLoc){.pc = TAKEN_PC, .aux = 0});
         for (unsigned i = 0; i < (kind == 2 ? IR_REFUND_MAX + 1 : 1); i++) {
             ir_insn(&b, 4, 0, 0, 0);
             ir_put(&b, RIG_SLOT_R, ir_i32(&b, i));

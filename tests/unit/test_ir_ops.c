@@ -128,7 +128,7 @@ static uint64_t engine_value(Arena *arena, const OpCase *c, bool as_constants) {
     IrVal v[3] = {0};
     Rig rig;
     rig_init(&rig, 1, 100, 1);
-    ir_begin(&b, arena, (IrLoc){0, 0});
+    ir_begin(&b, arena, (IrLoc){0});
     ir_insn(&b, 2, 0, 0, 0);
     for (unsigned k = 0; k < 3; k++) {
         if (ir_op_info[c->op].operand[k] == IR_OPERAND_VALUE) {
@@ -217,7 +217,7 @@ static void value_ops_agree_with_the_model_over_special_values(void **state) {
 /* A block that runs one flag op on d[0], d[1] with carry `c`, then puts each condition, as 0 or 1, into r[cond]. */
 static IrBlock flags_block(Arena *arena, IrOpcode op, IrType type, unsigned c) {
     IrBuilder b;
-    ir_begin(&b, arena, (IrLoc){0, 0});
+    ir_begin(&b, arena, (IrLoc){0});
     ir_insn(&b, 2, 0, 0, 0);
     IrVal x = ir_get(&b, type, RIG_SLOT_D);
     if (op == IR_FLAGS_ADD || op == IR_FLAGS_SUB || op == IR_FLAGS_SBB) {
@@ -288,7 +288,7 @@ static void conditions_read_the_state(void **state) {
     (void)state;
     for (unsigned cond = 0; cond < IR_COND_COUNT; cond++) {
         IrBuilder b;
-        ir_begin(&b, &arena, (IrLoc){0, 0});
+        ir_begin(&b, &arena, (IrLoc){0});
         ir_insn(&b, 2, 0, 0, 0);
         ir_put(&b, RIG_SLOT_R, ir_cond(&b, cond));
         ir_goto(&b, 2, 0);
@@ -316,7 +316,7 @@ static void loads_and_stores_pass_all_on(void **state) {
             IrBuilder b;
             Rig rig;
             rig_init(&rig, mem, 100, 1);
-            ir_begin(&b, &arena, (IrLoc){0, 0});
+            ir_begin(&b, &arena, (IrLoc){0});
             ir_insn(&b, 2, 0, 0, 0);
             rig.state.d[1] = UINT64_C(0x1234567800000010);
             IrVal addr = ir_get(&b, IR_I64, RIG_SLOT_D + 8), value = ir_load(&b, type, mem, addr);
@@ -346,7 +346,7 @@ static void indexed_slots_reach_every_word(void **state) {
         IrBuilder b;
         Rig rig;
         rig_init(&rig, i, 100, 1);
-        ir_begin(&b, &arena, (IrLoc){0, 0});
+        ir_begin(&b, &arena, (IrLoc){0});
         ir_insn(&b, 2, 0, 0, 0);
         IrVal index = ir_get(&b, IR_I32, RIG_SLOT_R);
         IrVal word = ir_emit(&b, IR_GETX, IR_I32, 0, RIG_SLOT_WINDOW, index, 0);

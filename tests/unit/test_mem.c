@@ -19,7 +19,7 @@ typedef struct Bench {
     uint64_t reads, writes, last_offset, last_value;
     unsigned last_size;
     bool device_fails, hook_takes;
-    unsigned changes;
+    unsigned changes, marks;
     uint64_t changed_offset, changed_size;
     Memory *changed;
 } Bench;
@@ -424,6 +424,84 @@ static void shared_marks_say_what_is_pristine(void **state) {
     assert_null(bench->ram.code);
 }
 
+/* ---- Translation tables ---- */
+
+static void marked(MemMap *map, const Memory *memory, uint64_t offset, uint64_t size) {
+    Bench *bench = CONTAINER_OF(map, Bench, map);
+    bench->marks++;
+    bench->changed_offset = offset;
+    bench->changed_size = size;
+    assert_ptr_equal(memory, &bench->ram);
+}
+
+static void stores_to_tables_are_told(void **state) {
+    Bench *bench = *state;
+    MemMap *map = &bench->map;
+    uint64_t value;
+    map->marked = marked;
+    assert_true(mem_write(map, 0x2100, 4, true, 0x11223344));
+    assert_true(mem_table_read(map, 0x2100, 4, true, &value));
+    assert_int_equal(value, 0x11223344);
+    assert_int_equal(bench->marks, 1);
+    assert_int_equal(bench->changed_offset, 0x100);
+    assert_true(mem_table_read(map, 0x2104, 4, true, &value)); /* the same granule */
+    assert_int_equal(bench->marks, 1);
+    /* Marking an entry as referenced is no change. */
+    mem_table_write(map, 0x2100, 4, true, 0x11223364);
+    assert_int_equal(bench->changes, 0);
+    assert_true(mem_read(map, 0x2100, 4, true, &value));
+    assert_int_equal(value, 0x11223364);
+    /* A store is, and only the first one. */
+    assert_true(mem_write(map, 0x213c, 4, true, 1));
+    assert_true(mem_write(map, 0x213c, 4, true, 2));
+    assert_int_equal(bench->changes, 1);
+    assert_int_equal(bench->changed_offset, 0x100);
+    assert_int_equal(bench->changed_size, 64);
+    /* Where code was translated from, that is told, and the table is watched on. */
+    mem_code_mark(map, 0x2100, 4);
+    mem_table_write(map, 0x2100, 4, true, 5);
+    assert_int_equal(bench->changes, 2);
+    assert_true(mem_write(map, 0x2100, 4, true, 6));
+    assert_int_equal(bench->changes, 3);
+    /* Tables are in memory. What cannot be written stays as it is. */
+    assert_false(mem_table_read(map, 0x4000, 4, true, &value));
+    assert_false(mem_table_read(map, 0x9000, 4, true, &value));
+    assert_int_equal(bench->reads, 0);
+    map->marked = NULL;
+    assert_true(mem_table_read(map, 0x10, 4, true, &value));
+    mem_table_write(map, 0x10, 4, true, 7);
+    assert_int_equal(bench->rom_bytes[0x13], 0);
+}
+
+static void pages_are_plain_or_not(void **state) {
+    enum { PAGE = 4096 };
+    static uint8_t bytes[3 * PAGE];
+    (void)state;
+    MemMap map = {0};
+    Memory ram = {.name = "ram", .host = bytes, .size = sizeof bytes};
+    const MemRegion regions[] = {{.base = 0x10000, .size = sizeof bytes - 16, .name = "ram", .memory = &ram},
+                                 {.base = 0x20800, .size = 2 * PAGE, .name = "askew", .memory = &ram}};
+    uint64_t value;
+    bool store;
+    assert_true(mem_map_add(&map, &regions[0], NULL));
+    assert_true(mem_map_add(&map, &regions[1], NULL));
+    assert_ptr_equal(mem_page(&map, 0x10123, &store), bytes);
+    assert_true(store);
+    assert_true(mem_table_read(&map, 0x10ffc, 4, true, &value));
+    assert_ptr_equal(mem_page(&map, 0x10123, &store), bytes);
+    assert_false(store);
+    assert_ptr_equal(mem_page(&map, 0x11fff, &store), bytes + PAGE);
+    assert_true(store);
+    assert_null(mem_page(&map, 0x12000, &store)); /* not all of it is there */
+    assert_false(store);
+    assert_ptr_equal(mem_page(&map, 0x21000, &store), bytes + 0x800);
+    assert_false(store);
+    ram.read_only = true;
+    assert_ptr_equal(mem_page(&map, 0x11000, &store), bytes + PAGE);
+    assert_false(store);
+    mem_map_free(&map);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         BENCH_TEST(regions_are_found),
@@ -439,6 +517,8 @@ int main(void) {
         BENCH_TEST(debug_access),
         BENCH_TEST(pools_give_and_take),
         BENCH_TEST(shared_marks_say_what_is_pristine),
+        BENCH_TEST(stores_to_tables_are_told),
+        cmocka_unit_test(pages_are_plain_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,7 +91,7 @@ static void take_trap(Walk *w, unsigned kind) {
     unsigned number = cpu->trap_number;
     IrBuilder b;
     cpu->trap_pending = false;
-    ir_begin(&b, &w->arena, (IrLoc){cpu->pc, cpu->aux});
+    ir_begin(&b, &w->arena, (IrLoc){cpu->pc, cpu->aux, 0});
     if (rng_below(&w->rng, 8) && sparc_isa.translate_trap(&b, number)) {
         IrBlock block = ir_end(&b);
         block.is_trap = true;
@@ -117,7 +117,7 @@ static void run(Walk *w, uint32_t insn, uint32_t delay, unsigned kind) {
     for (unsigned i = 0; i < 8; i++) {
         bytes[i] = (uint8_t)((i < 4 ? insn : delay) >> (24 - 8 * (i & 3)));
     }
-    ir_begin(&b, &w->arena, (IrLoc){cpu->pc, cpu->aux});
+    ir_begin(&b, &w->arena, (IrLoc){cpu->pc, cpu->aux, 0});
     b.limit = 2;
     unsigned size = sparc_isa.translate(&b, 0, bytes, delay ? 8 : 4, cpu->aux);
     assert_int_equal(size, delay ? 8 : 4);

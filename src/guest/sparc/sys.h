@@ -93,13 +93,16 @@ extern const IsaHelper sparc_helpers[SPARC_HELPER_COUNT];
 
 /* sys_mmu.c */
 
-/** To be called when the MMU is switched on or off. */
+/** To be called when the MMU's registers, or PSR.S while it is on, have changed. */
 void sparc_mmu_mode(Cpu *cpu);
-/** Turns a virtual address into a physical one; false if the access is not allowed: a trap is pending then, or
- * nothing (no-fault mode), and the access must not be done. */
-bool sparc_mmu_map(Cpu *cpu, uint64_t *addr, unsigned mem, bool store);
-bool sparc_mmu_map_fetch(Cpu *cpu, uint64_t *addr);
-/** The Isa's hook: asks for no rights, changes nothing. */
+static inline void sparc_mmu_privilege(Cpu *cpu) {
+    if (UNLIKELY(cpu->tlb_bank != NULL)) {
+        sparc_mmu_mode(cpu);
+    }
+}
+/** The Isa's hook. In no-fault mode no trap is pending when an access is refused. */
+bool sparc_mmu_walk(Cpu *cpu, uint64_t addr, TlbAccess access, TlbWalked *page);
+/** The Isa's hook. */
 bool sparc_mmu_physical(const Cpu *cpu, uint64_t addr, uint64_t *physical);
 uint32_t sparc_mmu_read(Cpu *cpu, uint32_t offset);
 void sparc_mmu_write(Cpu *cpu, uint32_t offset, uint32_t value);

@@ -110,6 +110,7 @@ static void restored(Cpu *cpu) {
     sparc_windows_place(s);
     s->fp_last = 0;
     sparc_fp_update(s);
+    cpu->tlb_bank = NULL; /* memory has been restored, too */
     sparc_mmu_mode(cpu);
     sparc_update(cpu);
 }
@@ -137,9 +138,7 @@ const Isa sparc_isa = {
     .interrupt = sparc_interrupt,
     .access_check = sparc_access_check,
     .access_fault = sparc_access_fault,
-    .map_access = sparc_mmu_map,
-    .map_fetch = sparc_mmu_map_fetch,
-    .page_bytes = 4096,
+    .walk = sparc_mmu_walk,
     .physical = sparc_mmu_physical,
     .fetch_allowed = fetch_allowed,
     .host_float = true,
@@ -234,6 +233,12 @@ static bool cpu_init(Device *dev, Err *err) {
     return dev->board->add_cpu(dev->board, &c->cpu, c->clock_hz);
 }
 
+static void cpu_free(Device *dev) {
+    SparcCpu *c = (SparcCpu *)dev;
+    tlb_free(c->cpu.tlb);
+    c->cpu.tlb = NULL;
+}
+
 /* Plug and play: which processor it says it is. */
 static void describe(const Device *dev, AmbaRecord *record) {
     const SparcModel *model = model_find(((const SparcCpu *)dev)->model_name, NULL);
@@ -272,4 +277,5 @@ const DeviceType sparc_cpu_type = {
     .leon_irq_offset = offsetof(SparcCpu, irq),
     .n_inputs = 16, /* what the outputs of interrupt controllers lead to: the lines themselves are not used */
     .init = cpu_init,
+    .free = cpu_free,
 };

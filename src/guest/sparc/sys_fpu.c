@@ -76,9 +76,9 @@ unsigned sparc_fp_trap(SparcState *s) {
 static void defer(Cpu *cpu, uint32_t ftt) {
     SparcState *s = sparc_state(cpu);
     uint64_t insn = 0;
-    uint64_t at = cpu->pc;
-    if (!cpu->check_fetch || sparc_mmu_map_fetch(cpu, &at)) {
-        mem_read(cpu->map, at, 4, true, &insn);
+    TlbWalked page = {.bus = tlb_page_of(cpu->pc)};
+    if (!cpu->tlb_bank || sparc_mmu_walk(cpu, cpu->pc, TLB_FETCH, &page)) {
+        mem_read(cpu->map, page.bus + (cpu->pc - tlb_page_of(cpu->pc)), 4, true, &insn);
     }
     s->fq_addr = (uint32_t)cpu->pc;
     s->fq_insn = (uint32_t)insn;

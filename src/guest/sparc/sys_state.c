@@ -39,6 +39,8 @@ static uint64_t helper_wrpsr(Cpu *cpu, uint64_t a, uint64_t b) {
     s->s = bit(value, 7);
     s->ps = bit(value, 6);
     s->et = bit(value, 5);
+    sparc_mmu_privilege(cpu);
+    cpu->leave |= cpu->tlb_bank != NULL;
     sparc_set_cwp(s, cwp);
     sparc_fp_update(s);
     sparc_update(cpu);

@@ -127,6 +127,7 @@ static void enter(Cpu *cpu, unsigned tt) {
     s->et = 0;
     s->ps = s->s;
     s->s = 1;
+    sparc_mmu_privilege(cpu);
     sparc_window_enter(s);
     *sparc_reg(s, L1) = pc;
     *sparc_reg(s, L2) = npc;
@@ -168,6 +169,7 @@ static void return_from_trap(Cpu *cpu, uint32_t target) {
         uint32_t npc = next_pc(cpu); /* a register of this window may tell */
         s->et = 1;
         s->s = s->ps;
+        sparc_mmu_privilege(cpu);
         sparc_window_return(s);
         go_on(cpu, npc, target);
         sparc_update(cpu);

@@ -130,7 +130,8 @@ static bool translate_delay(SparcTranslator *t, const Decoded *d) {
     unsigned class = class_of(d->row);
     bool delayed = t->transfer == SPARC_FLOW_ALWAYS || t->transfer == SPARC_FLOW_DYNAMIC ||
                    t->transfer == SPARC_FLOW_IF;
-    bool returns = t->transfer == SPARC_FLOW_DYNAMIC && d->row == SPARC_ROW_RETT;
+    /* Who returns to user mode sees other pages: with memory management on that is done in sys_trap.c. */
+    bool returns = t->transfer == SPARC_FLOW_DYNAMIC && d->row == SPARC_ROW_RETT && !t->b->loc.page;
     if (t->aux || !delayed || (class >= SPARC_CLASS_BRANCH && !returns) || t->b->n_insns == t->b->limit) {
         return false;
     }

@@ -83,6 +83,7 @@ typedef struct Slow {
     uint32_t site; /* displacement of the jump to here, 0 = none but a patched access */
     unsigned window; /* ACCESS by range check: the window that is tried in line, X64_WINDOWS_MAX: all are out of line */
     uint32_t range; /* its displacement, 0 = none */
+    bool mapped; /* ACCESS through the TLB: `range` is taken if that does not know the page */
     bool by_window, joins, joined; /* joins: the range check of the access before is for this one, too */
     uint32_t between, between_bytes; /* joins: the code between the two */
     uint32_t resume; /* ACCESS: where the fast path goes on; of a call: its site */
@@ -321,6 +322,17 @@ bool lower_window_access(Lower *l, const IrOp *op);
 void lower_window_others(Lower *l, const Slow *slow, const IrOp *op);
 /** From the slow path of any access to what comes next. */
 void lower_window_resume(Lower *l, const Slow *slow);
+
+/* mapped.c: memory management is on */
+void lower_mapped_access(Lower *l, const IrOp *op);
+/** True if a direct branch leads to another page. */
+bool lower_leaves_page(const Lower *l, int32_t offset);
+/** To that page, or to the address in a register; all state is stored, and the budget exact. `noting`: a jump before,
+ * that goes to the engine at first and is linked to what follows it when the engine has seen enough; or 0. */
+void lower_exit_page(Lower *l, int32_t offset, uint32_t aux);
+void lower_mapped_jump(Lower *l, Reg pc, uint32_t noting);
+/** Where a region is entered: not unless its pages are those that it was made of. */
+void lower_guard(Lower *l, uint32_t guard);
 
 /* lower.c */
 void lower_cold(Lower *l);

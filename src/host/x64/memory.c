@@ -99,6 +99,12 @@ static void goto_indirect(Lower *l, const IrOp *op) {
     uint32_t noting = 0, miss = 0;
     if (tabled) {
         noting = l->region ? 0 : lower_jmp(l);
+    }
+    if (tabled && l->ir->loc.page) {
+        lower_mapped_jump(l, pc, noting);
+        return;
+    }
+    if (tabled) {
         miss = jump_to_target(l, pc);
         lower_cold(l);
         asm_link(l->a, miss, asm_offset(l->a));
@@ -172,6 +178,10 @@ static void count_jump(Lower *l, uint32_t jump, int32_t offset, uint32_t aux) {
 void lower_goto_exit(Lower *l, const IrOp *op, uint32_t jump, uint32_t leave) {
     int32_t offset = (int32_t)(op->op == IR_GOTO ? op->a : op->b);
     asm_link(l->a, jump, asm_offset(l->a));
+    if (lower_leaves_page(l, offset)) {
+        lower_exit_page(l, offset, op->c);
+        return;
+    }
     if (offset <= 0 && l->thunks->regions) {
         count_jump(l, jump, offset, op->c);
         jump = lower_jmp(l);
@@ -473,6 +483,8 @@ void lower_access(Lower *l, const IrOp *op) {
     } else if (op->op == IR_CALL || op->n & IR_MEM_UNPRIV ||
                ir_result_type(&l->ir->ops[op->a]) == IR_I64) {
         access_call(l, op);
+    } else if (l->ir->loc.page) {
+        lower_mapped_access(l, op);
     } else if (!l->thunks->memory.by_windows) {
         access_fast(l, op);
     } else if (!lower_window_access(l, op)) {
@@ -524,11 +536,14 @@ static void slow_access(Lower *l, const Slow *slow) {
     if (slow->by_window) {
         lower_window_others(l, slow, op);
     }
+    if (slow->mapped) {
+        asm_link(l->a, slow->range, asm_offset(l->a));
+    }
     if (slow->site) {
         asm_link(l->a, slow->site, asm_offset(l->a));
     }
     uint32_t site = slow->resume;
-    if (slow->access != IR_NONE || slow->by_window) {
+    if (slow->access != IR_NONE || slow->by_window || slow->mapped) {
         if (slow->access != IR_NONE) {
             l->out->accesses.data[slow->access].slow = asm_offset(l->a);
         }

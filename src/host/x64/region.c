@@ -199,6 +199,10 @@ static void leave_region(Lower *l, X64Site site) {
         lower_refund(l);
         lower_store_pinned(l);
         lower_count_leave(l);
+        if (lower_leaves_page(l, site.pc_offset)) {
+            lower_exit_page(l, site.pc_offset, site.aux);
+            return;
+        }
         site.patch = lower_jmp(l);
         asm_link(l->a, site.patch, asm_offset(l->a));
     }
@@ -294,6 +298,9 @@ void lower_region_edge(Lower *l, const Slow *slow) {
 static void enter_region(RegionLower *r, Lower *first) {
     Asm *a = first->a;
     lower_note(first, X64_NOTE_ENTRY, IR_NONE);
+    if (r->region->guard != IR_NONE) {
+        lower_guard(first, r->region->guard);
+    }
     lower_count_enter(first);
     if (r->region->window != IR_NONE) { /* first: it tells where the others stand */
         asm_load(a, 32, false, false, X64_WINDOW_POINTER, asm_at(RBP, (int32_t)r->region->window));

@@ -125,6 +125,20 @@ static void emit_indirect_at(Asm *a, X64Thunks *thunks) {
     asm_link(a, asm_jmp(a), thunks->indirect_miss);
 }
 
+/* While memory management is on a key has what the bank says beside the address: x64_mapped_key. */
+static void emit_mapped(Asm *a, X64Thunks *thunks) {
+    thunks->mapped = asm_offset(a);
+    asm_load(a, 64, false, true, RDI, lower_cpu(offsetof(Cpu, tlb_bank)));
+    asm_load(a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_targets)));
+    asm_mov(a, false, RSI, RAX);
+    asm_alu_imm(a, ALU_AND, false, RSI, 2 * (X64_TARGETS - 1));
+    asm_load(a, 64, false, true, RDI, asm_at(RDI, offsetof(TlbBank, code)));
+    asm_alu(a, ALU_OR, true, RDI, RAX);
+    asm_alu_load(a, ALU_CMP, true, RDI, asm_indexed(RCX, RSI, 3, offsetof(X64Target, key)));
+    asm_link(a, asm_jcc(a, CC_NE), thunks->indirect_miss);
+    asm_jmp_mem(a, asm_indexed(RCX, RSI, 3, offsetof(X64Target, code)));
+}
+
 /* The same at an exit, where nothing is to be kept: what follows the trap is jumped to if it has code. The stack is
  * aligned. */
 static void emit_trap(Asm *a, const void *(*function)(Cpu *cpu, uint32_t site), uint32_t flags_slot) {
@@ -160,6 +174,7 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
     emit_point(a, calls, thunks, flags_slot, true);
     emit_indirect(a, thunks);
     emit_indirect_at(a, thunks);
+    emit_mapped(a, thunks);
     asm_align(a, sizeof(uint64_t));
     thunks->load = emit_address(a, calls->load);
     thunks->store = emit_address(a, calls->store);

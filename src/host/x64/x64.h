@@ -86,6 +86,12 @@ static inline uint64_t x64_target_key(IrLoc loc) {
     return loc.pc | (uint64_t)loc.aux << 32;
 }
 
+/** While memory management is on: of a location with aux 0, and what the TLB's bank says. Its bit 0 tells it from those
+ * above. */
+static inline uint64_t x64_mapped_key(uint64_t pc, uint64_t code) {
+    return pc | code;
+}
+
 /** An address that does not belong to that place of the table. */
 static inline uint64_t x64_no_target(uint32_t index) {
     return (uint64_t)(index ^ 1) << 1;
@@ -102,6 +108,7 @@ typedef struct X64Thunks {
     uint32_t trap; /* jumped to with the site in eax: takes a trap and goes on where that leads */
     uint32_t load, store; /* no code, but the addresses of the engine's functions */
     uint32_t point, point_call; /* called from a point; the latter: a CALL */
+    uint32_t mapped; /* as `indirect`, while memory management is on */
     uint32_t indirect, indirect_miss; /* jumped to with an address in rax and the site in edx */
     uint32_t indirect_at, indirect_at_miss; /* the same with a 32-bit address in rcx and its aux in rsi */
     X64Memory memory;
@@ -189,6 +196,8 @@ typedef struct X64Region {
     const X64RegionBlock *blocks;
     uint32_t n_blocks;
     uint32_t window; /* slot of the window pointer; IR_NONE: its blocks use no window slots */
+    uint32_t guard; /* heat counter that holds the upper half of TlbBank.code when the region may be entered: it has
+                     * blocks in several pages; IR_NONE: none */
 } X64Region;
 
 /** True if a block may be part of a region. */

@@ -1,7 +1,7 @@
 /* What no comparison with QEMU covers: MAC instructions, ancillary state registers, deferred floating-point traps and
  * their queue, unimplemented operations, traps by priority, cache control, single-vector trapping, the SRMMU. Each trap
  * comes through trap_handler, which notes it and skips the instruction, or ends the FPU's exception mode. */
-#include "guest.h"
+#include "srmmu.h"
 
 static volatile struct {
     u32 queue[2] __attribute__((aligned(8)));
@@ -171,32 +171,11 @@ static void no_fpu(void) {
 
 /* ---- MMU ---- */
 
-enum { PTD = 1, PTE = 2, RWX = 3 << 2, READ_ONLY = 0 << 2, CACHEABLE = 0x80 };
 static u32 contexts[256] __attribute__((aligned(1024)));
 static u32 level1[256] __attribute__((aligned(1024)));
 static u32 level2[64] __attribute__((aligned(256)));
 static u32 level3[64] __attribute__((aligned(256)));
 static u32 pages[2][1024] __attribute__((aligned(4096)));
-
-static u32 table(const u32 *entries) {
-    return (u32)entries >> 4 | PTD;
-}
-static u32 page(u32 address, u32 rights) {
-    return address >> 12 << 8 | rights | PTE;
-}
-static void mmu_write(u32 reg, u32 value) {
-    __asm__ volatile("sta %0, [%1] 0x19" : : "r"(value), "r"(reg) : "memory");
-}
-static u32 mmu_read(u32 reg) {
-    u32 value;
-    __asm__ volatile("lda [%1] 0x19, %0" : "=r"(value) : "r"(reg) : "memory");
-    return value;
-}
-static u32 probe(u32 address) {
-    u32 value;
-    __asm__ volatile("lda [%1] 3, %0" : "=r"(value) : "r"(address | 0x400) : "memory");
-    return value;
-}
 
 static void memory_management(void) {
     enum { WINDOW = 0x50000000 };
@@ -230,8 +209,8 @@ static void memory_management(void) {
     (void)lost;
     expect_trap("invalid", 9);
     check("fault status", mmu_read(0x300), 3 << 8 | 1 << 5 | 1 << 2 | 2);
-    check("probe", probe(WINDOW), page((u32)pages[0], RWX) | 0x60);
-    check("probe", probe(WINDOW + 8192), 0);
+    check("probe", mmu_probe(WINDOW, 4), page((u32)pages[0], RWX) | 0x60);
+    check("probe", mmu_probe(WINDOW + 8192, 4), 0);
     check("code", ((u32(*)(void))(WINDOW + 16))(), 7);
     /* The same virtual page becomes another one, with other code. */
     pages[1][4] = 0x81c3e008;
