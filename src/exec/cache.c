@@ -66,26 +66,32 @@ static void store(CacheBlock **slot, CacheBlock *block) {
     __atomic_store_n(slot, block, __ATOMIC_RELEASE);
 }
 
-/* The place of a block, or the free place where it belongs. Dead blocks keep their place until the next flush, and a
- * live one for the same location comes behind them. */
-static CacheBlock **place_of(CacheTable *table, IrLoc loc, unsigned limit) {
+/* The block, or NULL. Dead blocks keep their place until the next flush, and a live one for the same location comes
+ * behind them. `place` becomes where it stands, or the free place where it belongs: what other threads add may stand
+ * there by now, so only who has the lock may look at it. */
+static CacheBlock *search(CacheTable *table, IrLoc loc, unsigned limit, size_t *place) {
     size_t mask = table->cap - 1, i = hash_of(loc, limit) & mask;
-    for (CacheBlock *block; (block = load(&table->slots[i])) != NULL; i = (i + 1) & mask) {
+    CacheBlock *block;
+    while ((block = load(&table->slots[i])) != NULL) {
         if (table->tags[i] == (uint32_t)loc.pc && cache_matches(block, loc, limit)) {
             break;
         }
+        i = (i + 1) & mask;
     }
-    return &table->slots[i];
+    *place = i;
+    return block;
 }
 
 static void add(CacheTable *table, CacheBlock *block) {
-    CacheBlock **place = place_of(table, block->ir.loc, block->limit);
-    table->tags[place - table->slots] = (uint32_t)block->ir.loc.pc;
-    store(place, block);
+    size_t place;
+    search(table, block->ir.loc, block->limit, &place);
+    table->tags[place] = (uint32_t)block->ir.loc.pc;
+    store(&table->slots[place], block);
 }
 
 CacheBlock *cache_search(CodeCache *cache, IrLoc loc, unsigned limit, CacheBlock **front) {
-    CacheBlock *block = load(place_of(__atomic_load_n(&cache->table, __ATOMIC_ACQUIRE), loc, limit));
+    size_t place;
+    CacheBlock *block = search(__atomic_load_n(&cache->table, __ATOMIC_ACQUIRE), loc, limit, &place);
     if (block) {
         store(front, block);
     }
