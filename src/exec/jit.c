@@ -1,14 +1,9 @@
-#include "exec/jit.h"
+#include "exec/jit_internal.h"
 
 #include <string.h>
 #include <sys/mman.h>
 
 #include "bus/mem.h"
-#include "exec/cache.h"
-#include "exec/exec.h"
-#include "exec/fault.h"
-#include "exec/probe.h"
-#include "host/x64/x64.h"
 
 enum {
     CODE_BYTES = 64 << 20, CODE_BYTES_MIN = 16 << 10,
@@ -17,325 +12,14 @@ enum {
     BLOCK_CODE_BYTES_MAX = 256 << 10, /* left free for one block or region */
     LANDINGS_MAX = 4096,
     WARM_RUNS = 150, /* of a block until it is worth better code; a loop with one jump back is hot before that */
-    OFTEN_TRAPPED = 16, /* at one place, until its trap is linked to code */
     LANDINGS_NOTED = 8, /* times that an indirect branch goes through the engine, for the regions that come */
 };
-
-typedef struct JitRegion {
-    CacheBlock *blocks[EXEC_REGION_BLOCKS_MAX]; /* the first one is where it is entered */
-    uint32_t n_blocks;
-} JitRegion;
 
 _Static_assert((int)EXEC_EXIT_KINDS == (int)X64_SITE_COUNT && (int)EXEC_EXIT_FAULT == (int)X64_SITE_ACCESS,
                "exits are sites");
 
-/* Where an indirect branch has led. */
-typedef struct JitLanding {
-    CacheBlock *from, *to;
-} JitLanding;
-
-struct JitSeat {
-    uint64_t serial; /* of the code that the rest is about */
-    uint32_t exit; /* site of the last exit that can be linked, or IR_NONE */
-    bool trapped; /* it was a trap behind which something runs */
-    uint32_t trap; /* site of a trap that has come often, or IR_NONE */
-    bool hot, warm;
-    X64Target targets[X64_TARGETS];
-};
-
-struct Jit {
-    FaultRange range; /* first: the fault handler comes back with it */
-    size_t code_bytes;
-    uint8_t *writable, *executable;
-    X64Code code;
-    uint32_t populated[2]; /* hot, cold: code offsets up to which pages of the buffer are there */
-    Arena scratch; /* for the lowering of one block or region */
-    X64Thunks thunks;
-    uint32_t first_block; /* code offset behind the thunks */
-    uint32_t last_hot, last_cold; /* code offsets of what was lowered last */
-    X64Output out;
-    VEC(CacheBlock *) blocks; /* by the index that sites carry */
-    VEC(JitRegion) formed;
-    VEC(JitLanding) landings;
-    uint64_t serial; /* of what is in the buffer: another one after each flush */
-    uint32_t n_mappings; /* last number that a bank has got */
-    uint64_t published; /* how often code was added or linked */
-    JitSeat *own; /* if it is not shared */
-    uint8_t *tables; /* the room of the tables above, if it is shared: they must not move */
-    size_t tables_bytes;
-};
-
-/* Code may be reached by a jump that another thread has just linked: it has published before what stands in the
- * tables for that code. */
 static void publish(Jit *jit) {
     __atomic_store_n(&jit->published, jit->published + 1, __ATOMIC_RELEASE);
-}
-
-static X64Site *site_of(Jit *jit, uint32_t index) {
-    (void)__atomic_load_n(&jit->published, __ATOMIC_ACQUIRE);
-    return &jit->out.sites.data[index];
-}
-
-static const CacheBlock *block_of(const Jit *jit, uint32_t index) {
-    (void)__atomic_load_n(&jit->published, __ATOMIC_ACQUIRE);
-    return jit->blocks.data[index];
-}
-
-/* ---- Called from translated code ---- */
-
-/* Puts the CPU at the instruction of a fault entry, begun and not complete. Devices may ask for the PC and the time;
- * nobody but helpers asks for aux. */
-static inline void stand_at(Cpu *cpu, const X64Site *site) {
-    cpu->pc = site->pc & cpu->isa->pc_mask;
-    cpu->prepaid = site->unused + 1;
-}
-
-enum { ANSWER_GO_ON, ANSWER_LEAVE, ANSWER_TRAP };
-
-static uint32_t answer(const Cpu *cpu) {
-    return cpu->leave ? ANSWER_LEAVE : ANSWER_GO_ON;
-}
-
-/* Any access, done as the interpreter does it. */
-static RARE uint32_t any_load(Cpu *cpu, const X64Site *site) {
-    uint64_t value;
-    if (!cpu->load(cpu, cpu->jit_addr, site->number, &value)) {
-        return ANSWER_TRAP;
-    }
-    cpu->jit_value = site->type == IR_I32 ? (uint32_t)value : value;
-    return answer(cpu);
-}
-
-static RARE uint32_t any_store(Cpu *cpu, const X64Site *site) {
-    return cpu->store(cpu, cpu->jit_addr, site->number, cpu->jit_value) ? answer(cpu) : ANSWER_TRAP;
-}
-
-/* What nearly all calls are for, the shortest way: an aligned word of a device, with nothing to check and nobody to
- * tell. NULL: it is something else. Memories have neither `read` nor `write`. */
-static inline const MemRegion *plain_window(const Cpu *cpu, unsigned mem, uint64_t *offset) {
-    uint64_t addr = cpu->jit_addr;
-    if (UNLIKELY((mem & ~(unsigned)(IR_MEM_ALIGNED | IR_MEM_BIG)) != IR_MEM_32 || addr % 4 || cpu->check_access)) {
-        return NULL;
-    }
-    const MemRegion *r = mem_region_at(cpu->map, addr);
-    if (UNLIKELY(!r || cpu->map->trace)) {
-        return NULL;
-    }
-    uint64_t at = addr - r->base;
-    *offset = r->offset + at;
-    return LIKELY(r->size - at >= 4) ? r : NULL;
-}
-
-static RARE uint32_t plain_fault(Cpu *cpu, unsigned mem, bool store) {
-    cpu->isa->access_fault(cpu, cpu->jit_addr, mem, store);
-    return ANSWER_TRAP;
-}
-
-static inline uint32_t load_at(Cpu *cpu, const X64Site *site) {
-    uint64_t offset;
-    stand_at(cpu, site);
-    const MemRegion *r = plain_window(cpu, site->number, &offset);
-    if (UNLIKELY(!r || !r->read)) {
-        return any_load(cpu, site);
-    }
-    cpu->map->fault = false;
-    cpu->jit_value = (uint32_t)r->read(r->device, offset, 4);
-    return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site->number, false);
-}
-
-static inline uint32_t store_at(Cpu *cpu, const X64Site *site) {
-    uint64_t offset;
-    stand_at(cpu, site);
-    const MemRegion *r = plain_window(cpu, site->number, &offset);
-    if (UNLIKELY(!r || !r->write)) {
-        return any_store(cpu, site);
-    }
-    cpu->map->fault = false;
-    r->write(r->device, offset, 4, (uint32_t)cpu->jit_value);
-    return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site->number, true);
-}
-
-static inline uint32_t call_at(Cpu *cpu, const X64Site *site) {
-    stand_at(cpu, site);
-    cpu->aux = site->aux;
-    cpu->jit_value = cpu->isa->helpers[site->number](cpu, cpu->jit_addr, cpu->jit_value);
-    return cpu->trap_pending ? ANSWER_TRAP : answer(cpu);
-}
-
-static uint32_t slow_load(Cpu *cpu, uint32_t site) {
-    return load_at(cpu, site_of(cpu->jit, site));
-}
-
-static uint32_t slow_store(Cpu *cpu, uint32_t site) {
-    return store_at(cpu, site_of(cpu->jit, site));
-}
-
-static uint32_t slow_call(Cpu *cpu, uint32_t site) {
-    return call_at(cpu, site_of(cpu->jit, site));
-}
-
-/* ---- Called from quick code ---- */
-
-static const X64Point *find_point(const Jit *jit, uint32_t at) {
-    size_t lo = 0, hi = __atomic_load_n(&jit->out.points.len, __ATOMIC_ACQUIRE), n = hi;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (jit->out.points.data[mid].at < at) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
-    return lo < n && jit->out.points.data[lo].at == at ? &jit->out.points.data[lo] : NULL;
-}
-
-/* Has the POLL of the point's instruction, if it has one, look whether there is something to leave for. The points of a
- * block stand together. */
-static void call_poll(Jit *jit, const X64Point *point) {
-    const X64Point *begin = jit->out.points.data, *poll = point;
-    const X64Point *end = begin + __atomic_load_n(&jit->out.points.len, __ATOMIC_ACQUIRE);
-    while (poll > begin && poll[-1].block == point->block) {
-        poll--;
-    }
-    for (; poll < end && poll->block == point->block; poll++) {
-        if (poll->kind == IR_POLL && poll->unused == point->unused) {
-            x64_patch_call(&jit->code.hot, poll->at, jit->thunks.point);
-        }
-    }
-}
-
-static uint64_t pc_of(const Cpu *cpu, const X64Point *point) {
-    return block_of(cpu->jit, point->block)->ir.loc.pc + point->pc_offset;
-}
-
-/* Ends the run at the point's instruction. */
-static uint32_t leave_at(Cpu *cpu, const X64Point *point, uint32_t exit) {
-    cpu->pc = pc_of(cpu, point) & cpu->isa->pc_mask;
-    cpu->aux = point->aux;
-    cpu->prepaid = 0;
-    cpu->budget += point->unused;
-    return exit;
-}
-
-static uint64_t operand(const uint64_t *regs, uint8_t reg) {
-    return reg == NO_REG ? 0 : regs[reg];
-}
-
-/* The point's access or call, with the operands in the Cpu. */
-static uint32_t do_point(Cpu *cpu, const X64Point *point) {
-    X64Site site = {.type = point->type, .number = point->number, .unused = point->unused, .aux = point->aux,
-                    .pc = pc_of(cpu, point)};
-    switch (point->kind) {
-    case IR_LOAD: return load_at(cpu, &site);
-    case IR_STORE: return store_at(cpu, &site);
-    default: return call_at(cpu, &site);
-    }
-}
-
-static uint32_t at_point(Cpu *cpu, uint64_t *regs) {
-    Jit *jit = cpu->jit;
-    uint64_t behind = regs[X64_POINT_BEHIND] - (uint64_t)(uintptr_t)jit->executable;
-    const X64Point *point = find_point(jit, (uint32_t)behind - X64_ACCESS_BYTES);
-    assert(point);
-    regs[X64_POINT_BEHIND] += point->rest;
-    if (point->kind == IR_POLL) {
-        return cpu->leave ? leave_at(cpu, point, X64_EXIT_LEFT) : 0;
-    }
-    uint64_t base = operand(regs, point->base) + (uint64_t)(int64_t)point->disp;
-    cpu->jit_addr = point->wide ? base : (uint32_t)base;
-    cpu->jit_value = operand(regs, point->data);
-    uint32_t answer = do_point(cpu, point);
-    if (answer == ANSWER_TRAP) {
-        return leave_at(cpu, point, X64_EXIT_TRAP);
-    }
-    if (answer == ANSWER_LEAVE) {
-        call_poll(jit, point); /* a misaligned access comes here from behind the block */
-    }
-    if (point->result != NO_REG && point->kind != IR_STORE) {
-        regs[point->result] = cpu->jit_value;
-    }
-    return 0;
-}
-
-/* ---- Traps ---- */
-
-/* Ticks of a region that was left by other ways than lower_count_leave; they are exact here. */
-static void count_region(Cpu *cpu) {
-    cpu->jit_t1 += cpu->jit_in_region ? cpu_ticks(cpu) : 0;
-    cpu->jit_in_region = 0;
-}
-
-static bool has_target(IrLoc loc) {
-    return loc.aux == 0 || loc.pc <= UINT32_MAX;
-}
-
-/* Read as they have been written just now, byte by byte: one wider load would wait for the stores. */
-static bool looks_elsewhere(const Cpu *cpu) {
-    return __atomic_load_n(&cpu->leave, __ATOMIC_RELAXED) || __atomic_load_n(&cpu->irq_request, __ATOMIC_RELAXED) ||
-           __atomic_load_n(&cpu->halted, __ATOMIC_RELAXED);
-}
-
-static bool is_checked(const Cpu *cpu) {
-    return __atomic_load_n(&cpu->check_access, __ATOMIC_RELAXED) ||
-           __atomic_load_n(&cpu->check_fetch, __ATOMIC_RELAXED);
-}
-
-static JitSeat *seat_of(const Cpu *cpu) {
-    return CONTAINER_OF((X64Target(*)[X64_TARGETS])cpu->jit_targets, JitSeat, targets);
-}
-
-/* The key by which code for the CPU's location can be found; false if there cannot be any. */
-static bool key_of_next(const Cpu *cpu, IrLoc loc, uint64_t *key) {
-    if (LIKELY(!is_checked(cpu))) {
-        *key = x64_target_key(loc);
-        return has_target(loc);
-    }
-    *key = cpu->tlb_bank ? x64_mapped_key(loc.pc, cpu->tlb_bank->code) : 0;
-    return cpu->tlb_bank && loc.aux == 0;
-}
-
-/* Where the code stands that the CPU runs next, as an indirect branch would find it; NULL if there is none, or if
- * anything but to go on may be due. */
-static const void *code_at(const Cpu *cpu) {
-    const JitSeat *seat = seat_of(cpu);
-    const IrLoc loc = {cpu->pc, cpu->aux, 0};
-    const X64Target *target = &seat->targets[x64_target_index(loc)];
-    uint64_t key;
-    bool known = key_of_next(cpu, loc, &key) && target->key == key && seat->serial == cpu->jit->serial;
-    return looks_elsewhere(cpu) || cpu->budget <= 0 || !known ? NULL : (const void *)(uintptr_t)target->code;
-}
-
-/* True the one time that a trap which can be linked has come often from here. */
-static bool has_come_often(X64Site *site) {
-    uint8_t n = __atomic_load_n(&site->type, __ATOMIC_RELAXED);
-    if (LIKELY(!site->patch || n == OFTEN_TRAPPED)) {
-        return false;
-    }
-    __atomic_store_n(&site->type, n + 1, __ATOMIC_RELAXED);
-    return n + 1 == OFTEN_TRAPPED;
-}
-
-/* A trap is an exit that most often leads to other code. Without a hook that takes it, it is one like any other. */
-static const void *take_trap(Cpu *cpu, uint32_t site_index) {
-    X64Site *site = site_of(cpu->jit, site_index);
-    cpu->jit_value = cpu->isa->trap ? X64_TRAP_TAKEN : site_index;
-    if (UNLIKELY(!cpu->isa->trap)) {
-        return NULL;
-    }
-    cpu->pc = site->pc & cpu->isa->pc_mask;
-    cpu->aux = site->aux;
-    cpu->prepaid = 0;
-    cpu->budget += site->unused;
-    if (UNLIKELY(cpu->probe != NULL)) {
-        count_region(cpu);
-        cpu->probe->stats.traps++;
-    }
-    cpu->isa->trap(cpu, site->number, cpu->trap_arg);
-    if (UNLIKELY(has_come_often(site))) {
-        seat_of(cpu)->trap = site_index;
-        return NULL;
-    }
-    return code_at(cpu);
 }
 
 /* ---- The buffer ---- */
@@ -364,16 +48,6 @@ static void sit_down(const Jit *jit, JitSeat *seat) {
     }
 }
 
-/* The access of quick code at `at` becomes a call, and so does the POLL of its instruction. */
-static bool call_point(Jit *jit, uint32_t at) {
-    const X64Point *point = find_point(jit, at);
-    if (point) {
-        call_poll(jit, point);
-        x64_patch_call(&jit->code.hot, at, jit->thunks.point);
-    }
-    return point != NULL;
-}
-
 /* The fast access at pc has hit something else: from now on it goes its slow path. */
 static const uint8_t *redirect(FaultRange *range, const uint8_t *pc) {
     Jit *jit = (Jit *)range;
@@ -388,7 +62,7 @@ static const uint8_t *redirect(FaultRange *range, const uint8_t *pc) {
         }
     }
     if (lo == n || jit->out.accesses.data[lo].at != at) {
-        return call_point(jit, at) ? pc : NULL;
+        return jit_call_point(jit, at) ? pc : NULL;
     }
     x64_patch_jump(&jit->code.hot, at, jit->out.accesses.data[lo].slow);
     return pc;
@@ -462,8 +136,7 @@ Jit *jit_new(const JitOptions *options) {
     uint8_t *begin = jit->writable, *middle = begin + jit->code_bytes / 2;
     jit->code.hot = (Asm){.begin = begin, .at = begin, .end = middle};
     jit->code.cold = (Asm){.begin = begin, .at = middle, .end = begin + jit->code_bytes};
-    X64Calls calls = {slow_load, slow_store, slow_call, take_trap, at_point};
-    x64_emit_thunks(&jit->code.hot, &calls, options->flags_slot, &jit->thunks);
+    x64_emit_thunks(&jit->code.hot, &jit_calls, options->flags_slot, &jit->thunks);
     jit->first_block = asm_offset(&jit->code.hot);
     if (options->memory.by_windows) {
         return jit;
@@ -716,7 +389,7 @@ void jit_kill(Jit *jit, CacheBlock *block) {
     uint32_t index = x64_target_index(block->ir.loc);
     X64Target *target = &jit->own->targets[index];
     const uint8_t *code = jit->executable + block->code;
-    bool by_key = !block->ir.loc.page && has_target(block->ir.loc) && target->key == x64_target_key(block->ir.loc);
+    bool by_key = !block->ir.loc.page && jit_has_target(block->ir.loc) && target->key == x64_target_key(block->ir.loc);
     if (by_key || target->code == (uint64_t)(uintptr_t)code) {
         target->key = x64_no_target(index);
     }
@@ -736,7 +409,7 @@ static IrExit take_quick_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t exit, 
     }
     seat->warm = exit >= X64_EXIT_WARM;
     *kind = seat->warm ? X64_SITE_STOP : X64_SITE_BUDGET;
-    const IrLoc *loc = &block_of(jit, exit & ~X64_EXIT_WARM)->ir.loc;
+    const IrLoc *loc = &jit_block(jit, exit & ~X64_EXIT_WARM)->ir.loc;
     cpu->pc = loc->pc;
     cpu->aux = loc->aux;
     cpu->prepaid = 0;
@@ -749,7 +422,7 @@ static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *fro
     if (index >= X64_EXIT_BUDGET) {
         return take_quick_exit(jit, seat, cpu, index, kind);
     }
-    const X64Site *site = site_of(jit, index);
+    const X64Site *site = jit_site(jit, index);
     bool linkable = site->kind == X64_SITE_GOTO || site->kind == X64_SITE_HOT || site->kind == X64_SITE_INDIRECT;
     cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : site->pc) & cpu->isa->pc_mask;
     cpu->aux = site->kind == X64_SITE_INDIRECT && site->type ? cpu->aux : site->aux;
@@ -768,7 +441,7 @@ static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *fro
 /* A region that was left through the engine has not been counted yet; ticks are exact here. */
 static void count_exit(Cpu *cpu, X64SiteKind kind) {
     cpu->probe->stats.exits[kind]++;
-    count_region(cpu);
+    jit_count_region(cpu);
 }
 
 /* The key under memory management. What a bank calls its code is a number for all cores that run here. No number comes
@@ -895,7 +568,7 @@ bool jit_can_link(const Jit *jit, const JitSeat *seat) {
 static void note_target(Jit *jit, JitSeat *seat, const Cpu *cpu, const CacheBlock *block) {
     const IrLoc loc = block->ir.loc;
     uint64_t key = x64_target_key(loc), code = (uint64_t)(uintptr_t)(jit->executable + cache_code(block));
-    if (UNLIKELY(loc.page) ? mapped_key(jit, cpu->tlb_bank, loc, &key) : has_target(loc)) {
+    if (UNLIKELY(loc.page) ? mapped_key(jit, cpu->tlb_bank, loc, &key) : jit_has_target(loc)) {
         seat->targets[x64_target_index(loc)] = (X64Target){key, code};
     }
 }

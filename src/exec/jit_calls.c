@@ -1,0 +1,266 @@
+/* What translated code calls: accesses and helpers that it cannot do itself, quick code's points, traps. */
+#include "exec/jit_internal.h"
+
+#include <string.h>
+
+#include "bus/mem.h"
+
+enum { OFTEN_TRAPPED = 16 /* at one place, until its trap is linked to code */ };
+
+/* ---- Called from translated code ---- */
+
+/* Puts the CPU at the instruction of a fault entry, begun and not complete. Devices may ask for the PC and the time;
+ * nobody but helpers asks for aux. */
+static inline void stand_at(Cpu *cpu, const X64Site *site) {
+    cpu->pc = site->pc & cpu->isa->pc_mask;
+    cpu->prepaid = site->unused + 1;
+}
+
+enum { ANSWER_GO_ON, ANSWER_LEAVE, ANSWER_TRAP };
+
+static uint32_t answer(const Cpu *cpu) {
+    return cpu->leave ? ANSWER_LEAVE : ANSWER_GO_ON;
+}
+
+/* Any access, done as the interpreter does it. */
+static RARE uint32_t any_load(Cpu *cpu, const X64Site *site) {
+    uint64_t value;
+    if (!cpu->load(cpu, cpu->jit_addr, site->number, &value)) {
+        return ANSWER_TRAP;
+    }
+    cpu->jit_value = site->type == IR_I32 ? (uint32_t)value : value;
+    return answer(cpu);
+}
+
+static RARE uint32_t any_store(Cpu *cpu, const X64Site *site) {
+    return cpu->store(cpu, cpu->jit_addr, site->number, cpu->jit_value) ? answer(cpu) : ANSWER_TRAP;
+}
+
+/* What nearly all calls are for, the shortest way: an aligned word of a device, with nothing to check and nobody to
+ * tell. NULL: it is something else. Memories have neither `read` nor `write`. */
+static inline const MemRegion *plain_window(const Cpu *cpu, unsigned mem, uint64_t *offset) {
+    uint64_t addr = cpu->jit_addr;
+    if (UNLIKELY((mem & ~(unsigned)(IR_MEM_ALIGNED | IR_MEM_BIG)) != IR_MEM_32 || addr % 4 || cpu->check_access)) {
+        return NULL;
+    }
+    const MemRegion *r = mem_region_at(cpu->map, addr);
+    if (UNLIKELY(!r || cpu->map->trace)) {
+        return NULL;
+    }
+    uint64_t at = addr - r->base;
+    *offset = r->offset + at;
+    return LIKELY(r->size - at >= 4) ? r : NULL;
+}
+
+static RARE uint32_t plain_fault(Cpu *cpu, unsigned mem, bool store) {
+    cpu->isa->access_fault(cpu, cpu->jit_addr, mem, store);
+    return ANSWER_TRAP;
+}
+
+static inline uint32_t load_at(Cpu *cpu, const X64Site *site) {
+    uint64_t offset;
+    stand_at(cpu, site);
+    const MemRegion *r = plain_window(cpu, site->number, &offset);
+    if (UNLIKELY(!r || !r->read)) {
+        return any_load(cpu, site);
+    }
+    cpu->map->fault = false;
+    cpu->jit_value = (uint32_t)r->read(r->device, offset, 4);
+    return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site->number, false);
+}
+
+static inline uint32_t store_at(Cpu *cpu, const X64Site *site) {
+    uint64_t offset;
+    stand_at(cpu, site);
+    const MemRegion *r = plain_window(cpu, site->number, &offset);
+    if (UNLIKELY(!r || !r->write)) {
+        return any_store(cpu, site);
+    }
+    cpu->map->fault = false;
+    r->write(r->device, offset, 4, (uint32_t)cpu->jit_value);
+    return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site->number, true);
+}
+
+static inline uint32_t call_at(Cpu *cpu, const X64Site *site) {
+    stand_at(cpu, site);
+    cpu->aux = site->aux;
+    cpu->jit_value = cpu->isa->helpers[site->number](cpu, cpu->jit_addr, cpu->jit_value);
+    return cpu->trap_pending ? ANSWER_TRAP : answer(cpu);
+}
+
+static uint32_t slow_load(Cpu *cpu, uint32_t site) {
+    return load_at(cpu, jit_site(cpu->jit, site));
+}
+
+static uint32_t slow_store(Cpu *cpu, uint32_t site) {
+    return store_at(cpu, jit_site(cpu->jit, site));
+}
+
+static uint32_t slow_call(Cpu *cpu, uint32_t site) {
+    return call_at(cpu, jit_site(cpu->jit, site));
+}
+
+/* ---- Called from quick code ---- */
+
+static const X64Point *find_point(const Jit *jit, uint32_t at) {
+    size_t lo = 0, hi = __atomic_load_n(&jit->out.points.len, __ATOMIC_ACQUIRE), n = hi;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (jit->out.points.data[mid].at < at) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo < n && jit->out.points.data[lo].at == at ? &jit->out.points.data[lo] : NULL;
+}
+
+/* Has the POLL of the point's instruction, if it has one, look whether there is something to leave for. The points of a
+ * block stand together. */
+static void call_poll(Jit *jit, const X64Point *point) {
+    const X64Point *begin = jit->out.points.data, *poll = point;
+    const X64Point *end = begin + __atomic_load_n(&jit->out.points.len, __ATOMIC_ACQUIRE);
+    while (poll > begin && poll[-1].block == point->block) {
+        poll--;
+    }
+    for (; poll < end && poll->block == point->block; poll++) {
+        if (poll->kind == IR_POLL && poll->unused == point->unused) {
+            x64_patch_call(&jit->code.hot, poll->at, jit->thunks.point);
+        }
+    }
+}
+
+static uint64_t pc_of(const Cpu *cpu, const X64Point *point) {
+    return jit_block(cpu->jit, point->block)->ir.loc.pc + point->pc_offset;
+}
+
+/* Ends the run at the point's instruction. */
+static uint32_t leave_at(Cpu *cpu, const X64Point *point, uint32_t exit) {
+    cpu->pc = pc_of(cpu, point) & cpu->isa->pc_mask;
+    cpu->aux = point->aux;
+    cpu->prepaid = 0;
+    cpu->budget += point->unused;
+    return exit;
+}
+
+static uint64_t operand(const uint64_t *regs, uint8_t reg) {
+    return reg == NO_REG ? 0 : regs[reg];
+}
+
+/* The point's access or call, with the operands in the Cpu. */
+static uint32_t do_point(Cpu *cpu, const X64Point *point) {
+    X64Site site = {.type = point->type, .number = point->number, .unused = point->unused, .aux = point->aux,
+                    .pc = pc_of(cpu, point)};
+    switch (point->kind) {
+    case IR_LOAD: return load_at(cpu, &site);
+    case IR_STORE: return store_at(cpu, &site);
+    default: return call_at(cpu, &site);
+    }
+}
+
+static uint32_t at_point(Cpu *cpu, uint64_t *regs) {
+    Jit *jit = cpu->jit;
+    uint64_t behind = regs[X64_POINT_BEHIND] - (uint64_t)(uintptr_t)jit->executable;
+    const X64Point *point = find_point(jit, (uint32_t)behind - X64_ACCESS_BYTES);
+    assert(point);
+    regs[X64_POINT_BEHIND] += point->rest;
+    if (point->kind == IR_POLL) {
+        return cpu->leave ? leave_at(cpu, point, X64_EXIT_LEFT) : 0;
+    }
+    uint64_t base = operand(regs, point->base) + (uint64_t)(int64_t)point->disp;
+    cpu->jit_addr = point->wide ? base : (uint32_t)base;
+    cpu->jit_value = operand(regs, point->data);
+    uint32_t answer = do_point(cpu, point);
+    if (answer == ANSWER_TRAP) {
+        return leave_at(cpu, point, X64_EXIT_TRAP);
+    }
+    if (answer == ANSWER_LEAVE) {
+        call_poll(jit, point); /* a misaligned access comes here from behind the block */
+    }
+    if (point->result != NO_REG && point->kind != IR_STORE) {
+        regs[point->result] = cpu->jit_value;
+    }
+    return 0;
+}
+
+bool jit_call_point(Jit *jit, uint32_t at) {
+    const X64Point *point = find_point(jit, at);
+    if (point) {
+        call_poll(jit, point);
+        x64_patch_call(&jit->code.hot, at, jit->thunks.point);
+    }
+    return point != NULL;
+}
+
+/* ---- Traps ---- */
+
+/* Read as they have been written just now, byte by byte: one wider load would wait for the stores. */
+static bool looks_elsewhere(const Cpu *cpu) {
+    return __atomic_load_n(&cpu->leave, __ATOMIC_RELAXED) || __atomic_load_n(&cpu->irq_request, __ATOMIC_RELAXED) ||
+           __atomic_load_n(&cpu->halted, __ATOMIC_RELAXED);
+}
+
+static bool is_checked(const Cpu *cpu) {
+    return __atomic_load_n(&cpu->check_access, __ATOMIC_RELAXED) ||
+           __atomic_load_n(&cpu->check_fetch, __ATOMIC_RELAXED);
+}
+
+static JitSeat *seat_of(const Cpu *cpu) {
+    return CONTAINER_OF((X64Target(*)[X64_TARGETS])cpu->jit_targets, JitSeat, targets);
+}
+
+/* The key by which code for the CPU's location can be found; false if there cannot be any. */
+static bool key_of_next(const Cpu *cpu, IrLoc loc, uint64_t *key) {
+    if (LIKELY(!is_checked(cpu))) {
+        *key = x64_target_key(loc);
+        return jit_has_target(loc);
+    }
+    *key = cpu->tlb_bank ? x64_mapped_key(loc.pc, cpu->tlb_bank->code) : 0;
+    return cpu->tlb_bank && loc.aux == 0;
+}
+
+/* Where the code stands that the CPU runs next, as an indirect branch would find it; NULL if there is none, or if
+ * anything but to go on may be due. */
+static const void *code_at(const Cpu *cpu) {
+    const JitSeat *seat = seat_of(cpu);
+    const IrLoc loc = {cpu->pc, cpu->aux, 0};
+    const X64Target *target = &seat->targets[x64_target_index(loc)];
+    uint64_t key;
+    bool known = key_of_next(cpu, loc, &key) && target->key == key && seat->serial == cpu->jit->serial;
+    return looks_elsewhere(cpu) || cpu->budget <= 0 || !known ? NULL : (const void *)(uintptr_t)target->code;
+}
+
+/* True the one time that a trap which can be linked has come often from here. */
+static bool has_come_often(X64Site *site) {
+    uint8_t n = __atomic_load_n(&site->type, __ATOMIC_RELAXED);
+    if (LIKELY(!site->patch || n == OFTEN_TRAPPED)) {
+        return false;
+    }
+    __atomic_store_n(&site->type, n + 1, __ATOMIC_RELAXED);
+    return n + 1 == OFTEN_TRAPPED;
+}
+
+/* A trap is an exit that most often leads to other code. Without a hook that takes it, it is one like any other. */
+static const void *take_trap(Cpu *cpu, uint32_t site_index) {
+    X64Site *site = jit_site(cpu->jit, site_index);
+    cpu->jit_value = cpu->isa->trap ? X64_TRAP_TAKEN : site_index;
+    if (UNLIKELY(!cpu->isa->trap)) {
+        return NULL;
+    }
+    cpu->pc = site->pc & cpu->isa->pc_mask;
+    cpu->aux = site->aux;
+    cpu->prepaid = 0;
+    cpu->budget += site->unused;
+    if (UNLIKELY(cpu->probe != NULL)) {
+        jit_count_region(cpu);
+        cpu->probe->stats.traps++;
+    }
+    cpu->isa->trap(cpu, site->number, cpu->trap_arg);
+    if (UNLIKELY(has_come_often(site))) {
+        seat_of(cpu)->trap = site_index;
+        return NULL;
+    }
+    return code_at(cpu);
+}
+
+const X64Calls jit_calls = {slow_load, slow_store, slow_call, take_trap, at_point};

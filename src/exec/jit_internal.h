@@ -1,0 +1,82 @@
+/* The Jit's state, for exec/jit.c and exec/jit_calls.c. */
+#ifndef EXEC_JIT_INTERNAL_H
+#define EXEC_JIT_INTERNAL_H
+
+#include "exec/cache.h"
+#include "exec/exec.h"
+#include "exec/fault.h"
+#include "exec/jit.h"
+#include "exec/probe.h"
+#include "host/x64/x64.h"
+
+typedef struct JitRegion {
+    CacheBlock *blocks[EXEC_REGION_BLOCKS_MAX]; /* the first one is where it is entered */
+    uint32_t n_blocks;
+} JitRegion;
+
+/* Where an indirect branch has led. */
+typedef struct JitLanding {
+    CacheBlock *from, *to;
+} JitLanding;
+
+struct JitSeat {
+    uint64_t serial; /* of the code that the rest is about */
+    uint32_t exit; /* site of the last exit that can be linked, or IR_NONE */
+    bool trapped; /* it was a trap behind which something runs */
+    uint32_t trap; /* site of a trap that has come often, or IR_NONE */
+    bool hot, warm;
+    X64Target targets[X64_TARGETS];
+};
+
+struct Jit {
+    FaultRange range; /* first: the fault handler comes back with it */
+    size_t code_bytes;
+    uint8_t *writable, *executable;
+    X64Code code;
+    uint32_t populated[2]; /* hot, cold: code offsets up to which pages of the buffer are there */
+    Arena scratch; /* for the lowering of one block or region */
+    X64Thunks thunks;
+    uint32_t first_block; /* code offset behind the thunks */
+    uint32_t last_hot, last_cold; /* code offsets of what was lowered last */
+    X64Output out;
+    VEC(CacheBlock *) blocks; /* by the index that sites carry */
+    VEC(JitRegion) formed;
+    VEC(JitLanding) landings;
+    uint64_t serial; /* of what is in the buffer: another one after each flush */
+    uint32_t n_mappings; /* last number that a bank has got */
+    uint64_t published; /* how often code was added or linked */
+    JitSeat *own; /* if it is not shared */
+    uint8_t *tables; /* the room of the tables above, if it is shared: they must not move */
+    size_t tables_bytes;
+};
+
+/* Code may be reached by a jump that another thread has just linked: it has published before what stands in the
+ * tables for that code. */
+static inline X64Site *jit_site(Jit *jit, uint32_t index) {
+    (void)__atomic_load_n(&jit->published, __ATOMIC_ACQUIRE);
+    return &jit->out.sites.data[index];
+}
+
+static inline const CacheBlock *jit_block(const Jit *jit, uint32_t index) {
+    (void)__atomic_load_n(&jit->published, __ATOMIC_ACQUIRE);
+    return jit->blocks.data[index];
+}
+
+static inline bool jit_has_target(IrLoc loc) {
+    return loc.aux == 0 || loc.pc <= UINT32_MAX;
+}
+
+/* Ticks of a region that was left by other ways than lower_count_leave; they are exact here. */
+static inline void jit_count_region(Cpu *cpu) {
+    cpu->jit_t1 += cpu->jit_in_region ? cpu_ticks(cpu) : 0;
+    cpu->jit_in_region = 0;
+}
+
+/* What translated code calls. */
+extern const X64Calls jit_calls;
+
+/* The access of quick code at the code offset `at` becomes a call, and so does the POLL of its instruction; false if no
+ * access is there. */
+bool jit_call_point(Jit *jit, uint32_t at);
+
+#endif
