@@ -72,6 +72,8 @@ void i2c_bus_stop(const I2cBus *bus, uint8_t address) {
     done(bus, I2C_STOP, 0, true);
 }
 
-uint64_t i2c_bus_stretch_ns(const I2cBus *bus) {
-    return bus->wire ? bus->wire->stretch_ns(bus->wire->user) : 0;
+uint64_t i2c_bus_stretch_ns(const I2cBus *bus, uint8_t address) {
+    const Device *target = i2c_target(bus, address);
+    uint64_t held_ns = target && target->type->i2c->stretch_ns ? target->type->i2c->stretch_ns(target) : 0;
+    return held_ns + (bus->wire ? bus->wire->stretch_ns(bus->wire->user) : 0);
 }

@@ -11,9 +11,10 @@ typedef struct I2cTargetOps {
     bool (*write)(struct Device *target, uint8_t byte); /* true = ACK */
     uint8_t (*read)(struct Device *target, bool ack); /* ack: the controller will read another one */
     void (*stop)(struct Device *target);
+    uint64_t (*stretch_ns)(const struct Device *target); /* may be NULL: holds the clock so long in each data byte */
 } I2cTargetOps;
 
-enum { I2C_TARGETS_MAX = 16 };
+enum { I2C_TARGETS_MAX = 16, I2C_NOBODY = 0x80 /* no address */ };
 
 typedef enum I2cStep { I2C_START, I2C_WRITE, I2C_READ, I2C_STOP } I2cStep;
 
@@ -24,7 +25,7 @@ typedef struct I2cWire {
      * address, may become another one. Behind a byte that was read the same, and then it is read as 0xFF. */
     bool (*pass)(void *user, I2cStep step, uint8_t *byte);
     void (*done)(void *user, I2cStep step, uint8_t byte, bool ack);
-    uint64_t (*stretch_ns)(void *user); /* for so long a target holds the clock in the byte that begins now */
+    uint64_t (*stretch_ns)(void *user); /* for so long the clock is held in the byte that begins now */
 } I2cWire;
 
 typedef struct I2cBus {
@@ -45,7 +46,8 @@ bool i2c_bus_write(const I2cBus *bus, uint8_t address, uint8_t byte);
 /** 0xFF if nobody answers. ack: another one will be read. */
 uint8_t i2c_bus_read(const I2cBus *bus, uint8_t address, bool ack);
 void i2c_bus_stop(const I2cBus *bus, uint8_t address);
-/** How much longer the byte takes that begins now. */
-uint64_t i2c_bus_stretch_ns(const I2cBus *bus);
+/** How much longer the byte takes that begins now: the target holds the clock, or what disturbs the wires does. An
+ * address byte is for I2C_NOBODY. */
+uint64_t i2c_bus_stretch_ns(const I2cBus *bus, uint8_t address);
 
 #endif

@@ -88,10 +88,10 @@ static Device *i2c_rig(Bench *bench) {
     return i2c;
 }
 
-/* Gives a command, checks that it takes exactly so many SCL periods, returns the status. */
-static uint32_t i2c_do(Bench *bench, Device *i2c, uint32_t command, unsigned scl) {
+/* Gives a command, checks that it takes exactly so long, returns the status. */
+static uint32_t i2c_takes(Bench *bench, Device *i2c, uint32_t command, unsigned ns) {
     wr(i2c, I2C_CMD, command);
-    wait_ns(bench, scl * SCL_NS - 1);
+    wait_ns(bench, ns - 1);
     assert_int_equal(rd(i2c, I2C_CMD) & 3, 2);
     wait_ns(bench, 1);
     assert_int_equal(rd(i2c, I2C_CMD) & 3, 1);
@@ -99,6 +99,10 @@ static uint32_t i2c_do(Bench *bench, Device *i2c, uint32_t command, unsigned scl
     wr(i2c, I2C_CMD, IACK);
     assert_false(bench->probe->level[0]);
     return rd(i2c, I2C_CMD);
+}
+
+static uint32_t i2c_do(Bench *bench, Device *i2c, uint32_t command, unsigned scl) {
+    return i2c_takes(bench, i2c, command, scl * SCL_NS);
 }
 
 static uint32_t i2c_write(Bench *bench, Device *i2c, uint8_t byte, uint32_t more) {
@@ -140,6 +144,20 @@ static void i2c_temperature(void **state) {
     rig_set(lm75, "temperature", 20000);
     wait_ns(bench, 100000000);
     assert_true(bench->probe->level[1]); /* 20 is below the Thyst of 75 */
+}
+
+/* A target holds the clock in its own data bytes, not while another one is addressed. */
+static void i2c_stretching(void **state) {
+    Bench *bench = *state;
+    Device *i2c = i2c_rig(bench), *slow = device(bench, &lm75_type, "slow");
+    attach(i2c, slow, 0x48);
+    attach(i2c, device(bench, &lm75_type, "fast"), 0x49);
+    rig_set(slow, "stretchNs", 70000);
+    i2c_write(bench, i2c, 0x90, STA);
+    wr(i2c, I2C_TXRX, 3);
+    i2c_takes(bench, i2c, WR, 9 * SCL_NS + 70000);
+    i2c_write(bench, i2c, 0x93, STA);
+    assert_int_equal(i2c_read(bench, i2c, NACK | STO), 0);
 }
 
 static void i2c_eeprom(void **state) {
@@ -964,6 +982,7 @@ static void switch_learns(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(i2c_temperature), TEST(i2c_eeprom),           TEST(spi_flash),     TEST(spi_events),
+        TEST(i2c_stretching),
         TEST(pl022_flash),     TEST(canoc_pair),           TEST(canoc_errors),  TEST(canoc_bus_off),
         TEST(canoc_overrun),   TEST(canoc_basic),          TEST(grcan_rings),   TEST(greth_mdio),
         TEST(greth_attached_phy), TEST(greth_loopback),

@@ -398,7 +398,8 @@ static void recorder_stop(Device *dev) {
 
 static void twi_acknowledges_all_but_the_last(void **state) {
     Chip *chip = *state;
-    static const I2cTargetOps ops = {recorder_start, recorder_write, recorder_read, recorder_stop};
+    static const I2cTargetOps ops = {.start = recorder_start, .write = recorder_write, .read = recorder_read,
+                                     .stop = recorder_stop};
     static const DeviceType type = {.name = "recorder", .struct_size = sizeof(Recorder), .i2c = &ops};
     Device *serial = chip_device(chip, "serial");
     Recorder *recorder = (Recorder *)chip_add(chip, &type, "recorder");

@@ -51,7 +51,8 @@ static uint8_t target_transfer(Device *dev, uint8_t out) {
     return before;
 }
 
-static const I2cTargetOps i2c_ops = {target_start, target_write, target_read, target_stop};
+static const I2cTargetOps i2c_ops = {.start = target_start, .write = target_write, .read = target_read,
+                                     .stop = target_stop};
 static const SpiTargetOps spi_ops = {.transfer = target_transfer};
 static const DeviceType controller_type = {.name = "controller", .struct_size = sizeof(Controller),
                                            .i2c_bus_offset = offsetof(Controller, i2c),
@@ -117,7 +118,7 @@ static void i2c_is_shown(void **state) {
     assert_record(&b, 2, 400, 400, LINK_RECORD_NACK, "\x90\xEE", 2);
     assert_record(&b, 3, 400, 400, LINK_RECORD_NACK, "\x92", 1);
     assert_int_equal(b.rig->records[0].record.kind, LINK_RECORD_I2C);
-    assert_int_equal(i2c_bus_stretch_ns(&b.c->i2c), 0);
+    assert_int_equal(i2c_bus_stretch_ns(&b.c->i2c, 0x48), 0);
     rig_free(b.rig);
 }
 
@@ -149,7 +150,7 @@ static void i2c_errors(void **state) {
         nacks += !i2c_bus_start(&b.c->i2c, 0x48, false);
         nacks += !i2c_bus_write(&b.c->i2c, 0x48, 0x10);
         wrong += b.target.byte != 0x10;
-        uint64_t stretched_ns = i2c_bus_stretch_ns(&b.c->i2c);
+        uint64_t stretched_ns = i2c_bus_stretch_ns(&b.c->i2c, 0x48);
         assert_in_range(stretched_ns, 0, 100);
         stretch_ns += stretched_ns;
         link_exchange(b.rig->link, 1);

@@ -11,7 +11,7 @@
 enum { CTRL_EN = 0x80, CTRL_IEN = 0x40 };
 enum { CMD_STA = 0x80, CMD_STO = 0x40, CMD_RD = 0x20, CMD_WR = 0x10, CMD_NACK = 0x08, CMD_IACK = 0x01 };
 enum { STATUS_NACKED = 0x80, STATUS_BUSY = 0x40, STATUS_TIP = 0x02, STATUS_IF = 0x01 };
-enum { SCL_CYCLES = 5, BYTE_BITS = 9, NOBODY = 0x80 /* no address */ };
+enum { SCL_CYCLES = 5, BYTE_BITS = 9 };
 
 typedef struct I2cmst {
     Device dev;
@@ -41,7 +41,7 @@ static void byte_write(I2cmst *m) {
         m->reading = m->transmit & 1;
         m->addressing = 0;
         ack = i2c_bus_start(&m->bus, m->address, m->reading);
-        m->address = ack ? m->address : NOBODY; /* what follows is not for it either */
+        m->address = ack ? m->address : I2C_NOBODY; /* what follows is not for it either */
     } else if (!m->reading) {
         ack = i2c_bus_write(&m->bus, m->address, m->transmit);
     }
@@ -94,7 +94,8 @@ static void command_write(Device *dev, unsigned index, uint32_t value, uint32_t 
     m->command = value & 0xF8;
     m->status |= STATUS_TIP;
     uint64_t cycle = gaisler_now(dev, &m->clock) + (uint64_t)scl * SCL_CYCLES * (m->prescale + 1);
-    uint64_t stretch_ns = value & (CMD_RD | CMD_WR) ? i2c_bus_stretch_ns(&m->bus) : 0;
+    uint8_t address = value & CMD_STA ? I2C_NOBODY : m->address;
+    uint64_t stretch_ns = value & (CMD_RD | CMD_WR) ? i2c_bus_stretch_ns(&m->bus, address) : 0;
     device_event_at(dev, &m->done, clock_ns(&m->clock, cycle) + stretch_ns);
 }
 

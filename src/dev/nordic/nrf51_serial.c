@@ -106,7 +106,8 @@ static uint8_t twi_address(const Nrf51Serial *s) {
 
 static void twi_begin(Nrf51Serial *s, TwiState state, unsigned cycles) {
     s->state = (uint8_t)state;
-    step_after(s, cycles, state == TWI_STOP ? 0 : i2c_bus_stretch_ns(&s->i2c));
+    uint8_t address = state == TWI_BYTE ? twi_address(s) : I2C_NOBODY;
+    step_after(s, cycles, state == TWI_STOP ? 0 : i2c_bus_stretch_ns(&s->i2c, address));
 }
 
 static void twi_go_on(Nrf51Serial *s) {

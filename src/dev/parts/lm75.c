@@ -13,6 +13,7 @@ enum { CONF_SHUTDOWN = 1, CONF_INTERRUPT = 2, CONF_POLARITY = 4, CONF_BITS = 0x1
 typedef struct Lm75 {
     Device dev;
     uint32_t temperature; /* property: millidegrees, two's complement */
+    uint32_t stretch_ns; /* property */
     uint16_t regs[4];
     uint8_t pointer, bytes; /* bytes since the start: of a write the first is the pointer */
     uint8_t active; /* OS */
@@ -116,10 +117,17 @@ static void lm75_reset(Device *dev) {
     output_update(s);
 }
 
-static const I2cTargetOps lm75_i2c = {.start = lm75_start, .write = lm75_write, .read = lm75_read};
+static uint64_t lm75_stretch_ns(const Device *dev) {
+    return ((const Lm75 *)dev)->stretch_ns;
+}
+
+static const I2cTargetOps lm75_i2c = {.start = lm75_start, .write = lm75_write, .read = lm75_read,
+                                      .stretch_ns = lm75_stretch_ns};
 
 static const Prop lm75_props[] = {
     PROP_U32(Lm75, temperature, "temperature", 25000, "millidegrees Celsius, two's complement"),
+    PROP_U32(Lm75, stretch_ns, "stretchNs", 0, "holds the clock so long in each byte; the part itself never does, "
+                                               "others of its kind do"),
 };
 
 static const Field lm75_fields[] = {
