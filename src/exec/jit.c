@@ -52,19 +52,13 @@ static void sit_down(const Jit *jit, JitSeat *seat) {
 static const uint8_t *redirect(FaultRange *range, const uint8_t *pc) {
     Jit *jit = (Jit *)range;
     uint32_t at = (uint32_t)(pc - jit->executable);
-    size_t lo = 0, hi = __atomic_load_n(&jit->out.accesses.len, __ATOMIC_ACQUIRE), n = hi;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (jit->out.accesses.data[mid].at < at) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
-    if (lo == n || jit->out.accesses.data[lo].at != at) {
+    const X64Access *accesses = jit->out.accesses.data;
+    size_t n = __atomic_load_n(&jit->out.accesses.len, __ATOMIC_ACQUIRE);
+    size_t i = jit_index_of(accesses, sizeof *accesses, n, at);
+    if (i == n) {
         return jit_call_point(jit, at) ? pc : NULL;
     }
-    x64_patch_jump(&jit->code.hot, at, jit->out.accesses.data[lo].slow);
+    x64_patch_jump(&jit->code.hot, at, accesses[i].slow);
     return pc;
 }
 

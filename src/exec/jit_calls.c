@@ -103,16 +103,10 @@ static uint32_t slow_call(Cpu *cpu, uint32_t site) {
 /* ---- Called from quick code ---- */
 
 static const X64Point *find_point(const Jit *jit, uint32_t at) {
-    size_t lo = 0, hi = __atomic_load_n(&jit->out.points.len, __ATOMIC_ACQUIRE), n = hi;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (jit->out.points.data[mid].at < at) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
-    return lo < n && jit->out.points.data[lo].at == at ? &jit->out.points.data[lo] : NULL;
+    const X64Point *points = jit->out.points.data;
+    size_t n = __atomic_load_n(&jit->out.points.len, __ATOMIC_ACQUIRE);
+    size_t i = jit_index_of(points, sizeof *points, n, at);
+    return i < n ? &points[i] : NULL;
 }
 
 /* Has the POLL of the point's instruction, if it has one, look whether there is something to leave for. The points of a

@@ -2,12 +2,16 @@
 #ifndef EXEC_JIT_INTERNAL_H
 #define EXEC_JIT_INTERNAL_H
 
+#include <string.h>
+
 #include "exec/cache.h"
 #include "exec/exec.h"
 #include "exec/fault.h"
 #include "exec/jit.h"
 #include "exec/probe.h"
 #include "host/x64/x64.h"
+
+_Static_assert(offsetof(X64Access, at) == 0 && offsetof(X64Point, at) == 0, "jit_index_of");
 
 typedef struct JitRegion {
     CacheBlock *blocks[EXEC_REGION_BLOCKS_MAX]; /* the first one is where it is entered */
@@ -70,6 +74,25 @@ static inline bool jit_has_target(IrLoc loc) {
 static inline void jit_count_region(Cpu *cpu) {
     cpu->jit_t1 += cpu->jit_in_region ? cpu_ticks(cpu) : 0;
     cpu->jit_in_region = 0;
+}
+
+/* Index of the entry for the code offset `at`, n if there is none. Entries begin with theirs, in its order. */
+static inline size_t jit_index_of(const void *entries, size_t entry_bytes, size_t n, uint32_t at) {
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        uint32_t found;
+        memcpy(&found, (const uint8_t *)entries + mid * entry_bytes, sizeof found);
+        if (found == at) {
+            return mid;
+        }
+        if (found < at) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return n;
 }
 
 /* What translated code calls. */
