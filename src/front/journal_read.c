@@ -65,21 +65,23 @@ static bool take_uart(LogReader *r, JournalInput *in) {
     return taken;
 }
 
-static bool take_signal(LogReader *r, JournalInput *in) {
+static bool take_number(LogReader *r, unsigned max, const char *expected, unsigned *out) {
     uint64_t number;
-    if (!take_device(r, in)) {
-        return false;
-    }
     char *begin = r->at;
     if (!textlog_decimal(r, &number)) {
         return false;
     }
-    if (number > UINT16_MAX) {
+    if (number > max) {
         r->at = begin;
-        return textlog_fail(r, "the number of an input");
+        return textlog_fail(r, expected);
     }
-    in->input.input = (unsigned)number;
-    if (!textlog_space(r)) {
+    *out = (unsigned)number;
+    return true;
+}
+
+static bool take_signal(LogReader *r, JournalInput *in) {
+    if (!take_device(r, in) || !take_number(r, UINT16_MAX, "the number of an input", &in->input.input) ||
+        !textlog_space(r)) {
         return false;
     }
     in->input.level = *r->at == '1';
@@ -127,20 +129,8 @@ static bool take_frame(LogReader *r, JournalInput *in) {
 
 /* Node and core. */
 static bool take_core(LogReader *r, JournalInput *in) {
-    uint64_t number;
-    if (!take_node(r, in)) {
-        return false;
-    }
-    char *begin = r->at;
-    if (!textlog_decimal(r, &number)) {
-        return false;
-    }
-    if (number > ORR_NO_CORE) {
-        r->at = begin;
-        return textlog_fail(r, "the number of a core");
-    }
-    in->input.core = (unsigned)number;
-    return textlog_space(r);
+    return take_node(r, in) && take_number(r, ORR_NO_CORE, "the number of a core", &in->input.core) &&
+           textlog_space(r);
 }
 
 static bool take_memory(LogReader *r, JournalInput *in) {
