@@ -184,8 +184,6 @@ void cache_complete(CodeCache *cache, CacheBlock *block, const IrBlock *ir, cons
     to->n_ops = ir->n_ops;
     to->faults = ir->faults;
     to->n_faults = ir->n_faults;
-    to->uses = ir->uses;
-    to->last_use = ir->last_use;
     block->literal = literal;
     __atomic_store_n(&to->ops, ir->ops, __ATOMIC_RELEASE);
     if (!cache->shared) {

@@ -45,7 +45,6 @@ static const IrBlock *make_raw(const Gather *g, const CacheBlock *block) {
     const IrOp *ops = ir->ops;
     ir->ops = ARENA_ARRAY_RAW(g->arena, IrOp, ir->n_ops);
     memcpy(ir->ops, ops, ir->n_ops * sizeof *ops);
-    ir->uses = ir->last_use = NULL;
     return ir;
 }
 

@@ -10,12 +10,12 @@ enum { IR_KNOWN_WORDS = 64 };
 typedef struct IrBuilder {
     Arena *arena;
     IrOp *ops;
-    uint32_t *uses, *last_use;
     uint32_t n_ops, cap;
     IrLoc loc; /* start of the block */
     uint32_t n_insns, n_bytes;
     uint32_t aux; /* of the next instruction: set by ir_insn_done */
     uint32_t limit; /* instructions that the block may hold */
+    IrVal kept; /* see ir_keep */
     bool ended; /* an END op was appended */
     bool may_leave; /* the current instruction accessed memory or called out: needs a POLL after it */
     /* A slot that has been read or written before is that value; a GET of it again is none. */
@@ -23,10 +23,8 @@ typedef struct IrBuilder {
     uint64_t is_known, is_wide; /* words of which that is so; of them, those with an i64 */
     uint64_t learnt; /* words that have changed since the outermost SKIP */
     unsigned skip_depth;
-    /* What is overwritten before anybody can see it becomes a NOP, or sets fewer flags. */
-    uint64_t unseen; /* words with a PUT that nobody has seen yet */
-    uint32_t last_put[IR_KNOWN_WORDS]; /* by word, of those */
-    unsigned unseen_flags;
+    /* Flags that are overwritten before anybody can see them are not set. */
+    unsigned unseen_flags; /* set by a flag op, and not seen yet */
     uint32_t flag_setter[4]; /* per N Z C V, of those */
 } IrBuilder;
 
@@ -42,6 +40,9 @@ IrVal ir_emit(IrBuilder *b, IrOpcode op, IrType type, unsigned n, uint32_t x, ui
 void ir_insn(IrBuilder *b, unsigned len, unsigned cost_class, unsigned row, uint32_t aux);
 /** Ends it: appends a POLL for the next location (aux_next) if the instruction may have to leave. */
 void ir_insn_done(IrBuilder *b, uint32_t aux_next);
+/** The value is needed in the next instruction of the block, too: a branch behind its delay slot. All others live from
+ * one instruction to the next only in slots, where ir_get finds them. One per block. */
+void ir_keep(IrBuilder *b, IrVal value);
 
 IrVal ir_i32(IrBuilder *b, uint32_t value);
 IrVal ir_i64(IrBuilder *b, uint64_t value);

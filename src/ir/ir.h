@@ -12,6 +12,8 @@ typedef enum IrOpcode {
 #undef IR_OP
     IR_OPCODE_COUNT
 } IrOpcode;
+/** This op and those behind it are PURE, those before it are not. */
+enum { IR_FIRST_PURE = IR_NOP };
 
 typedef enum IrType { IR_VOID, IR_I32, IR_I64 } IrType;
 
@@ -98,13 +100,6 @@ static inline uint64_t ir_loc_source(IrLoc loc) {
     return loc.page ? (uint64_t)(loc.page - 1) << IR_PAGE_SHIFT | (loc.pc & MASK) : loc.pc;
 }
 
-/** Users of a value, as far as the builder knows; what only dead flags and PUTs needed has none. Ops that are more than
- * a value have one more. IR_USES_RELEASED: none, and it is no user of its own operands. */
-#define IR_USES_RELEASED UINT32_MAX
-static inline bool ir_is_used(uint32_t uses) {
-    return uses + 1 > 1;
-}
-
 typedef struct IrBlock {
     IrLoc loc;
     IrOp *ops;
@@ -116,8 +111,7 @@ typedef struct IrBlock {
     uint64_t source; /* where on the bus they were read: ir_loc_source of loc */
     IrFault *faults;
     uint32_t n_faults;
-    uint32_t *uses, *last_use; /* per op, of a block as ir_end gives it: how many use its value; the last one, or an
-                                * op behind it. NULL of all others */
+    IrVal kept; /* of a block as ir_end gives it: the value of ir_keep, or IR_NONE */
 } IrBlock;
 
 typedef enum IrOperand { IR_OPERAND_NONE, IR_OPERAND_VALUE, IR_OPERAND_IMM, IR_OPERAND_SLOT, IR_OPERAND_LABEL,

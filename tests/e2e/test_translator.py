@@ -66,6 +66,18 @@ def test_stats_tell_the_tiers_apart(tmp_path: Path, engine: str) -> None:
     assert (sum(values["exits"].values()) > 0) == (engine != "interp")
 
 
+@pytest.mark.parametrize(("machine", "name", "share"), [("mps2-an385", "rows", 0), ("microbit", "rows_v6", 0),
+                                                        ("leon3", "sparc_hello", 1 / 10)])
+def test_blocks_get_quick_code(tmp_path: Path, machine: str, name: str, share: float) -> None:
+    """What runs for the first time is lowered as the guest's rows have built it. Its IR is completed for the few blocks
+    that the interpreter runs, in part or whole; not because quick code could not be made."""
+    report = tmp_path / "report.json"
+    orrery("run", "--machine", machine, "--kernel", program(name), "--engine", "t0", "--for", "50ms", *QUIET, "--stats",
+           "--report", str(report))
+    values = json.loads(report.read_text())["stats"]
+    assert values["ir_blocks"] <= share * values["t0_blocks"] and values["t0_blocks"] > 50
+
+
 def test_stats_as_text() -> None:
     """On stderr, before the last line, which stays what it was."""
     result = run("--stats")

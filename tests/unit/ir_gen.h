@@ -24,6 +24,9 @@ typedef struct Gen {
 #define GEN_PLAIN (UINT64_C(1) << 63)
 /** In a seed: ask for a block that moves its window by a constant, or not at all. */
 #define GEN_WINDOWED (UINT64_C(1) << 62)
+/** In a seed: ask for a block in which, as in those that guests make, values live from one instruction to the next only
+ * in slots. */
+#define GEN_APART (UINT64_C(1) << 61)
 
 static inline unsigned gen_below(Gen *g, unsigned bound) {
     return (unsigned)rng_below(&g->rng, bound);
@@ -299,6 +302,17 @@ static inline void gen_end(Gen *g) {
     }
 }
 
+/* An instruction begins: values do not outlive the one before, except one of the block. */
+static inline void gen_apart(Gen *g) {
+    IrVal kept = g->n[0] && g->b.kept == IR_NONE && gen_below(g, 4) == 0 ? gen_value(g, IR_I32) : IR_NONE;
+    g->n[0] = g->n[1] = 0;
+    g->root = IR_NONE;
+    if (kept != IR_NONE && kept < g->b.n_ops - 1) { /* it is not made just now */
+        ir_keep(&g->b, kept);
+        gen_keep(g, kept);
+    }
+}
+
 /** One block of 1..12 instructions; equal seeds give equal blocks. */
 static inline IrBlock gen_block(Gen *g, Arena *arena, uint64_t seed) {
     memset(g, 0, sizeof *g);
@@ -312,6 +326,9 @@ static inline IrBlock gen_block(Gen *g, Arena *arena, uint64_t seed) {
     for (unsigned i = 0; i < n_insns; i++) {
         unsigned wide = gen_below(g, 2), row = gen_below(g, 16);
         ir_insn(&g->b, wide ? 4 : 2, row % 4, row, g->b.aux);
+        if (seed & GEN_APART) {
+            gen_apart(g);
+        }
         for (unsigned k = gen_below(g, 9); k > 0; k--) {
             gen_op(g);
         }

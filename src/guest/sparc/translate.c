@@ -140,6 +140,9 @@ static bool translate_delay(SparcTranslator *t, const Decoded *d) {
     if (t->transfer == SPARC_FLOW_DYNAMIC && class != SPARC_CLASS_ALU && !t->aux_jmpl) {
         ir_put(t->b, SPARC_SLOT(npc), t->target_value); /* for faults */
     }
+    if (t->transfer != SPARC_FLOW_ALWAYS) {
+        ir_keep(t->b, t->transfer == SPARC_FLOW_IF ? t->cond : t->target_value);
+    }
     ir_insn(t->b, 4, class, d->row, delay.aux);
     translate_body(&delay, d);
     if (returns) {

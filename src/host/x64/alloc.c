@@ -11,7 +11,8 @@ static bool is_comparison(IrOpcode op) {
     return op >= IR_EQ && op <= IR_LES;
 }
 
-void lower_use_until(Lower *l, IrVal value, uint32_t at) {
+/* Lets a value live at least until op `at`. */
+static void use_until(Lower *l, IrVal value, uint32_t at) {
     l->last_use[value] = at > l->last_use[value] ? at : l->last_use[value];
 }
 
@@ -87,8 +88,8 @@ static void fuse_test(Lower *l, const uint8_t *uses, IrVal comparison, uint32_t 
     if (compare->op <= IR_NE && lower_is_const(l, compare->b, &zero) && zero == 0 && both->op == IR_AND &&
         uses[compare->a] == 1 && !lower_is_const(l, both->a, &constant)) {
         l->fused[compare->a] = true;
-        lower_use_until(l, both->a, at);
-        lower_use_until(l, both->b, at);
+        use_until(l, both->a, at);
+        use_until(l, both->b, at);
     }
 }
 
@@ -108,12 +109,13 @@ static void fuse(Lower *l, const uint8_t *uses, uint32_t i) {
     if (!follows_sum(l, op->a, i)) {
         fuse_test(l, uses, op->a, i);
         const IrOp *compare = &l->ir->ops[op->a];
-        lower_use_until(l, compare->a, i);
-        lower_use_until(l, compare->b, i);
+        use_until(l, compare->a, i);
+        use_until(l, compare->b, i);
     }
 }
 
-bool lower_is_displaced(const Lower *l, IrVal sum, int32_t *displacement) {
+/* True if the op is a value +- a small constant, which an access can compute. */
+static bool is_displaced(const Lower *l, IrVal sum, int32_t *displacement) {
     const IrOp *op = &l->ir->ops[sum];
     uint64_t constant, base;
     if ((op->op != IR_ADD && op->op != IR_SUB) || op->type != IR_I32 || !lower_is_const(l, op->b, &constant) ||
@@ -133,9 +135,9 @@ static void fuse_address(Lower *l, const uint8_t *uses, uint32_t i) {
     const IrOp *op = &l->ir->ops[i];
     int32_t displacement;
     if (is_access_to(op, op->a) && uses[op->a] == 1 &&
-        lower_is_displaced(l, op->a, &displacement)) {
+        is_displaced(l, op->a, &displacement)) {
         l->fused[op->a] = true;
-        lower_use_until(l, l->ir->ops[op->a].a, i);
+        use_until(l, l->ir->ops[op->a].a, i);
     }
 }
 
@@ -154,7 +156,7 @@ static bool uses_value(const IrOp *op, IrVal value) {
 static void find_late_sum(Lower *l, uint32_t put) {
     const IrOp *op = &l->ir->ops[put];
     int32_t displacement;
-    if (l->fused[op->b] || l->cold[op->b] || !lower_is_displaced(l, op->b, &displacement)) {
+    if (l->fused[op->b] || l->cold[op->b] || !is_displaced(l, op->b, &displacement)) {
         return;
     }
     IrVal base = l->ir->ops[op->b].a;
@@ -178,7 +180,7 @@ static void find_late_sum(Lower *l, uint32_t put) {
     if (accessed) {
         l->fused[op->b] = true;
         l->late[op->b] = put;
-        lower_use_until(l, base, put);
+        use_until(l, base, put);
     }
 }
 
@@ -192,7 +194,7 @@ static void fuse_shift(Lower *l, const uint8_t *uses, uint32_t i) {
         return;
     }
     l->fused[op->b] = true;
-    lower_use_until(l, shift->a, i);
+    use_until(l, shift->a, i);
 }
 
 static void find_fused(Lower *l, const uint8_t *uses) {
@@ -216,7 +218,7 @@ IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement) {
         *displacement = 0;
         return address;
     }
-    lower_is_displaced(l, address, displacement);
+    is_displaced(l, address, displacement);
     return l->ir->ops[address].a;
 }
 
@@ -475,7 +477,7 @@ static bool is_spilled(const Lower *l, IrVal value) {
 
 static void store_spill(Lower *l, IrVal value) {
     uint64_t constant;
-    if (is_spilled(l, value) || lower_is_const(l, value, &constant) || l->late[value] == X64_ALWAYS_LATE) {
+    if (is_spilled(l, value) || lower_is_const(l, value, &constant)) {
         return;
     }
     if (!l->spill[value]) {
@@ -499,9 +501,10 @@ bool lower_holds(const Lower *l, Reg reg) {
 
 /* A register that the current op does not need: a free one, or that of the value whose last use is furthest. */
 static Reg take(Lower *l) {
-    Reg best = l->quick ? lower_take_free(l) : NO_REG;
-    if (best != NO_REG) {
-        return best;
+    Reg best = NO_REG;
+    if (l->quick) {
+        best = lower_take_free(l);
+        return best != NO_REG ? best : lower_quick_evict(l);
     }
     for (size_t i = 0; i < ARRAY_LEN(pool); i++) {
         Reg reg = pool[i];
@@ -528,7 +531,7 @@ static Reg take(Lower *l) {
 /* Makes a late sum; the host's flags stay. */
 static Reg make_late(Lower *l, IrVal value) {
     int32_t displacement;
-    lower_is_displaced(l, value, &displacement);
+    is_displaced(l, value, &displacement);
     Reg base = lower_use(l, l->ir->ops[value].a), reg = lower_borrow(l);
     asm_lea(l->a, false, reg, asm_at(base, displacement));
     lower_hold(l, reg, value);
@@ -555,9 +558,12 @@ static Reg make_cold(Lower *l, IrVal value) {
 Reg lower_use(Lower *l, IrVal value) {
     uint64_t constant;
     Reg reg = l->reg[value];
-    if (reg != NO_REG) {
+    if (reg < REG_COUNT) {
         l->pinned |= 1u << reg;
         return reg;
+    }
+    if (l->quick) {
+        return lower_quick_make(l, value);
     }
     if (!is_spilled(l, value) && (l->cold[value] || l->late[value])) {
         return l->cold[value] ? make_cold(l, value) : make_late(l, value);
@@ -621,7 +627,7 @@ Reg lower_define_copy(Lower *l, IrVal value, IrVal source) {
         return reg;
     }
     Reg from = lower_use(l, source);
-    bool dies = l->last_use[source] == l->at, in_pool = l->held[from] == source;
+    bool dies = !lower_lives_on(l, source), in_pool = l->held[from] == source;
     unsigned k = l->region && l->target[value] ? l->target[value] - 1u : X64_PINNED_MAX;
     if (dies && k < X64_PINNED_MAX && l->alias[k] == source) {
         return target_of(l, value, l->at + 1); /* in place, in its pinned register */
@@ -672,7 +678,7 @@ static bool put_late_sum(Lower *l, unsigned index, IrVal value) {
     if (!l->late[value] || l->alias[index] != base || l->last_use[base] > l->at || l->slow_mode) {
         return false;
     }
-    lower_is_displaced(l, value, &displacement);
+    is_displaced(l, value, &displacement);
     asm_lea(l->a, false, reg, asm_at(reg, displacement));
     l->reg[base] = NO_REG;
     l->alias[index] = value;

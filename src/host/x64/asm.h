@@ -50,7 +50,7 @@ static inline uint32_t asm_offset(const Asm *a) {
     return (uint32_t)(a->at - a->begin);
 }
 
-/* ---- What most code is made of, in line: 32 bits, and displacements of 8 bits from rbp ---- */
+/* ---- Bytes ---- */
 
 /** Bytes that must be free to write an instruction, or what is shorter. */
 enum { ASM_INSN_BYTES_MAX = 16 };
@@ -65,15 +65,24 @@ static inline void asm_bytes(Asm *a, uint64_t bytes, unsigned n) {
     a->at += n;
 }
 
+/** The same where it is known that there is room. */
+static inline void asm_put(Asm *a, uint64_t bytes, unsigned n) {
+    memcpy(a->at, &bytes, sizeof bytes);
+    a->at += n;
+}
+
 /** A NOP of five bytes. */
 #define ASM_NOP5 UINT64_C(0x0000441f0f)
+
+/* ---- What most code is made of, in line: 32 bits, and displacements of 8 bits from rbp. Functions with "short" and
+ * "near" in their names take it for granted that there is room. ---- */
 
 /* REX if a register needs it, opcode, ModRM and `more` bytes behind it. */
 static inline void asm_short(Asm *a, unsigned opcode, unsigned reg, unsigned rm, unsigned modrm, uint64_t rest,
                              unsigned n_rest) {
     unsigned rex = 0x40 | (reg >> 3) << 2 | rm >> 3, bare = rex == 0x40;
     uint64_t bytes = rex | opcode << 8 | (modrm | (reg & 7) << 3 | (rm & 7)) << 16 | rest << 24;
-    asm_bytes(a, bytes >> 8 * bare, 3 - bare + n_rest);
+    asm_put(a, bytes >> 8 * bare, 3 - bare + n_rest);
 }
 
 static inline void asm_alu_short(Asm *a, Alu op, Reg dst, Reg src) {
@@ -90,15 +99,34 @@ static inline void asm_test_short(Asm *a, Reg x) {
 
 static inline void asm_imul_short(Asm *a, Reg dst, Reg src) {
     unsigned rex = 0x40 | (dst >> 3) << 2 | src >> 3, bare = rex == 0x40;
-    asm_bytes(a, (rex | 0xaf0f << 8 | (uint64_t)(0xc0 | (dst & 7) << 3 | (src & 7)) << 24) >> 8 * bare, 4 - bare);
+    asm_put(a, (rex | 0xaf0f << 8 | (uint64_t)(0xc0 | (dst & 7) << 3 | (src & 7)) << 24) >> 8 * bare, 4 - bare);
 }
 
 static inline void asm_alu_imm32(Asm *a, Alu op, Reg dst, int32_t imm) {
-    asm_short(a, 0x81, op, dst, 0xc0, (uint32_t)imm, 4);
+    uint64_t bytes = 0x40 | dst >> 3 | 0x81 << 8 | (0xc0 | op << 3 | (dst & 7)) << 16 | (uint64_t)(uint32_t)imm << 24;
+    asm_bytes(a, bytes, 7);
 }
 
 static inline void asm_shift_short(Asm *a, Shift op, Reg dst, uint8_t n) {
     asm_short(a, 0xc1, op, dst, 0xc0, n, 1);
+}
+
+/** Of 64 bits. */
+static inline void asm_alu_imm8(Asm *a, Alu op, Reg dst, int8_t imm) {
+    asm_bytes(a, 0x48 | dst >> 3 | 0x83 << 8 | (0xc0 | op << 3 | (dst & 7)) << 16 | (uint32_t)(uint8_t)imm << 24, 4);
+}
+
+/** lea dst, [base + disp]. */
+static inline void asm_lea_short(Asm *a, Reg dst, Reg base, int32_t disp) {
+    bool small = disp == (int8_t)disp, sib = (base & 7) == RSP;
+    uint64_t rest = sib ? 0x24 | (uint64_t)(uint32_t)disp << 8 : (uint32_t)disp;
+    asm_short(a, 0x8d, dst, base, small ? 0x40 : 0x80, rest, (small ? 1 : 4) + sib);
+}
+
+/** lea dst, [x + y]; neither is rsp. */
+static inline void asm_lea_sum_short(Asm *a, Reg dst, Reg x, Reg y) {
+    unsigned rex = 0x40 | (dst >> 3) << 2 | (y >> 3) << 1 | x >> 3;
+    asm_put(a, rex | 0x8d << 8 | (0x44 | (dst & 7) << 3) << 16 | (uint64_t)((y & 7) << 3 | (x & 7)) << 24, 5);
 }
 
 static inline void asm_load_near(Asm *a, Reg dst, uint8_t disp) {
@@ -151,7 +179,7 @@ static inline void asm_mov_jmp(Asm *a, uint32_t value, uint32_t target) {
 
 /** An access of `reg` to r15 + index + disp, or r15 + disp if index is NO_REG, with REX.W if `w`: one of at least five
  * bytes. `opcode` has up to three bytes, the first one lowest: 66 in front, then 0F; REX comes behind 66. */
-static inline void asm_indexed_r15(Asm *a, unsigned opcode, bool w, unsigned reg, unsigned index, int32_t disp) {
+static inline void asm_short_r15(Asm *a, unsigned opcode, bool w, unsigned reg, unsigned index, int32_t disp) {
     bool indexed = index != NO_REG, small = indexed & (disp == (int8_t)disp), word = (opcode & 0xff) == 0x66;
     unsigned high = indexed ? index >> 3 : 0, n = 2 + ((opcode >> 8 * word & 0xff) == 0x0f);
     uint64_t rex = 0x41 | (unsigned)w << 3 | (reg >> 3) << 2 | high << 1;
@@ -160,8 +188,8 @@ static inline void asm_indexed_r15(Asm *a, unsigned opcode, bool w, unsigned reg
     n++;
     bytes |= indexed ? (uint64_t)((index & 7) << 3 | 7) << 8 * n : 0;
     n += indexed;
-    asm_bytes(a, (bytes << 8 * word) | (word ? 0x66 : 0), n + word);
-    asm_bytes(a, (uint32_t)disp, small ? 1 : 4);
+    asm_put(a, (bytes << 8 * word) | (word ? 0x66 : 0), n + word);
+    asm_put(a, (uint32_t)disp, small ? 1 : 4);
 }
 
 /* ---- All forms ---- */

@@ -8,13 +8,21 @@ static void to_xmm(Lower *l, bool w, unsigned xmm, IrVal value) {
     asm_movq_to_xmm(l->a, w, xmm, lower_use(l, value));
 }
 
+/* Both are in registers before xmm0 is: what makes one may need that, too. */
+static void both_to_xmm(Lower *l, bool w, IrVal x, IrVal y) {
+    lower_use(l, x);
+    lower_use(l, y);
+    to_xmm(l, w, X, x);
+    to_xmm(l, w, Y, y);
+}
+
 static void arithmetic(Lower *l, const IrOp *op, Sse sse) {
     bool w = op->type == IR_I64;
-    to_xmm(l, w, X, op->a);
     if (sse == SSE_SQRT) {
+        to_xmm(l, w, X, op->a);
         asm_sse(l->a, sse, w, X, X);
     } else {
-        to_xmm(l, w, Y, op->b);
+        both_to_xmm(l, w, op->a, op->b);
         asm_sse(l->a, sse, w, X, Y);
     }
     asm_movq_from_xmm(l->a, w, lower_define(l, l->at), X);
@@ -23,8 +31,7 @@ static void arithmetic(Lower *l, const IrOp *op, Sse sse) {
 /* CF + 2 * (above or unordered): 0 equal, 1 less, 2 greater, 3 unordered (CF is set then, too). */
 static void compare(Lower *l, const IrOp *op) {
     bool w = op->type == IR_I64;
-    to_xmm(l, w, X, op->a);
-    to_xmm(l, w, Y, op->b);
+    both_to_xmm(l, w, op->a, op->b);
     Reg dst = lower_define(l, l->at);
     asm_mov_imm(l->a, dst, 0);
     asm_mov_imm(l->a, RCX, 0);

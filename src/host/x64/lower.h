@@ -12,7 +12,6 @@ enum {
     /* Return address and six pushes make 56 bytes; with an odd number of 8-byte words the frame is aligned. */
     X64_FRAME_BYTES = 8 * X64_SPILLS_MAX,
     X64_SKIPS_MAX = 8,
-    X64_ALWAYS_LATE = INT32_MAX,
     X64_CALLER_SAVED = 8, /* registers that hold values and that C may change */
 };
 
@@ -127,11 +126,10 @@ typedef struct Lower {
     IrFault end; /* in a region: the flags at the end of the block */
 
     /* Facts about the block, found by lower_prepare */
-    uint32_t *last_use; /* per value: last op that reads it */
+    uint32_t *last_use; /* per value: last op that reads it; NULL in quick code */
     bool *fused; /* per comparison, address sum, shifted addend or tested AND: computed by its one user */
     bool *after_sum; /* per fused comparison: the host's flags have its result already */
-    uint32_t *late; /* per address sum: the PUT that makes it; up to there it is fused. 0 = it is not late; in quick
-                     * code X64_ALWAYS_LATE: made again wherever it is needed in a register, never spilled */
+    uint32_t *late; /* per address sum: the PUT that makes it; up to there it is fused. 0 = it is not late */
     uint8_t *aligned; /* per value: what it has been tested to be a multiple of, 0 = nothing */
     bool *cold; /* per pure op or GET: made only where the block is left, if a recipe needs it there */
     uint8_t *eager; /* per flag op: flags to store at once; the others are recomputed where the block is left */
@@ -145,13 +143,15 @@ typedef struct Lower {
     uint32_t n_paths;
     IrVal held[REG_COUNT]; /* per register: its value or IR_NONE */
     uint32_t busy; /* registers that hold one, dead or alive */
-    bool quick; /* registers are taken in the order of their numbers */
+    bool quick; /* quick code: values are found, and registers taken, by quick.c */
+    uint32_t fresh; /* quick code: registers with values that no slot holds */
+    uint32_t touched; /* and those that have got values since the part began */
+    Reg evicted; /* and that which has been taken from its value last */
     IrVal alias[X64_PINNED_MAX]; /* per pinned slot: the value that its register stands for, or IR_NONE */
     uint8_t *target; /* per value: pinned slot + 1 that it can be computed into, 0 = none */
     uint32_t pinned; /* registers that the current op needs */
     uint32_t reserved; /* registers that take no other value: those of a region, of what lives behind a quick part */
-    IrVal ready; /* value that the next op branches on: the host's condition for it is `ready_cc`; or IR_NONE */
-    Cc ready_cc;
+    IrVal ready; /* quick code: COND whose condition the branch behind it finds itself, or IR_NONE */
     GuestFlags guest_flags;
     uint32_t n_spills;
     uint32_t at; /* current op */
@@ -198,10 +198,6 @@ bool lower_is_const(const Lower *l, IrVal value, uint64_t *out);
 bool lower_imm(const Lower *l, IrVal value, bool w, int32_t *out);
 /** True if the value is a shift that its one user, an addition, does. */
 bool lower_fused_shift(const Lower *l, IrVal value);
-/** Lets a value live at least until op `at`. */
-void lower_use_until(Lower *l, IrVal value, uint32_t at);
-/** True if the op is a value +- a small constant, which an access can compute. */
-bool lower_is_displaced(const Lower *l, IrVal sum, int32_t *displacement);
 /** If the address is a sum that its access computes: the value it is based on, and the constant; else itself and 0. */
 IrVal lower_address_base(const Lower *l, IrVal address, int32_t *displacement);
 /** True if a value that is still needed is in the register. */
@@ -221,6 +217,8 @@ static inline void lower_hold(Lower *l, Reg reg, IrVal value) {
     lower_drop(l, reg);
     l->held[reg] = value;
     l->busy |= 1u << reg;
+    l->fresh |= 1u << reg;
+    l->touched |= 1u << reg;
     l->reg[value] = (uint8_t)reg;
     l->pinned |= 1u << reg;
 }
@@ -230,17 +228,11 @@ Reg lower_define(Lower *l, IrVal value);
 Reg lower_define_copy(Lower *l, IrVal value, IrVal source);
 /** A register for the rest of this op, beside rcx. */
 Reg lower_borrow(Lower *l);
-/** A free register that the current op does not need, for quick code; NO_REG if there is none. */
-static inline Reg lower_take_free(Lower *l) {
-    enum { POOL = 0xffff & ~(1 << RCX | 1 << RSP | 1 << RBP | 1 << R14 | 1 << R15) };
-    uint32_t may = POOL & ~(l->pinned | l->reserved), free = may & ~l->busy;
-    for (uint32_t busy = free ? 0 : may; busy; busy &= busy - 1) {
-        Reg reg = (Reg)__builtin_ctz(busy);
-        if (l->last_use[l->held[reg]] < l->at) {
-            lower_drop(l, reg);
-            free |= 1u << reg;
-        }
-    }
+/** Registers that hold values. */
+enum { X64_POOL = 0xffff & ~(1 << RCX | 1 << RSP | 1 << RBP | 1 << R14 | 1 << R15) };
+/** A free register that the current op does not need; NO_REG if there is none. */
+static inline Reg lower_take_free(const Lower *l) {
+    uint32_t free = X64_POOL & ~(l->pinned | l->reserved | l->busy);
     return free ? (Reg)__builtin_ctz(free) : NO_REG;
 }
 /** Makes sure that every live value has its spill slot filled; lower_forget then drops all registers. */
@@ -253,11 +245,27 @@ int lower_pinned(const Lower *l, uint32_t slot, IrType type);
 void lower_get_pinned(Lower *l, unsigned index);
 void lower_put_pinned(Lower *l, unsigned index, IrVal value);
 
+/** True if a value that the current op uses is used behind it, too. */
+static inline bool lower_lives_on(const Lower *l, IrVal value) {
+    return l->quick || l->last_use[value] > l->at;
+}
+
+/* quick.c */
+/** A value that is in no register gets one. */
+Reg lower_quick_make(Lower *l, IrVal value);
+/** Takes a register from its value. */
+Reg lower_quick_evict(Lower *l);
+/** As lower_condition. */
+Cc lower_quick_condition(Lower *l, IrVal value);
+
 /* ops.c */
 void lower_pure(Lower *l, const IrOp *op);
 void lower_refund_if(Lower *l, const IrOp *op);
 /** Emits a comparison for a branch on value `cond`; returns the condition that holds if it is not 0. */
 Cc lower_condition(Lower *l, IrVal cond);
+
+/** Compares; returns the condition for which the comparison's value is 1. */
+Cc lower_compare(Lower *l, const IrOp *op);
 
 /** 0 or 1 from a condition of the host's flags, as the result of the current op. */
 void lower_set_bool(Lower *l, Cc cc);

@@ -55,7 +55,7 @@ static bool is_known_sign(const Lower *l, const IrOp *op, Cc *cc) {
     return op->op == IR_EQ || op->op == IR_NE || op->op == IR_LTS;
 }
 
-static Cc compare(Lower *l, const IrOp *op) {
+Cc lower_compare(Lower *l, const IrOp *op) {
     int32_t imm;
     Cc cc = condition_of(op->op);
     uint64_t constant;
@@ -83,11 +83,11 @@ static Cc compare(Lower *l, const IrOp *op) {
 }
 
 Cc lower_condition(Lower *l, IrVal cond) {
-    if (cond == l->ready) {
-        return l->ready_cc;
+    if (l->quick) {
+        return lower_quick_condition(l, cond);
     }
     if (l->fused[cond] && !l->late[cond]) {
-        Cc cc = compare(l, &l->ir->ops[cond]);
+        Cc cc = lower_compare(l, &l->ir->ops[cond]);
         l->sum = IR_NONE;
         return cc;
     }
@@ -160,7 +160,7 @@ static bool add_apart(Lower *l, const IrOp *op) {
     uint64_t constant;
     int32_t imm;
     bool small = lower_imm(l, op->b, wide(op), &imm);
-    bool kept = l->last_use[op->a] > l->at && (small || l->last_use[op->b] > l->at);
+    bool kept = lower_lives_on(l, op->a) && (small || lower_lives_on(l, op->b));
     if (op->op != IR_ADD || !kept || lower_is_const(l, op->a, &constant) || (wide(op) && !small) ||
         flags_follow(l)) {
         return false;
@@ -183,8 +183,8 @@ static void two_operands(Lower *l, const IrOp *op) {
     IrVal x = op->a, y = op->b;
     uint64_t constant;
     int32_t imm;
-    bool x_const = lower_is_const(l, x, &constant), dies = l->reg[y] != NO_REG && l->last_use[y] == l->at;
-    if (commutes(op->op) && (x_const || (dies && l->last_use[x] != l->at && !lower_is_const(l, y, &constant)))) {
+    bool x_const = lower_is_const(l, x, &constant), dies = l->reg[y] != NO_REG && !lower_lives_on(l, y);
+    if (commutes(op->op) && (x_const || (dies && lower_lives_on(l, x) && !lower_is_const(l, y, &constant)))) {
         IrVal swap = x;
         x = y;
         y = swap;
@@ -381,7 +381,7 @@ void lower_pure(Lower *l, const IrOp *op) {
         break;
     case IR_EQ: case IR_NE: case IR_LTU: case IR_LEU: case IR_LTS: case IR_LES:
         l->sum = sum;
-        cc = compare(l, op);
+        cc = lower_compare(l, op);
         l->sum = IR_NONE;
         lower_set_bool(l, cc);
         break;

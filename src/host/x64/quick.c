@@ -1,6 +1,11 @@
-/* Lowering of a block that runs for the first time: one pass over the IR as the guest's rows made it, with what the
- * builder knows about its use. Nothing is looked at twice, so the code is worse than what lower.c makes of a block that
- * has become warm, but it is there in a fraction of the time.
+/* Lowering of a block that runs for the first time: one pass over the IR as the guest's rows made it, forward, with
+ * nothing known about what comes. So the code is worse than what lower.c makes of a block that has become warm, but it
+ * is there in a fraction of the time.
+ *
+ * A pure op becomes code when somebody needs its value; what nobody needs costs nothing, and the accesses, branches and
+ * flag ops that need it see what it is made of. From one instruction to the next a value lives only in a slot of the
+ * state: that is where the builder knows it from. A register keeps such a value as long as the slot does, or until the
+ * register is needed; what no slot has is forgotten when the next instruction begins.
  *
  * All state is stored when it changes, flags too: where the block is left in its middle nothing has to be made up for.
  * So an access has no slow path of its own. Where the host's memory protection stops one, the engine puts a call over
@@ -8,49 +13,17 @@
  * CPU has something to leave for after an access of its instruction.
  *
  * Registers: rax is scratch, too. Not done here: window memory scheme, notes for it. */
-#include "host/x64/lower.h"
+#include "host/x64/quick.h"
 
 #include <string.h>
-
-enum { STUBS_MAX = 64, FREE_IN_PART = 5, POOL_REGS = 10, SAHF_CARRY_SHIFT = 0x7f };
-
-typedef enum StubKind { STUB_GOTO, STUB_TRAP, STUB_ACCESS } StubKind;
-
-/* Code behind the block. */
-typedef struct Stub {
-    StubKind kind;
-    uint32_t op, site; /* displacement of the jump to here */
-    uint32_t resume; /* ACCESS */
-    Reg arg; /* TRAP: or NO_REG */
-    X64Point point; /* TRAP, ACCESS */
-} Stub;
-
-/* A part that may be skipped: its SKIP. */
-typedef struct Part {
-    uint32_t site, reserved;
-    uint32_t kept; /* registers whose values live behind the part: nothing else comes into them */
-    IrVal held[REG_COUNT]; /* of those */
-} Part;
-
-typedef struct Quick {
-    Lower l;
-    const IrOp *insn; /* the INSN that has begun last */
-    uint32_t n_begun;
-    bool may_leave; /* it has accessed memory or called out, and no POLL has come */
-    bool must_poll; /* and something may have asked to leave without a patch */
-    bool tested; /* some address has been tested for alignment */
-    unsigned n_parts, n_stubs;
-    Part parts[X64_SKIPS_MAX];
-    Stub stubs[STUBS_MAX];
-} Quick;
 
 /* ---- Places ---- */
 
 /* At the instruction that has begun. */
-static X64Point point_here(const Quick *q, const IrOp *op) {
+static inline X64Point point_here(const Quick *q, const IrOp *op) {
     const Lower *l = &q->l;
     return (X64Point){
-        .at = asm_offset(l->a), .block = l->block, .kind = op->op, .type = op->type, .number = op->n,
+        .at = asm_offset(&q->hot), .block = l->block, .kind = op->op, .type = op->type, .number = op->n,
         .pc_offset = (uint16_t)q->insn->a, .aux = q->insn->c, .unused = (uint8_t)(l->ir->n_insns - q->n_begun),
         .base = NO_REG, .data = NO_REG,
     };
@@ -77,31 +50,6 @@ static void call_thunk(Lower *l, uint32_t thunk) {
     asm_link(l->a, asm_call(l->a), thunk);
 }
 
-/* ---- Registers ---- */
-
-static inline Reg use(Lower *l, IrVal value) {
-    Reg reg = l->reg[value];
-    l->pinned |= reg == NO_REG ? 0 : 1u << reg;
-    return LIKELY(reg != NO_REG) ? reg : lower_use(l, value);
-}
-
-/* The current op's value is in a register that holds none. */
-static inline void hold_free(Lower *l, Reg reg) {
-    l->held[reg] = l->at;
-    l->reg[l->at] = (uint8_t)reg;
-    l->busy |= 1u << reg;
-    l->pinned |= 1u << reg;
-}
-
-static inline Reg define(Lower *l) {
-    Reg reg = lower_take_free(l);
-    if (UNLIKELY(reg == NO_REG)) {
-        return lower_define(l, l->at);
-    }
-    hold_free(l, reg);
-    return reg;
-}
-
 /* ---- Accesses ---- */
 
 static void add_access_stub(Quick *q, const X64Point *point, uint32_t site, uint32_t resume) {
@@ -110,12 +58,31 @@ static void add_access_stub(Quick *q, const X64Point *point, uint32_t site, uint
     stub->resume = resume;
 }
 
-static bool is_aligned(Quick *q, const IrOp *op, unsigned bytes) {
+/* A misaligned access never comes back, so behind it all that has the same base is known. */
+static bool is_aligned(Quick *q, const IrOp *op, IrVal base, int32_t displacement, unsigned bytes) {
     if (!(op->n & IR_MEM_ALIGNED) || bytes == 1) {
         return true;
     }
+    uint8_t *known = &q->l.aligned[base];
+    bool multiple = displacement % (int32_t)bytes == 0, aligned = multiple && *known >= bytes;
+    if (multiple && *known < bytes) {
+        *known = (uint8_t)bytes;
+    }
     q->tested = true;
-    return lower_known_aligned(&q->l, op, bytes);
+    return aligned;
+}
+
+/* True if nobody has needed the value yet, and nobody has to: it is base +- a constant, which the access adds. */
+static inline bool is_sum(const Quick *q, IrVal address, int32_t *displacement) {
+    const IrOp *op = &q->ops[address];
+    if (q->l.reg[address] != NO_REG || (op->op != IR_ADD && op->op != IR_SUB) || op->type != IR_I32 ||
+        q->ops[op->b].op != IR_CONST || q->ops[op->a].op == IR_CONST) {
+        return false;
+    }
+    int32_t constant = (int32_t)(op->op == IR_SUB ? 0 - q->ops[op->b].a : q->ops[op->b].a);
+    bool small = constant >= -X64_DISPLACEMENT_MAX && constant <= X64_DISPLACEMENT_MAX;
+    *displacement = small ? constant : 0;
+    return small;
 }
 
 /* One instruction: another thread is not in its middle when it is patched. */
@@ -126,7 +93,7 @@ static void emit_access(Lower *l, const IrOp *op, const X64Point *point) {
     unsigned size = op->n & IR_MEM_SIZE;
     bool is_store = op->op == IR_STORE, is_signed = op->n & IR_MEM_SIGNED && (size < 2 || op->type == IR_I64);
     bool w = size == 3 || (is_signed && !is_store && op->type == IR_I64);
-    asm_indexed_r15(l->a, is_store ? stores[size] : loads[is_signed][size], w, point->data, point->base, point->disp);
+    asm_short_r15(l->a, is_store ? stores[size] : loads[is_signed][size], w, point->data, point->base, point->disp);
 }
 
 static void emit_swapped_access(Lower *l, const IrOp *op, const X64Point *point) {
@@ -137,20 +104,20 @@ static void emit_swapped_access(Lower *l, const IrOp *op, const X64Point *point)
 
 static void access_fast(Quick *q, const IrOp *op) {
     Lower *l = &q->l;
-    const IrOp *address = &l->ir->ops[op->a];
+    const IrOp *address = &q->ops[op->a];
     X64Point point = point_here(q, op);
     unsigned bytes = lower_access_bits(op) / 8;
     uint32_t misaligned = 0;
-    bool folded = address->op == IR_CONST && address->a <= INT32_MAX, swaps = lower_swaps(op);
-    bool aligned = address->op == IR_CONST ? address->a % bytes == 0 : is_aligned(q, op, bytes);
+    bool folded = address->op == IR_CONST && address->a <= INT32_MAX, swaps = lower_swaps(op), aligned;
     if (folded) {
         point.disp = (int32_t)address->a;
-    } else if (l->fused[op->a]) {
-        point.base = (uint8_t)use(l, lower_address_base(l, op->a, &point.disp));
+        aligned = !(op->n & IR_MEM_ALIGNED) || address->a % bytes == 0;
     } else {
-        point.base = (uint8_t)use(l, op->a);
+        IrVal base = is_sum(q, op->a, &point.disp) ? address->a : op->a;
+        point.base = (uint8_t)quick_use(l, base);
+        aligned = is_aligned(q, op, base, point.disp, bytes);
     }
-    point.data = point.result = (uint8_t)(op->op == IR_STORE ? use(l, op->b) : define(l));
+    point.data = point.result = (uint8_t)(op->op == IR_STORE ? quick_use(l, op->b) : quick_define(l));
     if (!aligned && folded) {
         misaligned = asm_jmp(l->a); /* it traps for sure */
     } else if (!aligned) {
@@ -188,6 +155,10 @@ static void access_call(Quick *q, const IrOp *op) {
     point.at = asm_offset(l->a);
     add_point(q, &point);
     call_thunk(l, op->op == IR_CALL ? l->thunks->point_call : l->thunks->point);
+    if (op->op == IR_CALL) { /* which may have changed any state */
+        q->learnt = ~UINT64_C(0);
+        quick_forget_words(q, ~UINT64_C(0));
+    }
     q->must_poll = true;
 }
 
@@ -238,42 +209,47 @@ static Cc host_condition(Lower *l, IrCond cond) {
     return signed_condition(cond) ^ inverted;
 }
 
+/* True if the instruction uses the value again behind the next op. */
+static bool is_used_again(const Lower *l, IrVal value) {
+    const IrOp *op = &l->ir->ops[l->at + 2], *end = l->ir->ops + l->ir->n_ops;
+    while (op < end && op->op != IR_INSN && op->a != value && op->b != value && op->c != value) {
+        op++;
+    }
+    return op < end && op->op != IR_INSN; /* at worst what is equal is no value */
+}
+
 /* True if the next op branches on the value of this one, and nobody else uses it. */
 static bool next_branches(const Lower *l) {
     const IrOp *next = &l->ir->ops[l->at + 1];
-    bool branches = next->op == IR_GOTO_IF || next->op == IR_SKIP || next->op == IR_TRAP_IF || next->op == IR_SELECT;
-    return branches && next->a == l->at && l->last_use[l->at] == l->at + 1 &&
-           !(next->op == IR_SELECT && (next->b == l->at || next->c == l->at));
+    bool branches = next->op == IR_GOTO_IF || next->op == IR_SKIP || next->op == IR_TRAP_IF;
+    return branches && next->a == l->at && !is_used_again(l, l->at);
 }
 
+/* If the next op branches it also finds the condition, when it has all else that it needs. */
 static void cond(Lower *l, const IrOp *op) {
-    Cc cc = host_condition(l, op->a);
-    l->sum = IR_NONE;
     if (next_branches(l)) {
         l->ready = l->at;
-        l->ready_cc = cc;
     } else {
-        lower_set_bool(l, cc);
+        lower_set_bool(l, host_condition(l, op->a));
+        l->sum = IR_NONE;
     }
 }
 
-/* A value that the branch behind this op compares lives on until then, and so does what a sum that waits is made of. */
-static void use_at_branch(Lower *l, IrVal value) {
-    lower_use_until(l, value, l->at + 1);
-    if (l->late[value]) {
-        lower_use_until(l, l->ir->ops[value].a, l->at + 1);
+Cc lower_quick_condition(Lower *l, IrVal value) {
+    const IrOp *op = &l->ir->ops[value];
+    if (value == l->ready) {
+        return host_condition(l, op->a);
     }
-}
-
-/* Comparisons are done by the branch that follows them. */
-static void comparison(Lower *l, const IrOp *op) {
-    if (!next_branches(l)) {
-        lower_pure(l, op);
-        return;
+    l->guest_flags = GUEST_FLAGS_STORED;
+    if (l->reg[value] >= REG_COUNT && op->op >= IR_EQ && op->op <= IR_LES) {
+        Cc cc = lower_compare(l, op);
+        l->sum = IR_NONE;
+        return cc;
     }
-    l->fused[l->at] = true;
-    use_at_branch(l, op->a);
-    use_at_branch(l, op->b);
+    Reg reg = quick_use(l, value);
+    l->sum = IR_NONE;
+    asm_test(l->a, false, reg, reg);
+    return CC_NE;
 }
 
 static void flags(Lower *l, const IrOp *op) {
@@ -281,8 +257,8 @@ static void flags(Lower *l, const IrOp *op) {
     ir_sets_flags(op->op, &mask);
     live = op->n & mask;
     if (op->op == IR_FLAGS_NZ && op->type == IR_I32 && live == mask) {
+        Reg x = quick_use(l, op->a); /* which may be made only now */
         if (l->sum != op->a || l->ir->ops[op->a].type != IR_I32) {
-            Reg x = use(l, op->a);
             asm_test_short(l->a, x);
         }
         asm_lahf_merge16_near(l->a, (uint8_t)X64_PACKED_FLAGS, X64_PACKED_N | X64_PACKED_Z);
@@ -296,36 +272,6 @@ static void flags(Lower *l, const IrOp *op) {
     l->guest_flags = sum && live == 0xf ? GUEST_FLAGS_CARRY : GUEST_FLAGS_STORED;
 }
 
-/* ---- Sums that can wait ---- */
-
-/* True if the flags of this sum come soon: then it is computed for them, too. */
-static bool flags_follow(const Lower *l, const IrOp *op) {
-    enum { NEAR = 4 };
-    for (uint32_t i = l->at + 1; i <= l->at + NEAR && i < l->ir->n_ops; i++) {
-        const IrOp *next = &l->ir->ops[i];
-        if (next->op == IR_FLAGS_ADD || next->op == IR_FLAGS_SUB || next->op == IR_FLAGS_SBB) {
-            return next->a == op->a && next->b == op->b;
-        }
-        if (next->op == IR_FLAGS_NZ) {
-            return next->a == l->at;
-        }
-    }
-    return false;
-}
-
-/* base +- constant is computed by the accesses that use it, or when something else does. */
-static bool can_wait(Lower *l, const IrOp *op) {
-    const IrOp *y = &l->ir->ops[op->b];
-    int32_t displacement;
-    if (y->op != IR_CONST || !lower_is_displaced(l, l->at, &displacement) || l->late[op->a] || flags_follow(l, op)) {
-        return false;
-    }
-    l->fused[l->at] = true;
-    l->late[l->at] = X64_ALWAYS_LATE;
-    lower_use_until(l, op->a, l->last_use[l->at]);
-    return true;
-}
-
 /* ---- Parts that may be skipped ---- */
 
 static void skip(Quick *q, const IrOp *op) {
@@ -334,39 +280,27 @@ static void skip(Quick *q, const IrOp *op) {
         l->a->full = true;
         return;
     }
-    Cc cc = lower_condition(l, op->a); /* what follows changes no flags */
-    Part *part = &q->parts[q->n_parts++];
-    part->reserved = l->reserved;
-    part->kept = 0;
-    for (uint32_t busy = l->busy; busy; busy &= busy - 1) {
-        unsigned reg = (unsigned)__builtin_ctz(busy);
-        if (l->last_use[l->held[reg]] > l->at) {
-            part->kept |= 1u << reg;
-            part->held[reg] = l->held[reg];
-        }
-    }
-    if (__builtin_popcount(part->kept) > POOL_REGS - FREE_IN_PART) {
-        l->a->full |= q->n_parts > 1; /* what is spilled inside of a part is not spilled behind it */
-        lower_spill_all(l);
-        lower_forget(l);
-        part->kept = 0;
-    }
-    part->site = asm_jcc(l->a, cc ^ 1);
-    l->reserved |= part->kept;
+    Cc cc = lower_quick_condition(l, op->a); /* what follows changes no flags */
+    q->learnt = q->n_parts ? q->learnt : 0;
+    q->parts[q->n_parts++] = (Part){.site = asm_jcc(l->a, cc ^ 1), .touched = l->touched};
+    l->touched = 0;
 }
 
+/* Where both ways meet, a register holds what it has held on both, and a slot what it held before. */
 static void label(Quick *q) {
     Lower *l = &q->l;
     if (q->n_parts == 0) { /* its SKIP did not fit */
         return;
     }
     const Part *part = &q->parts[--q->n_parts];
-    l->reserved = part->reserved;
-    lower_forget(l);
-    for (uint32_t kept = part->kept; kept; kept &= kept - 1) {
-        unsigned reg = (unsigned)__builtin_ctz(kept);
-        lower_hold(l, (Reg)reg, part->held[reg]);
+    for (uint32_t touched = l->touched & l->busy; touched; touched &= touched - 1) {
+        unsigned reg = (unsigned)__builtin_ctz(touched);
+        l->reg[l->held[reg]] = LOST;
+        l->held[reg] = IR_NONE;
+        l->busy &= ~(1u << reg);
     }
+    l->touched |= part->touched;
+    quick_forget_words(q, q->learnt);
     asm_link(l->a, part->site, asm_offset(l->a));
     if (q->tested) { /* the tests may have been skipped */
         memset(l->aligned, 0, l->ir->n_ops);
@@ -395,7 +329,7 @@ static void emit_goto(Quick *q, const IrOp *op) {
 
 static void emit_goto_if(Quick *q, const IrOp *op) {
     Lower *l = &q->l;
-    Cc cc = lower_condition(l, op->a);
+    Cc cc = lower_quick_condition(l, op->a);
     add_stub(q, STUB_GOTO, q->may_leave ? asm_jcc(l->a, cc) : lower_jcc(l, cc));
 }
 
@@ -447,7 +381,7 @@ static void trap_if(Quick *q, const IrOp *op) {
     uint64_t constant;
     bool in_register = op->b != IR_NONE && !lower_is_const(l, op->b, &constant);
     Reg arg = in_register ? lower_use(l, op->b) : NO_REG;
-    Cc cc = lower_condition(l, op->a);
+    Cc cc = lower_quick_condition(l, op->a);
     Stub *stub = add_stub(q, STUB_TRAP, asm_jcc(l->a, cc));
     stub->arg = arg;
     stub->point = point_here(q, op);
@@ -457,7 +391,6 @@ static void emit_stub(Quick *q, Stub *stub) {
     Lower *l = &q->l;
     const IrOp *op = &l->ir->ops[stub->op];
     l->at = stub->op;
-    lower_forget(l); /* nobody knows here what the registers were at that op */
     lower_note(l, X64_NOTE_SLOW, stub->op);
     if (stub->kind == STUB_GOTO) {
         uint32_t leave = 0, jump = stub->site;
@@ -472,6 +405,7 @@ static void emit_stub(Quick *q, Stub *stub) {
     asm_link(l->a, stub->site, asm_offset(l->a));
     if (stub->kind == STUB_TRAP) {
         if (stub->arg == NO_REG) {
+            lower_forget(l); /* nobody knows here what the registers were at that op */
             lower_store_value(l, offsetof(Cpu, trap_arg), op->b);
         } else {
             asm_store(l->a, 64, lower_cpu(offsetof(Cpu, trap_arg)), stub->arg);
@@ -486,133 +420,72 @@ static void emit_stub(Quick *q, Stub *stub) {
     asm_link(l->a, asm_jmp(l->a), stub->resume);
 }
 
-/* ---- What most ops are, of 32 bits ---- */
+/* ---- State ---- */
 
-/* A register for the result, with the first operand in it. */
-static inline Reg define_copy(Lower *l, IrVal source) {
-    Reg from = l->reg[source];
-    if (from == NO_REG && l->ir->ops[source].op == IR_CONST) {
-        return lower_define_copy(l, l->at, source);
+/* Values that no slot has end with the instruction. */
+static inline void begin_insn(Quick *q, const IrOp *op) {
+    Lower *l = &q->l;
+    q->insn = op;
+    q->n_begun++;
+    q->n_spilled = 0;
+    for (uint32_t fresh = l->fresh & l->busy; fresh; fresh &= fresh - 1) {
+        unsigned reg = (unsigned)__builtin_ctz(fresh);
+        l->reg[l->held[reg]] = LOST;
+        l->held[reg] = IR_NONE;
     }
-    from = use(l, source);
-    if (l->last_use[source] == l->at) {
-        l->reg[source] = NO_REG;
-        hold_free(l, from);
-        return from;
-    }
-    Reg reg = define(l);
-    asm_mov_short(l->a, reg, from);
-    return reg;
-}
-
-static inline void short_alu(Lower *l, const IrOp *op, Alu how) {
-    const IrOp *y = &l->ir->ops[op->b];
-    if (y->op == IR_CONST) {
-        int32_t imm = (int32_t)y->a;
-        Reg reg = define_copy(l, op->a);
-        bool small = imm == (int8_t)imm;
-        asm_short(l->a, small ? 0x83 : 0x81, how, reg, 0xc0, (uint32_t)imm, small ? 1 : 4);
-    } else {
-        Reg right = use(l, op->b);
-        asm_alu_short(l->a, how, define_copy(l, op->a), right);
-    }
-    l->sum = l->at;
-    l->guest_flags = GUEST_FLAGS_STORED;
-}
-
-/* Any other op; flags are what they were only behind some. */
-static void other_op(Lower *l, const IrOp *op) {
-    lower_op(l, l->at);
-    l->guest_flags = op->op == IR_PUT || op->op == IR_GET ? l->guest_flags : GUEST_FLAGS_STORED;
-}
-
-/* Multiplication of two values. */
-static void multiply(Lower *l, const IrOp *op) {
-    if (op->type != IR_I32 || l->ir->ops[op->b].op == IR_CONST) {
-        other_op(l, op);
-        return;
-    }
-    Reg right = use(l, op->b);
-    asm_imul_short(l->a, define_copy(l, op->a), right);
-    l->sum = IR_NONE;
-    l->guest_flags = GUEST_FLAGS_STORED;
-}
-
-static bool short_shift(Lower *l, const IrOp *op, Shift how) {
-    const IrOp *n = &l->ir->ops[op->b];
-    if (n->op == IR_CONST) {
-        asm_shift_short(l->a, how, define_copy(l, op->a), n->a & 31);
-        l->sum = IR_NONE;
-        l->guest_flags = GUEST_FLAGS_STORED;
-    }
-    return n->op == IR_CONST;
+    l->busy &= ~l->fresh;
+    l->fresh = 0;
 }
 
 enum { NEAR = 128 };
 
-static inline bool is_near(const IrOp *op) {
-    return op->a < NEAR && op->type == IR_I32;
+static void get_any(Quick *q, const IrOp *op) {
+    lower_op(&q->l, q->l.at);
+    quick_learn_any(q, op->a, q->l.at, op->type);
 }
 
-static void short_put(Lower *l, const IrOp *op) {
-    if (l->ir->ops[op->b].op == IR_CONST) {
-        asm_store_near_imm(l->a, (uint8_t)op->a, l->ir->ops[op->b].a);
+static inline void get(Quick *q, const IrOp *op) {
+    if (UNLIKELY(!quick_is_plain_slot(q, op) || op->a >= NEAR)) {
+        get_any(q, op);
+        return;
+    }
+    Reg to = quick_define(&q->l);
+    asm_load_near(&q->hot, to, (uint8_t)op->a);
+    quick_learn(q, op->a, q->l.at, to);
+}
+
+static void put_any(Quick *q, const IrOp *op) {
+    lower_op(&q->l, q->l.at);
+    quick_learn_any(q, op->a, op->b, op->type);
+}
+
+static inline void put(Quick *q, const IrOp *op) {
+    if (UNLIKELY(!quick_is_plain_slot(q, op) || op->a >= NEAR)) {
+        put_any(q, op);
+    } else if (q->ops[op->b].op == IR_CONST) {
+        asm_store_near_imm(&q->hot, (uint8_t)op->a, q->ops[op->b].a);
+        quick_forget_word(q, op->a / 4);
     } else {
-        asm_store_near(l->a, (uint8_t)op->a, use(l, op->b));
+        Reg from = quick_use(&q->l, op->b);
+        asm_store_near(&q->hot, (uint8_t)op->a, from);
+        quick_learn(q, op->a, op->b, from);
     }
 }
 
 /* ---- The whole ---- */
 
-/* Which of the host's operations an op is. */
-static const uint8_t alu_of[IR_OPCODE_COUNT] = {
-    [IR_ADD] = ALU_ADD, [IR_SUB] = ALU_SUB, [IR_AND] = ALU_AND, [IR_OR] = ALU_OR, [IR_XOR] = ALU_XOR,
-};
-static const uint8_t shift_of[IR_OPCODE_COUNT] = {
-    [IR_SHL] = SHIFT_SHL, [IR_SHR] = SHIFT_SHR, [IR_SAR] = SHIFT_SAR, [IR_ROR] = SHIFT_ROR,
-};
-
-static void alu(Lower *l, const IrOp *op) {
-    if (op->type != IR_I32) {
-        other_op(l, op);
-    } else if ((op->op != IR_ADD && op->op != IR_SUB) || !can_wait(l, op)) {
-        short_alu(l, op, alu_of[op->op]);
-    }
+/* Any other op. */
+static void other_op(Lower *l) {
+    lower_op(l, l->at);
+    l->guest_flags = GUEST_FLAGS_STORED;
 }
 
-static void shift(Lower *l, const IrOp *op) {
-    if (op->type != IR_I32 || !short_shift(l, op, shift_of[op->op])) {
-        other_op(l, op);
-    }
-}
-
-/* An op that is no value's, or a value's that somebody uses. One dispatch for all: that is what costs. */
+/* An op that is not pure. One dispatch for all: that is what costs. */
 static void quick_op(Quick *q, const IrOp *op) {
     Lower *l = &q->l;
     switch (op->op) {
-    case IR_INSN:
-        q->insn = op;
-        q->n_begun++;
-        return;
-    case IR_NOP: case IR_CONST:
-        return;
-    case IR_GET:
-        if (is_near(op)) {
-            asm_load_near(l->a, define(l), (uint8_t)op->a);
-        } else {
-            other_op(l, op);
-        }
-        return;
-    case IR_PUT:
-        if (is_near(op)) {
-            short_put(l, op);
-        } else {
-            other_op(l, op);
-        }
-        return;
-    case IR_ADD: case IR_SUB: case IR_AND: case IR_OR: case IR_XOR: alu(l, op); return;
-    case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROR: shift(l, op); return;
-    case IR_MUL: multiply(l, op); return;
+    case IR_GET: get(q, op); return;
+    case IR_PUT: put(q, op); return;
     case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_SBB: case IR_FLAGS_NZ: case IR_FLAGS_C: case IR_FLAGS_V:
     case IR_FLAGS_SET:
         flags(l, op);
@@ -628,48 +501,62 @@ static void quick_op(Quick *q, const IrOp *op) {
     case IR_GOTO_IF: emit_goto_if(q, op); break;
     case IR_GOTO_IND: emit_goto_ind(q, op); break;
     case IR_GOTO_AT: emit_goto_at(q, op); break;
-    case IR_EQ: case IR_NE: case IR_LTU: case IR_LEU: case IR_LTS: case IR_LES: comparison(l, op); break;
-    default:
-        other_op(l, op);
-        return;
+    default: other_op(l); return;
     }
     l->sum = IR_NONE;
     l->guest_flags = GUEST_FLAGS_STORED;
 }
 
+/* Before an op: false if there is no room for it. */
+static RARE bool look_around(Quick *q) {
+    lower_note(&q->l, X64_NOTE_OP, q->l.at);
+    q->hot.full |= q->hot.end - q->hot.at < OP_BYTES_MAX;
+    return !q->hot.full;
+}
+
 static void quick_ops(Quick *q) {
     Lower *l = &q->l;
-    const IrOp *ops = l->ir->ops;
-    const uint32_t *uses = l->ir->uses, n_ops = l->ir->n_ops;
-    for (uint32_t i = 0; i < n_ops; i++) {
-        if (!ir_is_used(uses[i])) {
+    for (const IrOp *op = q->ops, *end = op + l->ir->n_ops; op < end; op++) {
+        if (op->op >= IR_FIRST_PURE) {
             continue;
         }
-        l->at = i;
+        if (op->op == IR_INSN) {
+            if (UNLIKELY(op > q->to_keep)) {
+                quick_keep(q);
+            }
+            begin_insn(q, op);
+            continue;
+        }
+        l->at = (uint32_t)(op - q->ops);
         l->pinned = 0;
-        lower_note(l, X64_NOTE_OP, i);
-        quick_op(q, &ops[i]);
+        if (UNLIKELY(q->hot.at >= q->room_until) && !look_around(q)) {
+            return;
+        }
+        quick_op(q, op);
     }
 }
 
-/* All that is known about the block's values: what is 0 at first, then what has all bits set. */
-static void make_room(Lower *l) {
-    size_t n = (l->ir->n_ops + 3) & ~(size_t)3, n_zero = 11 * n, n_ones = 5 * n;
-    uint8_t *room = arena_alloc_raw(l->arena, n_zero + n_ones);
-    memset(room, 0, n_zero);
-    memset(room + n_zero, 0xff, n_ones);
-    l->last_use = l->ir->last_use;
-    l->late = (uint32_t *)(void *)room;
-    l->spill = (uint16_t *)(void *)(room + 4 * n);
-    l->fused = (bool *)(room + 6 * n);
-    l->after_sum = (bool *)(room + 7 * n);
-    l->cold = (bool *)(room + 8 * n);
-    l->aligned = room + 9 * n;
-    l->eager = room + 10 * n;
-    l->spilled_at = (uint32_t *)(void *)(room + n_zero);
-    l->reg = room + n_zero + 4 * n;
+/* All that is known about the block's values: what is 0 at first, then what has all bits set. Of what only lower.c
+ * wants to know nothing is true. */
+static void make_room(Quick *q) {
+    Lower *l = &q->l;
+    size_t n = l->ir->n_ops;
+    uint8_t *room = arena_alloc_raw(l->arena, 4 * n);
+    memset(room, 0, 3 * n);
+    memset(room + 3 * n, 0xff, n);
+    l->fused = l->after_sum = l->cold = (bool *)room;
+    l->eager = room + n;
+    l->aligned = room + 2 * n;
+    l->reg = room + 3 * n;
 }
 _Static_assert(NO_REG == 0xff, "all bits set");
+
+/* A block has at most EXEC_BLOCK_INSNS_MAX instructions. */
+static inline void budget(Quick *q, Alu op) {
+    if (X64_COUNTS) {
+        asm_alu_imm8(&q->hot, op, R14, (int8_t)q->l.ir->n_insns);
+    }
+}
 
 /* Where the block begins: first what counts its runs until it is warm. */
 static uint32_t begin(Quick *q, uint32_t runs) {
@@ -684,7 +571,7 @@ static uint32_t begin(Quick *q, uint32_t runs) {
         asm_alu_mem_imm(l->a, ALU_SUB, false, asm_at(RCX, (int32_t)(4 * index)), 1);
         warm = asm_jcc(l->a, CC_E);
     }
-    lower_budget(l->a, ALU_SUB, l->ir->n_insns);
+    budget(q, ALU_SUB);
     return warm;
 }
 
@@ -699,7 +586,7 @@ static void quick_block(Quick *q, uint32_t runs) {
     if (over) {
         asm_link(l->a, over, asm_offset(l->a));
     }
-    lower_budget(l->a, ALU_ADD, l->ir->n_insns);
+    budget(q, ALU_ADD);
     lower_exit(l, X64_EXIT_BUDGET + l->block);
     if (warm) {
         asm_link(l->a, warm, asm_offset(l->a));
@@ -711,9 +598,13 @@ bool x64_lower_quick(X64Code *code, const IrBlock *ir, uint32_t block, uint32_t 
                      X64Output *out, Arena *scratch) {
     Quick q;
     Mark mark = lower_mark(code, out);
-    memset(&q, 0, offsetof(Quick, parts));
+    memset(&q, 0, offsetof(Quick, slot));
+    q.hot = code->hot;
+    q.room_until = out->noting || q.hot.end - q.hot.at < OP_BYTES_MAX ? NULL : q.hot.end - OP_BYTES_MAX;
+    q.ops = ir->ops;
+    q.to_keep = ir->kept != IR_NONE ? &ir->ops[ir->kept] : ir->ops + ir->n_ops;
     q.l.code = code;
-    q.l.a = &code->hot;
+    q.l.a = &q.hot;
     q.l.ir = ir;
     q.l.thunks = thunks;
     q.l.out = out;
@@ -724,8 +615,8 @@ bool x64_lower_quick(X64Code *code, const IrBlock *ir, uint32_t block, uint32_t 
     q.l.reserved = 1u << RAX;
     q.l.quick = true;
     memset(q.l.held, 0xff, sizeof q.l.held);
-    memset(q.l.alias, 0xff, sizeof q.l.alias);
-    make_room(&q.l);
+    make_room(&q);
     quick_block(&q, runs);
+    code->hot = q.hot;
     return lower_fitted(code, out, &mark);
 }
