@@ -72,43 +72,6 @@ static bool map_buffer(Jit *jit) {
     return jit->executable && mprotect(x, jit->code_bytes, PROT_READ | PROT_EXEC) == 0;
 }
 
-/* Tables of shared code are read while others add to them, so they get all the room at once that the code buffer can
- * need: a site stands for 10 bytes of code at least, an instruction of a block with accesses for one and a half, and a
- * block that does not fit any more adds some in vain. */
-enum { CODE_BYTES_PER_SITE = 10, CODE_BYTES_PER_POINT = 5, CODE_BYTES_PER_COUNTER = 1, SITES_IN_VAIN = 1 << 16 };
-
-static bool fix_tables(Jit *jit) {
-    size_t n = jit->code_bytes / CODE_BYTES_PER_SITE + SITES_IN_VAIN;
-    size_t n_heat = n + jit->code_bytes / CODE_BYTES_PER_COUNTER;
-    size_t n_points = n + jit->code_bytes / CODE_BYTES_PER_POINT;
-    const size_t sizes[] = {n * sizeof *jit->out.sites.data, n * sizeof *jit->out.accesses.data,
-                            n_heat * sizeof *jit->out.heat.data, n * sizeof *jit->blocks.data,
-                            n_points * sizeof *jit->out.points.data};
-    void *at[ARRAY_LEN(sizes)];
-    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-        jit->tables_bytes += (sizes[i] + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
-    }
-    void *tables = mmap(NULL, jit->tables_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                        -1, 0);
-    if (tables == MAP_FAILED) {
-        return false;
-    }
-    jit->tables = tables;
-    for (size_t i = 0, offset = 0; i < ARRAY_LEN(sizes); i++) {
-        at[i] = jit->tables + offset;
-        offset += (sizes[i] + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
-    }
-    jit->out.sites.data = at[0];
-    jit->out.accesses.data = at[1];
-    jit->out.heat.data = at[2];
-    jit->blocks.data = at[3];
-    jit->out.sites.cap = jit->out.accesses.cap = jit->blocks.cap = n;
-    jit->out.points.data = at[4];
-    jit->out.heat.cap = n_heat;
-    jit->out.points.cap = n_points;
-    return true;
-}
-
 static size_t code_bytes(size_t wanted) {
     size_t bytes = wanted == 0 ? CODE_BYTES : wanted < CODE_BYTES_MIN ? CODE_BYTES_MIN : wanted;
     return (bytes + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
@@ -123,7 +86,7 @@ Jit *jit_new(const JitOptions *options) {
     jit->thunks.crowd = options->crowd ? options->crowd : 1;
     jit->own = options->shared ? NULL : jit_seat_new();
     jit->serial = 1;
-    if (!map_buffer(jit) || (options->shared && !fix_tables(jit))) {
+    if (!map_buffer(jit) || (options->shared && !jit_tables_settle(jit))) {
         jit_free(jit);
         return NULL;
     }
@@ -153,15 +116,7 @@ void jit_free(Jit *jit) {
     if (jit->executable) {
         munmap(jit->executable, jit->code_bytes);
     }
-    if (jit->tables) {
-        munmap(jit->tables, jit->tables_bytes);
-    } else {
-        vec_free(&jit->out.sites);
-        vec_free(&jit->out.accesses);
-        vec_free(&jit->out.points);
-        vec_free(&jit->out.heat);
-        vec_free(&jit->blocks);
-    }
+    jit_tables_free(jit);
     arena_free(&jit->scratch);
     vec_free(&jit->out.notes);
     vec_free(&jit->out.windows_hit);
@@ -210,6 +165,7 @@ static void populate(Jit *jit, const Asm *part, uint32_t *populated) {
 }
 
 static void prepare(Jit *jit, bool quick) {
+    jit_tables_prepare(jit);
     populate(jit, &jit->code.hot, &jit->populated[0]);
     if (!quick) { /* which has no code out of line */
         populate(jit, &jit->code.cold, &jit->populated[1]);
