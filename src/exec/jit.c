@@ -214,7 +214,7 @@ bool jit_can_be_quick(const Jit *jit) {
 
 bool jit_compile_quick(Jit *jit, CacheBlock *block, const IrBlock *ir) {
     uint32_t entry, runs = jit->thunks.regions ? WARM_RUNS * jit->thunks.crowd : 0;
-    block->heat = (uint32_t)jit->out.heat.len;
+    block->runs = (uint32_t)jit->out.heat.len;
     bool ok = jit_can_be_quick(jit) && begin_block(jit, true, &entry) &&
               x64_lower_quick(&jit->code, ir, (uint32_t)jit->blocks.len, runs, &jit->thunks, &jit->out, &jit->scratch);
     if (ok) {
@@ -248,8 +248,8 @@ Arena *jit_scratch(Jit *jit) {
 /* The counter of a region's guard: with memory management on its blocks may lie in several pages. */
 static uint32_t make_guard(Jit *jit, CacheBlock *const *members, unsigned n_members) {
     bool several = false;
-    for (unsigned i = 0; i < n_members && members[0]->ir.loc.page; i++) {
-        several |= !ir_same_page(members[i]->ir.loc.pc, members[0]->ir.loc.pc);
+    for (unsigned i = 0; i < n_members && members[0]->loc.page; i++) {
+        several |= !ir_same_page(members[i]->loc.pc, members[0]->loc.pc);
     }
     if (!several) {
         return IR_NONE;
@@ -271,7 +271,8 @@ bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members
         JitRegion formed = {.n_blocks = n_members};
         memcpy(formed.blocks, members, n_members * sizeof *members);
         vec_push(&jit->formed, formed);
-        members[0]->region_cost = region.blocks[0].cost;
+        assert(region.blocks[0].cost <= UINT16_MAX);
+        members[0]->region_cost = (uint16_t)region.blocks[0].cost;
         members[0]->guard = region.guard + 1; /* IR_NONE: 0 */
         members[0]->refused = 0;
         publish(jit);
@@ -300,7 +301,7 @@ bool jit_leads_on(const Jit *jit, const JitSeat *seat, const CacheBlock *block) 
         return false;
     }
     const CacheBlock *from = jit->blocks.data[jit->out.sites.data[seat->exit].block];
-    return from->improved && block->quick && jit->out.heat.data[block->heat] < jit->thunks.crowd * WARM_RUNS / 2;
+    return from->improved && block->quick && jit->out.heat.data[block->runs] < jit->thunks.crowd * WARM_RUNS / 2;
 }
 
 bool jit_asks(const JitSeat *seat) {
@@ -336,15 +337,15 @@ void jit_kill(Jit *jit, CacheBlock *block) {
         return;
     }
     dissolve_regions(jit, block);
-    uint32_t index = x64_target_index(block->ir.loc);
+    uint32_t index = x64_target_index(block->loc);
     X64Target *target = &jit->own->targets[index];
     const uint8_t *code = jit->executable + block->code;
-    bool by_key = !block->ir.loc.page && jit_has_target(block->ir.loc) && target->key == x64_target_key(block->ir.loc);
+    bool by_key = !block->loc.page && jit_has_target(block->loc) && target->key == x64_target_key(block->loc);
     if (by_key || target->code == (uint64_t)(uintptr_t)code) {
         target->key = x64_no_target(index);
     }
     uint32_t site = (uint32_t)jit->out.sites.len;
-    X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->ir.loc.aux, .pc = block->ir.loc.pc};
+    X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->loc.aux, .pc = block->loc.pc};
     vec_push(&jit->out.sites, stop);
     x64_patch_exit(&jit->code.hot, block->code, site, &jit->thunks);
 }
@@ -359,7 +360,7 @@ static IrExit take_quick_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t exit, 
     }
     seat->warm = exit >= X64_EXIT_WARM;
     *kind = seat->warm ? X64_SITE_STOP : X64_SITE_BUDGET;
-    const IrLoc *loc = &jit_block(jit, exit & ~X64_EXIT_WARM)->ir.loc;
+    const IrLoc *loc = &jit_block(jit, exit & ~X64_EXIT_WARM)->loc;
     cpu->pc = loc->pc;
     cpu->aux = loc->aux;
     cpu->prepaid = 0;
@@ -411,7 +412,7 @@ static bool all_there(const Jit *jit, Cpu *cpu, const CacheBlock *head) {
         r++;
     }
     for (uint32_t i = 0; i < jit->formed.data[r].n_blocks; i++) {
-        IrLoc loc = jit->formed.data[r].blocks[i]->ir.loc;
+        IrLoc loc = jit->formed.data[r].blocks[i]->loc;
         if (!exec_look(cpu, loc.pc, &page) || page != loc.page) {
             return false;
         }
@@ -423,7 +424,7 @@ static bool all_there(const Jit *jit, Cpu *cpu, const CacheBlock *head) {
 static bool passes_guard(Jit *jit, Cpu *cpu, CacheBlock *block) {
     enum { REFUSED_MAX = 1000 };
     uint64_t key;
-    bool named = mapped_key(jit, cpu->tlb_bank, block->ir.loc, &key);
+    bool named = mapped_key(jit, cpu->tlb_bank, block->loc, &key);
     uint32_t *guard = &jit->out.heat.data[block->guard - 1], now = (uint32_t)(key >> 32);
     if (named && (*guard == now || all_there(jit, cpu, block))) {
         *guard = now;
@@ -464,7 +465,7 @@ IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
 }
 
 static uint32_t page_of_site(const Jit *jit, const X64Site *site) {
-    return jit->blocks.data[site->block]->ir.loc.page;
+    return jit->blocks.data[site->block]->loc.page;
 }
 
 /* The address of a block, 32 bits of it: a 32-bit guest wraps around. */
@@ -516,7 +517,7 @@ bool jit_can_link(const Jit *jit, const JitSeat *seat) {
 }
 
 static void note_target(Jit *jit, JitSeat *seat, const Cpu *cpu, const CacheBlock *block) {
-    const IrLoc loc = block->ir.loc;
+    const IrLoc loc = block->loc;
     uint64_t key = x64_target_key(loc), code = (uint64_t)(uintptr_t)(jit->executable + cache_code(block));
     if (UNLIKELY(loc.page) ? mapped_key(jit, cpu->tlb_bank, loc, &key) : jit_has_target(loc)) {
         seat->targets[x64_target_index(loc)] = (X64Target){key, code};
@@ -541,8 +542,8 @@ void jit_link(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
     if (site->kind == X64_SITE_INDIRECT && site->type) {
         note_target(jit, seat, cpu, block);
     } else if (site->kind == X64_SITE_INDIRECT) {
-        if (site->aux == 0 && block->ir.loc.aux == 0) {
-            bool seen = ++site->unused > LANDINGS_NOTED && block->ir.loc.page;
+        if (site->aux == 0 && block->loc.aux == 0) {
+            bool seen = ++site->unused > LANDINGS_NOTED && block->loc.page;
             if (!seen) {
                 note_landing(jit, jit->blocks.data[site->block], block);
             }
@@ -551,7 +552,7 @@ void jit_link(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
             }
             note_target(jit, seat, cpu, block);
         }
-    } else if (leads_to(site, block->ir.loc) && page_of_site(jit, site) == block->ir.loc.page) {
+    } else if (leads_to(site, block->loc) && page_of_site(jit, site) == block->loc.page) {
         x64_patch_link(&jit->code.cold, site->patch, block->code); /* the jump may be in either part */
     }
 }

@@ -208,7 +208,7 @@ IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena) {
 }
 
 unsigned exec_limit_of(const CacheBlock *block) {
-    return block->cut ? block->ir.n_insns : EXEC_BLOCK_INSNS_MAX;
+    return block->cut ? block->n_insns : EXEC_BLOCK_INSNS_MAX;
 }
 
 void exec_complete(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
@@ -216,7 +216,7 @@ void exec_complete(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
         return;
     }
     /* Code that may be shared stays so while somebody shares it; literals beside it need not. */
-    IrBlock ir = exec_translate(cpu, block->ir.loc, exec_limit_of(block), &cache->scratch, &cache->arena);
+    IrBlock ir = exec_translate(cpu, block->loc, exec_limit_of(block), &cache->scratch, &cache->arena);
     cpu->map->code_refused = false;
     const IrBlock *literal = cache->jit ? exec_fold_literals(cpu, &ir, &cache->arena) : NULL;
     cache_complete(cache, block, &ir, cpu->map->code_refused ? NULL : literal);
