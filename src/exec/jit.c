@@ -8,7 +8,7 @@
 enum {
     CODE_BYTES = 64 << 20, CODE_BYTES_MIN = 16 << 10,
     PAGE_BYTES = 4096, LINE_BYTES = 64,
-    POPULATE_AHEAD_BYTES = 256 << 10,
+    AHEAD_BYTES_MIN = 64 << 10, AHEAD_BYTES_MAX = 256 << 10,
     BLOCK_CODE_BYTES_MAX = 256 << 10, /* left free for one block or region */
     LANDINGS_MAX = 4096,
     WARM_RUNS = 150, /* of a block until it is worth better code; a loop with one jump back is hot before that */
@@ -152,15 +152,17 @@ static bool has_room(Jit *jit) {
     return (size_t)(hot->end - hot->at) >= keep && (size_t)(cold->end - cold->at) >= keep;
 }
 
-/* Has the host bring in the pages that are written next, many at once: one by one each costs two page faults. A host
- * that does not know the advice (Linux before 5.14) takes those. */
+/* Has the host bring in the pages that are written next, many at once: one by one each costs a page fault. Where code
+ * is executed the host then maps several at a time by itself. A host that does not know the advice (Linux before 5.14)
+ * takes the faults. */
 static void populate(Jit *jit, const Asm *part, uint32_t *populated) {
     uint32_t at = (uint32_t)(part->at - jit->writable), end = (uint32_t)(part->end - jit->writable);
-    *populated = *populated < at ? at & ~(uint32_t)(PAGE_BYTES - 1) : *populated;
-    if (at + POPULATE_AHEAD_BYTES / 4 > *populated && *populated + POPULATE_AHEAD_BYTES <= end) {
-        madvise(jit->writable + *populated, POPULATE_AHEAD_BYTES, MADV_POPULATE_WRITE);
-        madvise(jit->executable + *populated, POPULATE_AHEAD_BYTES, MADV_POPULATE_READ);
-        *populated += POPULATE_AHEAD_BYTES;
+    uint32_t used = at - (end - (uint32_t)(jit->code_bytes / 2)) + PAGE_BYTES - 1, ahead = used & ~(PAGE_BYTES - 1u);
+    ahead = ahead < AHEAD_BYTES_MIN ? AHEAD_BYTES_MIN : ahead > AHEAD_BYTES_MAX ? AHEAD_BYTES_MAX : ahead;
+    *populated = *populated < at ? at & ~(PAGE_BYTES - 1u) : *populated;
+    if (at + AHEAD_BYTES_MIN / 4 > *populated && *populated + ahead <= end) {
+        madvise(jit->writable + *populated, ahead, MADV_POPULATE_WRITE);
+        *populated += ahead;
     }
 }
 
