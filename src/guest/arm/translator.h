@@ -14,6 +14,7 @@ struct ArmTranslator {
                  * `branch` and `trap` apply it; the others run inside a skipped part and only must not end the block */
     bool pc_put; /* the branch target stands in r[15]: the instruction branches at the end of the skipped part */
     bool ends_block; /* the block ends behind this instruction */
+    IrVal skip; /* of the skipped part, or IR_NONE */
 };
 
 /** A second operand; carry is what it gives to C, or IR_NONE if C stays. */
