@@ -154,7 +154,7 @@ static void chunk_add(Arena *arena, ArenaChunk *chunk, size_t size) {
     arena->used = 0;
 }
 
-static void chunk_new(Arena *arena, size_t size) {
+static RARE void chunk_new(Arena *arena, size_t size) {
     ArenaChunk *chunk = check(malloc(sizeof *chunk + size));
     chunk->lent = false;
     chunk->dirty = size;
@@ -179,7 +179,7 @@ void arena_reserve(Arena *arena, Slab *slab, size_t size) {
 }
 
 /* Room for the next bytes of the first chunk. */
-static void *take(Arena *arena, size_t *size) {
+IN_LINE void *take(Arena *arena, size_t *size) {
     *size = arena_bytes(*size);
     if (!arena->head || arena->head->size - arena->used < *size) {
         chunk_new(arena, *size > ARENA_CHUNK_BYTES ? *size : ARENA_CHUNK_BYTES);

@@ -352,11 +352,22 @@ bool mem_constant(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t 
     return true;
 }
 
+static bool all_are(const Memory *memory, uint64_t first, uint64_t last, MemMark what) {
+    uint64_t g = first >> MEM_GRANULE_SHIFT;
+    while (g <= last >> MEM_GRANULE_SHIFT && memory->code[g] == what) {
+        g++;
+    }
+    return g > last >> MEM_GRANULE_SHIFT;
+}
+
 /* Marks granules that are this node's own. */
 static void mark(MemMap *map, Memory *memory, uint64_t first, uint64_t last, MemMark what) {
     if (!memory->code) {
         memory->code = mem_alloc((size_t)((memory->size - 1) >> MEM_GRANULE_SHIFT) + 1);
         mem_near_forget(map);
+    }
+    if (all_are(memory, first, last, what)) {
+        return;
     }
     bool protected = pages_marked(memory, first, last);
     memset(memory->code + (first >> MEM_GRANULE_SHIFT), what,
