@@ -58,8 +58,8 @@ Errors are written as `file:line:col: message` to stderr, all of them, and the e
 
 Generated C
 -----------
-See emit_header() in decodegen_emit.py.  Compile the source with -D<NS>_DECODE_ONLY to leave out <ns>_translate(), the
-one function that needs the bodies.  The arguments of a row are those of its body; the other bytes of the union are
+See emit_header() in decodegen_emit.py.  Compile the source with -D<NS>_DECODE_ONLY to leave out the
+functions that need the bodies.  The arguments of a row are those of its body; the other bytes of the union are
 left as they were or hold traces of rows that were tried: compare arguments by member, never the whole union.
 """
 

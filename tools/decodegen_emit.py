@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Callable
 
 from decodegen_input import Body, Operand, Piece, Row, Table, wide_patterns
 
@@ -139,8 +140,11 @@ extern const {n.camel}RowInfo {n.lower}_row_info[{n.upper}_ROW_COUNT];
 /* The row of a 16- or 32-bit instruction and its arguments (those of the row's body), or {n.upper}_ROW_NONE. */
 {n.camel}Row {n.lower}_decode(uint32_t insn, unsigned bits, uint32_t features, {n.camel}Args *args);
 
-/* Calls the body of the row. Left out of the source under {n.upper}_DECODE_ONLY. */
-void {n.lower}_translate({n.translator} *t, {n.camel}Row row, const {n.camel}Args *args);
+/* Decodes an instruction of that length (of lengths that there are) and calls {n.lower}_begin() with its row and, if
+ * that is true, the body of the row. False if there is no row, or {n.lower}_begin() was false. Left out of the source
+ * under {n.upper}_DECODE_ONLY. */
+bool {n.lower}_translate_16({n.translator} *t, uint32_t insn, uint32_t features);
+bool {n.lower}_translate_32({n.translator} *t, uint32_t insn, uint32_t features);
 
 /* Writes the assembly text, cut to size; an empty text for {n.upper}_ROW_NONE. */
 void {n.lower}_disassemble(char *out, size_t size, {n.camel}Row row, const {n.camel}Args *args);
@@ -164,9 +168,9 @@ def header_wide(table: Table, n: Names) -> list[str]:
 
 def header_foreign(table: Table, n: Names) -> list[str]:
     """Prototypes of what is written by hand elsewhere."""
-    lines = []
-    if table.transforms or table.formats:
-        lines.append("/* Written by hand elsewhere. */")
+    lines = ["/* Written by hand elsewhere. */",
+             "/* Begins an instruction, before its body; false: the body is not to be called. */",
+             f"bool {n.lower}_begin({n.translator} *t, {n.camel}Row row, {n.camel}Class cls);"]
     lines += [f"uint32_t {n.lower}_transform_{name}(uint32_t raw);" for name in table.transforms]
     lines += [f"void {n.lower}_format_{name}(char *out, size_t size, uint32_t value);" for name in table.formats]
     lines += ["", "/* The bodies. */"]
@@ -182,8 +186,9 @@ def emit_source(table: Table, source: str, header: str) -> str:
     lines += source_info(table, n)
     for row in table.rows:
         lines += source_take(table, n, row)
-    lines += source_decode(table, n) + source_disassemble(table, n) + source_encode(table, n)
-    lines += source_translate(table, n)
+    trees = build_trees(table)
+    lines += source_decode(table, n, trees) + source_disassemble(table, n) + source_encode(table, n)
+    lines += source_translate(table, n, trees)
     return "\n".join(lines)
 
 
@@ -260,35 +265,53 @@ def row_condition(table: Table, n: Names, row: Row) -> str:
     return " && ".join(tests)
 
 
-def source_tree(table: Table, n: Names, node: Switch | Leaf, depth: int) -> list[str]:
-    """C statements of a tree; where no row matches, control runs past them."""
+def take_row(n: Names, row: Row, pad: str) -> list[str]:
+    """At a leaf of the decoder: tells the row."""
+    return [f"{pad}return {n.row(row)};"]
+
+
+def translate_row(n: Names, row: Row, pad: str) -> list[str]:
+    """At a leaf of the translator: calls the body."""
+    return [f"{pad}return {n.lower}_begin(t, {n.row(row)}, {n.upper}_CLASS_{row.cls.upper()})"
+            f" && ({n.lower}_sem_{row.body}(t, &args->{row.body}), true);"]
+
+
+def source_tree(table: Table, n: Names, node: Switch | Leaf, depth: int,
+                at_row: Callable[[Names, Row, str], list[str]]) -> list[str]:
+    """C statements of a tree, with what `at_row` gives where a row matches; where none does, control runs past them."""
     pad = "    " * depth
     lines: list[str] = []
     if isinstance(node, Leaf):
         for row in node.rows:
-            lines += [f"{pad}if ({row_condition(table, n, row)})", f"{pad}    return {n.row(row)};"]
+            lines += [f"{pad}if ({row_condition(table, n, row)})", *at_row(n, row, pad + "    ")]
         return lines
     word = f"insn >> {node.low}" if node.low else "insn"
     lines.append(f"{pad}switch ({word} & 0x{(1 << node.width) - 1:x}u) {{")
     for values, subtree in node.cases:
         labels = [f"case {value}:" for value in values]
         lines += [pad + " ".join(labels[at:at + 8]) for at in range(0, len(labels), 8)]
-        lines += source_tree(table, n, subtree, depth + 1) + [f"{pad}    break;"]
+        lines += source_tree(table, n, subtree, depth + 1, at_row) + [f"{pad}    break;"]
     return lines + [f"{pad}default:", f"{pad}    break;", f"{pad}}}"]
 
 
-def source_decode(table: Table, n: Names) -> list[str]:
-    """One decision tree per instruction length, and the entry."""
+def build_trees(table: Table) -> dict[int, Switch | Leaf]:
+    """One decision tree per instruction length that there is."""
+    trees = {}
+    for bits in (16, 32):
+        rows = tuple(row for row in table.rows if row.pattern.bits == bits)
+        if rows:
+            trees[bits] = build_tree(rows, (1 << bits) - 1)
+    return trees
+
+
+def source_decode(table: Table, n: Names, trees: dict[int, Switch | Leaf]) -> list[str]:
+    """The decoder: one function per instruction length, and the entry."""
     lines: list[str] = []
     calls: list[str] = []
     args = f"uint32_t insn, uint32_t features, {n.camel}Args *args"
-    for bits in (16, 32):
-        rows = tuple(row for row in table.rows if row.pattern.bits == bits)
-        if not rows:
-            continue
+    for bits, tree in trees.items():
         lines += [f"static {n.camel}Row {n.lower}_decode_{bits}({args})", "{", "    (void)features;"]
-        lines += source_tree(table, n, build_tree(rows, (1 << bits) - 1), 1)
-        lines += [f"    return {n.upper}_ROW_NONE;", "}", ""]
+        lines += source_tree(table, n, tree, 1, take_row) + [f"    return {n.upper}_ROW_NONE;", "}", ""]
         word = "insn & 0xffffu" if bits == 16 else "insn"
         calls += [f"    if (bits == {bits})", f"        return {n.lower}_decode_{bits}({word}, features, args);"]
     lines += [f"{n.camel}Row {n.lower}_decode(uint32_t insn, unsigned bits, uint32_t features, {n.camel}Args *args)"]
@@ -396,13 +419,11 @@ bool {n.lower}_row_encode({n.camel}Row row, uint32_t features, uint64_t (*random
 """.split("\n")
 
 
-def source_translate(table: Table, n: Names) -> list[str]:
-    """The dispatch to the bodies."""
-    lines = [f"#ifndef {n.upper}_DECODE_ONLY",
-             f"void {n.lower}_translate({n.translator} *t, {n.camel}Row row, const {n.camel}Args *args)", "{",
-             "    switch (row) {"]
-    for body in table.bodies:
-        lines += [f"    case {n.row(row)}:" for row in table.rows if row.body == body]
-        lines += [f"        {n.lower}_sem_{body}(t, &args->{body});", "        break;"]
-    return lines + [f"    case {n.upper}_ROW_COUNT:", '        assert(!"no row to translate");', "        break;",
-                    "    }", "}", "#endif", ""]
+def source_translate(table: Table, n: Names, trees: dict[int, Switch | Leaf]) -> list[str]:
+    """The translator: the decoder's trees with calls of the bodies, so that nobody looks at a row twice."""
+    lines = [f"#ifndef {n.upper}_DECODE_ONLY"]
+    for bits, tree in trees.items():
+        lines += [f"bool {n.lower}_translate_{bits}({n.translator} *t, uint32_t insn, uint32_t features)", "{",
+                  f"    {n.camel}Args room, *args = &room;", "    (void)features;"]
+        lines += source_tree(table, n, tree, 1, translate_row) + ["    return false;", "}", ""]
+    return lines + ["#endif", ""]

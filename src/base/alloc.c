@@ -13,6 +13,10 @@ enum {
     SLAB_BYTES = 32 << 20,
     SLAB_BYTES_FIRST = 1 << 20,
     SLAB_TAKE_MAX = SLAB_BYTES_FIRST / 2,
+    PAGE_BYTES = 4096,
+    STRETCH_FEW_BYTES = 2 * PAGE_BYTES, /* the host brings them in one by one: most of what is small stays so */
+    STRETCH_AHEAD_MIN = 4 * PAGE_BYTES,
+    STRETCH_AHEAD_MAX = 64 * PAGE_BYTES,
 };
 
 struct ArenaChunk {
@@ -109,6 +113,38 @@ static void *slab_take(Slab *slab, size_t size) {
     return p;
 }
 
+/* ---- Stretches ---- */
+
+bool stretch_new(Stretch *stretch, size_t bytes) {
+    bytes = (bytes + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
+    void *data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    *stretch = (Stretch){data == MAP_FAILED ? NULL : data, bytes, 0};
+    return stretch->data != NULL;
+}
+
+void stretch_free(Stretch *stretch) {
+    if (stretch->data) {
+        munmap(stretch->data, stretch->bytes);
+    }
+    *stretch = (Stretch){0};
+}
+
+/* A page that is first read and then written costs two page faults, and many at once cost half of what they do one by
+ * one. A host that does not know the advice (Linux before 5.14) takes those. */
+void stretch_fill(Stretch *stretch, size_t used) {
+    assert(used <= stretch->bytes);
+    if (used <= STRETCH_FEW_BYTES) {
+        stretch->ready = STRETCH_FEW_BYTES;
+        return;
+    }
+    size_t ahead = used < STRETCH_AHEAD_MIN ? STRETCH_AHEAD_MIN : used < STRETCH_AHEAD_MAX ? used : STRETCH_AHEAD_MAX;
+    size_t from = stretch->ready & ~(size_t)(PAGE_BYTES - 1);
+    size_t to = (used + ahead / 2 + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
+    to = to < stretch->bytes ? to : stretch->bytes;
+    madvise(stretch->data + from, to - from, MADV_POPULATE_WRITE);
+    stretch->ready = to;
+}
+
 /* ---- Arenas ---- */
 
 static void chunk_add(Arena *arena, ArenaChunk *chunk, size_t size) {
@@ -118,7 +154,7 @@ static void chunk_add(Arena *arena, ArenaChunk *chunk, size_t size) {
     arena->used = 0;
 }
 
-static void chunk_new(Arena *arena, size_t size) {
+static RARE void chunk_new(Arena *arena, size_t size) {
     ArenaChunk *chunk = check(malloc(sizeof *chunk + size));
     chunk->lent = false;
     chunk->dirty = size;
@@ -143,7 +179,7 @@ void arena_reserve(Arena *arena, Slab *slab, size_t size) {
 }
 
 /* Room for the next bytes of the first chunk. */
-static void *take(Arena *arena, size_t *size) {
+IN_LINE void *take(Arena *arena, size_t *size) {
     *size = arena_bytes(*size);
     if (!arena->head || arena->head->size - arena->used < *size) {
         chunk_new(arena, *size > ARENA_CHUNK_BYTES ? *size : ARENA_CHUNK_BYTES);

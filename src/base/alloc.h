@@ -23,6 +23,24 @@ Slab *slab_new(bool large_pages);
 /** After the arenas. NULL is fine. */
 void slab_free(Slab *slab);
 
+/** Zeroes that are used from the first byte on: their addresses are there at once and stay, memory comes when it is
+ * needed, the more at a time the more there is already. Whoever takes the next bytes calls stretch_need before. */
+typedef struct Stretch {
+    uint8_t *data;
+    size_t bytes; /* addresses */
+    size_t ready; /* bytes of which nothing need be done any more */
+} Stretch;
+/** False, with data NULL, if the host has no addresses. */
+bool stretch_new(Stretch *stretch, size_t bytes);
+void stretch_free(Stretch *stretch);
+void stretch_fill(Stretch *stretch, size_t used);
+/** Before more than `used` bytes, counted from the first one, are in use. */
+static inline void stretch_need(Stretch *stretch, size_t used) {
+    if (UNLIKELY(used > stretch->ready)) {
+        stretch_fill(stretch, used);
+    }
+}
+
 typedef struct ArenaChunk ArenaChunk;
 typedef struct Arena {
     ArenaChunk *head;

@@ -352,18 +352,40 @@ bool mem_constant(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t 
     return true;
 }
 
+static bool all_are(const Memory *memory, uint64_t first, uint64_t last, MemMark what) {
+    uint64_t g = first >> MEM_GRANULE_SHIFT;
+    while (g <= last >> MEM_GRANULE_SHIFT && memory->code[g] == what) {
+        g++;
+    }
+    return g > last >> MEM_GRANULE_SHIFT;
+}
+
+/* Page by page a system call each would cost more than the translation of what stands there. */
+static void protect(MemMap *map, Memory *memory, uint64_t first, uint64_t last) {
+    if (first >> MEM_PAGE_SHIFT < memory->text_begin || last >> MEM_PAGE_SHIFT >= memory->text_end) {
+        mem_fast_protect(map, memory, first, last - first + 1);
+    } else if (!memory->text_protected) {
+        memory->text_protected = true;
+        mem_fast_protect(map, memory, (uint64_t)memory->text_begin << MEM_PAGE_SHIFT,
+                         (uint64_t)(memory->text_end - memory->text_begin) << MEM_PAGE_SHIFT);
+    }
+}
+
 /* Marks granules that are this node's own. */
 static void mark(MemMap *map, Memory *memory, uint64_t first, uint64_t last, MemMark what) {
     if (!memory->code) {
         memory->code = mem_alloc((size_t)((memory->size - 1) >> MEM_GRANULE_SHIFT) + 1);
         mem_near_forget(map);
     }
+    if (all_are(memory, first, last, what)) {
+        return;
+    }
     bool protected = pages_marked(memory, first, last);
     memset(memory->code + (first >> MEM_GRANULE_SHIFT), what,
            (last >> MEM_GRANULE_SHIFT) - (first >> MEM_GRANULE_SHIFT) + 1);
     raise_code_end(memory, last);
     if (!protected) {
-        mem_fast_protect(map, memory, first, last - first + 1);
+        protect(map, memory, first, last);
         if (map->marked) {
             map->marked(map, memory, first, last - first + 1);
         }
@@ -452,7 +474,17 @@ static size_t memory_run(MemMap *map, uint64_t addr, size_t size, Memory **memor
     return n < size ? (size_t)n : size;
 }
 
-void mem_code_expect(MemMap *map, uint64_t addr, uint64_t size) {
+static void expect_text(Memory *memory, uint64_t offset, uint64_t size) {
+    enum { LAST = (1 << MEM_PAGE_SHIFT) - 1 };
+    uint64_t begin = (offset + LAST) >> MEM_PAGE_SHIFT, end = (offset + size) >> MEM_PAGE_SHIFT;
+    if (begin < end && end - begin > memory->text_end - memory->text_begin && end <= UINT32_MAX) {
+        memory->text_begin = (uint32_t)begin;
+        memory->text_end = (uint32_t)end;
+        memory->text_protected = false;
+    }
+}
+
+void mem_code_expect(MemMap *map, uint64_t addr, uint64_t size, bool alone) {
     Memory *memory = NULL;
     uint64_t offset = 0;
     for (size_t done = 0, n; done < size; done += n) {
@@ -461,6 +493,9 @@ void mem_code_expect(MemMap *map, uint64_t addr, uint64_t size) {
             return;
         }
         raise_code_end(memory, offset + n - 1);
+        if (alone) {
+            expect_text(memory, offset, n);
+        }
     }
 }
 

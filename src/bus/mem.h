@@ -30,6 +30,8 @@ struct Memory {
     PoolRange range; /* the file behind `host`, so that it can be mapped at other places */
     uint64_t code_end; /* no code was translated from here on */
     uint8_t *code; /* one MemMark per 64-byte granule; NULL = none yet */
+    uint32_t text_begin, text_end; /* pages in which an image has code alone (the most of all images); none: equal */
+    bool text_protected; /* once code was translated from there */
     bool code_shared; /* with equal memories of other nodes, which others' threads may change: see exec/share.h */
 };
 
@@ -162,8 +164,10 @@ uint8_t *mem_page(MemMap *map, uint64_t addr, bool *store);
 void mem_marks_share(MemMap *map, Memory *memory, uint8_t *marks, uint64_t offset, uint64_t size);
 /** The marks of all memories are this node's own again, and there are none. */
 void mem_marks_own(MemMap *map);
-/** Tells that code is going to be translated from there: memory->code_end then need not rise while it runs. */
-void mem_code_expect(MemMap *map, uint64_t addr, uint64_t size);
+/** Tells that code is going to be translated from there: memory->code_end then need not rise while it runs. With
+ * `alone` nothing else stands there, so no store is expected, and with the first code all of it can be protected at
+ * once. */
+void mem_code_expect(MemMap *map, uint64_t addr, uint64_t size, bool alone);
 
 /** Tells that a device changed memory behind the map (flash erase, DMA into host memory). */
 void mem_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t size);

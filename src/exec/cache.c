@@ -6,13 +6,26 @@
 #include "bus/mem.h"
 #include "exec/jit.h"
 
-enum { TABLE_CAP = 4096 };
+enum {
+    TABLE_CAP = 4096,
+    BLOCKS_MAX = 1 << 20, /* 64 MiB */
+    ENTRIES = 8192, /* of granules: room for most programs; memory comes when it is used */
+};
 
 static CacheTable *table_new(size_t cap) {
-    CacheTable *table = mem_alloc(sizeof *table + cap * (sizeof table->slots[0] + sizeof table->tags[0]));
+    CacheTable *table = mem_alloc(sizeof *table);
+    if (!stretch_new(&table->room, cap * sizeof *table->slots)) {
+        mem_exhausted("a table of code");
+    }
+    stretch_need(&table->room, table->room.bytes); /* it is used everywhere at once */
     table->cap = cap;
-    table->tags = (uint32_t *)(void *)&table->slots[cap];
+    table->slots = (uint64_t *)(void *)table->room.data;
     return table;
+}
+
+static void table_free(CacheTable *table) {
+    stretch_free(&table->room);
+    mem_free(table);
 }
 
 CodeCache *cache_new(const CacheOptions *options, const ExecWindows *windows) {
@@ -21,6 +34,9 @@ CodeCache *cache_new(const CacheOptions *options, const ExecWindows *windows) {
     cache->shared = options->jit.shared;
     cache->jit = options->translate ? jit_new(&options->jit) : NULL;
     cache->table = table_new(TABLE_CAP);
+    if (!stretch_new(&cache->room, BLOCKS_MAX * sizeof(CacheBlock))) {
+        mem_exhausted("blocks of code");
+    }
     if (windows) {
         cache->windows = *windows;
     }
@@ -29,7 +45,7 @@ CodeCache *cache_new(const CacheOptions *options, const ExecWindows *windows) {
 
 static void drop_outgrown(CodeCache *cache) {
     for (size_t i = 0; i < cache->outgrown.len; i++) {
-        mem_free(cache->outgrown.data[i]);
+        table_free(cache->outgrown.data[i]);
     }
     cache->outgrown.len = 0;
 }
@@ -40,61 +56,61 @@ void cache_free(CodeCache *cache) {
     }
     jit_free(cache->jit);
     arena_free(&cache->arena);
+    stretch_free(&cache->room);
     arena_free(&cache->scratch);
     drop_outgrown(cache);
     vec_free(&cache->outgrown);
-    mem_free(cache->table);
+    table_free(cache->table);
     vec_free(&cache->entries);
     mem_free(cache);
+}
+
+static CacheBlock *block_of(const CodeCache *cache, uint32_t index) {
+    return (CacheBlock *)(void *)cache->room.data + index;
 }
 
 /* Blocks that lie near each other are near each other in the table, too: they are often looked for one after the other.
  * Stretches of code, and what differs in more than the address, lie anywhere. */
 static size_t hash_of(IrLoc loc, unsigned limit) {
-    enum { STRETCH_SHIFT = 10 };
+    enum { STRETCH_SHIFT = 6 };
     uint64_t h = (loc.pc >> STRETCH_SHIFT) * UINT64_C(0x9e3779b97f4a7c15);
     h ^= ((uint64_t)loc.aux << 8 | limit) * UINT64_C(0xc2b2ae3d27d4eb4f);
     h ^= loc.page * UINT64_C(0x165667b19e3779f9);
     return (size_t)((h ^ h >> 29) + (loc.pc >> 2));
 }
 
-static CacheBlock *load(CacheBlock *const *slot) {
-    return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
-}
-
-static void store(CacheBlock **slot, CacheBlock *block) {
-    __atomic_store_n(slot, block, __ATOMIC_RELEASE);
-}
-
-/* The block, or NULL. Dead blocks keep their place until the next flush, and a live one for the same location comes
- * behind them. `place` becomes where it stands, or the free place where it belongs: what other threads add may stand
- * there by now, so only who has the lock may look at it. */
-static CacheBlock *search(CacheTable *table, IrLoc loc, unsigned limit, size_t *place) {
+/* Where the block stands, or a free place: then what is returned is 0. Dead blocks keep their place until the next
+ * flush, and a live one for the same location comes behind them. What other threads add may stand at the free place by
+ * now, so only who has the lock may look at it. */
+static uint64_t search(const CodeCache *cache, const CacheTable *table, IrLoc loc, unsigned limit, size_t *place) {
     size_t mask = table->cap - 1, i = hash_of(loc, limit) & mask;
-    CacheBlock *block;
-    while ((block = load(&table->slots[i])) != NULL) {
-        if (table->tags[i] == (uint32_t)loc.pc && cache_matches(block, loc, limit)) {
+    uint64_t slot;
+    while ((slot = __atomic_load_n(&table->slots[i], __ATOMIC_ACQUIRE)) != 0) {
+        if (slot >> 32 == (uint32_t)loc.pc && cache_matches(block_of(cache, (uint32_t)slot - 1), loc, limit)) {
             break;
         }
         i = (i + 1) & mask;
     }
     *place = i;
-    return block;
+    return slot;
 }
 
-static void add(CacheTable *table, CacheBlock *block) {
+static void add(const CodeCache *cache, CacheTable *table, uint32_t index) {
+    const CacheBlock *block = block_of(cache, index);
+    uint64_t slot = (uint64_t)(uint32_t)block->loc.pc << 32 | (index + 1);
     size_t place;
-    search(table, block->ir.loc, block->limit, &place);
-    table->tags[place] = (uint32_t)block->ir.loc.pc;
-    store(&table->slots[place], block);
+    search(cache, table, block->loc, block->limit, &place);
+    __atomic_store_n(&table->slots[place], slot, __ATOMIC_RELEASE);
 }
 
 CacheBlock *cache_search(CodeCache *cache, IrLoc loc, unsigned limit, CacheBlock **front) {
     size_t place;
-    CacheBlock *block = search(__atomic_load_n(&cache->table, __ATOMIC_ACQUIRE), loc, limit, &place);
-    if (block) {
-        store(front, block);
+    uint64_t slot = search(cache, __atomic_load_n(&cache->table, __ATOMIC_ACQUIRE), loc, limit, &place);
+    if (!slot) {
+        return NULL;
     }
+    CacheBlock *block = block_of(cache, (uint32_t)slot - 1);
+    __atomic_store_n(front, block, __ATOMIC_RELEASE);
     return block;
 }
 
@@ -109,19 +125,25 @@ void cache_flush(CodeCache *cache, uint64_t serial) {
     cache->entries.len = 0;
     cache->flushes += cache->len > 0;
     cache->len = 0;
+    cache->n_blocks = 0;
     arena_reset(&cache->arena);
 }
 
+size_t cache_bytes(const CodeCache *cache) {
+    return cache->arena.total + cache->n_blocks * sizeof(CacheBlock);
+}
+
 bool cache_is_full(const CodeCache *cache) {
-    return cache->arena.total > cache->bytes_max;
+    return cache_bytes(cache) > cache->bytes_max || cache->n_blocks == BLOCKS_MAX;
 }
 
 static void grow(CodeCache *cache) {
     CacheTable *old = cache->table, *table = table_new(old->cap * 2);
     cache->len = 0;
     for (size_t i = 0; i < old->cap; i++) {
-        if (old->slots[i] && !old->slots[i]->dead) {
-            add(table, old->slots[i]);
+        uint32_t index = (uint32_t)old->slots[i] - 1;
+        if (old->slots[i] && !block_of(cache, index)->dead) {
+            add(cache, table, index);
             cache->len++;
         }
     }
@@ -136,59 +158,67 @@ void cache_cover(CodeCache *cache) {
 }
 
 /* So that stores there find it. */
-static void note_bytes(CodeCache *cache, CacheBlock *block, uint64_t addr, uint64_t size) {
+static void note_bytes(CodeCache *cache, const CacheBlock *block, uint64_t addr, uint64_t size) {
     uint64_t last = (addr + size - 1) >> MEM_GRANULE_SHIFT;
+    uint32_t index = (uint32_t)(block - block_of(cache, 0));
+    vec_reserve(&cache->entries, ENTRIES);
     for (uint64_t g = addr >> MEM_GRANULE_SHIFT; g <= last; g++) {
         uint32_t *head = &cache->granules[g % CACHE_GRANULE_BUCKETS];
-        GranuleEntry entry = {block, (uint32_t)g, *head};
+        GranuleEntry entry = {index, (uint32_t)g, *head};
         vec_push(&cache->entries, entry);
         *head = (uint32_t)cache->entries.len;
     }
 }
 
 /* The block goes when its bytes change, or the literals that its host code knows. */
-static void note_literals(CodeCache *cache, CacheBlock *block) {
-    const IrBlock *ir = &block->ir;
-    for (uint32_t i = 0; block->literal && i < ir->n_ops; i++) {
+static void note_literals(CodeCache *cache, const CacheBlock *block) {
+    const IrBlock *ir = &block->made->ir, *literal = block->made->literal;
+    for (uint32_t i = 0; literal && i < ir->n_ops; i++) {
         const IrOp *op = &ir->ops[i];
-        if (op->op == IR_LOAD && block->literal->ops[i].op == IR_CONST) {
+        if (op->op == IR_LOAD && literal->ops[i].op == IR_CONST) {
             note_bytes(cache, block, ir_const_value(&ir->ops[op->a]), 1u << (op->n & IR_MEM_SIZE));
         }
     }
 }
 
-CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *literal, unsigned limit) {
+CacheBlock *cache_add_head(CodeCache *cache, const IrBlock *ir, unsigned limit) {
     cache_cover(cache);
-    if (cache->len * 2 >= cache->table->cap) {
+    if (cache->len * 4 >= cache->table->cap * 3) {
         grow(cache);
     }
-    CacheBlock *block = ARENA_NEW(&cache->arena, CacheBlock);
-    *block = (CacheBlock){.ir = *ir, .literal = literal, .limit = limit, .dead = ir->n_bytes == 0 && !ir->is_trap};
+    assert(cache->n_blocks < BLOCKS_MAX && ir->n_insns <= UINT16_MAX && ir->n_bytes <= UINT16_MAX);
+    uint32_t index = cache->n_blocks++;
+    stretch_need(&cache->room, cache->n_blocks * sizeof(CacheBlock));
+    CacheBlock *block = block_of(cache, index);
+    *block = (CacheBlock){.loc = ir->loc, .limit = limit, .n_insns = (uint16_t)ir->n_insns,
+                          .n_bytes = (uint16_t)ir->n_bytes, .dead = ir->n_bytes == 0 && !ir->is_trap};
     cache->translations++;
     if (block->dead) {
         return block;
     }
     if (!cache->shared && ir->n_bytes) {
         note_bytes(cache, block, ir->source, ir->n_bytes);
-        note_literals(cache, block);
     }
-    add(cache->table, block);
+    add(cache, cache->table, index);
     cache->len++;
     return block;
 }
 
-/* Other threads look at the rest meanwhile, and at the ops behind cache_has_ops. */
+/* Other threads look at the block meanwhile, and at what it is made from behind cache_has_ops. */
 void cache_complete(CodeCache *cache, CacheBlock *block, const IrBlock *ir, const IrBlock *literal) {
-    IrBlock *to = &block->ir;
-    assert(ir->n_insns == to->n_insns && ir->n_bytes == to->n_bytes && ir->source == to->source);
-    to->n_ops = ir->n_ops;
-    to->faults = ir->faults;
-    to->n_faults = ir->n_faults;
-    block->literal = literal;
-    __atomic_store_n(&to->ops, ir->ops, __ATOMIC_RELEASE);
+    assert(ir->n_insns == block->n_insns && ir->n_bytes == block->n_bytes && ir->loc.pc == block->loc.pc);
+    CacheIr *made = ARENA_NEW(&cache->arena, CacheIr);
+    *made = (CacheIr){*ir, literal};
+    __atomic_store_n(&block->made, made, __ATOMIC_RELEASE);
     if (!cache->shared) {
         note_literals(cache, block);
     }
+}
+
+CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *literal, unsigned limit) {
+    CacheBlock *block = cache_add_head(cache, ir, limit);
+    cache_complete(cache, block, ir, literal);
+    return block;
 }
 
 static void invalidate_granule(CodeCache *cache, uint64_t granule) {
@@ -199,10 +229,11 @@ static void invalidate_granule(CodeCache *cache, uint64_t granule) {
             link = &entry->next;
             continue;
         }
-        if (cache->jit && !entry->block->dead) {
-            jit_kill(cache->jit, entry->block);
+        CacheBlock *block = block_of(cache, entry->block);
+        if (cache->jit && !block->dead) {
+            jit_kill(cache->jit, block);
         }
-        entry->block->dead = true;
+        block->dead = true;
         *link = entry->next;
     }
 }

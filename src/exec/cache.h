@@ -11,27 +11,38 @@
 #include "exec/windows.h"
 #include "ir/ir.h"
 
-struct CacheBlock {
-    IrBlock ir; /* without ops while nobody has needed them: exec_complete */
+/** What code is made from again. */
+typedef struct CacheIr {
+    IrBlock ir;
     const IrBlock *literal; /* the same for host code, with literals from ROM known, or NULL. (The interpreter loads
                                them: it runs where rights are checked.) */
-    unsigned limit; /* translated with at most this many instructions; 0 = whole block; CACHE_TRAP + the number of a
+} CacheIr;
+
+/** There are many: one cache line each. */
+struct CacheBlock {
+    IrLoc loc;
+    const CacheIr *made; /* NULL while nobody has needed it: exec_complete */
+    uint32_t limit; /* translated with at most this many instructions; 0 = whole block; CACHE_TRAP + the number of a
                      * trap: what that does, which depends on no memory */
-    bool cut; /* a whole block that ends where another one begins: its length is not what translation would give */
-    bool dead;
     uint32_t code; /* offset of its host code, 0 = none */
     uint32_t index; /* of the block in the engine's code, if it has code */
-    uint32_t region, region_cost; /* offset of the region that begins here, 0 = none; what it takes from the budget */
-    uint32_t guard, refused; /* of a region with blocks in several pages: index + 1 of the number of the bank with which
-                              * they are there; how often they were not. 0: there is no such region */
+    uint32_t region; /* offset of the region that begins here, 0 = none */
+    uint32_t guard; /* of a region with blocks in several pages: index + 1 of the number of the bank with which they are
+                     * there. 0: there is no such region */
+    uint32_t runs; /* of quick code: index of its counter of runs, if it has one. Of a prefix: its runs in the
+                    * interpreter, up to where it gets host code */
+    uint16_t n_insns, n_bytes; /* as in IrBlock */
+    uint16_t region_cost; /* what the region takes from the budget */
+    uint16_t refused; /* how often its pages were not there */
+    bool cut; /* a whole block that ends where another one begins: its length is not what translation would give */
+    bool dead;
     bool interpret; /* it cannot be lowered */
     bool quick, improved; /* its code was made by jit_compile_quick; by jit_improve */
-    uint32_t heat; /* of quick code: index of its counter of runs, if it has one */
-    uint32_t runs; /* of a prefix in the interpreter, up to where it gets host code */
 };
+_Static_assert(sizeof(CacheBlock) == 64, "a cache line");
 
 typedef struct GranuleEntry {
-    CacheBlock *block;
+    uint32_t block; /* index */
     uint32_t granule; /* guest address >> MEM_GRANULE_SHIFT, the low half */
     uint32_t next; /* index + 1 of the next entry of the bucket, 0 = end */
 } GranuleEntry;
@@ -40,11 +51,12 @@ enum { CACHE_TRAP = 1 << 16 };
 enum { CACHE_FRONT_SLOTS = 1024, CACHE_GRANULE_BUCKETS = 4096 };
 enum { EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_MAX = 400 };
 
-/** Open addressing, never full. */
+/** Open addressing, never full. A slot is the index + 1 of a block, below the low half of its PC, so that few blocks
+ * have to be looked at; 0 is free. */
 typedef struct CacheTable {
     size_t cap; /* power of two */
-    uint32_t *tags; /* of the PC, so that few blocks have to be looked at */
-    CacheBlock *slots[];
+    Stretch room;
+    uint64_t *slots;
 } CacheTable;
 
 /** What a cache and its translations are made with. */
@@ -55,13 +67,15 @@ typedef struct CacheOptions {
 } CacheOptions;
 
 typedef struct CodeCache {
-    Arena arena;
+    Arena arena; /* of what blocks are made from */
+    Stretch room; /* of the blocks */
+    uint32_t n_blocks;
     Arena scratch; /* for the translation of one block */
     size_t bytes_max;
     bool shared;
     ExecWindows windows; /* of the window memory scheme, or none; not for a share */
     CacheTable *table;
-    size_t len;
+    size_t len; /* of the table: slots that are not free */
     VEC(CacheTable *) outgrown; /* somebody may still look at them */
     CacheBlock *front[CACHE_FRONT_SLOTS]; /* a cache of the table: cache_find */
     uint32_t granules[CACHE_GRANULE_BUCKETS]; /* by granule: index + 1 of the first entry; not for a share */
@@ -77,7 +91,7 @@ void cache_free(CodeCache *cache);
 /** In the table; `front` is where the block shall be found the next time. */
 CacheBlock *cache_search(CodeCache *cache, IrLoc loc, unsigned limit, CacheBlock **front);
 static inline bool cache_matches(const CacheBlock *block, IrLoc loc, unsigned limit) {
-    return block->ir.loc.pc == loc.pc && block->ir.loc.aux == loc.aux && block->ir.loc.page == loc.page &&
+    return block->loc.pc == loc.pc && block->loc.aux == loc.aux && block->loc.page == loc.page &&
            block->limit == limit && !block->dead;
 }
 /** NULL if it is not there. */
@@ -87,24 +101,28 @@ static inline CacheBlock *cache_find(CodeCache *cache, IrLoc loc, unsigned limit
     return LIKELY(block && cache_matches(block, loc, limit)) ? block : cache_search(cache, loc, limit, front);
 }
 bool cache_is_full(const CodeCache *cache);
+/** What blocks take, without host code. */
+size_t cache_bytes(const CodeCache *cache);
 /** Drops host code that stores without a look to what now holds marks. */
 void cache_cover(CodeCache *cache);
 /** Adds a block whose ops stand in cache->arena (`literal` may be NULL). Host code that stores to its memory
  * without a look is dropped. A block without bytes (its fetch failed, and may succeed when the rights have
- * changed) is dead: it is not found later. */
+ * changed) is dead: it is not found later. The cache is not full. */
 CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *literal, unsigned limit);
+/** The same for a block of which nothing is kept, until cache_complete. */
+CacheBlock *cache_add_head(CodeCache *cache, const IrBlock *ir, unsigned limit);
 /** What host code is made from. */
 static inline const IrBlock *cache_host_ir(const CacheBlock *block) {
-    return block->literal ? block->literal : &block->ir;
+    return block->made->literal ? block->made->literal : &block->made->ir;
 }
 /** Its host code, 0 if there is none yet; without the lock of a share. */
 static inline uint32_t cache_code(const CacheBlock *block) {
     return __atomic_load_n(&block->code, __ATOMIC_ACQUIRE);
 }
 static inline bool cache_has_ops(const CacheBlock *block) {
-    return __atomic_load_n(&block->ir.ops, __ATOMIC_ACQUIRE) != NULL;
+    return __atomic_load_n(&block->made, __ATOMIC_ACQUIRE) != NULL;
 }
-/** Gives a block that was added without ops what it lacks. */
+/** Gives a block of which nothing was kept what it lacks; the ops stand in cache->arena. */
 void cache_complete(CodeCache *cache, CacheBlock *block, const IrBlock *ir, const IrBlock *literal);
 /** Drops the blocks that were translated from any byte of [addr, addr + size). */
 void cache_invalidate(CodeCache *cache, uint64_t addr, uint64_t size);

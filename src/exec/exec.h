@@ -8,8 +8,9 @@
 /** Longest block, in guest instructions. */
 enum { EXEC_BLOCK_INSNS_MAX = 64 };
 
-/** Rights of a block may change at each 32 bytes (the smallest protection region). */
-enum { EXEC_RIGHTS_STEP = 32 };
+/** Rights of a block may change at each 32 bytes (the smallest protection region); where they are those of the
+ * architecture's map alone, at each MiB. */
+enum { EXEC_RIGHTS_STEP = 32, EXEC_PLAIN_RIGHTS_STEP = 1 << 20 };
 
 /** Translates the block at loc, of at most `limit` instructions, into `arena`; the work is done in `scratch`, which is
  * reset. An address that cannot be fetched gives a block that raises isa->trap_fetch. */

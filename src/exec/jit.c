@@ -8,7 +8,7 @@
 enum {
     CODE_BYTES = 64 << 20, CODE_BYTES_MIN = 16 << 10,
     PAGE_BYTES = 4096, LINE_BYTES = 64,
-    POPULATE_AHEAD_BYTES = 256 << 10,
+    AHEAD_BYTES_MIN = 64 << 10, AHEAD_BYTES_MAX = 256 << 10,
     BLOCK_CODE_BYTES_MAX = 256 << 10, /* left free for one block or region */
     LANDINGS_MAX = 4096,
     WARM_RUNS = 150, /* of a block until it is worth better code; a loop with one jump back is hot before that */
@@ -72,43 +72,6 @@ static bool map_buffer(Jit *jit) {
     return jit->executable && mprotect(x, jit->code_bytes, PROT_READ | PROT_EXEC) == 0;
 }
 
-/* Tables of shared code are read while others add to them, so they get all the room at once that the code buffer can
- * need: a site stands for 10 bytes of code at least, an instruction of a block with accesses for one and a half, and a
- * block that does not fit any more adds some in vain. */
-enum { CODE_BYTES_PER_SITE = 10, CODE_BYTES_PER_POINT = 5, CODE_BYTES_PER_COUNTER = 1, SITES_IN_VAIN = 1 << 16 };
-
-static bool fix_tables(Jit *jit) {
-    size_t n = jit->code_bytes / CODE_BYTES_PER_SITE + SITES_IN_VAIN;
-    size_t n_heat = n + jit->code_bytes / CODE_BYTES_PER_COUNTER;
-    size_t n_points = n + jit->code_bytes / CODE_BYTES_PER_POINT;
-    const size_t sizes[] = {n * sizeof *jit->out.sites.data, n * sizeof *jit->out.accesses.data,
-                            n_heat * sizeof *jit->out.heat.data, n * sizeof *jit->blocks.data,
-                            n_points * sizeof *jit->out.points.data};
-    void *at[ARRAY_LEN(sizes)];
-    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-        jit->tables_bytes += (sizes[i] + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
-    }
-    void *tables = mmap(NULL, jit->tables_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                        -1, 0);
-    if (tables == MAP_FAILED) {
-        return false;
-    }
-    jit->tables = tables;
-    for (size_t i = 0, offset = 0; i < ARRAY_LEN(sizes); i++) {
-        at[i] = jit->tables + offset;
-        offset += (sizes[i] + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
-    }
-    jit->out.sites.data = at[0];
-    jit->out.accesses.data = at[1];
-    jit->out.heat.data = at[2];
-    jit->blocks.data = at[3];
-    jit->out.sites.cap = jit->out.accesses.cap = jit->blocks.cap = n;
-    jit->out.points.data = at[4];
-    jit->out.heat.cap = n_heat;
-    jit->out.points.cap = n_points;
-    return true;
-}
-
 static size_t code_bytes(size_t wanted) {
     size_t bytes = wanted == 0 ? CODE_BYTES : wanted < CODE_BYTES_MIN ? CODE_BYTES_MIN : wanted;
     return (bytes + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
@@ -123,7 +86,7 @@ Jit *jit_new(const JitOptions *options) {
     jit->thunks.crowd = options->crowd ? options->crowd : 1;
     jit->own = options->shared ? NULL : jit_seat_new();
     jit->serial = 1;
-    if (!map_buffer(jit) || (options->shared && !fix_tables(jit))) {
+    if (!map_buffer(jit) || (options->shared && !jit_tables_settle(jit))) {
         jit_free(jit);
         return NULL;
     }
@@ -153,15 +116,7 @@ void jit_free(Jit *jit) {
     if (jit->executable) {
         munmap(jit->executable, jit->code_bytes);
     }
-    if (jit->tables) {
-        munmap(jit->tables, jit->tables_bytes);
-    } else {
-        vec_free(&jit->out.sites);
-        vec_free(&jit->out.accesses);
-        vec_free(&jit->out.points);
-        vec_free(&jit->out.heat);
-        vec_free(&jit->blocks);
-    }
+    jit_tables_free(jit);
     arena_free(&jit->scratch);
     vec_free(&jit->out.notes);
     vec_free(&jit->out.windows_hit);
@@ -197,19 +152,22 @@ static bool has_room(Jit *jit) {
     return (size_t)(hot->end - hot->at) >= keep && (size_t)(cold->end - cold->at) >= keep;
 }
 
-/* Has the host bring in the pages that are written next, many at once: one by one each costs two page faults. A host
- * that does not know the advice (Linux before 5.14) takes those. */
+/* Has the host bring in the pages that are written next, many at once: one by one each costs a page fault. Where code
+ * is executed the host then maps several at a time by itself. A host that does not know the advice (Linux before 5.14)
+ * takes the faults. */
 static void populate(Jit *jit, const Asm *part, uint32_t *populated) {
     uint32_t at = (uint32_t)(part->at - jit->writable), end = (uint32_t)(part->end - jit->writable);
-    *populated = *populated < at ? at & ~(uint32_t)(PAGE_BYTES - 1) : *populated;
-    if (at + POPULATE_AHEAD_BYTES / 4 > *populated && *populated + POPULATE_AHEAD_BYTES <= end) {
-        madvise(jit->writable + *populated, POPULATE_AHEAD_BYTES, MADV_POPULATE_WRITE);
-        madvise(jit->executable + *populated, POPULATE_AHEAD_BYTES, MADV_POPULATE_READ);
-        *populated += POPULATE_AHEAD_BYTES;
+    uint32_t used = at - (end - (uint32_t)(jit->code_bytes / 2)) + PAGE_BYTES - 1, ahead = used & ~(PAGE_BYTES - 1u);
+    ahead = ahead < AHEAD_BYTES_MIN ? AHEAD_BYTES_MIN : ahead > AHEAD_BYTES_MAX ? AHEAD_BYTES_MAX : ahead;
+    *populated = *populated < at ? at & ~(PAGE_BYTES - 1u) : *populated;
+    if (at + AHEAD_BYTES_MIN / 4 > *populated && *populated + ahead <= end) {
+        madvise(jit->writable + *populated, ahead, MADV_POPULATE_WRITE);
+        *populated += ahead;
     }
 }
 
 static void prepare(Jit *jit, bool quick) {
+    jit_tables_prepare(jit);
     populate(jit, &jit->code.hot, &jit->populated[0]);
     if (!quick) { /* which has no code out of line */
         populate(jit, &jit->code.cold, &jit->populated[1]);
@@ -258,7 +216,7 @@ bool jit_can_be_quick(const Jit *jit) {
 
 bool jit_compile_quick(Jit *jit, CacheBlock *block, const IrBlock *ir) {
     uint32_t entry, runs = jit->thunks.regions ? WARM_RUNS * jit->thunks.crowd : 0;
-    block->heat = (uint32_t)jit->out.heat.len;
+    block->runs = (uint32_t)jit->out.heat.len;
     bool ok = jit_can_be_quick(jit) && begin_block(jit, true, &entry) &&
               x64_lower_quick(&jit->code, ir, (uint32_t)jit->blocks.len, runs, &jit->thunks, &jit->out, &jit->scratch);
     if (ok) {
@@ -292,8 +250,8 @@ Arena *jit_scratch(Jit *jit) {
 /* The counter of a region's guard: with memory management on its blocks may lie in several pages. */
 static uint32_t make_guard(Jit *jit, CacheBlock *const *members, unsigned n_members) {
     bool several = false;
-    for (unsigned i = 0; i < n_members && members[0]->ir.loc.page; i++) {
-        several |= !ir_same_page(members[i]->ir.loc.pc, members[0]->ir.loc.pc);
+    for (unsigned i = 0; i < n_members && members[0]->loc.page; i++) {
+        several |= !ir_same_page(members[i]->loc.pc, members[0]->loc.pc);
     }
     if (!several) {
         return IR_NONE;
@@ -315,7 +273,8 @@ bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members
         JitRegion formed = {.n_blocks = n_members};
         memcpy(formed.blocks, members, n_members * sizeof *members);
         vec_push(&jit->formed, formed);
-        members[0]->region_cost = region.blocks[0].cost;
+        assert(region.blocks[0].cost <= UINT16_MAX);
+        members[0]->region_cost = (uint16_t)region.blocks[0].cost;
         members[0]->guard = region.guard + 1; /* IR_NONE: 0 */
         members[0]->refused = 0;
         publish(jit);
@@ -344,7 +303,7 @@ bool jit_leads_on(const Jit *jit, const JitSeat *seat, const CacheBlock *block) 
         return false;
     }
     const CacheBlock *from = jit->blocks.data[jit->out.sites.data[seat->exit].block];
-    return from->improved && block->quick && jit->out.heat.data[block->heat] < jit->thunks.crowd * WARM_RUNS / 2;
+    return from->improved && block->quick && jit->out.heat.data[block->runs] < jit->thunks.crowd * WARM_RUNS / 2;
 }
 
 bool jit_asks(const JitSeat *seat) {
@@ -380,15 +339,15 @@ void jit_kill(Jit *jit, CacheBlock *block) {
         return;
     }
     dissolve_regions(jit, block);
-    uint32_t index = x64_target_index(block->ir.loc);
+    uint32_t index = x64_target_index(block->loc);
     X64Target *target = &jit->own->targets[index];
     const uint8_t *code = jit->executable + block->code;
-    bool by_key = !block->ir.loc.page && jit_has_target(block->ir.loc) && target->key == x64_target_key(block->ir.loc);
+    bool by_key = !block->loc.page && jit_has_target(block->loc) && target->key == x64_target_key(block->loc);
     if (by_key || target->code == (uint64_t)(uintptr_t)code) {
         target->key = x64_no_target(index);
     }
     uint32_t site = (uint32_t)jit->out.sites.len;
-    X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->ir.loc.aux, .pc = block->ir.loc.pc};
+    X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->loc.aux, .pc = block->loc.pc};
     vec_push(&jit->out.sites, stop);
     x64_patch_exit(&jit->code.hot, block->code, site, &jit->thunks);
 }
@@ -403,7 +362,7 @@ static IrExit take_quick_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t exit, 
     }
     seat->warm = exit >= X64_EXIT_WARM;
     *kind = seat->warm ? X64_SITE_STOP : X64_SITE_BUDGET;
-    const IrLoc *loc = &jit_block(jit, exit & ~X64_EXIT_WARM)->ir.loc;
+    const IrLoc *loc = &jit_block(jit, exit & ~X64_EXIT_WARM)->loc;
     cpu->pc = loc->pc;
     cpu->aux = loc->aux;
     cpu->prepaid = 0;
@@ -455,7 +414,7 @@ static bool all_there(const Jit *jit, Cpu *cpu, const CacheBlock *head) {
         r++;
     }
     for (uint32_t i = 0; i < jit->formed.data[r].n_blocks; i++) {
-        IrLoc loc = jit->formed.data[r].blocks[i]->ir.loc;
+        IrLoc loc = jit->formed.data[r].blocks[i]->loc;
         if (!exec_look(cpu, loc.pc, &page) || page != loc.page) {
             return false;
         }
@@ -467,7 +426,7 @@ static bool all_there(const Jit *jit, Cpu *cpu, const CacheBlock *head) {
 static bool passes_guard(Jit *jit, Cpu *cpu, CacheBlock *block) {
     enum { REFUSED_MAX = 1000 };
     uint64_t key;
-    bool named = mapped_key(jit, cpu->tlb_bank, block->ir.loc, &key);
+    bool named = mapped_key(jit, cpu->tlb_bank, block->loc, &key);
     uint32_t *guard = &jit->out.heat.data[block->guard - 1], now = (uint32_t)(key >> 32);
     if (named && (*guard == now || all_there(jit, cpu, block))) {
         *guard = now;
@@ -508,7 +467,7 @@ IrExit jit_run(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
 }
 
 static uint32_t page_of_site(const Jit *jit, const X64Site *site) {
-    return jit->blocks.data[site->block]->ir.loc.page;
+    return jit->blocks.data[site->block]->loc.page;
 }
 
 /* The address of a block, 32 bits of it: a 32-bit guest wraps around. */
@@ -560,7 +519,7 @@ bool jit_can_link(const Jit *jit, const JitSeat *seat) {
 }
 
 static void note_target(Jit *jit, JitSeat *seat, const Cpu *cpu, const CacheBlock *block) {
-    const IrLoc loc = block->ir.loc;
+    const IrLoc loc = block->loc;
     uint64_t key = x64_target_key(loc), code = (uint64_t)(uintptr_t)(jit->executable + cache_code(block));
     if (UNLIKELY(loc.page) ? mapped_key(jit, cpu->tlb_bank, loc, &key) : jit_has_target(loc)) {
         seat->targets[x64_target_index(loc)] = (X64Target){key, code};
@@ -585,8 +544,8 @@ void jit_link(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
     if (site->kind == X64_SITE_INDIRECT && site->type) {
         note_target(jit, seat, cpu, block);
     } else if (site->kind == X64_SITE_INDIRECT) {
-        if (site->aux == 0 && block->ir.loc.aux == 0) {
-            bool seen = ++site->unused > LANDINGS_NOTED && block->ir.loc.page;
+        if (site->aux == 0 && block->loc.aux == 0) {
+            bool seen = ++site->unused > LANDINGS_NOTED && block->loc.page;
             if (!seen) {
                 note_landing(jit, jit->blocks.data[site->block], block);
             }
@@ -595,7 +554,7 @@ void jit_link(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
             }
             note_target(jit, seat, cpu, block);
         }
-    } else if (leads_to(site, block->ir.loc) && page_of_site(jit, site) == block->ir.loc.page) {
+    } else if (leads_to(site, block->loc) && page_of_site(jit, site) == block->loc.page) {
         x64_patch_link(&jit->code.cold, site->patch, block->code); /* the jump may be in either part */
     }
 }

@@ -125,7 +125,7 @@ static void call_poll(Jit *jit, const X64Point *point) {
 }
 
 static uint64_t pc_of(const Cpu *cpu, const X64Point *point) {
-    return jit_block(cpu->jit, point->block)->ir.loc.pc + point->pc_offset;
+    return jit_block(cpu->jit, point->block)->loc.pc + point->pc_offset;
 }
 
 /* Ends the run at the point's instruction. */

@@ -32,6 +32,8 @@ struct JitSeat {
     X64Target targets[X64_TARGETS];
 };
 
+enum { JIT_TABLES = 5 };
+
 struct Jit {
     FaultRange range; /* first: the fault handler comes back with it */
     size_t code_bytes;
@@ -50,9 +52,17 @@ struct Jit {
     uint32_t n_mappings; /* last number that a bank has got */
     uint64_t published; /* how often code was added or linked */
     JitSeat *own; /* if it is not shared */
-    uint8_t *tables; /* the room of the tables above, if it is shared: they must not move */
-    size_t tables_bytes;
+    Stretch tables; /* the room of the tables above when they do not move any more: jit_tables_settle */
+    Stretch parts[JIT_TABLES]; /* of it: sites, accesses, points, heat, blocks */
+    bool unsettled; /* the host has no addresses for them */
 };
+
+/** Gives the tables all the room at once that the code buffer can need. False, and all is as before, if the host has
+ * no addresses. */
+bool jit_tables_settle(Jit *jit);
+/** Before more is added to them. */
+void jit_tables_prepare(Jit *jit);
+void jit_tables_free(Jit *jit);
 
 /* Code may be reached by a jump that another thread has just linked: it has published before what stands in the
  * tables for that code. */

@@ -15,7 +15,7 @@ static bool same_place(IrLoc x, IrLoc y) {
 
 static int find_block(const Loop *l, IrLoc loc) {
     for (unsigned i = 0; i < l->n; i++) {
-        if (l->blocks[i].loops && same_place(l->blocks[i].block->ir.loc, loc)) {
+        if (l->blocks[i].loops && same_place(l->blocks[i].block->loc, loc)) {
             return (int)i;
         }
     }
@@ -85,8 +85,8 @@ typedef struct Ways {
 static bool find_ways(Cpu *cpu, CodeCache *cache, const Loop *l, const LoopBlock *fork, Ways *w, Arena *arena) {
     const LoopBlock *taken = &l->blocks[fork->taken], *next = &l->blocks[fork->next];
     bool windowed = l->window != IR_NONE;
-    w->has_taken = !same_place(taken->block->ir.loc, w->join);
-    w->has_next = !same_place(next->block->ir.loc, w->join);
+    w->has_taken = !same_place(taken->block->loc, w->join);
+    w->has_next = !same_place(next->block->loc, w->join);
     if (w->has_taken == w->has_next && !w->has_taken) {
         return false;
     }

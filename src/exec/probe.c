@@ -80,18 +80,26 @@ static void tell_code(Cpu *cpu, const Jit *jit, const IrBlock *first, bool is_re
     }
 }
 
+/* What tells which block it is. */
+static IrBlock head_of(const CacheBlock *block) {
+    return (IrBlock){.loc = block->loc, .n_insns = block->n_insns, .n_bytes = block->n_bytes,
+                     .source = ir_loc_source(block->loc)};
+}
+
 void probe_lowered(Cpu *cpu, const CodeCache *cache, const CacheBlock *block, uint64_t start_ns) {
     ExecStats *s = &cpu->probe->stats;
     s->t0_ns += since(cpu, start_ns);
     if (block->code) {
         s->t0_blocks++;
-        s->t0_insns += block->ir.n_insns;
-        tell_code(cpu, cache->jit, &block->ir, false);
+        s->t0_insns += block->n_insns;
+        IrBlock head = head_of(block);
+        tell_code(cpu, cache->jit, &head, false);
     }
 }
 
 void probe_region(Cpu *cpu, const CodeCache *cache, const CacheBlock *head) {
-    tell_code(cpu, cache->jit, &head->ir, true);
+    IrBlock first = head_of(head);
+    tell_code(cpu, cache->jit, &first, true);
 }
 
 void probe_formed(Cpu *cpu, unsigned n_insns, uint64_t start_ns) {

@@ -40,7 +40,7 @@ static const IrBlock *make_raw(const Gather *g, const CacheBlock *block) {
         return cache_host_ir(block);
     }
     IrBlock *ir = ARENA_NEW(g->arena, IrBlock);
-    *ir = exec_translate_raw(g->cpu, block->ir.loc, exec_limit_of(block), &g->cache->scratch);
+    *ir = exec_translate_raw(g->cpu, block->loc, exec_limit_of(block), &g->cache->scratch);
     g->cpu->map->code_refused = false; /* as in exec_complete */
     const IrOp *ops = ir->ops;
     ir->ops = ARENA_ARRAY_RAW(g->arena, IrOp, ir->n_ops);
@@ -163,7 +163,7 @@ static void gather(Gather *g, CacheBlock *head) {
             }
         }
         for (size_t k = 0; is_indirect(ir) && (to = jit_landing(g->cache->jit, from, k)) != NULL; k++) {
-            if (is_there(g->cpu, to->ir.loc)) {
+            if (is_there(g->cpu, to->loc)) {
                 add_landing(&l->blocks[i], add(g, to));
             }
         }

@@ -58,10 +58,7 @@ static CacheBlock *add_quickly(Runner *r, IrLoc loc, IrLoc *next, uint32_t *jump
     if (n_insns) {
         raw = exec_translate_raw(r->cpu, loc, n_insns, &cache->scratch);
     }
-    IrBlock header = raw;
-    header.ops = NULL;
-    header.n_ops = 0;
-    CacheBlock *block = cache_add(cache, &header, NULL, 0);
+    CacheBlock *block = cache_add_head(cache, &raw, 0);
     block->cut = n_insns > 0;
     bool leads = leads_on(r, &raw, next), ok = jit_compile_quick(cache->jit, block, &raw);
     *jump = ok && leads ? jit_jump_to(cache->jit, block, *next) : IR_NONE;
@@ -140,7 +137,7 @@ static CacheBlock *block_at(Runner *r, IrLoc loc, unsigned limit) {
 }
 
 /* First byte of the block that may not be fetched; true if there is one. */
-static bool fetch_denied(Cpu *cpu, const IrBlock *block, uint64_t *addr) {
+static bool fetch_denied(Cpu *cpu, const CacheBlock *block, uint64_t *addr) {
     uint64_t pc = block->loc.pc, last = pc + (block->n_bytes ? block->n_bytes - 1 : 0);
     for (uint64_t at = pc; at <= last; at = (at | (EXEC_RIGHTS_STEP - 1)) + 1) {
         *addr = at & cpu->isa->pc_mask;
@@ -185,13 +182,13 @@ static CacheBlock *choose(Runner *r) {
         return NULL;
     }
     CacheBlock *block = block_at(r, loc, 0);
-    if (UNLIKELY(block && cpu->check_fetch) && !loc.page && fetch_denied(cpu, &block->ir, &denied)) {
+    if (UNLIKELY(block && cpu->check_fetch) && !loc.page && fetch_denied(cpu, block, &denied)) {
         block = block_at(r, loc, 1);
-        if (block && fetch_denied(cpu, &block->ir, &denied)) {
+        if (block && fetch_denied(cpu, block, &denied)) {
             return fetch_failed(cpu, denied);
         }
     }
-    if (UNLIKELY(block && block->ir.n_insns > cpu->budget)) {
+    if (UNLIKELY(block && block->n_insns > cpu->budget)) {
         block = block_at(r, loc, (unsigned)cpu->budget);
     }
     return block;
@@ -282,7 +279,8 @@ static void link_trap(Runner *r) {
     loc.pc &= r->cpu->isa->pc_mask;
     CacheBlock *block = cache_find(cache, loc, CACHE_TRAP + number);
     IrBlock ir;
-    if (!block && exec_translate_trap(r->cpu, loc, number, &cache->scratch, &cache->arena, &ir)) {
+    if (!block && !cache_is_full(cache) &&
+        exec_translate_trap(r->cpu, loc, number, &cache->scratch, &cache->arena, &ir)) {
         block = cache_add(cache, &ir, NULL, CACHE_TRAP + number);
     }
     if (block && compile(r, block)) {
@@ -293,7 +291,7 @@ static void link_trap(Runner *r) {
 /* What the last run of host code has asked for. Only whole blocks are worth it. */
 static RARE void improve(Runner *r, CacheBlock *block) {
     CodeCache *cache = r->run.cache;
-    CacheBlock *whole = block->limit ? cache_find(cache, block->ir.loc, 0) : block;
+    CacheBlock *whole = block->limit ? cache_find(cache, block->loc, 0) : block;
     bool hot = jit_take_hot(r->run.seat) && whole && cache_code(whole), link = jit_can_link(cache->jit, r->run.seat);
     bool warm = jit_take_warm(r->run.seat) && whole;
     if (!hot && !warm && !link) {
@@ -329,7 +327,7 @@ static IrExit interpret(Runner *r, CacheBlock *block) {
         exec_complete(r->cpu, r->run.cache, block);
         code_unlock(r->use);
     }
-    return ir_interp(r->cpu, &block->ir);
+    return ir_interp(r->cpu, &block->made->ir);
 }
 
 static IrExit run_block(Runner *r, CacheBlock *block) {

@@ -144,7 +144,7 @@ void share_stats(CodeShare *share, CodeStats *stats) {
     stats->translations += share->translations + share->current->translations;
     stats->flushes += share->flushes;
     stats->code_bytes += share->current->jit ? jit_code_bytes(share->current->jit) : 0;
-    stats->ir_bytes += share->current->arena.total;
+    stats->ir_bytes += cache_bytes(share->current);
     stats->caches += 1 + share->retired.len;
     mutex_unlock(&share->lock);
 }
@@ -197,7 +197,7 @@ void code_use_stats(const CodeUse *use, CodeStats *stats) {
         stats->translations += use->own->translations;
         stats->flushes += use->own->flushes;
         stats->code_bytes += use->own->jit ? jit_code_bytes(use->own->jit) : 0;
-        stats->ir_bytes += use->own->arena.total;
+        stats->ir_bytes += cache_bytes(use->own);
         stats->caches++;
     }
 }

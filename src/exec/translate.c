@@ -45,9 +45,9 @@ typedef struct Code {
     const uint8_t *bytes; /* at `pc` */
     uint64_t pc, allowed_end; /* the latter only where rights do not change later */
     size_t avail;
-    size_t plain; /* up to here from `pc` instructions begin of which nothing need be asked */
 } Code;
 
+/* How far instructions begin of which nothing need be asked. */
 static size_t plain_bytes(const Cpu *cpu, const Code *code) {
     size_t margin = cpu->isa->insn_bytes_max - 1;
     uint64_t allowed = cpu->check_fetch ? 0 : code->allowed_end - code->pc;
@@ -59,11 +59,11 @@ static size_t plain_bytes(const Cpu *cpu, const Code *code) {
 static bool code_at(Cpu *cpu, IrLoc loc, Code *code, uint64_t pc, uint8_t buffer[INSN_BYTES_MAX]) {
     const Isa *isa = cpu->isa;
     uint64_t moved = pc - code->pc;
-    if (!cpu->check_fetch && pc - code->pc >= code->allowed_end - code->pc) {
+    if (!cpu->check_fetch && moved >= code->allowed_end - code->pc) {
         if (!isa->fetch_allowed(cpu, pc)) {
             return false;
         }
-        code->allowed_end = (pc | (EXEC_RIGHTS_STEP - 1)) + 1;
+        code->allowed_end = (pc | (EXEC_PLAIN_RIGHTS_STEP - 1)) + 1;
     }
     if (code->bytes && moved <= code->avail && code->avail - moved >= isa->insn_bytes_max) {
         code->bytes += moved;
@@ -75,27 +75,19 @@ static bool code_at(Cpu *cpu, IrLoc loc, Code *code, uint64_t pc, uint8_t buffer
     return code->bytes && code->avail >= isa->insn_align;
 }
 
-/* Appends the instruction at pc; false if it cannot be fetched, with the address that failed. */
-static RARE bool append_any(Cpu *cpu, IrBuilder *b, Code *code, uint64_t pc, uint64_t *failed) {
+/* Appends the instruction at pc, and what follows it without a question; false if it cannot be fetched, with the
+ * address that failed. */
+static bool append(Cpu *cpu, IrBuilder *b, Code *code, uint64_t pc, uint64_t *failed) {
     uint8_t buffer[INSN_BYTES_MAX];
     *failed = pc;
     if (!code_at(cpu, b->loc, code, pc, buffer)) {
         return false;
     }
     *failed = (pc + code->avail) & cpu->isa->pc_mask;
-    bool done = cpu->isa->translate(b, cpu->features, code->bytes, code->avail, b->aux) != 0;
-    code->bytes = code->bytes == buffer ? NULL : code->bytes;
-    code->plain = code->bytes ? plain_bytes(cpu, code) : 0;
+    bool gathered = code->bytes == buffer;
+    bool done = cpu->isa->translate(b, cpu->features, code->bytes, code->avail, gathered ? 0 : plain_bytes(cpu, code));
+    code->bytes = gathered ? NULL : code->bytes;
     return done;
-}
-
-static inline bool append(Cpu *cpu, IrBuilder *b, Code *code, uint64_t pc, uint64_t *failed) {
-    uint64_t moved = pc - code->pc;
-    if (UNLIKELY(moved >= code->plain)) {
-        return append_any(cpu, b, code, pc, failed);
-    }
-    cpu->isa->translate(b, cpu->features, code->bytes + moved, code->avail - moved, b->aux);
-    return true;
 }
 
 /* What is left of a block when all passes are done is far smaller than what they needed. */
@@ -208,7 +200,7 @@ IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena) {
 }
 
 unsigned exec_limit_of(const CacheBlock *block) {
-    return block->cut ? block->ir.n_insns : EXEC_BLOCK_INSNS_MAX;
+    return block->cut ? block->n_insns : EXEC_BLOCK_INSNS_MAX;
 }
 
 void exec_complete(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
@@ -216,7 +208,7 @@ void exec_complete(Cpu *cpu, CodeCache *cache, CacheBlock *block) {
         return;
     }
     /* Code that may be shared stays so while somebody shares it; literals beside it need not. */
-    IrBlock ir = exec_translate(cpu, block->ir.loc, exec_limit_of(block), &cache->scratch, &cache->arena);
+    IrBlock ir = exec_translate(cpu, block->loc, exec_limit_of(block), &cache->scratch, &cache->arena);
     cpu->map->code_refused = false;
     const IrBlock *literal = cache->jit ? exec_fold_literals(cpu, &ir, &cache->arena) : NULL;
     cache_complete(cache, block, &ir, cpu->map->code_refused ? NULL : literal);

@@ -32,10 +32,11 @@ typedef struct Isa {
     unsigned trap_fetch; /* trap number for an instruction fetch that fails; argument: the address */
     const char *(*row_name)(size_t row); /* decode rows, for coverage */
     size_t n_rows; /* the row number n_rows means "none" */
-    /** Appends one instruction (from ir_insn to ir_insn_done) found at `bytes`, `avail` long (at least insn_align);
-     * more than one (a branch with its delay slot) only within b->limit. Returns their length, or 0 with nothing
-     * appended if more bytes are needed to decode it. */
-    unsigned (*translate)(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, uint32_t aux);
+    /** Appends instructions (each from ir_insn to ir_insn_done) found at `bytes`, `avail` long (at least insn_align),
+     * with b->aux: one, and those that follow it as long as the block has not ended, holds less than b->limit, and they
+     * begin less than `plain` bytes behind `bytes` (there, insn_bytes_max are at hand). False, with nothing appended,
+     * if more bytes are needed to decode the first one. */
+    bool (*translate)(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, size_t plain);
     /** Text of one instruction; returns its length in bytes, at least insn_align. */
     unsigned (*disassemble)(char *out, size_t size, uint32_t features, const uint8_t *bytes, size_t avail,
                             uint64_t pc);
@@ -65,7 +66,8 @@ typedef struct Isa {
     /** The bus answered an access with an error: raises the trap. */
     void (*access_fault)(Cpu *cpu, uint64_t addr, unsigned mem, bool store);
     /** True if an instruction may be fetched from addr (execute-never, protection unit). Asked at translation for what
-     * never changes, and before each block while cpu->check_fetch is set. Rights change at 32-byte steps at most. */
+     * never changes, and before each block while cpu->check_fetch is set. Then rights change at multiples of 32 bytes
+     * at most, else of 1 MiB. */
     bool (*fetch_allowed)(Cpu *cpu, uint64_t addr);
     bool host_float; /* its translation uses floating-point ops */
     uint32_t aux_mask; /* bits of aux that are in use */

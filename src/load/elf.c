@@ -252,6 +252,7 @@ static void elf_find_code(const ElfReader *r, const GElf_Phdr *p, ImageSegment *
         }
     }
     bool told = begin < end;
+    segment->code_told = told;
     segment->code_at = told ? begin : 0;
     segment->code_size = told ? end - begin : p->p_flags & PF_X ? segment->size : 0;
 }
@@ -282,7 +283,7 @@ static ElfLoad *elf_collect_loads(const ElfReader *r, Image *image, size_t *n) {
             return NULL;
         }
         total += size;
-        loads[*n] = (ElfLoad){{p.p_paddr, size, p.p_filesz, r->in->bytes + p.p_offset, 0, 0}, at};
+        loads[*n] = (ElfLoad){{p.p_paddr, size, p.p_filesz, r->in->bytes + p.p_offset, 0, 0, false}, at};
         elf_find_code(r, &p, &loads[(*n)++].segment);
     }
     return loads;

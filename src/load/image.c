@@ -103,7 +103,7 @@ static bool raw_parse(Image *image, const ImageInput *in, bool has_raw_addr, uin
                        raw_addr);
     }
     image->segments = ARENA_NEW(in->arena, ImageSegment);
-    image->segments[0] = (ImageSegment){raw_addr, in->len, in->len, in->bytes, 0, in->len};
+    image->segments[0] = (ImageSegment){raw_addr, in->len, in->len, in->bytes, 0, in->len, false};
     image->n_segments = 1;
     return true;
 }

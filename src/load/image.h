@@ -13,6 +13,7 @@ typedef struct ImageSegment {
     uint64_t file_size;
     const uint8_t *data; /* file_size bytes */
     uint64_t code_at, code_size; /* part that may hold code, from an offset on; formats that do not tell: all of it */
+    bool code_told; /* the file tells: that part holds no data that are written */
 } ImageSegment;
 
 typedef enum ImageFormat { IMAGE_AUTO, IMAGE_ELF, IMAGE_IHEX, IMAGE_SREC, IMAGE_UF2, IMAGE_RAW } ImageFormat;

@@ -97,7 +97,8 @@ static void expect_code(Node *node) {
         const Image *image = &node->images.data[i]->image;
         for (size_t s = 0; s < image->n_segments; s++) {
             const ImageSegment *segment = &image->segments[s];
-            mem_code_expect(&node->board.map, segment->addr + segment->code_at, segment->code_size);
+            mem_code_expect(&node->board.map, segment->addr + segment->code_at, segment->code_size,
+                            segment->code_told);
         }
     }
 }

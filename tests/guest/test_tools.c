@@ -322,10 +322,11 @@ static void add_pc(Fault *f, uint64_t pc) {
 }
 
 /* Writes a result into the neighbour of its register. */
-static unsigned translate_wrongly(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, uint32_t aux) {
+static bool translate_wrongly(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, size_t plain) {
+    (void)plain; /* one by one */
     uint64_t pc = b->loc.pc + b->n_bytes;
     uint32_t first = b->n_ops;
-    unsigned len = current->right->translate(b, features, bytes, avail, aux);
+    bool done = current->right->translate(b, features, bytes, avail, 0);
     for (uint32_t i = first; pc >= current->begin && pc < current->end && i < b->n_ops; i++) {
         if (b->ops[i].op == IR_PUT && b->ops[i].a <= offsetof(ArmState, r[11])) {
             b->ops[i].a ^= 4;
@@ -333,7 +334,7 @@ static unsigned translate_wrongly(IrBuilder *b, uint32_t features, const uint8_t
             break;
         }
     }
-    return len;
+    return done;
 }
 
 /* Only host code reads wrongly from devices: the interpreter, which finishes each replay, says which block runs. */

@@ -53,8 +53,10 @@ static bool compile(Suite *s, CacheBlock *block, uint64_t seed, bool quick) {
 static void check_block(Suite *s, uint64_t seed, bool quick) {
     IrBlock ir = gen_block(&s->gen, &s->arena, seed);
     ir_finish(&ir, &s->arena);
+    CacheIr *made = ARENA_NEW(&s->arena, CacheIr);
+    *made = (CacheIr){ir, NULL};
     CacheBlock *block = ARENA_NEW(&s->arena, CacheBlock);
-    block->ir = ir;
+    *block = (CacheBlock){.loc = ir.loc, .made = made, .n_insns = (uint16_t)ir.n_insns};
     if (!compile(s, block, seed, quick)) {
         s->refused++;
         return;

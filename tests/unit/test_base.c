@@ -37,6 +37,28 @@ static void arena_gives_zeroed_aligned_memory(void **state) {
 }
 
 /* Against a table of the whole small key space, with removals that must close gaps. */
+static void stretch_stays_and_is_zero(void **state) {
+    (void)state;
+    enum { BYTES = 1 << 20, STEP = 1000 };
+    Stretch stretch;
+    assert_true(stretch_new(&stretch, BYTES - 1)); /* whole pages */
+    assert_int_equal(stretch.bytes, BYTES);
+    uint8_t *begin = stretch.data;
+    for (size_t used = STEP; used <= BYTES; used += STEP) {
+        stretch_need(&stretch, used);
+        assert_true(stretch.ready >= used && stretch.ready <= BYTES && stretch.data == begin);
+        for (size_t i = used - STEP; i < used; i++) {
+            assert_int_equal(begin[i], 0);
+            begin[i] = 1;
+        }
+    }
+    stretch_free(&stretch);
+    assert_null(stretch.data);
+    stretch_free(&stretch);
+    assert_false(stretch_new(&stretch, SIZE_MAX / 2));
+    assert_null(stretch.data);
+}
+
 static void map_agrees_with_a_table(void **state) {
     (void)state;
     enum { KEYS = 500 };
@@ -315,6 +337,7 @@ static void bytes_come_back(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
+        cmocka_unit_test(stretch_stays_and_is_zero),
         cmocka_unit_test(map_agrees_with_a_table),
         cmocka_unit_test(rng_repeats_and_spreads),
         cmocka_unit_test(rng_is_xoshiro),

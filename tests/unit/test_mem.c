@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -502,6 +503,48 @@ static void pages_are_plain_or_not(void **state) {
     mem_map_free(&map);
 }
 
+/* The host says so when a system call is to store there. */
+static bool can_store(uint8_t *at) {
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], at, 1), 1);
+    ssize_t n = read(ends[0], at, 1);
+    close(ends[0]);
+    close(ends[1]);
+    return n == 1;
+}
+
+static void text_is_protected_at_once(void **state) {
+    (void)state;
+    enum { PAGE = 1 << MEM_PAGE_SHIFT, PAGES = 16 };
+    MemMap map = {0};
+    Memory memory = {0};
+    Err err = {0};
+    memory_alloc(&memory, PAGES * PAGE);
+    MemRegion twice[] = {{.base = 0x10000, .size = PAGES * PAGE, .memory = &memory},
+                         {.base = 0x40000, .size = PAGES * PAGE, .memory = &memory}};
+    assert_true(mem_map_add(&map, &twice[0], &err) && mem_map_add(&map, &twice[1], &err));
+    assert_true(mem_fast_enable(&map));
+    mem_code_expect(&map, 0x10000 + PAGE / 2, 5 * PAGE, true); /* pages 1 to 4 are whole */
+    mem_code_expect(&map, 0x10000 + 8 * PAGE, 2 * PAGE, true); /* less */
+    mem_code_expect(&map, 0x10000 + 8 * PAGE, 8 * PAGE, false); /* or data */
+    for (unsigned page = 0; page < PAGES; page++) {
+        assert_true(can_store(map.fast + 0x10000 + page * PAGE));
+    }
+    mem_code_mark(&map, 0x12000, 4);
+    mem_code_mark(&map, 0x19ffe, 4); /* pages 9 and 10 */
+    for (unsigned page = 0; page < PAGES; page++) {
+        bool taken = (page >= 1 && page <= 4) || page == 9 || page == 10;
+        assert_int_equal(can_store(map.fast + 0x10000 + page * PAGE), !taken);
+        assert_int_equal(can_store(map.fast + 0x40000 + page * PAGE), !taken);
+    }
+    assert_true(mem_write(&map, 0x13000, 4, false, 5)); /* as before */
+    mem_code_mark(&map, 0x13000, 4);
+    assert_false(can_store(map.fast + 0x13000));
+    mem_map_free(&map);
+    memory_free(&memory);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         BENCH_TEST(regions_are_found),
@@ -519,6 +562,7 @@ int main(void) {
         BENCH_TEST(shared_marks_say_what_is_pristine),
         BENCH_TEST(stores_to_tables_are_told),
         cmocka_unit_test(pages_are_plain_or_not),
+        cmocka_unit_test(text_is_protected_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

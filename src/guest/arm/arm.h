@@ -89,7 +89,7 @@ static inline ArmState *arm_state(const Cpu *cpu) {
 #define ARM_SLOT_R(n) ((uint32_t)(offsetof(ArmState, r) + 4u * (n)))
 
 /* translate.c */
-unsigned arm_translate_insn(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, uint32_t aux);
+bool arm_translate_insns(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, size_t plain);
 unsigned arm_disassemble_insn(char *out, size_t size, uint32_t features, const uint8_t *bytes, size_t avail,
                               uint64_t pc);
 

@@ -7,18 +7,6 @@
 
 enum { SHIFT_LSL, SHIFT_LSR, SHIFT_ASR, SHIFT_ROR };
 
-bool arm_sets_flags(const ArmTranslator *t, uint32_t s) {
-    enum { OUTSIDE_IT_BLOCKS = 2 };
-    return s == OUTSIDE_IT_BLOCKS ? (t->it & 0xf) == 0 : s != 0;
-}
-
-IrVal arm_get_reg(ArmTranslator *t, uint32_t n) {
-    if (n == ARM_PC) {
-        return ir_i32(t->b, t->pc + 4);
-    }
-    return ir_get(t->b, IR_I32, ARM_SLOT_R(n));
-}
-
 IrVal arm_get_base(ArmTranslator *t, uint32_t n) {
     if (n == ARM_PC) {
         return ir_i32(t->b, (t->pc + 4) & ~3u);
@@ -81,7 +69,7 @@ static ArmOperand rotate_right_extended(ArmTranslator *t, IrVal x, bool want_car
     return (ArmOperand){value, want_carry ? bit_of(t, x, 0) : IR_NONE};
 }
 
-ArmOperand arm_shift_reg(ArmTranslator *t, uint32_t rm, uint32_t shift, bool want_carry) {
+ArmOperand arm_shift_by(ArmTranslator *t, uint32_t rm, uint32_t shift, bool want_carry) {
     IrVal x = arm_get_reg(t, rm);
     unsigned amount = shift & 31;
     switch (shift >> 5) {

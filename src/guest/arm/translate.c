@@ -8,28 +8,8 @@
 
 #include "translator.h"
 
-/* One instruction, decoded. */
-typedef struct Decoded {
-    unsigned bytes;
-    uint32_t insn;
-    ArmRow row;
-    ArmArgs args;
-} Decoded;
-
 static uint32_t halfword(const uint8_t *bytes) {
     return bytes[0] | (uint32_t)bytes[1] << 8;
-}
-
-/* False if more bytes are needed. */
-static bool decode(Decoded *d, uint32_t features, const uint8_t *bytes, size_t avail) {
-    uint32_t first = halfword(bytes);
-    d->bytes = arm_insn_bits(first) / 8;
-    if (avail < d->bytes) {
-        return false;
-    }
-    d->insn = d->bytes == 4 ? first << 16 | halfword(bytes + 2) : first;
-    d->row = arm_decode(d->insn, d->bytes * 8, features, &d->args);
-    return true;
 }
 
 /* ITAdvance() of A7.3.3. */
@@ -37,38 +17,40 @@ static uint32_t it_advance(uint32_t it) {
     return (it & 7) == 0 ? 0 : (it & 0xe0) | (it << 1 & 0x1f);
 }
 
-static inline unsigned class_of(ArmRow row) {
-    return row == ARM_ROW_NONE ? ARM_CLASS_TRAP : arm_row_info[row].cls;
-}
-
-/* The condition of the IT block as a value; IR_NONE outside, and for what an IT block cannot make conditional. */
+/* The condition of the IT block as a value; IR_NONE for what an IT block cannot make conditional. */
 static IrVal it_condition(IrBuilder *b, uint32_t it, ArmRow row) {
-    bool in_block = (it & 0xf) != 0;
     uint32_t cond = it >> 4;
-    if (!in_block || cond >= IR_COND_COUNT || row == ARM_ROW_BKPT_T1 || row == ARM_ROW_IT_T1) {
+    if (cond >= IR_COND_COUNT || row == ARM_ROW_BKPT_T1 || row == ARM_ROW_IT_T1) {
         return IR_NONE;
     }
     return ir_cond(b, cond);
 }
 
-static void translate_body(ArmTranslator *t, const Decoded *d) {
-    if (d->row == ARM_ROW_NONE) {
-        arm_raise(t, ARM_TRAP_UNDEFINED, IR_NONE);
-    } else {
-        arm_translate(t, d->row, &d->args);
+/* In an IT block: the body stands in a part that is skipped unless the condition holds, if it does not see to that
+ * itself. */
+static RARE bool begin_conditional(ArmTranslator *t, ArmRow row, ArmClass class) {
+    ir_insn(t->b, t->next_pc - t->pc, class, row, t->it);
+    t->aux_next = it_advance(t->it);
+    t->cond = t->it & 0xf ? it_condition(t->b, t->it, row) : IR_NONE;
+    if (t->cond != IR_NONE && class != ARM_CLASS_BRANCH && class != ARM_CLASS_TRAP) {
+        t->skip = ir_skip_unless(t->b, t->cond);
+    }
+    return true;
+}
+
+static RARE void end_conditional(ArmTranslator *t) {
+    if (t->skip != IR_NONE) {
+        ir_label(t->b, t->skip);
+        t->skip = IR_NONE;
     }
 }
 
-/* Runs the body, inside a part that is skipped unless the condition holds if the body does not see to that itself. */
-static void translate_conditionally(ArmTranslator *t, const Decoded *d) {
-    unsigned class = class_of(d->row);
-    if (t->cond == IR_NONE || class == ARM_CLASS_BRANCH || class == ARM_CLASS_TRAP) {
-        translate_body(t, d);
-        return;
+bool arm_begin(ArmTranslator *t, ArmRow row, ArmClass class) {
+    if (UNLIKELY(t->it)) {
+        return begin_conditional(t, row, class);
     }
-    IrVal skip = ir_skip_unless(t->b, t->cond);
-    translate_body(t, d);
-    ir_label(t->b, skip);
+    ir_insn(t->b, t->next_pc - t->pc, class, row, 0);
+    return true;
 }
 
 static void finish(ArmTranslator *t) {
@@ -76,68 +58,91 @@ static void finish(ArmTranslator *t) {
     if (b->ended) {
         return;
     }
-    if (t->pc_put) {
+    if (LIKELY(!t->pc_put && !t->ends_block)) {
+        ir_insn_done(b, t->aux_next);
+    } else if (t->pc_put) {
         IrVal target = ir_get(b, IR_I32, ARM_SLOT_R(ARM_PC));
         ir_goto_if(b, ir_op2i(b, IR_XOR, t->cond, 1), t->next_pc, t->aux_next);
         ir_goto_ind(b, target, 0);
-    } else if (t->ends_block) {
-        ir_goto(b, t->next_pc, t->aux_next);
     } else {
-        ir_insn_done(b, t->aux_next);
+        ir_goto(b, t->next_pc, t->aux_next);
     }
 }
 
-unsigned arm_translate_insn(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, uint32_t aux) {
-    if (aux & ARM_AUX_NOT_THUMB) {
-        ir_insn(b, 2, ARM_CLASS_TRAP, ARM_ROW_NONE, aux);
-        ir_trap(b, ARM_TRAP_INVSTATE, IR_NONE);
-        return 2;
-    }
-    Decoded d;
-    if (!decode(&d, features, bytes, avail)) {
-        return 0;
-    }
-    uint32_t it = aux & ARM_AUX_IT, pc = (uint32_t)b->loc.pc + b->n_bytes;
-    ArmTranslator t = {.b = b, .features = features, .pc = pc, .next_pc = pc + d.bytes, .it = it};
-    ir_insn(b, d.bytes, class_of(d.row), d.row, aux);
-    if (LIKELY(!it)) {
-        t.cond = IR_NONE;
-        translate_body(&t, &d);
+/* The instruction at `bytes`, which are enough for it. The translator is as new, or as the last one has left it that
+ * has not ended the block. */
+static inline void translate_one(ArmTranslator *t, const uint8_t *bytes) {
+    uint32_t first = halfword(bytes);
+    bool known;
+    t->it = t->b->aux;
+    t->aux_next = 0;
+    if (arm_insn_bits(first) == 16) {
+        t->next_pc = t->pc + 2;
+        known = arm_translate_16(t, first, t->features);
     } else {
-        t.aux_next = it_advance(it);
-        t.cond = it_condition(b, it, d.row);
-        translate_conditionally(&t, &d);
+        t->next_pc = t->pc + 4;
+        known = arm_translate_32(t, first << 16 | halfword(bytes + 2), t->features);
     }
-    finish(&t);
-    return d.bytes;
+    if (UNLIKELY(!known)) {
+        arm_begin(t, ARM_ROW_NONE, ARM_CLASS_TRAP);
+        arm_raise(t, ARM_TRAP_UNDEFINED, IR_NONE);
+    }
+    if (UNLIKELY(t->it)) {
+        end_conditional(t);
+    }
+    finish(t);
+    t->cond = IR_NONE;
+    t->pc = t->next_pc;
+}
+
+bool arm_translate_insns(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, size_t plain) {
+    if (b->aux & ARM_AUX_NOT_THUMB) {
+        ir_insn(b, 2, ARM_CLASS_TRAP, ARM_ROW_NONE, b->aux);
+        ir_trap(b, ARM_TRAP_INVSTATE, IR_NONE);
+        return true;
+    }
+    if (avail < arm_insn_bits(halfword(bytes)) / 8) {
+        return false;
+    }
+    uint32_t first = b->n_bytes;
+    ArmTranslator t = {.b = b, .features = features, .pc = (uint32_t)b->loc.pc + first, .cond = IR_NONE,
+                       .skip = IR_NONE};
+    do {
+        translate_one(&t, bytes + (b->n_bytes - first));
+    } while (!b->ended && b->n_insns < b->limit && b->n_bytes - first < plain);
+    return true;
 }
 
 /* Turns the offsets of branches and ADR into addresses, which is what their syntax shows. */
-static void make_absolute(Decoded *d, uint32_t pc) {
-    const char *body = arm_row_info[d->row].body;
+static void make_absolute(ArmRow row, ArmArgs *args, uint32_t pc) {
+    const char *body = arm_row_info[row].body;
     if (strcmp(body, "b") == 0) {
-        d->args.b.off = (int32_t)((uint32_t)d->args.b.off + pc);
+        args->b.off = (int32_t)((uint32_t)args->b.off + pc);
     } else if (strcmp(body, "bl") == 0) {
-        d->args.bl.off = (int32_t)((uint32_t)d->args.bl.off + pc);
+        args->bl.off = (int32_t)((uint32_t)args->bl.off + pc);
     } else if (strcmp(body, "cbz") == 0) {
-        d->args.cbz.off += pc;
+        args->cbz.off += pc;
     } else if (strcmp(body, "adr") == 0) {
-        d->args.adr.off += (pc + 4) & ~3u;
+        args->adr.off += (pc + 4) & ~3u;
     }
 }
 
 unsigned arm_disassemble_insn(char *out, size_t size, uint32_t features, const uint8_t *bytes, size_t avail,
                               uint64_t pc) {
-    Decoded d;
-    if (!decode(&d, features, bytes, avail)) {
-        snprintf(out, size, ".inst.n 0x%04x", halfword(bytes));
+    ArmArgs args;
+    uint32_t insn = halfword(bytes);
+    unsigned bits = arm_insn_bits(insn);
+    if (avail < bits / 8) {
+        snprintf(out, size, ".inst.n 0x%04x", insn);
         return 2;
     }
-    if (d.row == ARM_ROW_NONE) {
-        snprintf(out, size, d.bytes == 4 ? ".inst.w 0x%08x" : ".inst.n 0x%04x", d.insn);
+    insn = bits == 32 ? insn << 16 | halfword(bytes + 2) : insn;
+    ArmRow row = arm_decode(insn, bits, features, &args);
+    if (row == ARM_ROW_NONE) {
+        snprintf(out, size, bits == 32 ? ".inst.w 0x%08x" : ".inst.n 0x%04x", insn);
     } else {
-        make_absolute(&d, (uint32_t)pc);
-        arm_disassemble(out, size, d.row, &d.args);
+        make_absolute(row, &args, (uint32_t)pc);
+        arm_disassemble(out, size, row, &args);
     }
-    return d.bytes;
+    return bits / 8;
 }

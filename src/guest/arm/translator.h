@@ -3,6 +3,7 @@
 #define GUEST_ARM_TRANSLATOR_H
 
 #include "arm.h"
+#include "ir/build.h"
 
 struct ArmTranslator {
     IrBuilder *b;
@@ -14,6 +15,7 @@ struct ArmTranslator {
                  * `branch` and `trap` apply it; the others run inside a skipped part and only must not end the block */
     bool pc_put; /* the branch target stands in r[15]: the instruction branches at the end of the skipped part */
     bool ends_block; /* the block ends behind this instruction */
+    IrVal skip; /* of the skipped part, or IR_NONE */
 };
 
 /** A second operand; carry is what it gives to C, or IR_NONE if C stays. */
@@ -27,9 +29,14 @@ typedef struct ArmAddress {
 } ArmAddress;
 
 /** Whether an `s` operand of thumb.decode means that flags are set here. */
-bool arm_sets_flags(const ArmTranslator *t, uint32_t s);
+static inline bool arm_sets_flags(const ArmTranslator *t, uint32_t s) {
+    enum { OUTSIDE_IT_BLOCKS = 2 };
+    return s == OUTSIDE_IT_BLOCKS ? (t->it & 0xf) == 0 : s != 0;
+}
 /** A register; PC reads as the instruction's address + 4. */
-IrVal arm_get_reg(ArmTranslator *t, uint32_t n);
+static inline IrVal arm_get_reg(ArmTranslator *t, uint32_t n) {
+    return n == ARM_PC ? ir_i32(t->b, t->pc + 4) : ir_get(t->b, IR_I32, ARM_SLOT_R(n));
+}
 /** A register as base of an address: PC is aligned to 4. */
 IrVal arm_get_base(ArmTranslator *t, uint32_t n);
 /** Writes r0 to r14. */
@@ -42,7 +49,13 @@ void arm_put_loaded(ArmTranslator *t, uint32_t n, IrVal value);
 void arm_put_logical(ArmTranslator *t, uint32_t rd, ArmOperand result, uint32_t s);
 
 /** rm shifted by the constant `shift` of thumb.decode; the carry is made only if asked for. */
-ArmOperand arm_shift_reg(ArmTranslator *t, uint32_t rm, uint32_t shift, bool want_carry);
+ArmOperand arm_shift_by(ArmTranslator *t, uint32_t rm, uint32_t shift, bool want_carry);
+static inline ArmOperand arm_shift_reg(ArmTranslator *t, uint32_t rm, uint32_t shift, bool want_carry) {
+    if (shift == 0) { /* LSL #0, as most */
+        return (ArmOperand){arm_get_reg(t, rm), IR_NONE};
+    }
+    return arm_shift_by(t, rm, shift, want_carry);
+}
 /** The operand `mode` of thumb.decode. */
 ArmAddress arm_address(ArmTranslator *t, uint32_t rn, uint32_t off, uint32_t mode);
 void arm_write_back(ArmTranslator *t, uint32_t rn, ArmAddress address);

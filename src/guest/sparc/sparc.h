@@ -155,7 +155,7 @@ bool sparc_icc_holds(const SparcState *s, uint32_t cond);
 uint32_t sparc_fcc_mask(uint32_t cond);
 
 /* translate.c */
-unsigned sparc_translate_insn(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, uint32_t aux);
+bool sparc_translate_insns(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, size_t plain);
 unsigned sparc_disassemble_insn(char *out, size_t size, uint32_t features, const uint8_t *bytes, size_t avail,
                                 uint64_t pc);
 

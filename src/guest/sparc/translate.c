@@ -11,28 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef struct Decoded {
-    uint32_t insn;
-    SparcRow row;
-    SparcArgs args;
-} Decoded;
-
-static Decoded decode(uint32_t features, const uint8_t *bytes) {
-    Decoded d = {.insn = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3]};
-    d.row = sparc_decode(d.insn, 32, features, &d.args);
-    return d;
-}
-
-static unsigned class_of(SparcRow row) {
-    return row == SPARC_ROW_NONE ? SPARC_CLASS_TRAP : sparc_row_info[row].cls;
-}
-
-static void translate_body(SparcTranslator *t, const Decoded *d) {
-    if (d->row == SPARC_ROW_NONE) {
-        ir_trap(t->b, SPARC_TT_ILLEGAL, IR_NONE);
-    } else {
-        sparc_translate(t, d->row, &d->args);
-    }
+static uint32_t word_at(const uint8_t *bytes) {
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
 /* ---- Where control goes ---- */
@@ -125,27 +105,46 @@ static uint32_t delay_aux(const SparcTranslator *t) {
     }
 }
 
-/* Translates the instruction in the delay slot as part of the branch's block, if that can be. */
-static bool translate_delay(SparcTranslator *t, const Decoded *d) {
-    unsigned class = class_of(d->row);
-    bool delayed = t->transfer == SPARC_FLOW_ALWAYS || t->transfer == SPARC_FLOW_DYNAMIC ||
-                   t->transfer == SPARC_FLOW_IF;
+/* Whether it may be part of the branch's block depends on what it is. */
+static bool begin_delay(SparcTranslator *t, SparcRow row, SparcClass class) {
+    const SparcTranslator *branch = t->branch;
+    bool dynamic = branch->transfer == SPARC_FLOW_DYNAMIC;
     /* Who returns to user mode sees other pages: with memory management on that is done in sys_trap.c. */
-    bool returns = t->transfer == SPARC_FLOW_DYNAMIC && d->row == SPARC_ROW_RETT && !t->b->loc.page;
-    if (t->aux || !delayed || (class >= SPARC_CLASS_BRANCH && !returns) || t->b->n_insns == t->b->limit) {
+    t->returns = dynamic && row == SPARC_ROW_RETT && !t->b->loc.page;
+    if (class >= SPARC_CLASS_BRANCH && !t->returns) {
         return false;
     }
-    SparcTranslator delay = {.b = t->b, .pc = t->pc + 4, .aux = delay_aux(t), .ends_block = true,
-                             .returns = returns, .target_value = t->target_value};
-    if (t->transfer == SPARC_FLOW_DYNAMIC && class != SPARC_CLASS_ALU && !t->aux_jmpl) {
+    if (dynamic && class != SPARC_CLASS_ALU && !branch->aux_jmpl) {
         ir_put(t->b, SPARC_SLOT(npc), t->target_value); /* for faults */
     }
-    if (t->transfer != SPARC_FLOW_ALWAYS) {
-        ir_keep(t->b, t->transfer == SPARC_FLOW_IF ? t->cond : t->target_value);
+    if (branch->transfer != SPARC_FLOW_ALWAYS) {
+        ir_keep(t->b, dynamic ? t->target_value : branch->cond);
     }
-    ir_insn(t->b, 4, class, d->row, delay.aux);
-    translate_body(&delay, d);
-    if (returns) {
+    ir_insn(t->b, 4, class, row, t->aux);
+    return true;
+}
+
+bool sparc_begin(SparcTranslator *t, SparcRow row, SparcClass class) {
+    if (UNLIKELY(t->branch != NULL)) {
+        return begin_delay(t, row, class);
+    }
+    ir_insn(t->b, 4, class, row, t->aux);
+    return true;
+}
+
+/* Translates the instruction in the delay slot as part of the branch's block, if that can be. */
+static bool translate_delay(SparcTranslator *t, uint32_t insn) {
+    bool delayed = t->transfer == SPARC_FLOW_ALWAYS || t->transfer == SPARC_FLOW_DYNAMIC ||
+                   t->transfer == SPARC_FLOW_IF;
+    if (t->aux || !delayed || t->b->n_insns == t->b->limit) {
+        return false;
+    }
+    SparcTranslator delay = {.b = t->b, .pc = t->pc + 4, .aux = delay_aux(t), .ends_block = true, .branch = t,
+                             .target_value = t->target_value};
+    if (!sparc_translate_32(&delay, insn, t->features)) {
+        return false;
+    }
+    if (delay.returns) {
         return true;
     }
     if (t->transfer == SPARC_FLOW_DYNAMIC) {
@@ -159,42 +158,47 @@ static bool translate_delay(SparcTranslator *t, const Decoded *d) {
     return true;
 }
 
-unsigned sparc_translate_insn(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, uint32_t aux) {
-    if (avail < 4) {
-        return 0;
-    }
-    Decoded d = decode(features, bytes);
+/* The instruction at `bytes`, with its delay slot if that is there. */
+static void translate_one(IrBuilder *b, uint32_t features, const uint8_t *bytes, bool has_slot) {
+    uint32_t aux = b->aux;
     SparcTranslator t = {.b = b, .features = features, .pc = (uint32_t)b->loc.pc + b->n_bytes, .aux = aux};
-    ir_insn(b, 4, class_of(d.row), d.row, aux);
-    translate_body(&t, &d);
-    if (b->ended) {
-        return 4;
+    if (UNLIKELY(!sparc_translate_32(&t, word_at(bytes), features))) {
+        sparc_begin(&t, SPARC_ROW_NONE, SPARC_CLASS_TRAP);
+        ir_trap(b, SPARC_TT_ILLEGAL, IR_NONE);
     }
-    if (avail >= 8) {
-        Decoded delay = decode(features, bytes + 4);
-        if (translate_delay(&t, &delay)) {
-            return 8;
-        }
+    if (b->ended || (has_slot && translate_delay(&t, word_at(bytes + 4)))) {
+        return;
     }
     if (t.transfer != SPARC_FLOW_ON || t.ends_block || aux) {
         leave(&t);
     } else {
         ir_insn_done(b, 0);
     }
-    return 4;
+}
+
+bool sparc_translate_insns(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, size_t plain) {
+    uint32_t first = b->n_bytes;
+    if (avail < 4) {
+        return false;
+    }
+    do {
+        uint32_t at = b->n_bytes - first;
+        translate_one(b, features, bytes + at, avail - at >= 8);
+    } while (!b->ended && b->n_insns < b->limit && b->n_bytes - first < plain);
+    return true;
 }
 
 /* ---- Disassembly ---- */
 
 /* Turns the offsets of branches into addresses, which is what their syntax shows. */
-static void make_absolute(Decoded *d, uint32_t pc) {
-    const char *body = sparc_row_info[d->row].body;
+static void make_absolute(SparcRow row, SparcArgs *args, uint32_t pc) {
+    const char *body = sparc_row_info[row].body;
     if (strcmp(body, "call") == 0) {
-        d->args.call.off = (int32_t)((uint32_t)d->args.call.off + pc);
+        args->call.off = (int32_t)((uint32_t)args->call.off + pc);
     } else if (strcmp(body, "bicc") == 0) {
-        d->args.bicc.off = (int32_t)((uint32_t)d->args.bicc.off + pc);
+        args->bicc.off = (int32_t)((uint32_t)args->bicc.off + pc);
     } else if (strcmp(body, "fbfcc") == 0) {
-        d->args.fbfcc.off = (int32_t)((uint32_t)d->args.fbfcc.off + pc);
+        args->fbfcc.off = (int32_t)((uint32_t)args->fbfcc.off + pc);
     }
 }
 
@@ -202,12 +206,13 @@ unsigned sparc_disassemble_insn(char *out, size_t size, uint32_t features, const
                                 uint64_t pc) {
     uint8_t word[4] = {0};
     memcpy(word, bytes, avail < 4 ? avail : 4);
-    Decoded d = decode(features, word);
-    if (d.row == SPARC_ROW_NONE || avail < 4) {
-        snprintf(out, size, ".word 0x%08x", (unsigned)d.insn);
+    SparcArgs args;
+    SparcRow row = sparc_decode(word_at(word), 32, features, &args);
+    if (row == SPARC_ROW_NONE || avail < 4) {
+        snprintf(out, size, ".word 0x%08x", (unsigned)word_at(word));
     } else {
-        make_absolute(&d, (uint32_t)pc);
-        sparc_disassemble(out, size, d.row, &d.args);
+        make_absolute(row, &args, (uint32_t)pc);
+        sparc_disassemble(out, size, row, &args);
     }
     return 4;
 }

@@ -24,6 +24,7 @@ struct SparcTranslator {
     uint32_t target;
     IrVal target_value, cond;
     uint32_t aux_cond; /* SPARC_FLOW_IF: kind and condition of the aux of the delay slot */
+    const SparcTranslator *branch; /* this is in the delay slot of that one, and part of its block; or NULL */
     bool returns; /* in the delay slot of a JMPL to `target_value` */
     uint32_t aux_jmpl; /* SPARC_FLOW_DYNAMIC: that aux, or 0: the target must stand in the state */
 };

@@ -13,7 +13,17 @@
 
 struct ToyContext {
     char seen[128];
+    ToyRow row; /* what toy_begin() was told */
+    ToyClass cls;
+    bool decline;
 };
+
+bool toy_begin(ToyContext *t, ToyRow row, ToyClass cls)
+{
+    t->row = row;
+    t->cls = cls;
+    return !t->decline;
+}
 
 uint32_t toy_transform_expand_imm(uint32_t raw)
 {
@@ -115,12 +125,17 @@ static void decode_stdin(unsigned bits, uint32_t features)
     char line[64];
     while (fgets(line, sizeof line, stdin)) {
         ToyArgs args;
-        ToyContext context = {""};
         char text[64];
-        ToyRow row = toy_decode((uint32_t)strtoul(line, NULL, 16), bits, features, &args);
+        uint32_t insn = (uint32_t)strtoul(line, NULL, 16);
+        ToyRow row = toy_decode(insn, bits, features, &args);
         toy_disassemble(text, sizeof text, row, &args);
-        if (row != TOY_ROW_NONE)
-            toy_translate(&context, row, &args);
+        ToyContext context = {.row = TOY_ROW_NONE}, declined = {.row = TOY_ROW_NONE, .decline = true};
+        bool (*translate)(ToyContext *, uint32_t, uint32_t) = bits == 16 ? toy_translate_16 : toy_translate_32;
+        bool done = translate(&context, insn, features);
+        if (translate(&declined, insn, features) || declined.seen[0] || declined.row != row)
+            exit(1);
+        if (done != (row != TOY_ROW_NONE) || context.row != row || (done && context.cls != toy_row_info[row].cls))
+            exit(1);
         printf("%s|%s|%s\n", row == TOY_ROW_NONE ? "-" : toy_row_info[row].name, text, context.seen);
     }
 }
