@@ -65,7 +65,7 @@ typedef struct RegionLower {
     Pinned pinned[X64_PINNED_MAX];
     unsigned n_pinned;
     uint32_t pinned_regs; /* mask */
-    uint64_t pinned_words; /* mask of their slots' words, modulo 64 */
+    uint8_t pinned_at[64]; /* by a slot's word, modulo: index + 1 of the last one there, 0 = none */
     uint32_t *entry; /* per block: code offset */
     uint32_t leave; /* code offset of what stores the slots and goes on to the thunk of that name */
     VEC(Edge) edges;
