@@ -27,7 +27,7 @@ typedef struct Gather {
 
 static bool has_literals(const Gather *g, const IrBlock *ir) {
     for (uint32_t i = 0; i < ir->n_ops; i++) {
-        if (exec_is_literal(g->cpu, ir, &ir->ops[i])) {
+        if (ir->ops[i].op == IR_LOAD && exec_is_literal(g->cpu, ir, &ir->ops[i])) {
             return true;
         }
     }
