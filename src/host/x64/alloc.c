@@ -419,21 +419,6 @@ void lower_prepare(Lower *l) {
 
 /* ---- Registers ---- */
 
-bool lower_is_const(const Lower *l, IrVal value, uint64_t *out) {
-    const IrOp *op = &l->ir->ops[value];
-    *out = op->op == IR_CONST ? ir_const_value(op) : 0;
-    return op->op == IR_CONST;
-}
-
-bool lower_imm(const Lower *l, IrVal value, bool w, int32_t *out) {
-    uint64_t constant;
-    if (!lower_is_const(l, value, &constant)) {
-        return false;
-    }
-    *out = (int32_t)(uint32_t)constant;
-    return !w || (int64_t)constant == *out;
-}
-
 static Mem spill_slot(const Lower *l, IrVal value) {
     return asm_at(RSP, 8 * (l->spill[value] - 1));
 }
