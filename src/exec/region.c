@@ -203,7 +203,7 @@ static int find_overlap(const Loop *l, unsigned i, unsigned *n_insns) {
 /* Blocks do not end where others begin. In a loop what they have in common is there once; but a few instructions run
  * faster where nothing has to be as another way there has it. */
 static void cut_overlaps(Gather *g) {
-    enum { COMMON_MIN = 6 };
+    enum { COMMON_MIN = 8 };
     unsigned n_insns;
     for (unsigned i = 0; i < g->loop.n; i++) {
         LoopBlock *b = &g->loop.blocks[i];
