@@ -26,6 +26,7 @@ struct CacheBlock {
                               * they are there; how often they were not. 0: there is no such region */
     bool interpret; /* it cannot be lowered */
     bool quick, improved; /* its code was made by jit_compile_quick; by jit_improve */
+    uint32_t landings; /* where its indirect branch has led: index + 1 of the first one; 0 = none */
     uint32_t heat; /* of quick code: index of its counter of runs, if it has one */
     uint32_t runs; /* of a prefix in the interpreter, up to where it gets host code */
 };
