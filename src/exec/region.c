@@ -191,7 +191,8 @@ static int find_overlap(const Loop *l, unsigned i, unsigned *n_insns) {
         }
         for (unsigned j = 0; *n_insns > 0 && op->c == 0 && j < l->n; j++) {
             IrLoc loc = l->blocks[j].block->ir.loc;
-            if ((uint32_t)loc.pc == (uint32_t)(ir->loc.pc + op->a) && loc.aux == 0) {
+            bool begins = (uint32_t)loc.pc == (uint32_t)(ir->loc.pc + op->a) && loc.aux == 0;
+            if (begins && loc.page == ir->loc.page) {
                 return (int)j;
             }
         }
