@@ -187,10 +187,11 @@ CacheBlock *cache_add_head(CodeCache *cache, const IrBlock *ir, unsigned limit) 
         grow(cache);
     }
     assert(cache->n_blocks < BLOCKS_MAX && ir->n_insns <= UINT16_MAX && ir->n_bytes <= UINT16_MAX);
+    assert(limit <= UINT16_MAX);
     uint32_t index = cache->n_blocks++;
     stretch_need(&cache->room, cache->n_blocks * sizeof(CacheBlock));
     CacheBlock *block = block_of(cache, index);
-    *block = (CacheBlock){.loc = ir->loc, .limit = limit, .n_insns = (uint16_t)ir->n_insns,
+    *block = (CacheBlock){.loc = ir->loc, .limit = (uint16_t)limit, .n_insns = (uint16_t)ir->n_insns,
                           .n_bytes = (uint16_t)ir->n_bytes, .dead = ir->n_bytes == 0 && !ir->is_trap};
     cache->translations++;
     if (block->dead) {

@@ -22,8 +22,6 @@ typedef struct CacheIr {
 struct CacheBlock {
     IrLoc loc;
     const CacheIr *made; /* NULL while nobody has needed it: exec_complete */
-    uint32_t limit; /* translated with at most this many instructions; 0 = whole block; CACHE_TRAP + the number of a
-                     * trap: what that does, which depends on no memory */
     uint32_t code; /* offset of its host code, 0 = none */
     uint32_t index; /* of the block in the engine's code, if it has code */
     uint32_t region; /* offset of the region that begins here, 0 = none */
@@ -31,6 +29,9 @@ struct CacheBlock {
                      * there. 0: there is no such region */
     uint32_t runs; /* of quick code: index of its counter of runs, if it has one. Of a prefix: its runs in the
                     * interpreter, up to where it gets host code */
+    uint32_t landings; /* where its indirect branch has led: index + 1 of the first one; 0 = none */
+    uint16_t limit; /* translated with at most this many instructions; 0 = whole block; CACHE_TRAP + the number of a
+                     * trap: what that does, which depends on no memory */
     uint16_t n_insns, n_bytes; /* as in IrBlock */
     uint16_t region_cost; /* what the region takes from the budget */
     uint16_t refused; /* how often its pages were not there */
@@ -47,7 +48,7 @@ typedef struct GranuleEntry {
     uint32_t next; /* index + 1 of the next entry of the bucket, 0 = end */
 } GranuleEntry;
 
-enum { CACHE_TRAP = 1 << 16 };
+enum { CACHE_TRAP = 1 << 15 };
 enum { CACHE_FRONT_SLOTS = 1024, CACHE_GRANULE_BUCKETS = 4096 };
 enum { EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_MAX = 400 };
 

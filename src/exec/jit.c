@@ -129,6 +129,7 @@ void jit_free(Jit *jit) {
 void jit_flush(Jit *jit, uint64_t serial) {
     for (size_t i = 0; i < jit->blocks.len; i++) {
         jit->blocks.data[i]->code = jit->blocks.data[i]->region = jit->blocks.data[i]->guard = 0;
+        jit->blocks.data[i]->landings = 0;
     }
     jit->blocks.len = 0;
     jit->out.sites.len = 0;
@@ -492,25 +493,27 @@ void jit_link_jump(Jit *jit, uint32_t jump, const CacheBlock *to) {
 }
 
 CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k) {
-    for (size_t i = 0; i < jit->landings.len; i++) {
-        if (jit->landings.data[i].from == from && k-- == 0) {
-            return jit->landings.data[i].to;
-        }
+    uint32_t at = from->landings;
+    while (at && k-- > 0) {
+        at = jit->landings.data[at - 1].next;
     }
-    return NULL;
+    return at ? jit->landings.data[at - 1].to : NULL;
 }
 
 static void note_landing(Jit *jit, CacheBlock *from, CacheBlock *to) {
-    CacheBlock *seen;
+    uint32_t *link = &from->landings;
     if (!jit->thunks.regions || jit->landings.len == LANDINGS_MAX) {
         return;
     }
-    for (size_t k = 0; (seen = jit_landing(jit, from, k)) != NULL; k++) {
-        if (seen == to) {
+    while (*link) {
+        JitLanding *seen = &jit->landings.data[*link - 1];
+        if (seen->to == to) {
             return;
         }
+        link = &seen->next;
     }
-    JitLanding landing = {from, to};
+    *link = (uint32_t)jit->landings.len + 1;
+    JitLanding landing = {.to = to};
     vec_push(&jit->landings, landing);
 }
 

@@ -20,7 +20,8 @@ typedef struct JitRegion {
 
 /* Where an indirect branch has led. */
 typedef struct JitLanding {
-    CacheBlock *from, *to;
+    CacheBlock *to;
+    uint32_t next; /* of the same block: index + 1; 0 = none */
 } JitLanding;
 
 struct JitSeat {

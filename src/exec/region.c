@@ -27,20 +27,17 @@ typedef struct Gather {
 
 static bool has_literals(const Gather *g, const IrBlock *ir) {
     for (uint32_t i = 0; i < ir->n_ops; i++) {
-        if (exec_is_literal(g->cpu, ir, &ir->ops[i])) {
+        if (ir->ops[i].op == IR_LOAD && exec_is_literal(g->cpu, ir, &ir->ops[i])) {
             return true;
         }
     }
     return false;
 }
 
-/* What is known of a block before it is known to loop: as the guest's rows make it, unless the cache has more. */
-static const IrBlock *make_raw(const Gather *g, const CacheBlock *block) {
-    if (cache_has_ops(block)) {
-        return cache_host_ir(block);
-    }
+/* As the guest's rows make it. */
+static const IrBlock *make_raw(const Gather *g, const CacheBlock *block, unsigned limit) {
     IrBlock *ir = ARENA_NEW(g->arena, IrBlock);
-    *ir = exec_translate_raw(g->cpu, block->loc, exec_limit_of(block), &g->cache->scratch);
+    *ir = exec_translate_raw(g->cpu, block->loc, limit, &g->cache->scratch);
     g->cpu->map->code_refused = false; /* as in exec_complete */
     const IrOp *ops = ir->ops;
     ir->ops = ARENA_ARRAY_RAW(g->arena, IrOp, ir->n_ops);
@@ -48,18 +45,29 @@ static const IrBlock *make_raw(const Gather *g, const CacheBlock *block) {
     return ir;
 }
 
+/* What is known of a block before it is known to loop. */
 static const IrBlock *find_raw(Gather *g, CacheBlock *block) {
     for (unsigned i = 0; i < g->n_known; i++) {
         if (g->known[i].block == block) {
             return g->known[i].ir;
         }
     }
-    const IrBlock *ir = make_raw(g, block);
+    const IrBlock *ir = cache_has_ops(block) ? cache_host_ir(block) : make_raw(g, block, exec_limit_of(block));
     ir = x64_region_allows(ir) ? ir : NULL;
     if (g->n_known < KNOWN_MAX) {
         g->known[g->n_known++] = (Known){block, ir};
     }
     return ir;
+}
+
+/* The block, as it has been finished, with its literals known, of which the cache knows. */
+static const IrBlock *with_literals(const Gather *g, const LoopBlock *b, const IrBlock *finished) {
+    if (!b->cut) {
+        return cache_host_ir(b->block);
+    }
+    const IrBlock *folded = b->block->made->literal ? exec_fold_literals(g->cpu, finished, g->arena) : NULL;
+    g->cpu->map->code_refused = false;
+    return folded ? folded : finished;
 }
 
 /* Few blocks of a region are needed as a finished block, too: only literals are the cache's, which drops the block when
@@ -72,9 +80,9 @@ static const IrBlock *finish(const Gather *g, const LoopBlock *b) {
     if (UNLIKELY(g->cpu->probe != NULL)) {
         probe_ir(g->cpu, ir, EXEC_STAGE_OPT, false);
     }
-    if (!cache_has_ops(b->block) && has_literals(g, ir)) {
+    if ((b->cut || !cache_has_ops(b->block)) && has_literals(g, ir)) {
         exec_complete(g->cpu, g->cache, b->block);
-        *ir = *cache_host_ir(b->block);
+        *ir = *with_literals(g, b, ir);
         ir->n_faults = 0;
         ir_finish_in_region(ir, g->arena);
     }
@@ -170,6 +178,53 @@ static void gather(Gather *g, CacheBlock *head) {
     }
 }
 
+/* The block of the loop that begins behind the first instruction of block i, and the instructions up to there; -1 if
+ * there is none. */
+static int find_overlap(const Loop *l, unsigned i, unsigned *n_insns) {
+    const IrBlock *ir = l->blocks[i].own;
+    *n_insns = 0;
+    for (uint32_t k = 0; k < ir->n_ops; k++) {
+        const IrOp *op = &ir->ops[k];
+        if (op->op != IR_INSN) {
+            continue;
+        }
+        for (unsigned j = 0; *n_insns > 0 && op->c == 0 && j < l->n; j++) {
+            IrLoc loc = l->blocks[j].block->loc;
+            bool begins = (uint32_t)loc.pc == (uint32_t)(ir->loc.pc + op->a) && loc.aux == 0;
+            if (begins && loc.page == ir->loc.page) {
+                return (int)j;
+            }
+        }
+        ++*n_insns;
+    }
+    return -1;
+}
+
+/* Blocks do not end where others begin. In a loop what they have in common is there once; but a few instructions run
+ * faster where nothing has to be as another way there has it. */
+static void cut_overlaps(Gather *g) {
+    enum { COMMON_MIN = 8 };
+    unsigned n_insns;
+    for (unsigned i = 0; i < g->loop.n; i++) {
+        LoopBlock *b = &g->loop.blocks[i];
+        int next = find_overlap(&g->loop, i, &n_insns);
+        if (next < 0 || b->own->n_insns - n_insns < COMMON_MIN) {
+            continue;
+        }
+        const IrBlock *part = make_raw(g, b->block, n_insns);
+        const IrOp *last = &part->ops[part->n_ops - 1];
+        bool leads_there = last->op == IR_GOTO && last[-1].op != IR_GOTO_IF && last->c == 0 &&
+                           (uint32_t)(part->loc.pc + last->a) == (uint32_t)g->loop.blocks[next].block->loc.pc;
+        if (part->n_insns == n_insns && leads_there) {
+            b->own = b->ir = part;
+            b->cut = true;
+            b->taken = -1;
+            b->next = next;
+            b->n_landings = 0;
+        }
+    }
+}
+
 /* A target has been noticed at the first branch to it only, so the returns of a function share what they have noticed;
  * a switch, which leads to many places, has no part in that. */
 static void share_landings(Loop *l) {
@@ -261,6 +316,7 @@ static unsigned form_region(Gather *g, CacheBlock *head) {
         g->keep_regions_apart = true;
         gather(g, head);
     }
+    cut_overlaps(g);
     share_landings(loop);
     exec_find_depths(loop);
     find_looping(loop);

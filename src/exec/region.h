@@ -18,6 +18,7 @@ typedef struct LoopBlock {
     unsigned n_landings;
     int32_t move; /* of the window pointer, in words */
     bool loops; /* reaches the first block again */
+    bool cut; /* `own` ends where another block of the loop begins */
     uint8_t needs; /* flags, see ir_flags_needed */
     uint8_t depth; /* loops that it is in, that around the head not counted */
 } LoopBlock;

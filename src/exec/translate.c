@@ -183,7 +183,7 @@ IrBlock *exec_fold_literals(Cpu *cpu, const IrBlock *block, Arena *arena) {
     uint64_t addr, value;
     for (uint32_t i = 0; i < block->n_ops && !block->loc.page; i++) { /* addresses are those of the bus */
         const IrOp *op = &block->ops[i];
-        if (!literal_value(cpu, block, op, &addr, &value)) {
+        if (op->op != IR_LOAD || !literal_value(cpu, block, op, &addr, &value)) {
             continue;
         }
         if (!folded) {

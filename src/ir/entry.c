@@ -50,7 +50,7 @@ static IrVal add(IrEntry *entry, IrOp op) {
 /* The value as a GET of the slot that holds it at the end, or IR_NONE. */
 static IrVal from_slot(End *e, IrVal value) {
     const IrBlock *block = e->block;
-    for (uint32_t i = block->n_ops; i-- > 0;) {
+    for (uint32_t i = block->n_ops; i-- > value;) {
         const IrOp *op = &block->ops[i];
         bool holds = (op->op == IR_GET && i == value) || (op->op == IR_PUT && op->b == value);
         if (holds && op->a < IR_SHADOW_SLOT && slot_lasts(block, i)) {
@@ -168,18 +168,14 @@ static unsigned express_flags(End *e, unsigned wanted) {
 
 unsigned ir_flags_at_end(const IrBlock *block, unsigned wanted, IrEntry *entry, IrShadows *shadows) {
     End e = {.block = block, .entry = entry, .shadows = shadows, .current = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
-    unsigned sets;
     *entry = (IrEntry){0};
     for (uint32_t i = 0; i < block->n_ops; i++) {
         uint8_t op = block->ops[i].op;
-        if (!ir_sets_flags(op, &sets)) {
-            if (op == IR_CALL || op == IR_SKIP) {
-                return 0;
-            }
-            continue;
+        if (op == IR_CALL || op == IR_SKIP) {
+            return 0;
         }
-        for (unsigned k = 0; k < 4; k++) {
-            e.current[k] = sets & 1u << k ? i : e.current[k];
+        for (unsigned sets = ir_flags_set[op]; sets; sets &= sets - 1) {
+            e.current[__builtin_ctz(sets)] = i;
         }
     }
     unsigned known = express_flags(&e, wanted);
@@ -290,6 +286,7 @@ typedef struct Front {
     uint32_t new_of[IR_ENTRY_OPS_MAX];
     uint32_t recipe[4]; /* per N Z C V: the entry's op that tells it last, or IR_NONE; by old number */
     unsigned hot, cold; /* flags that the block passes on to its end; that it needs where it is left */
+    uint64_t words; /* of the state, modulo 64, of which the entry's ops that are needed get something */
 } Front;
 
 /* The flags that can be seen before the block sets them, as ir_pass_liveness has it. */
@@ -335,6 +332,15 @@ static void find_needed(Front *f, IrOp *ops) {
     }
 }
 
+/* The words of the state, modulo 64, that a GET or PUT touches. */
+static uint64_t words_of(const IrOp *op) {
+    uint64_t first = UINT64_C(1) << op->a / 4 % 64;
+    if (LIKELY(op->type == IR_I32 && op->a % 4 == 0)) {
+        return first;
+    }
+    return first | first << 1 | first >> 63 | first << 2 | first >> 62;
+}
+
 static uint32_t put_entry(Front *f, IrOp *to) {
     IrOp ops[IR_ENTRY_OPS_MAX];
     uint32_t n = 0;
@@ -343,6 +349,7 @@ static uint32_t put_entry(Front *f, IrOp *to) {
     for (uint32_t i = 0; i < f->entry->n; i++) {
         f->new_of[i] = n;
         if (f->needed[i]) {
+            f->words |= ops[i].op == IR_GET ? words_of(&ops[i]) : 0;
             to[n++] = ir_renumbered(ops[i], f->new_of);
         }
     }
@@ -390,11 +397,12 @@ static IrBlock with_front(const IrBlock *block, const IrEntry *entry, Arena *are
     uint32_t n_front = put_entry(&f, made.ops), n = n_front;
     for (uint32_t i = 0; i < block->n_ops; i++) {
         const IrOp *op = &block->ops[i];
-        IrVal same = op->op == IR_GET ? find_get(made.ops, n_front, changed, op) : IR_NONE;
+        bool state = op->op == IR_GET || op->op == IR_PUT, near = state && words_of(op) & f.words;
+        IrVal same = near && op->op == IR_GET ? find_get(made.ops, n_front, changed, op) : IR_NONE;
         new_of[i] = same != IR_NONE ? same : n;
         if (same == IR_NONE) {
             made.ops[n++] = ir_renumbered(*op, new_of);
-            changed |= op->op == IR_PUT ? find_changed(made.ops, n_front, op) : 0;
+            changed |= near && op->op == IR_PUT ? find_changed(made.ops, n_front, op) : 0;
         }
     }
     made.n_ops = n;

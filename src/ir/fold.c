@@ -28,7 +28,9 @@ typedef struct Fold {
     const IrOp *old_ops;
     uint32_t *label_of; /* per old op: new index of the SKIP that jumps to this LABEL */
     IrVal chooser; /* condition of the part that is being made unconditional, or IR_NONE */
-    KnownSlot slots[SLOTS_MAX];
+    KnownSlot words[SLOTS_MAX]; /* i32 of the state, by word */
+    uint64_t known_words;
+    KnownSlot slots[SLOTS_MAX]; /* all others */
     uint32_t n_slots;
     uint64_t slot_words; /* that they may be in, see words_of */
     uint32_t recipe[4]; /* per N Z C V: new index of the flag op that holds, or IR_NONE */
@@ -132,10 +134,22 @@ static IrVal root_of(const IrOp *op) {
     return op->op == IR_GETX || op->op == IR_PUTX ? op->b : IR_NONE;
 }
 
+/* Nearly all slots are words of the state. */
+static inline bool is_word(const IrOp *access) {
+    bool state = access->op == IR_GET || access->op == IR_PUT;
+    return state && access->type == IR_I32 && access->a < 4 * (SLOTS_MAX - 1) && access->a % 4 == 0;
+}
+
 /* `access` is a GET, GETX, PUT or PUTX of the new array. */
 static void slots_learn(Fold *f, const IrOp *access, IrVal value, uint32_t since) {
     KnownSlot known = {access->a, root_of(access), access->type, value, since};
+    if (is_word(access) && !(f->slot_words >> access->a / 4 & 1)) {
+        f->words[access->a / 4] = known;
+        f->known_words |= UINT64_C(1) << access->a / 4;
+        return;
+    }
     uint64_t words = words_of(known.slot, known.type, known.root);
+    f->known_words &= known.root == IR_NONE ? ~words : UINT64_MAX;
     if (words & f->slot_words) {
         slots_forget(f, &known);
     }
@@ -147,6 +161,9 @@ static void slots_learn(Fold *f, const IrOp *access, IrVal value, uint32_t since
 
 static IrVal slots_find(const Fold *f, const IrOp *access) {
     IrVal root = root_of(access);
+    if (is_word(access) && f->known_words >> access->a / 4 & 1) {
+        return f->words[access->a / 4].value;
+    }
     if (!(words_of(access->a, access->type, root) & f->slot_words)) {
         return IR_NONE;
     }
@@ -161,7 +178,7 @@ static IrVal slots_find(const Fold *f, const IrOp *access) {
 
 static void forget_everything(Fold *f) {
     f->n_slots = 0;
-    f->slot_words = 0;
+    f->slot_words = f->known_words = 0;
     f->summed = IR_NONE;
     for (unsigned i = 0; i < 4; i++) {
         f->recipe[i] = IR_NONE;
@@ -178,6 +195,10 @@ static void forget_since(Fold *f, uint32_t skip) {
         }
     }
     f->n_slots = kept;
+    for (uint64_t words = f->known_words; words; words &= words - 1) {
+        uint64_t word = words & -words;
+        f->known_words &= f->words[__builtin_ctzll(words)].since <= skip ? UINT64_MAX : ~word;
+    }
     f->summed = f->summed != IR_NONE && f->summed > skip ? IR_NONE : f->summed;
     for (unsigned i = 0; i < 4; i++) {
         if (f->recipe_since[i] > skip) {
@@ -562,6 +583,11 @@ static IrVal find_sum(const Fold *f, const IrOp *op) {
 }
 
 static bool in_some_slot(const Fold *f, IrVal value) {
+    for (uint64_t words = f->known_words; words; words &= words - 1) {
+        if (f->words[__builtin_ctzll(words)].value == value) {
+            return true;
+        }
+    }
     for (uint32_t i = 0; i < f->n_slots; i++) {
         if (f->slots[i].value == value) {
             return true;
@@ -672,8 +698,14 @@ static IrOp with_new_values(const Fold *f, IrOp op) {
 }
 
 static void fold(IrBlock *block, Arena *arena, bool in_region) {
-    Fold f = {.arena = arena, .cap = block->n_ops + block->n_ops / 2 + 16, .old_ops = block->ops, .chooser = IR_NONE,
-              .remade = IR_NONE, .in_region = in_region, .pc = block->loc.pc};
+    Fold f;
+    f.arena = arena;
+    f.cap = block->n_ops + block->n_ops / 2 + 16;
+    f.n_ops = f.visible_from = 0;
+    f.old_ops = block->ops;
+    f.chooser = f.remade = f.original = f.sum = f.addend = IR_NONE;
+    f.in_region = in_region;
+    f.pc = block->loc.pc;
     f.ops = ARENA_ARRAY_RAW(arena, IrOp, f.cap);
     f.new_of = ARENA_ARRAY_RAW(arena, IrVal, block->n_ops);
     f.label_of = ARENA_ARRAY_RAW(arena, uint32_t, block->n_ops);

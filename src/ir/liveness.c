@@ -130,10 +130,11 @@ static unsigned flags_written(Liveness *l, unsigned mask) {
 static bool visit(Liveness *l, IrOp *op, uint32_t index) {
     unsigned mask;
     const IrOpInfo *info = &ir_op_info[op->op];
-    if (info->traits & IR_TRAIT_PURE || op->op == IR_COND || op->op == IR_GET || op->op == IR_GETX) {
-        if (!l->used[index]) {
-            return false;
-        }
+    if (info->traits & IR_TRAIT_PURE) {
+        return l->used[index];
+    }
+    if (!l->used[index] && (op->op == IR_COND || op->op == IR_GET || op->op == IR_GETX)) {
+        return false;
     }
     if (ir_sets_flags(op->op, &mask)) {
         op->n = (uint16_t)flags_written(l, mask);

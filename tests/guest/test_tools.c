@@ -47,23 +47,32 @@ static void runs_to_an_instruction(void **state) {
     }
 }
 
-/* 900 times `adds r0, #1` in a row, and back. */
-static OrrNode *node_with_straight_code(OrrError *error) {
-    enum { ADDS = 0x3001, B_BACK = 0xe47a, VECTORS_BYTES = 8, INSNS = 900, STACK_PAGE = 0x2000 };
-    uint16_t image[VECTORS_BYTES / 2 + INSNS + 1] = {0, STACK_PAGE, VECTORS_BYTES | 1, 0};
-    char path[] = "/tmp/orrery-straight-XXXXXX";
-    OrrNodeOptions options = {.machine = "mps2-an385", .engine = ORR_ENGINE_T0};
+/* At most 1,000 instructions of 16 bits, which run from the first one on. */
+static OrrNode *node_with_code(OrrEngine engine, const uint16_t *insns, size_t n, OrrError *error) {
+    enum { VECTORS_BYTES = 8, INSNS_MAX = 1000, STACK_PAGE = 0x2000 };
+    uint16_t image[VECTORS_BYTES / 2 + INSNS_MAX] = {0, STACK_PAGE, VECTORS_BYTES | 1, 0};
+    char path[] = "/tmp/orrery-code-XXXXXX";
+    OrrNodeOptions options = {.machine = "mps2-an385", .engine = engine};
     OrrNode *node = orr_node_new(orr_world_new(NULL), &options, error);
-    for (unsigned i = 0; i < INSNS; i++) {
-        image[VECTORS_BYTES / 2 + i] = ADDS;
-    }
-    image[VECTORS_BYTES / 2 + INSNS] = B_BACK;
+    assert_true(n <= INSNS_MAX);
+    memcpy(image + VECTORS_BYTES / 2, insns, n * sizeof *insns);
     int fd = mkstemp(path);
     assert_true(fd >= 0 && write(fd, image, sizeof image) == (ssize_t)sizeof image);
     close(fd);
     assert_true(node && orr_node_load(node, path, ORR_IMAGE_RAW, true, 0, error));
     unlink(path);
     return node;
+}
+
+/* 900 times `adds r0, #1` in a row, and back. */
+static OrrNode *node_with_straight_code(OrrError *error) {
+    enum { ADDS = 0x3001, B_BACK = 0xe47a, INSNS = 900 };
+    uint16_t insns[INSNS + 1];
+    for (unsigned i = 0; i < INSNS; i++) {
+        insns[i] = ADDS;
+    }
+    insns[INSNS] = B_BACK;
+    return node_with_code(ORR_ENGINE_T0, insns, INSNS + 1, error);
 }
 
 /* Where a run goes on inside of long code, one block leads back to the blocks that are there. */
@@ -154,6 +163,36 @@ static void statistics_add_up(void **state) {
 }
 
 /* A caller that was built against an older header gets what it knows. */
+/* A loop with a part that is skipped every second time: what comes behind it is in the region once, although the block
+ * that begins with that part goes on there. */
+static void regions_hold_no_instruction_twice(void **state) {
+    (void)state;
+    static const uint16_t loop[] = {
+        0x3001, 0x07c1, 0xd005, /* adds r0, #1; lsls r1, r0, #31; beq tail */
+        0x3203, 0x3203, 0x3203, 0x3203, 0x3203, 0x3203, /* adds r2, #3 */
+        0x3301, 0x3301, 0x3301, 0x3301, 0x3301, 0x3301, 0x3301, 0x3301, 0x3301, 0x3301, /* tail: adds r3, #1 */
+        0xe7eb, /* b loop */
+    };
+    enum { STOPS = 100, STEP = 997 };
+    uint64_t clock = 0;
+    OrrError error;
+    OrrStats stats;
+    OrrNode *interp = node_with_code(ORR_ENGINE_INTERP, loop, ARRAY_LEN(loop), &error);
+    OrrNode *jit = node_with_code(ORR_ENGINE_JIT, loop, ARRAY_LEN(loop), &error);
+    orr_node_stats_start(jit, ticks_of, &clock);
+    for (uint64_t i = 1; i <= STOPS; i++) {
+        orr_node_run_instructions(interp, i * STEP, ORR_TIME_NEVER);
+        orr_node_run_instructions(jit, i * STEP, ORR_TIME_NEVER);
+        assert_int_equal(orr_node_hash(interp), orr_node_hash(jit));
+    }
+    assert_true(orr_node_stats(jit, &stats, sizeof stats));
+    assert_int_equal(stats.t1_regions, 1);
+    assert_int_equal(stats.t1_guest_instructions, ARRAY_LEN(loop));
+    assert_true(stats.t1_instructions > stats.instructions / 2);
+    drop(interp);
+    drop(jit);
+}
+
 static void statistics_grow_at_their_end(void **state) {
     (void)state;
     OrrError error;
@@ -544,6 +583,7 @@ int main(void) {
         cmocka_unit_test(stops_make_no_second_chain_of_blocks),
         cmocka_unit_test(runs_through_sleep),
         cmocka_unit_test(statistics_add_up),
+        cmocka_unit_test(regions_hold_no_instruction_twice),
         cmocka_unit_test(statistics_grow_at_their_end),
         cmocka_unit_test(dumps_are_what_was_made),
         cmocka_unit_test(lockstep_of_equal_engines),

@@ -16,41 +16,14 @@ static void use_until(Lower *l, IrVal value, uint32_t at) {
     l->last_use[value] = at > l->last_use[value] ? at : l->last_use[value];
 }
 
-/* What one look at all ops tells beside the uses of values. */
+/* What one look at all ops tells beside what is in the Lower. The lists are of ops, first to last. */
 typedef struct Survey {
     uint8_t *uses; /* per value, 255 is as many or more */
+    bool *hot; /* per value: some op needs it on the normal way */
     uint32_t *puts, n_puts; /* into pinned slots */
-    bool parts; /* there are parts that may be skipped, or calls */
+    uint32_t *users, n_users; /* that may do the work of an operand */
+    uint32_t *gets, n_gets; /* that are cold */
 } Survey;
-
-static inline void note_use(uint32_t *last_use, uint8_t *uses, IrVal value, uint32_t at) {
-    if (value != IR_NONE) {
-        last_use[value] = at;
-        uses[value] += uses[value] < 255;
-    }
-}
-
-static void survey_ops(const Lower *l, Survey *s) {
-    const IrOp *ops = l->ir->ops;
-    uint32_t *last_use = l->last_use, n = l->ir->n_ops;
-    for (uint32_t i = 0; i < n; i++) {
-        const IrOp *op = &ops[i];
-        unsigned values = ir_op_info[op->op].values;
-        if (values & 1) {
-            note_use(last_use, s->uses, op->a, i);
-        }
-        if (values & 2) {
-            note_use(last_use, s->uses, op->b, i);
-        }
-        if (values & 4) {
-            note_use(last_use, s->uses, op->c, i);
-        }
-        if (op->op == IR_PUT && lower_pinned(l, op->a, op->type) >= 0) {
-            s->puts[s->n_puts++] = i;
-        }
-        s->parts |= op->op == IR_SKIP || op->op == IR_LABEL || op->op == IR_CALL;
-    }
-}
 
 /* True if the op leaves the host's flags alone. */
 static bool keeps_host_flags(const Lower *l, uint32_t i) {
@@ -197,14 +170,13 @@ static void fuse_shift(Lower *l, const uint8_t *uses, uint32_t i) {
     use_until(l, shift->a, i);
 }
 
-static void find_fused(Lower *l, const uint8_t *uses) {
-    const IrOp *ops = l->ir->ops;
-    for (uint32_t i = 0, n = l->ir->n_ops; i < n; i++) {
-        switch (ops[i].op) {
-        case IR_GOTO_IF: case IR_SKIP: case IR_TRAP_IF: case IR_SELECT: fuse(l, uses, i); break;
-        case IR_LOAD: case IR_STORE: fuse_address(l, uses, i); break;
-        case IR_ADD: fuse_shift(l, uses, i); break;
-        default: break;
+static void find_fused(Lower *l, const Survey *s) {
+    for (uint32_t k = 0; k < s->n_users; k++) {
+        uint32_t i = s->users[k];
+        switch (l->ir->ops[i].op) {
+        case IR_LOAD: case IR_STORE: fuse_address(l, s->uses, i); break;
+        case IR_ADD: fuse_shift(l, s->uses, i); break;
+        default: fuse(l, s->uses, i); break;
         }
     }
 }
@@ -236,47 +208,11 @@ static void keep(Lower *l, IrVal value, uint32_t until) {
     }
 }
 
-static inline void note_hot(bool *hot, IrVal value) {
-    if (value != IR_NONE) {
-        hot[value] = true;
-    }
-}
-
-/* Pure values that only flag recipes use which no code computes on the normal way: they are made where the block is
- * left. */
-static void find_cold(Lower *l) {
-    const IrOp *ops = l->ir->ops;
-    const uint8_t *eager = l->eager;
-    const uint32_t late_check = l->late_check;
-    bool *hot = ARENA_ARRAY(l->arena, bool, l->ir->n_ops), *cold = l->cold;
-    for (uint32_t i = l->ir->n_ops; i-- > 0;) {
-        const IrOp *op = &ops[i];
-        const IrOpInfo *info = &ir_op_info[op->op];
-        bool pure = info->traits & IR_TRAIT_PURE || op->op == IR_GET;
-        bool waits = pure && op->op != IR_CONST && !hot[i];
-        bool late = i >= late_check && (op->op == IR_TRAP_IF || op->op == IR_GOTO_IND);
-        cold[i] = waits;
-        if (ir_flags_set[op->op] ? eager[i] : !waits && !late) {
-            if (info->values & 1) {
-                note_hot(hot, op->a);
-            }
-            if (info->values & 2) {
-                note_hot(hot, op->b);
-            }
-            if (info->values & 4) {
-                note_hot(hot, op->c);
-            }
-        }
-    }
-}
-
 /* A GET can wait as long as nobody changes its slot. */
-static void find_early_gets(Lower *l) {
-    for (uint32_t i = 0; i < l->ir->n_ops; i++) {
+static void find_early_gets(Lower *l, const Survey *s) {
+    for (uint32_t g = 0; g < s->n_gets; g++) {
+        uint32_t i = s->gets[g];
         const IrOp *get = &l->ir->ops[i];
-        if (!l->cold[i] || get->op != IR_GET) {
-            continue;
-        }
         for (uint32_t k = i + 1; l->cold[i] && k < l->last_use[i]; k++) {
             const IrOp *op = &l->ir->ops[k];
             bool near = op->op == IR_PUT && op->a < get->a + 8 && get->a < op->a + 8;
@@ -316,58 +252,103 @@ static void keep_all_recipes(Lower *l) {
     }
 }
 
-/* Flags are stored at once where they are read on the normal way, and where a part that may be skipped begins or ends:
- * a fault entry behind it can name no recipe. */
-static void find_eager_at_parts(Lower *l) {
-    uint32_t current[4] = {IR_NONE, IR_NONE, IR_NONE, IR_NONE};
-    for (uint32_t i = 0; i < l->ir->n_ops; i++) {
-        uint8_t op = l->ir->ops[i].op;
-        bool part = op == IR_SKIP || op == IR_LABEL || op == IR_CALL;
-        unsigned mask;
-        if (!ir_sets_flags(op, &mask) && !part) {
-            continue;
-        }
-        for (unsigned k = 0; k < 4; k++) {
-            if (part && current[k] != IR_NONE) {
-                l->eager[current[k]] |= (uint8_t)(1u << k);
-            }
-            current[k] = mask & 1u << k ? i : current[k];
-        }
+/* Flags while ops are looked at from the last one on: those that are read behind, that nothing behind surely sets, that
+ * a part which may be skipped, or a call, finds; and how many such parts are open.
+ *
+ * A block alone stores all that its end shows. In a region only conditions that could not be fused read stored flags;
+ * edges and exits compute recipes, and what the flags are at the end is told by an entry like that of a fault, at the
+ * last op. Where a part begins or ends flags are stored in any case: a fault entry behind can name no recipe. */
+typedef struct FlagsBack {
+    unsigned live, open, found, depth;
+} FlagsBack;
+
+static void note_setter(Lower *l, FlagsBack *f, uint32_t i, unsigned mask) {
+    l->eager[i] = (uint8_t)(mask & (f->found | (l->region ? f->live : l->ir->ops[i].n)));
+    f->found &= ~mask;
+    f->live &= f->depth ? ~0u : ~mask;
+    for (unsigned set = mask & f->open; set; set &= set - 1) {
+        l->end.flags[__builtin_ctz(set)] = i;
+    }
+    f->open &= ~mask;
+}
+
+static void note_part(FlagsBack *f, uint8_t op) {
+    f->depth += op == IR_LABEL ? 1 : op == IR_SKIP ? -1u : 0;
+    f->open = op == IR_CALL ? f->open : 0; /* what is before may not have run */
+    f->found = 0xf;
+}
+
+/* Pure values that only flag recipes use which no code computes on the normal way are cold: they are made where the
+ * block is left. True if the op needs its operands on the normal way. */
+static inline bool is_hot(Lower *l, Survey *s, const IrOp *op, uint32_t i) {
+    if (ir_flags_set[op->op]) {
+        return l->eager[i];
+    }
+    bool pure = ir_op_info[op->op].traits & IR_TRAIT_PURE || op->op == IR_GET;
+    bool waits = pure && op->op != IR_CONST && !s->hot[i];
+    bool late = i >= l->late_check && (op->op == IR_TRAP_IF || op->op == IR_GOTO_IND);
+    l->cold[i] = waits;
+    return !waits && !late;
+}
+
+static inline void note_use(Lower *l, Survey *s, IrVal value, uint32_t at, bool hot) {
+    if (value != IR_NONE) {
+        l->last_use[value] = l->last_use[value] ? l->last_use[value] : at;
+        s->uses[value] += s->uses[value] < 255;
+        s->hot[value] |= hot;
     }
 }
 
-/* Alone, everything is stored that the end of the block shows. */
-static void find_eager(Lower *l) {
-    unsigned mask;
-    for (uint32_t i = 0; i < l->ir->n_ops; i++) {
-        const IrOp *op = &l->ir->ops[i];
-        if (ir_sets_flags(op->op, &mask)) {
-            l->eager[i] = op->n & mask;
-        }
+static inline void note_uses(Lower *l, Survey *s, const IrOp *op, uint32_t at, bool hot) {
+    unsigned values = ir_op_info[op->op].values;
+    if (values & 1) {
+        note_use(l, s, op->a, at, hot);
+    }
+    if (values & 2) {
+        note_use(l, s, op->b, at, hot);
+    }
+    if (values & 4) {
+        note_use(l, s, op->c, at, hot);
     }
 }
 
-/* In a region only conditions that could not be fused read stored flags; edges and exits compute recipes. What the
- * flags are at the end is told by an entry like that of a fault, at the last op. */
-static void find_flags_in_region(Lower *l) {
-    unsigned live = 0, open = 0xf, mask, depth = 0;
-    l->end = (IrFault){.op = l->ir->n_ops - 1, .flags = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
-    for (uint32_t i = l->ir->n_ops; i-- > 0;) {
-        const IrOp *op = &l->ir->ops[i];
-        if (ir_sets_flags(op->op, &mask)) {
-            l->eager[i] = (uint8_t)(mask & live);
-            live &= depth ? ~0u : ~mask;
-            for (unsigned k = 0; k < 4; k++) {
-                l->end.flags[k] = mask & open & 1u << k ? i : l->end.flags[k];
+/* From the last op on. */
+static void survey_ops(Lower *l, Survey *s) {
+    const IrOp *ops = l->ir->ops;
+    uint32_t n = l->ir->n_ops, *puts = s->puts + n, *users = s->users + n, *gets = s->gets + n;
+    FlagsBack flags = {.open = 0xf};
+    for (uint32_t i = n; i-- > 0;) {
+        const IrOp *op = &ops[i];
+        switch (op->op) {
+        case IR_SKIP:
+            *--users = i;
+            /* fallthrough */
+        case IR_LABEL: case IR_CALL: note_part(&flags, op->op); break;
+        case IR_COND: flags.live |= ir_cond_reads(op->a); break;
+        case IR_PUT:
+            *(puts - 1) = i;
+            puts -= lower_pinned(l, op->a, op->type) >= 0;
+            break;
+        case IR_GOTO_IF: case IR_TRAP_IF: case IR_SELECT: case IR_LOAD: case IR_STORE: *--users = i; break;
+        case IR_ADD:
+            *(users - 1) = i;
+            users -= ops[op->b].op == IR_SHL;
+            break;
+        default:
+            if (ir_flags_set[op->op]) {
+                note_setter(l, &flags, i, ir_flags_set[op->op]);
             }
-            open &= ~mask;
-        } else if (op->op == IR_COND) {
-            live |= ir_cond_reads(op->a);
-        } else if (op->op == IR_LABEL || op->op == IR_SKIP) {
-            depth += op->op == IR_LABEL ? 1 : -1u;
-            open = 0; /* what is before may not have run */
         }
+        note_uses(l, s, op, i, is_hot(l, s, op, i));
+        *(gets - 1) = i;
+        gets -= l->cold[i] && op->op == IR_GET;
     }
+    s->n_puts = (uint32_t)(s->puts + n - puts);
+    s->n_users = (uint32_t)(s->users + n - users);
+    s->n_gets = (uint32_t)(s->gets + n - gets);
+    s->puts = puts;
+    s->users = users;
+    s->gets = gets;
 }
 
 /* A value that goes into a pinned slot can be computed right there if nothing in between sees the old one. */
@@ -390,7 +371,7 @@ static void find_targets(Lower *l, const Survey *s) {
 
 /* All that is known about the block's values: what is 0 at first, then what has all bits set. */
 static void make_room(Lower *l, Survey *s) {
-    size_t n = (l->ir->n_ops + 3) & ~(size_t)3, n_zero = 21 * n, n_ones = 5 * n;
+    size_t n = (l->ir->n_ops + 3) & ~(size_t)3, n_zero = 22 * n, n_ones = 5 * n;
     uint8_t *room = arena_alloc_raw(l->arena, n_zero + n_ones);
     memset(room, 0, n_zero);
     memset(room + n_zero, 0xff, n_ones);
@@ -407,7 +388,10 @@ static void make_room(Lower *l, Survey *s) {
     l->spilled_at = (uint32_t *)(void *)(room + n_zero);
     l->reg = room + n_zero + 4 * n;
     s->uses = room + 20 * n;
-    s->puts = ARENA_ARRAY_RAW(l->arena, uint32_t, l->region ? n : 0);
+    s->hot = (bool *)(room + 21 * n);
+    s->puts = ARENA_ARRAY_RAW(l->arena, uint32_t, 3 * n);
+    s->users = s->puts + n;
+    s->gets = s->puts + 2 * n;
 }
 _Static_assert(NO_REG == 0xff, "all bits set");
 
@@ -415,17 +399,9 @@ void lower_prepare(Lower *l) {
     uint32_t n = l->ir->n_ops;
     Survey s = {0};
     make_room(l, &s);
+    l->end = (IrFault){.op = n - 1, .flags = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
     survey_ops(l, &s);
-    if (l->region) {
-        find_flags_in_region(l);
-    } else {
-        find_eager(l);
-    }
-    if (s.parts) {
-        find_eager_at_parts(l);
-    }
-    find_cold(l);
-    find_fused(l, s.uses);
+    find_fused(l, &s);
     if (l->region) {
         keep_recipes(l, &l->end);
     }
@@ -435,7 +411,7 @@ void lower_prepare(Lower *l) {
     }
     find_targets(l, &s);
     keep_all_recipes(l);
-    find_early_gets(l);
+    find_early_gets(l, &s);
     for (uint32_t p = 0; p < s.n_puts; p++) {
         find_late_sum(l, s.puts[p]);
     }
@@ -444,21 +420,6 @@ void lower_prepare(Lower *l) {
 }
 
 /* ---- Registers ---- */
-
-bool lower_is_const(const Lower *l, IrVal value, uint64_t *out) {
-    const IrOp *op = &l->ir->ops[value];
-    *out = op->op == IR_CONST ? ir_const_value(op) : 0;
-    return op->op == IR_CONST;
-}
-
-bool lower_imm(const Lower *l, IrVal value, bool w, int32_t *out) {
-    uint64_t constant;
-    if (!lower_is_const(l, value, &constant)) {
-        return false;
-    }
-    *out = (int32_t)(uint32_t)constant;
-    return !w || (int64_t)constant == *out;
-}
 
 static Mem spill_slot(const Lower *l, IrVal value) {
     return asm_at(RSP, 8 * (l->spill[value] - 1));
@@ -645,15 +606,11 @@ Reg lower_define_copy(Lower *l, IrVal value, IrVal source) {
 
 int lower_pinned(const Lower *l, uint32_t slot, IrType type) {
     const RegionLower *r = l->region;
-    if (!r || type != IR_I32 || !(r->pinned_words & UINT64_C(1) << slot / 4 % 64)) {
-        return -1;
+    int k = r && type == IR_I32 ? r->pinned_at[slot / 4 % ARRAY_LEN(r->pinned_at)] : 0;
+    while (k && r->pinned[k - 1].slot != slot) {
+        k--;
     }
-    for (unsigned k = 0; k < r->n_pinned; k++) {
-        if (r->pinned[k].slot == slot) {
-            return (int)k;
-        }
-    }
-    return -1;
+    return k - 1;
 }
 
 void lower_get_pinned(Lower *l, unsigned index) {

@@ -75,7 +75,21 @@ static inline void op_rr(Asm *a, unsigned op, bool w, unsigned reg, unsigned rm,
     }
 }
 
-static inline void op_mem(Asm *a, unsigned op, bool w, unsigned reg, Mem m, bool byte_reg) {
+/* Of the state and of the Cpu in front of it, as most accesses are. */
+static inline void op_state(Asm *a, unsigned op, bool w, unsigned reg, int32_t disp, bool byte_reg) {
+    bool small = disp == (int8_t)disp;
+    Bytes b = {0};
+    add_rex(&b, w, reg, 0, RBP, byte_reg);
+    add_opcode(&b, op);
+    add(&b, (small ? 0x45u : 0x85u) | (reg & 7) << 3);
+    if (begins(a)) {
+        put(a, &b);
+        memcpy(a->at, &disp, sizeof disp);
+        a->at += small ? 1 : 4;
+    }
+}
+
+static __attribute__((noinline)) void op_any(Asm *a, unsigned op, bool w, unsigned reg, Mem m, bool byte_reg) {
     static const uint8_t disp_bytes[4] = {0, 1, 4};
     Bytes b = {0};
     bool indexed = m.index != NO_REG, sib = indexed | ((m.base & 7) == RSP);
@@ -90,6 +104,14 @@ static inline void op_mem(Asm *a, unsigned op, bool w, unsigned reg, Mem m, bool
         put(a, &b);
         memcpy(a->at, &m.disp, sizeof m.disp);
         a->at += disp_bytes[mod];
+    }
+}
+
+static inline void op_mem(Asm *a, unsigned op, bool w, unsigned reg, Mem m, bool byte_reg) {
+    if (m.base == RBP && m.index == NO_REG && !m.patched) {
+        op_state(a, op, w, reg, m.disp, byte_reg);
+    } else {
+        op_any(a, op, w, reg, m, byte_reg);
     }
 }
 

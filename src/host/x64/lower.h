@@ -64,7 +64,7 @@ typedef struct RegionLower {
     Pinned pinned[X64_PINNED_MAX];
     unsigned n_pinned;
     uint32_t pinned_regs; /* mask */
-    uint64_t pinned_words; /* mask of their slots' words, modulo 64 */
+    uint8_t pinned_at[64]; /* by a slot's word, modulo: index + 1 of the last one there, 0 = none */
     uint32_t *entry; /* per block: code offset */
     uint32_t leave; /* code offset of what stores the slots and goes on to the thunk of that name */
     VEC(Edge) edges;
@@ -193,9 +193,20 @@ void lower_side_end(Lower *l, const Side *side);
 /** From now on: the path that leaves the main one at op `from`. */
 void lower_path_begin(Lower *l, uint32_t from);
 void lower_prepare(Lower *l);
-bool lower_is_const(const Lower *l, IrVal value, uint64_t *out);
+static inline bool lower_is_const(const Lower *l, IrVal value, uint64_t *out) {
+    const IrOp *op = &l->ir->ops[value];
+    *out = op->op == IR_CONST ? ir_const_value(op) : 0;
+    return op->op == IR_CONST;
+}
 /** True if the value is a constant that fits a sign-extended 32-bit immediate of an operation `w` wide. */
-bool lower_imm(const Lower *l, IrVal value, bool w, int32_t *out);
+static inline bool lower_imm(const Lower *l, IrVal value, bool w, int32_t *out) {
+    uint64_t constant;
+    if (!lower_is_const(l, value, &constant)) {
+        return false;
+    }
+    *out = (int32_t)(uint32_t)constant;
+    return !w || (int64_t)constant == *out;
+}
 /** True if the value is a shift that its one user, an addition, does. */
 bool lower_fused_shift(const Lower *l, IrVal value);
 /** If the address is a sum that its access computes: the value it is based on, and the constant; else itself and 0. */

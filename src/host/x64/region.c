@@ -107,7 +107,7 @@ static void count_slots(const IrBlock *ir, uint32_t window, unsigned weight, Slo
 static void pin(RegionLower *r, uint32_t slot, Reg reg, bool written) {
     r->pinned[r->n_pinned++] = (Pinned){slot, reg, written};
     r->pinned_regs |= 1u << reg;
-    r->pinned_words |= UINT64_C(1) << slot / 4 % 64;
+    r->pinned_at[slot / 4 % ARRAY_LEN(r->pinned_at)] = (uint8_t)r->n_pinned;
 }
 
 static void choose_pinned(RegionLower *r, unsigned most) {

@@ -86,6 +86,9 @@ static uint32_t check_bounds(Lower *l, const IrOp *op, const X64Window *w, const
 void lower_note_windows(Lower *l) {
     X64Output *out = l->out;
     bool accesses = false;
+    if (l->thunks->memory.n_windows <= 1) {
+        return;
+    }
     for (uint32_t i = 0; i < l->ir->n_ops; i++) {
         accesses |= l->ir->ops[i].op == IR_LOAD || l->ir->ops[i].op == IR_STORE;
     }
@@ -93,7 +96,7 @@ void lower_note_windows(Lower *l) {
         vec_push(&out->windows_hit, IR_NONE);
     }
     out->windows_hit.data[l->block] = IR_NONE;
-    if (accesses && l->thunks->memory.n_windows > 1) {
+    if (accesses) {
         out->windows_hit.data[l->block] = (uint32_t)out->heat.len;
         for (uint32_t i = 0; i < l->ir->n_insns; i++) {
             vec_push(&out->heat, 0);
