@@ -49,17 +49,13 @@ static PeripheralEvent *event_of(const OrrDevice *device, unsigned number) {
 
 static uint64_t peripheral_read(Device *dev, uint64_t offset, unsigned size) {
     OrrDevice *device = (OrrDevice *)dev;
-    if (dev->board->guest_log) {
-        guest_poll_end(dev->board->guest_log);
-    }
+    guest_poll_end(&dev->board->map.poll);
     return type_of(device)->outside->read ? type_of(device)->outside->read(device, offset, size) : 0;
 }
 
 static void peripheral_write(Device *dev, uint64_t offset, unsigned size, uint64_t value) {
     OrrDevice *device = (OrrDevice *)dev;
-    if (dev->board->guest_log) {
-        guest_poll_end(dev->board->guest_log);
-    }
+    guest_poll_end(&dev->board->map.poll);
     if (type_of(device)->outside->write) {
         type_of(device)->outside->write(device, offset, size, value);
     }

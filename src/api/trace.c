@@ -98,7 +98,7 @@ static void hooks_set(OrrNode *node, Cpu *cpu, unsigned kinds) {
 }
 
 void trace_hook_mmio(OrrNode *node) {
-    node->node->board.map.trace = node->trace_kinds & ORR_TRACE_MMIO || tools_counts(node) ? trace_mmio : NULL;
+    mem_map_trace(&node->node->board.map, node->trace_kinds & ORR_TRACE_MMIO || tools_counts(node) ? trace_mmio : NULL);
 }
 
 void orr_node_trace(OrrNode *node, unsigned kinds, void (*trace)(void *user, const OrrTrace *event), void *user) {

@@ -104,8 +104,7 @@ IN_LINE uint32_t reg_read(Device *dev, uint64_t offset, const Reg *reg, unsigned
     } else {
         value = reg->storage ? *device_reg_storage(dev, reg, index) : 0;
     }
-    GuestLog *log = dev->board->guest_log;
-    if (LIKELY(log != NULL) && UNLIKELY(guest_poll_read(log, dev, offset, value))) {
+    if (UNLIKELY(guest_poll_read(&dev->board->map.poll, dev, offset, value))) {
         tell_poll(dev, offset, value);
     }
     return value;
@@ -116,9 +115,7 @@ static RARE uint32_t odd_read(Device *dev, uint64_t offset) {
     unsigned index;
     const Reg *reg = reg_look_up(dev, offset, &index);
     if (!reg || reg->access == REG_WO) {
-        if (dev->board->guest_log) {
-            guest_poll_end(dev->board->guest_log);
-        }
+        guest_poll_end(&dev->board->map.poll);
         if (reg) {
             access_log(dev, GUEST_MISUSE, reg, index, "of a write-only register", NULL);
         } else {
@@ -175,15 +172,63 @@ static RARE void odd_write(Device *dev, uint64_t offset, uint32_t lanes, uint32_
 
 IN_LINE void word_write(Device *dev, uint64_t offset, uint32_t lanes, uint32_t value) {
     const RegFound *found = found_at(dev, offset);
-    if (LIKELY(dev->board->guest_log != NULL)) {
-        guest_poll_end(dev->board->guest_log);
-    }
+    guest_poll_end(&dev->board->map.poll);
     if (UNLIKELY(found->offset != offset || !found->plain_write)) {
         odd_write(dev, offset, lanes, value);
     } else {
         reg_write(dev, found->reg, found->index, lanes, value);
     }
 }
+
+/* ---- Words that translated code knows ---------------------------------------------------------------------------- */
+
+static uint32_t stored_read(Device *dev, unsigned offset) {
+    uint32_t value;
+    memcpy(&value, (const uint8_t *)dev + offset, sizeof value);
+    return value;
+}
+
+static MemWord load_of(Device *dev, const RegFound *found, uint64_t addr) {
+    MemWord word = {(uint32_t)mem_word_key(addr), found->index, dev, .read = found->reg->read};
+    if (!word.read) {
+        word.index = found->reg->storage + 4u * found->index;
+        word.read = stored_read;
+    }
+    return word;
+}
+
+void mem_word_note(MemMap *map, uint64_t addr, const MemRegion *r, bool store) {
+    uint64_t offset = r->offset + (addr - r->base);
+    MemWord *word = &(store ? map->stores : map->loads)[mem_word_slot(addr)];
+    bool tabled = store ? r->write == device_reg_write : r->read == device_reg_read;
+    if (!tabled || word->key == mem_word_key(addr) || addr > UINT32_MAX || map->trace) {
+        return;
+    }
+    const RegFound *found = found_at(r->device, offset);
+    if (found->offset != offset) {
+        return;
+    }
+    if (store && found->plain_write) {
+        *word = (MemWord){(uint32_t)mem_word_key(addr), found->index, r->device, .reg = found->reg};
+    } else if (!store && found->plain_read && (found->reg->read || found->reg->storage)) {
+        *word = load_of(r->device, found, addr);
+    }
+}
+
+void mem_word_same(MemMap *map, uint64_t addr, uint32_t value) {
+    const MemRegion *r = mem_region_at(map, addr);
+    uint64_t offset = r->offset + (addr - r->base);
+    if (UNLIKELY(guest_poll_read(&map->poll, r->device, offset, value))) {
+        tell_poll(r->device, offset, value);
+    }
+}
+
+void mem_word_write(MemMap *map, const MemWord *word, uint32_t value) {
+    guest_poll_end(&map->poll);
+    reg_write(word->device, word->reg, word->index, UINT32_MAX, value);
+}
+
+/* ---- Accesses of any size ---------------------------------------------------------------------------------------- */
 
 static uint32_t lanes_of(unsigned size) {
     return size >= 4 ? UINT32_MAX : (UINT32_C(1) << (8 * size)) - 1;

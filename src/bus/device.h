@@ -248,7 +248,8 @@ struct Board {
 #define BOARD_ENTRY_RESET UINT64_MAX
 
 static inline uint64_t device_now_ns(const Device *dev) {
-    return dev->core ? dev->board->core_now_ns(dev->board, dev->core) : dev->board->now_ns(dev->board);
+    Board *board = dev->board;
+    return UNLIKELY(dev->core != NULL) ? board->core_now_ns(board, dev->core) : board->now_ns(board);
 }
 static inline void device_event_at(Device *dev, Event *event, uint64_t time_ns) {
     event_at(&dev->board->events, event, time_ns);

@@ -34,12 +34,6 @@ typedef struct GuestLog {
     Map index; /* hash of an entry's key to its place in entries */
     uint64_t overflow; /* mistakes that found the table full */
     Arena arena; /* texts */
-
-    /* The register that was read last, and how often in a row with the same value. */
-    const Device *poll_device;
-    uint64_t poll_count;
-    uint64_t poll_offset; /* of the register, in the device's window */
-    uint32_t poll_value;
 } GuestLog;
 
 /** A zeroed GuestLog is ready to use; frees what it gathered. */
@@ -65,24 +59,23 @@ uint64_t guest_log_total(const GuestLog *log);
 
 /** Tells of a poll. */
 void guest_poll_full(Device *dev, const Reg *reg, unsigned index, uint32_t value);
-/** Called for each register read with its value: true if it is a poll that is to be told. */
-static inline bool guest_poll_read(GuestLog *log, const Device *dev, uint64_t offset, uint32_t value) {
-    /* The value tells a poll from firmware that reads a timer. Who gave it first does not matter yet. */
-    if (LIKELY(log->poll_value != value)) {
-        log->poll_value = value;
-        log->poll_device = NULL;
+/** Called for each register read with its value: true if it is a poll that is to be told. The value tells a poll from
+ * firmware that reads a timer; who gave it first does not matter yet. */
+static inline bool guest_poll_read(MemPoll *poll, const Device *dev, uint64_t offset, uint32_t value) {
+    if (LIKELY(poll->value != value)) {
+        mem_poll_new(poll, value);
         return false;
     }
-    if (UNLIKELY(log->poll_device != dev || log->poll_offset != offset)) {
-        log->poll_device = dev;
-        log->poll_offset = offset;
-        log->poll_count = 0;
+    if (UNLIKELY(poll->device != dev || poll->offset != offset)) {
+        poll->device = dev;
+        poll->offset = offset;
+        poll->count = 0;
     }
-    return ++log->poll_count == GUEST_POLL_READS;
+    return ++poll->count == GUEST_POLL_READS;
 }
 /** Called for each device access that is not such a read: the guest does something else too. */
-static inline void guest_poll_end(GuestLog *log) {
-    log->poll_device = NULL;
+static inline void guest_poll_end(MemPoll *poll) {
+    poll->device = NULL;
 }
 
 #endif

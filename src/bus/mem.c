@@ -22,6 +22,12 @@ void mem_map_reserve(MemMap *map, uint32_t n) {
     }
 }
 
+static void words_forget(MemMap *map) {
+    for (size_t i = 0; i < MEM_WORDS; i++) {
+        map->loads[i].key = map->stores[i].key = 0;
+    }
+}
+
 bool mem_map_add(MemMap *map, const MemRegion *region, Err *err) {
     if (region->size == 0) {
         return err_set(err, "%s at 0x%" PRIx64 " is empty", region->name, region->base);
@@ -47,7 +53,14 @@ bool mem_map_add(MemMap *map, const MemRegion *region, Err *err) {
     map->n_regions++;
     memset(map->recent, 0, sizeof map->recent);
     mem_near_forget(map);
+    words_forget(map);
     return true;
+}
+
+void mem_map_trace(MemMap *map, void (*trace)(MemMap *map, const MemRegion *region, uint64_t addr, unsigned size,
+                                              uint64_t value, bool store)) {
+    map->trace = trace;
+    words_forget(map);
 }
 
 void mem_map_free(MemMap *map) {

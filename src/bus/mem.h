@@ -35,7 +35,12 @@ struct Memory {
     bool code_shared; /* with equal memories of other nodes, which others' threads may change: see exec/share.h */
 };
 
-enum { MEM_GRANULE_SHIFT = 6, MEM_PAGE_SHIFT = 12, MEM_RECENT = 32 /* a power of two */ };
+enum {
+    MEM_GRANULE_SHIFT = 6,
+    MEM_PAGE_SHIFT = 12,
+    MEM_RECENT = 32, /* a power of two, as is the next one */
+    MEM_WORDS = 8,
+};
 
 typedef enum MemMark {
     MEM_PLAIN,
@@ -61,11 +66,36 @@ struct MemErrorListener {
     MemErrorListener *next;
 };
 
+/** Where a load or a store of a word led that is a device's register with nothing to tell: only a cache. */
+typedef struct MemWord {
+    uint32_t key; /* mem_word_key of its address; 0: nothing is known */
+    uint32_t index; /* for `read` or `reg` */
+    struct Device *device;
+    union {
+        uint32_t (*read)(struct Device *device, unsigned index); /* of loads */
+        const void *reg; /* of stores: the Reg of its table */
+    };
+} MemWord;
+
 /** Where memory stood that was accessed last: most accesses of a short run need nothing else. */
 typedef struct MemNear {
     uint64_t base, size; /* size 0: nothing is known */
     uint8_t *host; /* of base */
 } MemNear;
+
+/** The register that was read last, and how often in a row with the same value (bus/guest_log.h). */
+typedef struct MemPoll {
+    const struct Device *device; /* NULL: nobody's */
+    uint64_t count;
+    uint32_t offset; /* in the device's window */
+    uint32_t value;
+} MemPoll;
+
+/** Another value has been read, from any register. */
+static inline void mem_poll_new(MemPoll *poll, uint32_t value) {
+    poll->value = value;
+    poll->device = NULL;
+}
 
 typedef struct MemMap {
     MemRegion *regions; /* sorted by base, no two overlap */
@@ -84,10 +114,12 @@ typedef struct MemMap {
     /** Pages of a memory, the range lies in them, hold marks from now on: no store may pass them by. May be NULL. */
     void (*marked)(struct MemMap *map, const Memory *memory, uint64_t offset, uint64_t size);
     MemErrorListener *error_listeners; /* in the arena of the board */
-    /** Told of each access to a device window, or NULL. */
+    /** Told of each access to a device window, or NULL: mem_map_trace sets it. */
     void (*trace)(struct MemMap *map, const MemRegion *region, uint64_t addr, unsigned size, uint64_t value,
                   bool store);
     const MemRegion *recent[MEM_RECENT]; /* by mem_recent_slot, or NULL: only a cache */
+    MemWord loads[MEM_WORDS], stores[MEM_WORDS]; /* by mem_word_slot */
+    MemPoll poll;
     /* What short runs look at stands last, beside what their board needs. */
     uint8_t *fast; /* window of the whole 32-bit address space (fastmem.c), or NULL */
     MemNear ram, rom; /* plain bytes: memory without marks of code; other memory, for loads. Only a cache */
@@ -128,6 +160,24 @@ static inline const MemRegion *mem_region_at(MemMap *map, uint64_t addr) {
     const MemRegion *r = map->recent[mem_recent_slot(addr)];
     return LIKELY(r && addr - r->base < r->size) ? r : mem_region_search(map, addr);
 }
+
+/** Words of the low 4 GiB have a key, and a place in either table, where another one may stand. */
+static inline uint64_t mem_word_key(uint64_t addr) {
+    return addr + 1;
+}
+static inline unsigned mem_word_slot(uint64_t addr) {
+    return (unsigned)((addr ^ addr >> (MEM_PAGE_SHIFT - 2)) / 4 % MEM_WORDS);
+}
+/** After an access to the word at `addr` of a device's window `r`: the next one finds its register, if it is one of a
+ * register table, with nothing to tell, and nobody traces. */
+void mem_word_note(MemMap *map, uint64_t addr, const MemRegion *r, bool store);
+/** The word at `addr` has been read, with the same value as the register that was read before it. */
+void mem_word_same(MemMap *map, uint64_t addr, uint32_t value);
+/** Stores to a word that is known. */
+void mem_word_write(MemMap *map, const MemWord *word, uint32_t value);
+/** Sets `trace`, or ends it (NULL). */
+void mem_map_trace(MemMap *map, void (*trace)(MemMap *map, const MemRegion *region, uint64_t addr, unsigned size,
+                                              uint64_t value, bool store));
 
 /** CPU and DMA accesses of 1, 2, 4 or 8 bytes at any alignment within one region (devices of big-endian CPUs: aligned).
  * `big` is the byte order of memory. Device registers are 32-bit numbers and have none, but it tells which bytes of

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bus/mem.h"
+#include "exec/word.h"
 
 enum { OFTEN_TRAPPED = 16 /* at one place, until its trap is linked to code */ };
 
@@ -16,30 +17,26 @@ static inline void stand_at(Cpu *cpu, const X64Site *site) {
     cpu->prepaid = site->unused + 1;
 }
 
-enum { ANSWER_GO_ON, ANSWER_LEAVE, ANSWER_TRAP };
-
 static uint32_t answer(const Cpu *cpu) {
-    return cpu->leave ? ANSWER_LEAVE : ANSWER_GO_ON;
+    return cpu->leave ? CPU_LEAVES : CPU_GOES_ON;
 }
 
 /* Any access, done as the interpreter does it. */
-static RARE uint32_t any_load(Cpu *cpu, const X64Site *site) {
+static RARE CpuLoaded any_load(Cpu *cpu, const X64Site *site, uint64_t addr) {
     uint64_t value;
-    if (!cpu->load(cpu, cpu->jit_addr, site->number, &value)) {
-        return ANSWER_TRAP;
+    if (!cpu->load(cpu, addr, site->number, &value)) {
+        return (CpuLoaded){.answer = CPU_TRAPS};
     }
-    cpu->jit_value = site->type == IR_I32 ? (uint32_t)value : value;
-    return answer(cpu);
+    return (CpuLoaded){site->type == IR_I32 ? (uint32_t)value : value, answer(cpu)};
 }
 
-static RARE uint32_t any_store(Cpu *cpu, const X64Site *site) {
-    return cpu->store(cpu, cpu->jit_addr, site->number, cpu->jit_value) ? answer(cpu) : ANSWER_TRAP;
+static RARE uint32_t any_store(Cpu *cpu, const X64Site *site, uint64_t addr, uint64_t value) {
+    return cpu->store(cpu, addr, site->number, value) ? answer(cpu) : CPU_TRAPS;
 }
 
-/* What nearly all calls are for, the shortest way: an aligned word of a device, with nothing to check and nobody to
- * tell. NULL: it is something else. Memories have neither `read` nor `write`. */
-static inline const MemRegion *plain_window(const Cpu *cpu, unsigned mem, uint64_t *offset) {
-    uint64_t addr = cpu->jit_addr;
+/* What most calls are for: an aligned word of a device, with nothing to check and nobody to tell. NULL: it is something
+ * else. Memories have neither `read` nor `write`. */
+static inline const MemRegion *plain_window(const Cpu *cpu, unsigned mem, uint64_t addr, uint64_t *offset) {
     if (UNLIKELY((mem & ~(unsigned)(IR_MEM_ALIGNED | IR_MEM_BIG)) != IR_MEM_32 || addr % 4 || cpu->check_access)) {
         return NULL;
     }
@@ -52,48 +49,55 @@ static inline const MemRegion *plain_window(const Cpu *cpu, unsigned mem, uint64
     return LIKELY(r->size - at >= 4) ? r : NULL;
 }
 
-static RARE uint32_t plain_fault(Cpu *cpu, unsigned mem, bool store) {
-    cpu->isa->access_fault(cpu, cpu->jit_addr, mem, store);
-    return ANSWER_TRAP;
+static RARE uint32_t plain_fault(Cpu *cpu, const X64Site *site, uint64_t addr, bool store) {
+    cpu->isa->access_fault(cpu, addr, site->number, store);
+    return CPU_TRAPS;
 }
 
-static inline uint32_t load_at(Cpu *cpu, const X64Site *site) {
+/* The next access to that word may be one of a known register. */
+static CpuLoaded load_at(Cpu *cpu, const X64Site *site, uint64_t addr) {
     uint64_t offset;
     stand_at(cpu, site);
-    const MemRegion *r = plain_window(cpu, site->number, &offset);
+    const MemRegion *r = plain_window(cpu, site->number, addr, &offset);
     if (UNLIKELY(!r || !r->read)) {
-        return any_load(cpu, site);
+        return any_load(cpu, site, addr);
     }
     cpu->map->fault = false;
-    cpu->jit_value = (uint32_t)r->read(r->device, offset, 4);
-    return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site->number, false);
+    uint32_t value = (uint32_t)r->read(r->device, offset, 4);
+    mem_word_note(cpu->map, addr, r, false);
+    return (CpuLoaded){value, LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site, addr, false)};
 }
 
-static inline uint32_t store_at(Cpu *cpu, const X64Site *site) {
+static uint32_t store_at(Cpu *cpu, const X64Site *site, uint64_t addr, uint64_t value) {
     uint64_t offset;
     stand_at(cpu, site);
-    const MemRegion *r = plain_window(cpu, site->number, &offset);
+    const MemRegion *r = plain_window(cpu, site->number, addr, &offset);
     if (UNLIKELY(!r || !r->write)) {
-        return any_store(cpu, site);
+        return any_store(cpu, site, addr, value);
     }
     cpu->map->fault = false;
-    r->write(r->device, offset, 4, (uint32_t)cpu->jit_value);
-    return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site->number, true);
+    r->write(r->device, offset, 4, (uint32_t)value);
+    mem_word_note(cpu->map, addr, r, true);
+    return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site, addr, true);
 }
 
 static inline uint32_t call_at(Cpu *cpu, const X64Site *site) {
     stand_at(cpu, site);
     cpu->aux = site->aux;
     cpu->jit_value = cpu->isa->helpers[site->number](cpu, cpu->jit_addr, cpu->jit_value);
-    return cpu->trap_pending ? ANSWER_TRAP : answer(cpu);
+    return cpu->trap_pending ? CPU_TRAPS : answer(cpu);
 }
 
-static uint32_t slow_load(Cpu *cpu, uint32_t site) {
-    return load_at(cpu, jit_site(cpu->jit, site));
+CpuLoaded exec_load_far(Cpu *cpu, uint64_t site, uint64_t addr) {
+    return load_at(cpu, jit_site(cpu->jit, (uint32_t)site), addr);
 }
 
-static uint32_t slow_store(Cpu *cpu, uint32_t site) {
-    return store_at(cpu, jit_site(cpu->jit, site));
+uint32_t exec_store_far(Cpu *cpu, uint64_t site, uint64_t addr, uint64_t value) {
+    return store_at(cpu, jit_site(cpu->jit, (uint32_t)site), addr, value);
+}
+
+RARE uint32_t exec_word_fault(Cpu *cpu, bool store) {
+    return plain_fault(cpu, jit_site(cpu->jit, (uint32_t)cpu->jit_value), cpu->jit_addr, store);
 }
 
 static uint32_t slow_call(Cpu *cpu, uint32_t site) {
@@ -145,11 +149,12 @@ static uint64_t operand(const uint64_t *regs, uint8_t reg) {
 static uint32_t do_point(Cpu *cpu, const X64Point *point) {
     X64Site site = {.type = point->type, .number = point->number, .unused = point->unused, .aux = point->aux,
                     .pc = pc_of(cpu, point)};
-    switch (point->kind) {
-    case IR_LOAD: return load_at(cpu, &site);
-    case IR_STORE: return store_at(cpu, &site);
-    default: return call_at(cpu, &site);
+    if (point->kind == IR_LOAD) {
+        CpuLoaded loaded = load_at(cpu, &site, cpu->jit_addr);
+        cpu->jit_value = loaded.value;
+        return loaded.answer;
     }
+    return point->kind == IR_STORE ? store_at(cpu, &site, cpu->jit_addr, cpu->jit_value) : call_at(cpu, &site);
 }
 
 static uint32_t at_point(Cpu *cpu, uint64_t *regs) {
@@ -165,10 +170,10 @@ static uint32_t at_point(Cpu *cpu, uint64_t *regs) {
     cpu->jit_addr = point->wide ? base : (uint32_t)base;
     cpu->jit_value = operand(regs, point->data);
     uint32_t answer = do_point(cpu, point);
-    if (answer == ANSWER_TRAP) {
+    if (answer == CPU_TRAPS) {
         return leave_at(cpu, point, X64_EXIT_TRAP);
     }
-    if (answer == ANSWER_LEAVE) {
+    if (answer == CPU_LEAVES) {
         call_poll(jit, point); /* a misaligned access comes here from behind the block */
     }
     if (point->result != NO_REG && point->kind != IR_STORE) {
@@ -257,4 +262,6 @@ static const void *take_trap(Cpu *cpu, uint32_t site_index) {
     return code_at(cpu);
 }
 
-const X64Calls jit_calls = {slow_load, slow_store, slow_call, take_trap, at_point};
+const X64Calls jit_calls = {
+    exec_load_far, exec_store_far, exec_load_word, exec_store_word, slow_call, take_trap, at_point,
+};

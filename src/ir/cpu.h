@@ -139,7 +139,8 @@ struct Cpu {
     int64_t budget; /* ticks left */
     uint64_t pc; /* next instruction, precise between blocks and when a trap or a helper runs */
 
-    /* Between translated code and the engine: operands of an access that is done out of line. */
+    /* Between translated code and the engine: operands of a helper, and its result in the latter; of an access to a
+     * device, its address and site. */
     uint64_t jit_addr, jit_value;
     struct Jit *jit;
     uint32_t *jit_heat; /* counters of backward jumps */
@@ -148,6 +149,15 @@ struct Cpu {
     uintptr_t windows[CPU_WINDOWS_MAX]; /* where the memories stand that translated code reaches by range checks */
     uint16_t jit_flags; /* N Z C V while translated code runs, as LAHF and SETO give them */
 };
+
+/** What accesses and helpers that translated code calls answer. */
+typedef enum CpuAnswer { CPU_GOES_ON, CPU_LEAVES /* after this instruction */, CPU_TRAPS } CpuAnswer;
+
+/** A load's answer with its value: a pair of registers. */
+typedef struct CpuLoaded {
+    uint64_t value;
+    uint32_t answer; /* CpuAnswer */
+} CpuLoaded;
 
 /** To be called before the members of the state table are read from outside of the guest's own code. */
 static inline void cpu_settle(Cpu *cpu) {

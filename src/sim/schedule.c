@@ -64,8 +64,10 @@ uint64_t node_now_ns(Board *board) {
     if (UNLIKELY(node->n_cores != 1)) {
         return latest_ns(node);
     }
-    const Clock *clock = node->cores[0].clock; /* counts from time 0 */
-    return board->events.firing ? board->events.firing_ns : clock_span_ns(clock, cpu_ticks(node->cpu));
+    if (UNLIKELY(board->events.firing)) {
+        return board->events.firing_ns;
+    }
+    return clock_span_ns(node->cores[0].clock, cpu_ticks(node->cpu)); /* which counts from time 0 */
 }
 
 uint64_t node_core_now_ns(Board *board, const Cpu *cpu) {

@@ -124,7 +124,7 @@ static Receipt check_way(size_t way, const char *machine, const char *program, u
     seen.node = node;
     seen.counters = counters;
     seen.n_counters = n;
-    node->board.map.trace = on_access;
+    mem_map_trace(&node->board.map, on_access);
     node->cpu->trace_exception = on_exception;
     assert_int_equal(node_run_until(node, seconds * UINT64_C(1000000000)), STOP_DURATION);
     assert_int_equal(cpu_ticks(node->cpu), seconds * hz);

@@ -36,7 +36,7 @@ static inline uint32_t cmsdk_counter_phase(const CmsdkCounter *counter, const Cm
 }
 /** Ticks since the base. */
 static inline uint64_t cmsdk_counter_ticks(const CmsdkCounter *counter, const CmsdkCounterMode *mode, uint64_t cycle) {
-    if (!mode->running || cycle <= counter->base_cycle) {
+    if (UNLIKELY(!mode->running || cycle <= counter->base_cycle)) {
         return 0;
     }
     return (cmsdk_counter_phase(counter, mode) + (cycle - counter->base_cycle)) >> mode->divisor_shift;
@@ -49,7 +49,7 @@ static inline uint32_t cmsdk_counter_restart(const CmsdkCounter *counter, const 
 static inline uint32_t cmsdk_counter_value(const CmsdkCounter *counter, const CmsdkCounterMode *mode, uint64_t cycle) {
     uint32_t kept = counter->value & ~mode->mask, count = counter->value & mode->mask;
     uint64_t ticks = cmsdk_counter_ticks(counter, mode, cycle);
-    if (ticks <= count) {
+    if (LIKELY(ticks <= count)) {
         return kept | (count - (uint32_t)ticks);
     }
     if (mode->one_shot) {

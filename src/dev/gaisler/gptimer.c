@@ -121,7 +121,10 @@ static void gptimer_sync(Gptimer *t) {
     }
     uint64_t ticks = scaler_advance(t, cycle);
     uint32_t interrupts = 0;
-    for (unsigned i = 0; ticks && i < t->n_timers; i++) {
+    if (!ticks) {
+        return; /* most reads come between two of them */
+    }
+    for (unsigned i = 0; i < t->n_timers; i++) {
         underflows = timer_advance(t, i, t->control[i] & TCTRL_CH ? underflows : ticks);
         interrupts |= (uint32_t)(underflows && (t->control[i] & TCTRL_IE)) << i;
     }

@@ -545,16 +545,11 @@ static void word_write(ArmNvic *nvic, uint32_t offset, uint32_t mask, uint32_t v
 }
 
 /* A loop that also looks at SysTick or the NVIC is no poll of another device. */
-static void poll_end(const Device *dev) {
-    if (dev->board->guest_log) {
-        guest_poll_end(dev->board->guest_log);
-    }
-}
 
 uint64_t arm_scs_read(Device *dev, uint64_t offset, unsigned size) {
     ArmNvic *nvic = (ArmNvic *)dev;
     unsigned byte = (unsigned)offset & 3;
-    poll_end(dev);
+    guest_poll_end(&dev->board->map.poll);
     if (!nvic->cpu || byte + size > 4) {
         dev->board->map.fault = true; /* no core, or across two registers: nobody answers */
         return 0;
@@ -565,7 +560,7 @@ uint64_t arm_scs_read(Device *dev, uint64_t offset, unsigned size) {
 void arm_scs_write(Device *dev, uint64_t offset, unsigned size, uint64_t value) {
     ArmNvic *nvic = (ArmNvic *)dev;
     unsigned byte = (unsigned)offset & 3;
-    poll_end(dev);
+    guest_poll_end(&dev->board->map.poll);
     if (!nvic->cpu || byte + size > 4) {
         dev->board->map.fault = true;
         return;

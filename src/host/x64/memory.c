@@ -268,15 +268,29 @@ static uint32_t access_site(Lower *l, const IrOp *op) {
     return fault_site(l, (X64Site){.kind = X64_SITE_ACCESS, .type = op->type, .number = op->n}, op->c);
 }
 
-static void store_address(Lower *l, IrVal address) {
-    int32_t displacement = 0;
-    IrVal base = lower_address_base(l, address, &displacement);
-    if (base == address) {
-        lower_store_value(l, offsetof(Cpu, jit_addr), address);
-        return;
+/* An operand of a call: a constant, or a register and for sums what is added to it. */
+typedef struct Operand {
+    Reg reg; /* NO_REG: the constant */
+    int32_t displacement;
+    uint64_t constant;
+} Operand;
+
+static Operand operand_of(Lower *l, IrVal value, bool is_address) {
+    Operand operand = {.reg = NO_REG};
+    if (!lower_is_const(l, value, &operand.constant)) {
+        operand.reg = lower_use(l, is_address ? lower_address_base(l, value, &operand.displacement) : value);
     }
-    asm_lea(l->a, false, RCX, asm_at(lower_use(l, base), displacement));
-    asm_store(l->a, 64, lower_cpu(offsetof(Cpu, jit_addr)), RCX);
+    return operand;
+}
+
+static void move_operand(Asm *a, Reg dst, const Operand *operand) {
+    if (operand->reg == NO_REG) {
+        asm_mov_imm(a, dst, operand->constant);
+    } else if (operand->displacement) {
+        asm_lea(a, false, dst, asm_at(operand->reg, operand->displacement));
+    } else if (operand->reg != dst) {
+        asm_mov(a, true, dst, operand->reg);
+    }
 }
 
 /* Registers in use that a C function may change, rcx aside: it carries the answer. r12 and r13 survive C. */
@@ -293,31 +307,75 @@ static unsigned registers_to_keep(const Lower *l, Reg keep[X64_CALLER_SAVED]) {
     return n;
 }
 
-/* Helpers are called from the middle of blocks: what their calls have in common is in the thunk. */
-static void emit_call(Lower *l, const IrOp *op, uint32_t site) {
-    asm_mov_imm(l->a, RSI, site);
-    if (op->op == IR_CALL) {
-        asm_link(l->a, asm_call(l->a), l->thunks->call);
-        asm_mov(l->a, false, RCX, RAX);
-        return;
+static bool has_result(const Lower *l, const IrOp *op) {
+    return ir_op_info[op->op].result && l->last_use[l->at] > l->at;
+}
+
+/* Puts the CPU at the fault entry of an access to a word, so that a device can be reached with few instructions. False:
+ * the engine has to do that, it is another access (or its block wraps around the end of a 32-bit address space). */
+static bool stand_at_word(Lower *l, const IrOp *op, uint32_t index) {
+    const X64Site *site = &l->out->sites.data[index];
+    bool word = (op->n & ~(IR_MEM_ALIGNED | IR_MEM_BIG)) == IR_MEM_32;
+    if (!word || ir_result_type(&l->ir->ops[op->a]) == IR_I64 || site->pc >> 32 != l->ir->loc.pc >> 32) {
+        return false;
     }
+    if (site->pc <= INT32_MAX) {
+        asm_store_imm(l->a, 64, lower_cpu(offsetof(Cpu, pc)), (int32_t)site->pc);
+    } else {
+        asm_mov_imm(l->a, RSI, site->pc);
+        asm_store(l->a, 64, lower_cpu(offsetof(Cpu, pc)), RSI);
+    }
+    asm_store_imm(l->a, 32, lower_cpu(offsetof(Cpu, prepaid)), (int32_t)(site->unused + 1));
+    return true;
+}
+
+static uint32_t access_function(const X64Thunks *thunks, const IrOp *op, bool word) {
+    if (op->op == IR_LOAD) {
+        return word ? thunks->load_word : thunks->load;
+    }
+    return word ? thunks->store_word : thunks->store;
+}
+
+/* A CpuLoaded is in rax and edx, the answer to a store in eax. */
+static void emit_access_call(Lower *l, const IrOp *op, uint32_t site, const Operand *address, const Operand *data) {
+    if (op->op == IR_STORE) {
+        move_operand(l->a, RCX, data);
+    }
+    move_operand(l->a, RDX, address);
+    bool word = stand_at_word(l, op, site);
+    asm_mov_imm(l->a, RSI, site);
     asm_store(l->a, 64, lower_cpu(offsetof(Cpu, budget)), R14);
     asm_lea(l->a, true, RDI, lower_cpu(0));
-    asm_link(l->a, asm_call_by(l->a), op->op == IR_LOAD ? l->thunks->load : l->thunks->store);
-    asm_mov(l->a, false, RCX, RAX);
+    asm_link(l->a, asm_call_by(l->a), access_function(l->thunks, op, word));
+    if (op->op == IR_LOAD) {
+        asm_mov(l->a, true, RCX, RAX);
+    }
+    asm_alu_imm(l->a, ALU_CMP, false, op->op == IR_LOAD ? RDX : RAX, 1);
     asm_load(l->a, 64, false, true, R14, lower_cpu(offsetof(Cpu, budget)));
 }
 
-/* Calls the engine for this access; ecx has its answer. Values that die here are kept too: an unusual answer may need
- * them. The stack stays aligned to 16 bytes. */
+/* Helpers are called from the middle of blocks: what their calls have in common is in the thunk. */
+static void emit_helper_call(Lower *l, const IrOp *op, uint32_t site) {
+    asm_mov_imm(l->a, RSI, site);
+    asm_link(l->a, asm_call(l->a), l->thunks->call);
+    asm_alu_imm(l->a, ALU_CMP, false, RAX, 1);
+    if (has_result(l, op)) {
+        asm_load(l->a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_value)));
+    }
+}
+
+/* Calls the engine for this access: the host's flags tell how its answer compares with 1, the result is in rcx. Values
+ * that die here are kept too: an unusual answer may need them. The stack stays aligned to 16 bytes. */
 static void call_engine(Lower *l, const IrOp *op, uint32_t site) {
+    Operand address = {.reg = NO_REG}, data = address;
     if (op->op == IR_CALL) {
         lower_store_value(l, offsetof(Cpu, jit_addr), op->a);
-    } else {
-        store_address(l, op->a);
-    }
-    if (op->op != IR_LOAD) {
         lower_store_value(l, offsetof(Cpu, jit_value), op->b);
+    } else {
+        address = operand_of(l, op->a, true);
+    }
+    if (op->op == IR_STORE) {
+        data = operand_of(l, op->b, false);
     }
     l->pinned = 0;
     Reg keep[X64_CALLER_SAVED];
@@ -328,24 +386,23 @@ static void call_engine(Lower *l, const IrOp *op, uint32_t site) {
     if (n % 2) {
         asm_push(l->a, RCX);
     }
-    emit_call(l, op, site);
+    if (op->op == IR_CALL) {
+        emit_helper_call(l, op, site);
+    } else {
+        emit_access_call(l, op, site, &address, &data);
+    }
     if (n % 2) {
         asm_pop(l->a, RAX);
     }
     while (n > 0) {
         asm_pop(l->a, keep[--n]);
     }
-    asm_test(l->a, false, RCX, RCX);
-}
-
-static bool has_result(const Lower *l, const IrOp *op) {
-    return ir_op_info[op->op].result && l->last_use[l->at] > l->at;
 }
 
 static void take_result(Lower *l, const IrOp *op) {
     if (has_result(l, op)) {
         Reg dst = l->reg[l->at] != NO_REG ? (Reg)l->reg[l->at] : lower_define(l, l->at);
-        asm_load(l->a, 64, false, true, dst, lower_cpu(offsetof(Cpu, jit_value)));
+        asm_mov(l->a, true, dst, RCX);
     }
 }
 
@@ -358,8 +415,7 @@ static void access_trap(Lower *l, const IrOp *op, uint32_t site) {
 static void access_in_slow_mode(Lower *l, const IrOp *op) {
     uint32_t site = access_site(l, op);
     call_engine(l, op, site);
-    asm_alu_imm(l->a, ALU_CMP, false, RCX, 2);
-    uint32_t fine = asm_jcc(l->a, CC_NE);
+    uint32_t fine = asm_jcc(l->a, CC_BE);
     Side trap;
     lower_side_begin(l, &trap);
     access_trap(l, op, site);
@@ -471,7 +527,7 @@ static void access_call(Lower *l, const IrOp *op) {
         l->pinned = 0;
     }
     Slow *slow = lower_add_slow(l, SLOW_ACCESS);
-    slow->site = asm_jcc(l->a, CC_NE);
+    slow->site = asm_jcc(l->a, CC_AE);
     slow->resume = site;
     take_result(l, op);
 }
@@ -513,10 +569,9 @@ static void finish_instruction(Lower *l, uint32_t index) {
     l->slow_mode = false;
 }
 
-/* Answers other than 0 come here, with the registers of `before`: 2 is a trap, 1 is "leave after this instruction". */
+/* Answers other than 0 come here, as call_engine leaves it: 2 is a trap, 1 is "leave after this instruction". */
 static void unusual_answer(Lower *l, const Slow *slow, const IrOp *op, uint32_t site) {
-    asm_alu_imm(l->a, ALU_CMP, false, RCX, 2);
-    uint32_t leave = asm_jcc(l->a, CC_NE);
+    uint32_t leave = asm_jcc(l->a, CC_E);
     Side trap;
     l->at = slow->op;
     lower_restore(l, &slow->values);
@@ -549,9 +604,9 @@ static void slow_access(Lower *l, const Slow *slow) {
         }
         site = access_site(l, op);
         call_engine(l, op, site);
-        unusual = asm_jcc(l->a, CC_NE);
+        unusual = asm_jcc(l->a, CC_AE);
         if (op->op == IR_LOAD) {
-            asm_load(l->a, 64, false, true, slow->result, lower_cpu(offsetof(Cpu, jit_value)));
+            asm_mov(l->a, true, slow->result, RCX);
         }
         lower_window_resume(l, slow);
         asm_link(l->a, unusual, asm_offset(l->a));

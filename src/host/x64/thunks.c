@@ -32,9 +32,9 @@ static void emit_leave(Asm *a, uint32_t flags_slot) {
 }
 
 /* What a slow path calls: a displacement has no reach beyond the code buffer. */
-static uint32_t emit_address(Asm *a, uint32_t (*function)(Cpu *cpu, uint32_t site)) {
+static uint32_t emit_address(Asm *a, uintptr_t function) {
     uint32_t at = asm_offset(a);
-    asm_quad(a, (uint64_t)(uintptr_t)function);
+    asm_quad(a, function);
     return at;
 }
 
@@ -176,8 +176,10 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
     emit_indirect_at(a, thunks);
     emit_mapped(a, thunks);
     asm_align(a, sizeof(uint64_t));
-    thunks->load = emit_address(a, calls->load);
-    thunks->store = emit_address(a, calls->store);
+    thunks->load = emit_address(a, (uintptr_t)calls->load);
+    thunks->store = emit_address(a, (uintptr_t)calls->store);
+    thunks->load_word = emit_address(a, (uintptr_t)calls->load_word);
+    thunks->store_word = emit_address(a, (uintptr_t)calls->store_word);
 }
 
 /* The bytes, at most five, stand in one word (asm_fit) if others may run them. */

@@ -106,7 +106,7 @@ typedef struct X64Thunks {
     uint32_t enter; /* uint32_t enter(Cpu *cpu, void *memory, const void *code): returns a site */
     uint32_t leave, call; /* call: with the site in esi */
     uint32_t trap; /* jumped to with the site in eax: takes a trap and goes on where that leads */
-    uint32_t load, store; /* no code, but the addresses of the engine's functions */
+    uint32_t load, store, load_word, store_word; /* no code, but the addresses of the engine's functions */
     uint32_t point, point_call; /* called from a point; the latter: a CALL */
     uint32_t mapped; /* as `indirect`, while memory management is on */
     uint32_t indirect, indirect_miss; /* jumped to with an address in rax and the site in edx */
@@ -117,11 +117,18 @@ typedef struct X64Thunks {
     bool regions; /* loops that are hot become regions: backward jumps count */
 } X64Thunks;
 
-/** Functions of the engine that the thunks call. They return 0 go on, 1 leave after this instruction, 2 trap. */
+typedef CpuLoaded X64Load(Cpu *cpu, uint64_t site, uint64_t addr);
+typedef uint32_t X64Store(Cpu *cpu, uint64_t site, uint64_t addr, uint64_t value);
+
+/** Functions of the engine that translated code calls. They return a CpuAnswer. */
 typedef struct X64Calls {
-    uint32_t (*load)(Cpu *cpu, uint32_t site); /* address in cpu->jit_addr, result to cpu->jit_value */
-    uint32_t (*store)(Cpu *cpu, uint32_t site);
-    uint32_t (*call)(Cpu *cpu, uint32_t site);
+    X64Load *load;
+    X64Store *store;
+    /* The same for words of 32 bits at 32-bit addresses, loads without sign, with the rights of the code; pc and
+     * prepaid are as at the fault entry of the site. */
+    X64Load *load_word;
+    X64Store *store_word;
+    uint32_t (*call)(Cpu *cpu, uint32_t site); /* operands in cpu->jit_addr and jit_value, result to the latter */
     const void *(*trap)(Cpu *cpu, uint32_t site); /* where the code is that runs next; NULL: the engine goes
                                                         on, with what stands in cpu->jit_value */
     /** From quick code: its registers, by Reg, and where it goes on. Returns 0 or X64_EXIT_*. */
