@@ -72,21 +72,37 @@ static void unknown_log(Device *dev, uint64_t offset, const uint32_t *written) {
 
 /* ---- Accesses to whole registers --------------------------------------------------------------------------------- */
 
-/* Firmware hits few registers again and again: where an offset led is remembered. */
+/* Firmware hits few registers again and again: where an offset led is remembered, in one word, so that no thread ever
+ * sees half of it. The offset is in the lower half. */
+enum { FOUND_READ = 32, FOUND_WRITE = 33 /* allowed, and nothing to tell; neither: nothing is known */,
+       FOUND_INDEX = 34 /* in its array */, FOUND_REG = 50 };
 
-static RegFound *found_at(Device *dev, uint64_t offset) {
-    return &dev->found[offset / 4 % DEVICE_REGS_FOUND];
+static uint64_t *found_at(RegCache *regs, uint64_t offset) {
+    uint64_t word = offset / 4;
+    return &regs->found[(word ^ word >> 6) % ARRAY_LEN(regs->found)];
+}
+
+/* What is known of an offset; 0 if that is nothing. */
+static inline uint64_t found(const Device *dev, uint64_t offset) {
+    uint64_t known = dev->regs ? __atomic_load_n(found_at(dev->regs, offset), __ATOMIC_RELAXED) : 0;
+    return (known & UINT32_MAX) == offset ? known : 0;
+}
+
+static inline const Reg *found_reg(const Device *dev, uint64_t known, unsigned *index) {
+    *index = (uint16_t)(known >> FOUND_INDEX);
+    return &dev->type->regs[known >> FOUND_REG];
 }
 
 /* Looks the register up; NULL if there is none. */
 static const Reg *reg_look_up(Device *dev, uint64_t offset, unsigned *index) {
     const Reg *reg = reg_find(dev->type, offset, index);
-    if (reg && offset <= UINT32_MAX && *index <= UINT16_MAX) {
-        *found_at(dev, offset) = (RegFound){.offset = (uint32_t)offset,
-                                            .index = (uint16_t)*index,
-                                            .plain_read = reg->access != REG_WO && !reg->unmodelled,
-                                            .plain_write = reg->access != REG_RO && !reg->unmodelled,
-                                            .reg = reg};
+    uint64_t number = reg ? (uint64_t)(reg - dev->type->regs) : 0;
+    if (reg && dev->regs && offset <= UINT32_MAX && *index <= UINT16_MAX && number >> (64 - FOUND_REG) == 0) {
+        uint64_t plain_read = reg->access != REG_WO && !reg->unmodelled;
+        uint64_t plain_write = reg->access != REG_RO && !reg->unmodelled;
+        uint64_t known = offset | plain_read << FOUND_READ | plain_write << FOUND_WRITE |
+                         (uint64_t)*index << FOUND_INDEX | number << FOUND_REG;
+        __atomic_store_n(found_at(dev->regs, offset), known, __ATOMIC_RELAXED);
     }
     return reg;
 }
@@ -133,11 +149,13 @@ static RARE uint32_t odd_read(Device *dev, uint64_t offset) {
 }
 
 IN_LINE uint32_t word_read(Device *dev, uint64_t offset) {
-    const RegFound *found = found_at(dev, offset);
-    if (UNLIKELY(found->offset != offset || !found->plain_read)) {
+    uint64_t known = found(dev, offset);
+    if (UNLIKELY(!(known >> FOUND_READ & 1))) {
         return odd_read(dev, offset);
     }
-    return reg_read(dev, offset, found->reg, found->index);
+    unsigned index;
+    const Reg *reg = found_reg(dev, known, &index);
+    return reg_read(dev, offset, reg, index);
 }
 
 /* One register, or the bytes of it that `lanes` covers. Bytes that are not written keep what is stored: they are merged
@@ -174,14 +192,16 @@ static RARE void odd_write(Device *dev, uint64_t offset, uint32_t lanes, uint32_
 }
 
 IN_LINE void word_write(Device *dev, uint64_t offset, uint32_t lanes, uint32_t value) {
-    const RegFound *found = found_at(dev, offset);
+    uint64_t known = found(dev, offset);
     if (LIKELY(dev->board->guest_log != NULL)) {
         guest_poll_end(dev->board->guest_log);
     }
-    if (UNLIKELY(found->offset != offset || !found->plain_write)) {
+    if (UNLIKELY(!(known >> FOUND_WRITE & 1))) {
         odd_write(dev, offset, lanes, value);
     } else {
-        reg_write(dev, found->reg, found->index, lanes, value);
+        unsigned index;
+        const Reg *reg = found_reg(dev, known, &index);
+        reg_write(dev, reg, index, lanes, value);
     }
 }
 

@@ -176,22 +176,18 @@ struct DeviceType {
     bool (*load)(Device *dev, StateReader *in);
 };
 
-/** Where a word offset led last: only a cache. */
-typedef struct RegFound {
-    uint32_t offset;
-    uint16_t index; /* in its array */
-    bool plain_read, plain_write; /* allowed, and nothing to tell; both false: nothing is known */
-    const Reg *reg;
-} RegFound;
-
-enum { DEVICE_REGS_FOUND = 8 /* a power of two */ };
+/** Where word offsets led: only a cache, common to the devices of one type in all nodes of a plan, on whatever thread
+ * they run. Zeroed, nothing is known. */
+typedef struct RegCache {
+    uint64_t found[64]; /* device.c says of what; by bits of the word number */
+} RegCache;
 
 struct Device {
     const DeviceType *type;
     const char *name; /* as in the platform file */
     Board *board;
     const struct Cpu *core; /* the only core that sees its registers; NULL: all do */
-    RegFound found[DEVICE_REGS_FOUND]; /* by the low bits of the word number */
+    RegCache *regs; /* NULL: each access looks its register up */
 };
 
 /* ---- The board: what a node gives its devices ------------------------------------------------------------------- */

@@ -32,6 +32,7 @@ struct Part {
     const char *type_name;
     ReplPos type_pos;
     const DeviceType *type; /* NULL: sysbus, or unknown and to be a stub */
+    RegCache *reg_cache; /* of all devices of that type */
     const ReplReg *regs;
     const ReplFile *regs_scope;
     SettingList props, irqs, sections;

@@ -73,6 +73,26 @@ static bool check_cpus(Build *b) {
     return !unknown || type_unknown(b, unknown, type_short(unknown));
 }
 
+/* The plan's; one for each type that is in use. */
+static RegCache *reg_cache(Build *b, Map *by_type, const DeviceType *type) {
+    uint64_t key = (uint64_t)(uintptr_t)type;
+    const uint64_t *known = map_get(by_type, key);
+    if (known || !type || !type->n_regs) {
+        return known ? (RegCache *)(uintptr_t)*known : NULL;
+    }
+    RegCache *regs = ARENA_NEW(&b->scratch, RegCache);
+    map_set(by_type, key, (uint64_t)(uintptr_t)regs);
+    return regs;
+}
+
+static void reg_caches_make(Build *b) {
+    Map by_type = {0};
+    for (size_t i = 0; i < b->parts.len; i++) {
+        b->parts.data[i]->reg_cache = reg_cache(b, &by_type, b->parts.data[i]->type);
+    }
+    map_free(&by_type);
+}
+
 bool build_types(Build *b) {
     types_index(b);
     for (size_t i = 0; i < b->parts.len; i++) {
@@ -89,6 +109,7 @@ bool build_types(Build *b) {
             log_line(b->log, LOG_WARN, "%s", text.text);
         }
     }
+    reg_caches_make(b);
     return check_cpus(b);
 }
 
@@ -129,6 +150,7 @@ static void lines_name(Build *b, Part *part) {
 
 static void device_create(Build *b, Part *part) {
     part->device = build_device_new(b, part->type ? part->type : &machine_stub_type, part->name);
+    part->device->regs = part->reg_cache;
 }
 
 /* What runs look at all the time stands together, next to its node. */
