@@ -118,7 +118,7 @@ IN_LINE uint32_t reg_read(Device *dev, uint64_t offset, const Reg *reg, unsigned
     if (LIKELY(reg->read != NULL)) {
         value = reg->read(dev, index);
     } else {
-        value = reg->storage ? *device_reg_storage(dev, reg, index) : 0;
+        value = reg->storage ? device_reg_get(dev, reg, index) : 0;
     }
     GuestLog *log = dev->board->guest_log;
     if (LIKELY(log != NULL) && UNLIKELY(guest_poll_read(log, dev, offset, value))) {
@@ -161,13 +161,13 @@ IN_LINE uint32_t word_read(Device *dev, uint64_t offset) {
 /* One register, or the bytes of it that `lanes` covers. Bytes that are not written keep what is stored: they are merged
  * without a read of the register, which could have side effects, and as zero where a one would clear something. */
 IN_LINE void reg_write(Device *dev, const Reg *reg, unsigned index, uint32_t lanes, uint32_t value) {
-    uint32_t *storage = device_reg_storage(dev, reg, index);
     uint32_t old = 0;
     value &= lanes;
-    if (storage) {
-        old = *storage;
+    if (reg->storage) {
+        old = device_reg_get(dev, reg, index);
         value |= old & ~lanes & ~reg->clear_on_one;
-        *storage = ((old & ~reg->writable) | (value & reg->writable)) & ~(value & reg->clear_on_one);
+        device_reg_put(dev, reg, index,
+                       ((old & ~reg->writable) | (value & reg->writable)) & ~(value & reg->clear_on_one));
     }
     if (reg->write) {
         reg->write(dev, index, value, old);
@@ -280,7 +280,7 @@ static void regs_reset(Device *dev) {
         const Reg *reg = &type->regs[k % type->n_regs];
         bool second = k >= type->n_regs;
         for (unsigned i = 0; reg->storage && (!second || reg->reset) && i < device_reg_count(reg); i++) {
-            *device_reg_storage(dev, reg, i) = reg->reset;
+            device_reg_put(dev, reg, i, reg->reset);
         }
     }
 }
@@ -340,9 +340,7 @@ void device_hash(const Device *dev, Hash *hash) {
     for (size_t k = 0; k < type->n_regs; k++) {
         const Reg *reg = &type->regs[k];
         for (unsigned i = 0; reg->storage && i < device_reg_count(reg); i++) {
-            uint32_t value;
-            memcpy(&value, (const uint8_t *)dev + reg->storage + 4 * (size_t)i, sizeof value);
-            hash_u64(hash, value);
+            hash_u64(hash, device_reg_get(dev, reg, i));
         }
     }
     for (size_t i = 0; i < type->n_outputs; i++) {

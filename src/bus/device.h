@@ -44,6 +44,8 @@ typedef struct Reg {
     RegRead read; /* NULL: the storage, 0 without storage */
     RegWrite write; /* runs after the storage has changed, or NULL */
     uint8_t access; /* REG_RW... */
+    bool is_bit; /* it is 0 or 1, and stored in one bit of the word at `storage`: number `bit` and, of an array, on */
+    uint8_t bit;
     bool unmodelled; /* known to the manual but without behaviour: accesses are logged, storage still works */
 } Reg;
 
@@ -230,6 +232,8 @@ struct Board {
     uint64_t (*current_pc)(Board *board); /* of the CPU that is running, 0 if none */
     void (*stop)(Board *board, StopReason reason, int code); /* after the running instruction */
     LineGuard lines;
+    Device **devices; /* of the board, those of the platform file first */
+    size_t n_devices;
     MemMap map;
     /* With the end of the map, what each event needs. */
     EventQueue events;
@@ -311,9 +315,17 @@ static inline struct Cpu *device_cpu(const Device *dev) {
 static inline uint32_t device_reg_count(const Reg *reg) {
     return reg->count ? reg->count : 1;
 }
-/** NULL if the register has no storage. */
-static inline uint32_t *device_reg_storage(const Device *dev, const Reg *reg, unsigned index) {
-    return reg->storage ? (uint32_t *)((uintptr_t)dev + reg->storage) + index : NULL;
+static inline uint32_t *device_reg_word(const Device *dev, const Reg *reg, unsigned index) {
+    return (uint32_t *)((uintptr_t)dev + reg->storage) + (reg->is_bit ? 0 : index);
+}
+/** What is stored of a register that has storage. */
+static inline uint32_t device_reg_get(const Device *dev, const Reg *reg, unsigned index) {
+    uint32_t word = *device_reg_word(dev, reg, index);
+    return reg->is_bit ? word >> (reg->bit + index) & 1 : word;
+}
+static inline void device_reg_put(Device *dev, const Reg *reg, unsigned index, uint32_t value) {
+    uint32_t *word = device_reg_word(dev, reg, index), mask = UINT32_C(1) << ((reg->bit + index) & 31);
+    *word = !reg->is_bit ? value : value & 1 ? *word | mask : *word & ~mask;
 }
 
 /** Register-table access: what windows of types with `regs` call. Registers are 32-bit words. A smaller access reads

@@ -56,6 +56,12 @@ Device *build_device_new(Build *b, const DeviceType *type, const char *name) {
     return dev;
 }
 
+void build_device_add(Build *b, Device *dev) {
+    vec_push(&b->devices, dev);
+    b->board->devices = b->devices.data;
+    b->board->n_devices = b->devices.len;
+}
+
 /* ---- Building --------------------------------------------------------------------------------------------------- */
 
 /* The devices that its properties name come first: a flash controller asks for the memory of its flash. Devices that
@@ -121,6 +127,7 @@ static void hand_over(Build *b) {
     for (size_t i = 0; i < b->devices.len; i++) {
         machine->devices[i] = b->devices.data[i];
     }
+    b->board->devices = machine->devices;
     for (size_t i = 0; i < b->cpus.len; i++) {
         machine->cpus[i] = b->cpus.data[i];
     }
@@ -193,6 +200,7 @@ void machine_plan_free(MachinePlan *plan) {
     vec_free(&plan->devices);
     vec_free(&plan->cpus);
     vec_free(&plan->visited);
+    vec_free(&plan->gates);
     map_free(&plan->part_names);
     map_free(&plan->device_names);
     map_free(&plan->type_names);
@@ -355,8 +363,8 @@ Line *machine_line(const Machine *machine, const char *name, Err *err) {
     Line *found = NULL;
     for (size_t i = 0; i < n && !found; i++) {
         Line *line = machine_output(dev, i);
-        names[i] = line->name;
-        found = strcmp(line->name + strlen(dev->name), dot) == 0 ? line : NULL; /* the device may go by its alias */
+        names[i] = line->plan->name;
+        found = strcmp(names[i] + strlen(dev->name), dot) == 0 ? line : NULL; /* the device may go by its alias */
     }
     if (!found) {
         fail_name(err, n ? "the name of a line" : "a line: this device has none", name, names, n);

@@ -115,35 +115,35 @@ bool build_types(Build *b) {
 
 /* ---- Devices ---------------------------------------------------------------------------------------------------- */
 
-/* In the order of machine_output. */
-static const char **line_names(Build *b, const Part *part, const DeviceType *type) {
-    Arena *arena = &b->arena;
-    const char **names = ARENA_ARRAY(arena, const char *, machine_output_count(type) + 1);
-    unsigned number = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < type->n_outputs; i++) {
-        const Output *output = &type->outputs[i];
-        if (output->name && output->count <= 1) {
-            names[n++] = arena_printf(arena, "%s.%s", part->name, output->name);
-            continue;
-        }
-        unsigned in_array = 0, *k = output->name ? &in_array : &number;
-        for (unsigned end = *k + (output->count ? output->count : 1); *k < end;) {
-            names[n++] = arena_printf(arena, "%s.%s%u", part->name, output->name ? output->name : "", (*k)++);
-        }
-    }
-    return names;
+static const char *line_name(Build *b, const Part *part, const Output *output, unsigned number) {
+    return output->name && output->count <= 1
+               ? arena_printf(&b->arena, "%s.%s", part->name, output->name)
+               : arena_printf(&b->arena, "%s.%s%u", part->name, output->name ? output->name : "", number);
 }
 
-static void lines_name(Build *b, Part *part) {
-    const DeviceType *type = part->device->type;
-    if (!part->line_names) {
-        part->line_names = line_names(b, part, type);
+/* In the order of machine_output; where they lead is found when the first machine is wired. */
+static LinePlan *lines_plan(Build *b, const Part *part, const DeviceType *type) {
+    LinePlan *lines = ARENA_ARRAY(&b->arena, LinePlan, machine_output_count(type) + 1), *line = lines;
+    unsigned number = 0; /* of those without a name */
+    for (size_t i = 0; i < type->n_outputs; i++) {
+        const Output *output = &type->outputs[i];
+        for (unsigned k = 0; k < device_output_count(output); k++, line++) {
+            line->name = line_name(b, part, output, output->name ? k : number++);
+            line->offset = output->offset + k * (uint32_t)sizeof(Line);
+        }
     }
-    const char *const *name = part->line_names;
+    return lines;
+}
+
+static void lines_set(Build *b, Part *part) {
+    const DeviceType *type = part->device->type;
+    if (!part->lines) {
+        part->lines = lines_plan(b, part, type);
+    }
+    const LinePlan *line = part->lines;
     for (size_t i = 0; i < type->n_outputs; i++) {
         for (unsigned k = 0; k < device_output_count(&type->outputs[i]); k++) {
-            device_lines(part->device, &type->outputs[i])[k].name = *name++;
+            device_lines(part->device, &type->outputs[i])[k].plan = line++;
         }
     }
 }
@@ -166,8 +166,8 @@ bool build_create(Build *b) {
         if (!part->device) {
             device_create(b, part);
         }
-        lines_name(b, part);
-        vec_push(&b->devices, part->device);
+        lines_set(b, part);
+        build_device_add(b, part->device);
     }
     return true;
 }

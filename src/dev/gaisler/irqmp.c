@@ -445,8 +445,8 @@ static void irqmp_write(Device *dev, uint64_t offset, unsigned size, uint64_t va
 }
 
 static bool cpus_find(Irqmp *q, Err *err) {
-    for (; q->n_cpus < CPUS_MAX && q->out[q->n_cpus].n_sinks; q->n_cpus++) {
-        LeonIrqPort *port = device_leon_irq(q->out[q->n_cpus].sinks[0].device);
+    for (; q->n_cpus < CPUS_MAX && line_sinks(&q->out[q->n_cpus]); q->n_cpus++) {
+        LeonIrqPort *port = device_leon_irq(line_sink(&q->out[q->n_cpus], 0));
         if (!port) {
             return err_set(err, "%s: output %u does not lead to a LEON processor", q->dev.name, q->n_cpus);
         }

@@ -68,16 +68,12 @@ Device *nrf_clock_device(NrfPart *part) {
 }
 
 void nrf_irq_update(NrfPart *part) {
-    bool level = false;
-    for (uint32_t left = part->inten; left; left &= left - 1) {
-        level |= part->events[__builtin_ctz(left)] != 0;
-    }
-    line_set(&part->irq, level);
+    line_set(&part->irq, (part->events & part->inten) != 0);
 }
 
 void nrf_event(NrfPart *part, unsigned n) {
     locate(part);
-    part->events[n] = 1;
+    part->events |= UINT32_C(1) << n;
     nrf_irq_update(part);
     if (part->ppi) {
         nrf51_ppi_event(part->ppi, part->base + 0x100 + 4 * n);
