@@ -57,6 +57,7 @@ void orr_world_free(OrrWorld *world) {
     if (!world) {
         return;
     }
+    pool_close(world->pool);
     captures_close(world, NULL);
     api_meters_free(world);
     for (size_t i = 0; i < world->nodes.len; i++) {

@@ -22,7 +22,7 @@ typedef struct Slab {
 } Slab;
 
 struct MemPool {
-    bool files;
+    bool files, closed;
     VEC(Slab) slabs;
 };
 
@@ -54,16 +54,14 @@ static void *map_file(int fd, uint64_t size) {
     return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 }
 
-/* A host without large pages has small ones. */
 static void *map_anonymous(uint64_t size) {
-    void *host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (host != MAP_FAILED) {
-        madvise(host, size, MADV_HUGEPAGE);
-    }
-    return host;
+    return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
 static bool add_slab(MemPool *pool, uint64_t size, bool file) {
+    uint64_t begin = file ? 0 : PAGE / 2;
+    FreeRange all = {begin, size};
+    size += file ? 0 : PAGE;
     Slab slab = {.fd = file ? memfd_create("orrery-pool", MFD_CLOEXEC) : -1, .size = size};
     void *host = file ? map_file(slab.fd, size) : map_anonymous(size);
     if (host == MAP_FAILED) {
@@ -73,7 +71,6 @@ static bool add_slab(MemPool *pool, uint64_t size, bool file) {
         return false;
     }
     slab.host = host;
-    FreeRange all = {0, size};
     vec_push(&slab.unused, all);
     vec_push(&pool->slabs, slab);
     return true;
@@ -111,8 +108,12 @@ bool pool_take(MemPool *pool, uint64_t size, PoolRange *range) {
            take_from(&pool->slabs.data[pool->slabs.len - 1], size, range);
 }
 
+void pool_close(MemPool *pool) {
+    pool->closed = true;
+}
+
 void pool_give(MemPool *pool, const PoolRange *range) {
-    for (size_t s = 0; s < pool->slabs.len; s++) {
+    for (size_t s = 0; s < pool->slabs.len && !pool->closed; s++) {
         Slab *slab = &pool->slabs.data[s];
         if (range->host < slab->host || range->host >= slab->host + slab->size) {
             continue;
