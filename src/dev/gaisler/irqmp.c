@@ -25,7 +25,7 @@ typedef struct Irqmp {
     uint64_t frequency;
     uint32_t eirq, n_controllers, n_stamps, n_watchdogs;
     bool boot_registers, interrupt_map;
-    Clock clock;
+    const Clock *clock;
     Line out[CPUS_MAX];
     LeonIrqPort *ports[CPUS_MAX];
     unsigned n_cpus;
@@ -115,7 +115,7 @@ static void irqmp_update(Irqmp *q) {
 /* ---- Time stamps ------------------------------------------------------------------------------------------------- */
 
 static uint32_t stamp_time(const Irqmp *q) {
-    return (uint32_t)(gaisler_now(&q->dev, &q->clock) - q->reset_cycle);
+    return (uint32_t)(gaisler_now(&q->dev, q->clock) - q->reset_cycle);
 }
 
 static unsigned stamp_index(unsigned controller, unsigned stamp) {
@@ -473,7 +473,7 @@ static void irqmp_reset(Device *dev) {
     for (unsigned i = 0; i < LINES; i++) {
         q->map[i] = (uint8_t)i;
     }
-    q->reset_cycle = gaisler_now(dev, &q->clock);
+    q->reset_cycle = gaisler_now(dev, q->clock);
     irqmp_update(q);
 }
 
