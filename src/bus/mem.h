@@ -85,7 +85,7 @@ typedef struct MemMap {
     /** Told of each access to a device window, or NULL. */
     void (*trace)(struct MemMap *map, const MemRegion *region, uint64_t addr, unsigned size, uint64_t value,
                   bool store);
-    const MemRegion *recent[MEM_RECENT]; /* by mem_recent_slot, or NULL: only a cache */
+    uint16_t recent[MEM_RECENT]; /* by mem_recent_slot: number of a region + 1, or 0: only a cache */
     /* What short runs look at stands last, beside what their board needs. */
     uint8_t *fast; /* window of the whole 32-bit address space (fastmem.c), or NULL */
     MemNear ram, rom; /* plain bytes: memory without marks of code; other memory, for loads. Only a cache */
@@ -123,8 +123,9 @@ static inline unsigned mem_recent_slot(uint64_t addr) {
 }
 /** The region that holds addr, or NULL. */
 static inline const MemRegion *mem_region_at(MemMap *map, uint64_t addr) {
-    const MemRegion *r = map->recent[mem_recent_slot(addr)];
-    return LIKELY(r && addr - r->base < r->size) ? r : mem_region_search(map, addr);
+    unsigned known = map->recent[mem_recent_slot(addr)];
+    const MemRegion *r = map->regions + known - 1;
+    return LIKELY(known && addr - r->base < r->size) ? r : mem_region_search(map, addr);
 }
 
 /** CPU and DMA accesses of 1, 2, 4 or 8 bytes at any alignment within one region (devices of big-endian CPUs: aligned).

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "sim/machine_internal.h"
 
-enum { BULKY_BYTES = 4096, OTHER_BYTES = 256 /* the board's name and the like */ };
+enum { BULKY_BYTES = 4096, CPU_BYTES = 256 /* of each core but the first, what the node adds */ };
 
 /* ---- Help for the steps ----------------------------------------------------------------------------------------- */
 
@@ -222,6 +222,10 @@ bool machine_build(Machine *machine, Board *board, const ReplFile *file, const M
     return ok;
 }
 
+static size_t cpu_bytes(const Machine *machine) {
+    return machine->n_cpus > 1 ? (machine->n_cpus - 1) * CPU_BYTES : 0;
+}
+
 static MachineBytes bytes_taken(const Board *board) {
     return (MachineBytes){.main = board->arena->total, .bulk = board->bulk ? board->bulk->total : 0};
 }
@@ -245,7 +249,7 @@ Machine *machine_new(Board *board, MachinePlan *plan, bool owned, Err *err) {
     }
     MachineBytes after = bytes_taken(board);
     size_t hot = hot_bytes(machine);
-    plan->bytes = (MachineBytes){after.main - before.main - (board->hot ? 0 : hot) + OTHER_BYTES, hot,
+    plan->bytes = (MachineBytes){after.main - before.main - (board->hot ? 0 : hot) + cpu_bytes(machine), hot,
                                  after.bulk - before.bulk};
     plan->n_regions = board->map.n_regions;
     return machine;

@@ -13,6 +13,7 @@ struct Setting {
     const ReplFile *scope;
     unsigned entry; /* number of the entry that gave it: twice in one entry is a mistake */
     struct Part *target; /* of an inline object or a reference */
+    const char *text; /* of a string, in the plan's arena, once a machine has been built */
     Setting *next;
 };
 

@@ -240,15 +240,19 @@ static bool set_device(Build *b, const Part *part, const Prop *prop, Setting *se
     return true;
 }
 
-static void set_string(Build *b, const Part *part, const Prop *prop, const char *text) {
-    *(const char **)prop_at(part, prop) = arena_strdup(b->board->arena, text);
+/* The first machine copies it, since the file may go; the others have the same. */
+static void set_string(Build *b, const Part *part, const Prop *prop, Setting *setting, const char *text) {
+    if (!setting->text) {
+        setting->text = arena_strdup(&b->arena, text);
+    }
+    *(const char **)prop_at(part, prop) = setting->text;
 }
 
-static void set_empty(Build *b, const Part *part, const Prop *prop) {
+static void set_empty(Build *b, const Part *part, const Prop *prop, Setting *setting) {
     if (prop_is_number(prop)) {
         prop_number(part, prop, 0);
     } else if (prop->kind == PROP_KIND_STRING) {
-        set_string(b, part, prop, "");
+        set_string(b, part, prop, setting, "");
     }
 }
 
@@ -256,7 +260,7 @@ static bool set_value(Build *b, const Part *part, const Prop *prop, Setting *set
     const ReplValue *value = setting->attr->value;
     bool number = prop->kind == PROP_KIND_U32 || prop->kind == PROP_KIND_U64;
     if (value->kind == REPL_EMPTY) {
-        set_empty(b, part, prop);
+        set_empty(b, part, prop, setting);
         return true;
     }
     if (value->kind == REPL_NUMBER && number) {
@@ -267,12 +271,12 @@ static bool set_value(Build *b, const Part *part, const Prop *prop, Setting *set
         return true;
     }
     if (value->kind == REPL_STRING && prop->kind == PROP_KIND_STRING) {
-        set_string(b, part, prop, value->text);
+        set_string(b, part, prop, setting, value->text);
         return true;
     }
     if (value->kind == REPL_ENUM && prop->kind == PROP_KIND_STRING) {
         const char *dot = strrchr(value->text, '.');
-        set_string(b, part, prop, dot ? dot + 1 : value->text);
+        set_string(b, part, prop, setting, dot ? dot + 1 : value->text);
         return true;
     }
     if ((value->kind == REPL_REF || value->kind == REPL_OBJECT) && prop->kind == PROP_KIND_DEVICE) {

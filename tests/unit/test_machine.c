@@ -174,9 +174,9 @@ static void test_scopes(void **state) {
     assert_ptr_equal(line_sink(&q->out[0], 0), device(&b, "q_pic"));
     const FakeBus *i2c = device(&b, "i2c"), *p_i2c = device(&b, "p_i2c");
     assert_int_equal(i2c->bus.n_targets, 2);
-    assert_ptr_equal(i2c->bus.targets[1], p->peer);
+    assert_ptr_equal(i2c->bus.places->target, p->peer);
     assert_int_equal(p_i2c->bus.n_targets, 1);
-    assert_string_equal(p_i2c->bus.targets[0]->name, "s");
+    assert_string_equal(p_i2c->bus.places->target->name, "s");
     bench_free(&b);
 }
 

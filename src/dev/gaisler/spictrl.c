@@ -83,7 +83,7 @@ static void select_update(Spictrl *s) {
     uint32_t lines = (s->mode & MODE_ASEL) && s->shifting ? s->aslvsel : s->slvsel;
     uint32_t wanted = ~lines & select_lines(s);
     for (unsigned i = 0; i < SPI_TARGETS_MAX; i++) {
-        Device *target = s->bus.targets[i];
+        Device *target = spi_target(&s->bus, i);
         if (target && target->type->spi->select && bit(wanted ^ s->selected, i)) {
             target->type->spi->select(target, bit(wanted, i));
         }

@@ -33,6 +33,7 @@ Device *nrf_find(Board *board, const DeviceType *type, uint32_t base) {
     return region && region->device && region->device->type == type ? region->device : NULL;
 }
 
+/* Events that there are. */
 static uint32_t events_named(const DeviceType *type) {
     uint32_t named = 0;
     for (size_t i = 0; i < type->n_regs; i++) {
@@ -56,15 +57,12 @@ static void locate(NrfPart *part) {
             break;
         }
     }
-    part->implemented = events_named(part->dev.type);
     part->ppi = nrf_find(board, &nrf51_ppi, PPI_BASE);
-    part->clock = nrf_find(board, &nrf51_power, CLOCK_BASE);
     part->located = true;
 }
 
 Device *nrf_clock_device(NrfPart *part) {
-    locate(part);
-    return part->clock;
+    return nrf_find(part->dev.board, &nrf51_power, CLOCK_BASE);
 }
 
 void nrf_irq_update(NrfPart *part) {
@@ -88,8 +86,7 @@ void nrf_events_write(Device *dev, unsigned index, uint32_t value, uint32_t old)
 void nrf_intenset_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {
     (void)index, (void)old;
     NrfPart *part = nrf_part(dev);
-    locate(part);
-    part->inten |= value & part->implemented;
+    part->inten |= value & events_named(dev->type);
     nrf_irq_update(part);
 }
 

@@ -27,9 +27,7 @@ typedef struct NrfPart {
     /* Found on first use, constant from then on: no state. */
     bool located;
     uint32_t base;
-    uint32_t implemented; /* events that the register table names */
     Device *ppi;
-    Device *clock;
 } NrfPart;
 
 static inline NrfPart *nrf_part(Device *dev) {
