@@ -54,14 +54,16 @@ static void *map_file(int fd, uint64_t size) {
     return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 }
 
+/* A host without large pages has small ones. */
 static void *map_anonymous(uint64_t size) {
-    return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (host != MAP_FAILED) {
+        madvise(host, size, MADV_HUGEPAGE);
+    }
+    return host;
 }
 
 static bool add_slab(MemPool *pool, uint64_t size, bool file) {
-    uint64_t begin = file ? 0 : PAGE / 2;
-    FreeRange all = {begin, size};
-    size += file ? 0 : PAGE;
     Slab slab = {.fd = file ? memfd_create("orrery-pool", MFD_CLOEXEC) : -1, .size = size};
     void *host = file ? map_file(slab.fd, size) : map_anonymous(size);
     if (host == MAP_FAILED) {
@@ -71,6 +73,7 @@ static bool add_slab(MemPool *pool, uint64_t size, bool file) {
         return false;
     }
     slab.host = host;
+    FreeRange all = {0, size};
     vec_push(&slab.unused, all);
     vec_push(&pool->slabs, slab);
     return true;

@@ -1,10 +1,9 @@
 /* Where the bytes of many nodes' memories come from: a few large files, each mapped once, so that a world of thousands
  * of nodes needs neither a mapping nor a file descriptor per memory. Pages take room when they are touched first.
  *
- * Where nobody maps the memories a second time, the small ones stand in anonymous memory, each half a page behind the
- * beginning of a page of the host: programs have their data at the beginning of a memory and their stack at its end, so
- * the last page of one node is the first of the next. A fresh page costs as much as the rest of making a node does on
- * hosts that have to get it from elsewhere; for the same reason these are no large pages, of which most is never used. */
+ * Where nobody maps the memories a second time, the small ones stand in anonymous memory with large pages of the host:
+ * those of thousands of nodes are in use in turn, and each page table entry that is looked up for them costs as much as
+ * running a hundred instructions. */
 #ifndef BUS_POOL_H
 #define BUS_POOL_H
 
@@ -12,7 +11,7 @@
 
 typedef struct MemPool MemPool;
 
-/** A stretch of a pool, whole pages in size; in a file they are those of the host. */
+/** A stretch of a pool, whole pages of the host. */
 typedef struct PoolRange {
     int fd; /* the file that holds it; -1: none */
     uint64_t offset; /* in that file */
@@ -28,7 +27,7 @@ void pool_free(MemPool *pool);
 bool pool_take(MemPool *pool, uint64_t size, PoolRange *range);
 /** Nobody is going to take anything any more: what is given back is left as it is. */
 void pool_close(MemPool *pool);
-/** The host gets the pages of files back; the next owner finds zeros. */
+/** The host gets the pages back; the next owner finds zeros. */
 void pool_give(MemPool *pool, const PoolRange *range);
 
 #endif

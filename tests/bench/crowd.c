@@ -18,8 +18,8 @@
 
 #include "orrery/world.h"
 
-enum { ARGUMENTS = 9, NAME_BYTES = 32, WARM_NS = 3000000, HALF_PAGE = 2048, SRAM = 0x20000000, SMALL_BYTES_MAX = 512 << 10,
-       PAGE = 4096, NEED_BYTES = 64 << 10 /* of a node, with its RAM, amply */, SAMPLE_BYTES = 8 << 20 };
+enum { ARGUMENTS = 9, NAME_BYTES = 32, WARM_NS = 3000000, PAGE = 4096, SRAM = 0x20000000, SMALL_BYTES_MAX = 512 << 10,
+       NEED_BYTES = 64 << 10 /* of a node, with its RAM, amply */, SAMPLE_BYTES = 8 << 20 };
 
 typedef struct Crowd {
     const char *machine, *firmware;
@@ -134,21 +134,21 @@ static unsigned long long instructions(const Crowd *c) {
     return sum;
 }
 
-/* What a node has written to of its small memories, which stand in no file of their own: of its RAM (from 0x20000000 on,
- * ARMv7-M B3.1). Others' is as much. In half pages of the host: those of two nodes make a page (bus/pool.h). */
+/* Pages of a node's small memories, which stand in no file of their own, that it has written to: those of its RAM (from
+ * 0x20000000 on, ARMv7-M B3.1). Others' are as many. */
 static unsigned long long small_ram(const Crowd *c) {
-    static const uint8_t zeros[HALF_PAGE];
+    static const uint8_t zeros[PAGE];
     const OrrNode *node = orr_world_node(c->world, 0);
-    unsigned long long n = 0;
+    unsigned long long pages = 0;
     uint64_t base, size;
     for (size_t i = 0; orr_node_memory(node, i, &base, &size); i++) {
-        for (uint64_t at = 0; base >= SRAM && size <= SMALL_BYTES_MAX && at < size; at += HALF_PAGE) {
-            uint8_t half[HALF_PAGE] = {0};
-            orr_node_read(node, base + at, half, size - at < HALF_PAGE ? size - at : HALF_PAGE);
-            n += memcmp(half, zeros, HALF_PAGE) != 0;
+        for (uint64_t at = 0; base >= SRAM && size <= SMALL_BYTES_MAX && at < size; at += PAGE) {
+            uint8_t page[PAGE] = {0};
+            orr_node_read(node, base + at, page, size - at < PAGE ? size - at : PAGE);
+            pages += memcmp(page, zeros, PAGE) != 0;
         }
     }
-    return n * HALF_PAGE * c->nodes;
+    return pages * PAGE * c->nodes;
 }
 
 static void run(Crowd *c, unsigned long long until_ns) {
