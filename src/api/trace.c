@@ -106,8 +106,11 @@ void orr_node_trace(OrrNode *node, unsigned kinds, void (*trace)(void *user, con
     while (i < node->n_observers && (node->observers[i].trace != trace || node->observers[i].user != user)) {
         i++;
     }
-    if (i == ORR_OBSERVERS_MAX) {
+    if (i == ORR_OBSERVERS_MAX || (i == node->n_observers && !kinds)) {
         return;
+    }
+    if (!node->observers) {
+        node->observers = mem_alloc(ORR_OBSERVERS_MAX * sizeof *node->observers);
     }
     node->n_observers += i == node->n_observers;
     node->observers[i] = kinds ? (Observer){kinds, trace, user} : node->observers[--node->n_observers];

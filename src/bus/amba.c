@@ -22,12 +22,12 @@ static bool is_gate(const Device *dev) {
 
 unsigned amba_irq(const Device *dev, unsigned output) {
     const Line *line = output_line(dev, output);
-    for (unsigned depth = 0; line && line->n_sinks && depth < GATES_MAX; depth++) {
-        const LineSink *sink = &line->sinks[0];
-        if (!is_gate(sink->device)) {
-            return sink->input;
+    for (unsigned depth = 0; line && line_sinks(line) && depth < GATES_MAX; depth++) {
+        const Device *sink = line_sink(line, 0);
+        if (!is_gate(sink)) {
+            return line->plan->sinks[0].input;
         }
-        line = output_line(sink->device, 0);
+        line = output_line(sink, 0);
     }
     return 0;
 }

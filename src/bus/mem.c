@@ -91,7 +91,10 @@ const MemRegion *mem_region_search(MemMap *map, uint64_t addr) {
     if (lo == 0 || addr - map->regions[lo - 1].base >= map->regions[lo - 1].size) {
         return NULL;
     }
-    return map->recent[mem_recent_slot(addr)] = &map->regions[lo - 1];
+    if (lo <= UINT16_MAX) {
+        map->recent[mem_recent_slot(addr)] = (uint16_t)lo;
+    }
+    return &map->regions[lo - 1];
 }
 
 /* The region that holds all of [addr, addr + size), or NULL. */

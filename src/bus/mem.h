@@ -115,7 +115,7 @@ typedef struct MemMap {
     /** Told of each access to a device window, or NULL: mem_map_trace sets it. */
     void (*trace)(struct MemMap *map, const MemRegion *region, uint64_t addr, unsigned size, uint64_t value,
                   bool store);
-    const MemRegion *recent[MEM_RECENT]; /* by mem_recent_slot, or NULL: only a cache */
+    uint16_t recent[MEM_RECENT]; /* by mem_recent_slot: number of a region + 1, or 0: only a cache */
     MemWord loads[MEM_WORDS], stores[MEM_WORDS]; /* by mem_word_slot */
     MemPoll poll;
     /* What short runs look at stands last, beside what their board needs. */
@@ -155,8 +155,9 @@ static inline unsigned mem_recent_slot(uint64_t addr) {
 }
 /** The region that holds addr, or NULL. */
 static inline const MemRegion *mem_region_at(MemMap *map, uint64_t addr) {
-    const MemRegion *r = map->recent[mem_recent_slot(addr)];
-    return LIKELY(r && addr - r->base < r->size) ? r : mem_region_search(map, addr);
+    unsigned known = map->recent[mem_recent_slot(addr)];
+    const MemRegion *r = map->regions + known - 1;
+    return LIKELY(known && addr - r->base < r->size) ? r : mem_region_search(map, addr);
 }
 
 /** Words of the low 4 GiB have a key, and a place in either table, where another one may stand. */

@@ -364,12 +364,14 @@ static uint64_t key_of(CodeShares *shares, const Node *node, const CodePlan *pla
     hash_u64(hash, node->code_bytes);
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
-        hash_u64(hash, r->base);
-        hash_u64(hash, r->size);
-        hash_u64(hash, r->memory ? memory_index(map, r->memory) : UINT64_MAX);
-        hash_u64(hash, r->memory ? r->offset : 0);
-        hash_u64(hash, r->memory ? r->memory->size : 0);
-        hash_u64(hash, r->memory && r->memory->read_only);
+        uint64_t words[] = {r->base, r->size, UINT64_MAX, 0, 0, 0};
+        if (r->memory) {
+            words[2] = memory_index(map, r->memory);
+            words[3] = r->offset;
+            words[4] = r->memory->size;
+            words[5] = r->memory->read_only;
+        }
+        hash_bytes(hash, words, sizeof words);
     }
     for (unsigned k = 0; k < plan->windows.n; k++) {
         hash_u64(hash, (uint64_t)(plan->windows.regions[k] - map->regions));

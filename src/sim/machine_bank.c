@@ -87,7 +87,7 @@ bool build_bank(Build *b, Device *device, const Device *cpu, MemRegion *region, 
     const char *name = arena_printf(b->board->arena, "bank.%s", device->name);
     bank = (BankDevice *)build_device_new(b, &machine_bank_type, name);
     bank->entries[bank->n++] = (struct BankEntry){device_cpu(cpu), device};
-    vec_push(&b->devices, &bank->dev);
+    build_device_add(b, &bank->dev);
     region->device = &bank->dev;
     region->name = bank->dev.name;
     region->read = bank_read;

@@ -13,6 +13,7 @@ struct Setting {
     const ReplFile *scope;
     unsigned entry; /* number of the entry that gave it: twice in one entry is a mistake */
     struct Part *target; /* of an inline object or a reference */
+    const char *text; /* of a string, in the plan's arena, once a machine has been built */
     Setting *next;
 };
 
@@ -32,10 +33,11 @@ struct Part {
     const char *type_name;
     ReplPos type_pos;
     const DeviceType *type; /* NULL: sysbus, or unknown and to be a stub */
+    RegCache *reg_cache; /* of all devices of that type */
     const ReplReg *regs;
     const ReplFile *regs_scope;
     SettingList props, irqs, sections;
-    const char **line_names; /* of its outputs; NULL: no machine has been built yet */
+    LinePlan *lines; /* of its outputs, as machine_output counts; NULL: no machine has been built yet */
     unsigned number; /* place in Build.parts */
     /* Of the machine that is being built: */
     Device *device;
@@ -46,6 +48,14 @@ struct Part {
 
 enum { PART_PROPS_MAX = 256, PART_SECTIONS_MAX = 256, BUILD_TAGS_MAX = 4096, GATE_INPUTS_MAX = 64 };
 enum { MACHINE_BANK_MAX = 32 };
+
+/** An or-gate to be, behind the parts. */
+typedef struct Gate {
+    const char *name;
+    LinePlan line;
+    uint32_t device; /* its place in Board.devices */
+    uint32_t given; /* inputs of it in use */
+} Gate;
 
 typedef struct MachinePlan Build;
 
@@ -74,6 +84,8 @@ struct MachinePlan {
     Map device_names; /* hash of each name in use */
     Map type_names; /* hash of a Renode type -> index in options->types + 1 */
     Map machine_names; /* hash of a device's name or alias -> index in Machine.devices + 1 */
+    VEC(Gate *) gates;
+    bool is_wired; /* lines and gates are as any machine has them */
     Part *sysbus;
     unsigned n_entries;
 };
@@ -91,6 +103,8 @@ const char *build_value_kind(const ReplValue *value);
 /** Its devices belong into board->hot. */
 bool build_is_hot(const DeviceType *type);
 Device *build_device_new(Build *b, const DeviceType *type, const char *name);
+/** One more of the board's, behind those that it has. */
+void build_device_add(Build *b, Device *dev);
 
 /** Understands a platform file, whose tree must live as long as the plan is built from. */
 bool build_plan(MachinePlan *plan, const ReplFile *file, const MachineOptions *options, const Log *log, Err *err);

@@ -459,7 +459,7 @@ static bool tag_statement(Build *b, const ReplStatement *statement) {
     }
     Device *dev = build_device_new(b, &machine_stub_type, arena_strndup(b->board->arena, name, len));
     ((StubDevice *)dev)->value = value;
-    vec_push(&b->devices, dev);
+    build_device_add(b, dev);
     return build_fill(b, dev, base, size, statement->pos);
 }
 
