@@ -45,16 +45,16 @@ static const Device *found_at(const MemMap *map, uint32_t index, bool bridges) {
     const MemRegion *r = &map->regions[index];
     uint64_t first, last;
     uint32_t base;
-    if (!r->device || !r->device->type->amba || gaisler_apb_base(r->device, &base) != bridges ||
-        !amba_window(r->device, 0, UINT64_C(1) << 32, &first, &last) || first != r->base) {
+    if (!mem_device_of(map, r) || !mem_device_of(map, r)->type->amba || gaisler_apb_base(mem_device_of(map, r), &base) != bridges ||
+        !amba_window(mem_device_of(map, r), 0, UINT64_C(1) << 32, &first, &last) || first != r->base) {
         return NULL;
     }
     for (uint32_t i = 0; i < map->n_regions && !bridges; i++) {
-        if (is_behind(map->regions[i].device, r->base)) {
+        if (is_behind(mem_device_of(map, &map->regions[i]), r->base)) {
             return NULL;
         }
     }
-    return r->device;
+    return mem_device_of(map, r);
 }
 
 static const Device *found_slave(const AhbCtrl *ahb, unsigned number) {
@@ -111,7 +111,7 @@ static void windows_add(const AhbCtrl *ahb, const Device *child, AmbaRecord *rec
     const MemMap *map = &ahb->dev.board->map;
     for (uint32_t i = 0; i < map->n_regions && record->n_areas < AMBA_BARS_MAX; i++) {
         const MemRegion *r = &map->regions[i];
-        if (r->device == child && !behind_apb(ahb, r->base) && !has_area(record, r->base)) {
+        if (mem_device_of(map, r) == child && !behind_apb(ahb, r->base) && !has_area(record, r->base)) {
             record->areas[record->n_areas++] = (AmbaArea){
                 .address = (uint32_t)r->base,
                 .size = decoded_size(r->size),
