@@ -74,9 +74,10 @@ static bool map_region(MemMap *map, const MemRegion *r) {
     if (!whole_pages(r, &begin, &end)) {
         return true;
     }
-    int rights = mem_memory_of(map, r)->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-    off_t offset = (off_t)(mem_memory_of(map, r)->range.offset + r->offset + (begin - r->base));
-    return mmap(map->fast + begin, end - begin, rights, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, mem_memory_of(map, r)->range.fd,
+    const Memory *memory = mem_memory_of(map, r);
+    int rights = memory->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+    off_t offset = (off_t)(memory->range.offset + r->offset + (begin - r->base));
+    return mmap(map->fast + begin, end - begin, rights, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, memory->range.fd,
                 offset) != MAP_FAILED;
 }
 
@@ -114,7 +115,7 @@ bool mem_fast_enable(MemMap *map) {
         }
     }
     for (uint32_t i = 0; i < map->n_regions; i++) {
-        if (mem_memory_of(map, &map->regions[i])) {
+        if (map->regions[i].is_memory) {
             protect_known_code(map, mem_memory_of(map, &map->regions[i]));
         }
     }

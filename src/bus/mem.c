@@ -173,8 +173,9 @@ static inline uint8_t *near_bytes(const MemNear *near, uint64_t addr, unsigned s
 }
 
 static void near_keep(MemMap *map, const MemRegion *r) {
-    MemNear near = {r->base, r->size, mem_memory_of(map, r)->host + r->offset};
-    if (mem_memory_of(map, r)->read_only || mem_memory_of(map, r)->code) {
+    const Memory *memory = mem_memory_of(map, r);
+    MemNear near = {r->base, r->size, memory->host + r->offset};
+    if (memory->read_only || memory->code) {
         map->rom = near;
     } else {
         map->ram = near;
@@ -193,7 +194,7 @@ bool mem_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *val
         return false;
     }
     uint64_t offset = r->offset + (addr - r->base);
-    if (LIKELY(mem_memory_of(map, r))) {
+    if (LIKELY(r->is_memory)) {
         near_keep(map, r);
         *value = bytes_load(mem_memory_of(map, r)->host + offset, size, big);
         return true;
@@ -297,23 +298,24 @@ uint8_t *mem_plain(MemMap *map, uint64_t addr, unsigned size) {
         return near;
     }
     const MemRegion *r = region_for(map, addr, size);
-    if (!r || !mem_memory_of(map, r) || mem_memory_of(map, r)->read_only) {
+    const Memory *memory = r ? mem_memory_of(map, r) : NULL;
+    if (!memory || memory->read_only) {
         return NULL;
     }
     near_keep(map, r);
     uint64_t offset = r->offset + (addr - r->base);
-    for (uint64_t at = offset; mem_memory_of(map, r)->code && at < offset + size; at = ((at >> MEM_GRANULE_SHIFT) + 1)
+    for (uint64_t at = offset; memory->code && at < offset + size; at = ((at >> MEM_GRANULE_SHIFT) + 1)
                                                                            << MEM_GRANULE_SHIFT) {
-        if (is_marked(mem_memory_of(map, r), at)) {
+        if (is_marked(memory, at)) {
             return NULL;
         }
     }
-    return mem_memory_of(map, r)->host + offset;
+    return memory->host + offset;
 }
 
 const uint8_t *mem_code(MemMap *map, uint64_t addr, size_t *avail) {
     const MemRegion *r = mem_region_at(map, addr);
-    if (!r || !mem_memory_of(map, r)) {
+    if (!r || !r->is_memory) {
         return NULL;
     }
     uint64_t at = addr - r->base;
@@ -372,10 +374,11 @@ void mem_marks_own(MemMap *map) {
 
 bool mem_constant(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *value) {
     const MemRegion *r = region_for(map, addr, size);
-    if (!r || !mem_memory_of(map, r) || !mem_memory_of(map, r)->read_only) {
+    const Memory *memory = r ? mem_memory_of(map, r) : NULL;
+    if (!memory || !memory->read_only) {
         return false;
     }
-    *value = bytes_load(mem_memory_of(map, r)->host + r->offset + (addr - r->base), size, big);
+    *value = bytes_load(memory->host + r->offset + (addr - r->base), size, big);
     return true;
 }
 
@@ -400,7 +403,7 @@ static void mark(MemMap *map, Memory *memory, uint64_t first, uint64_t last, Mem
 void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size) {
     while (size) {
         const MemRegion *r = mem_region_at(map, addr);
-        if (!r || !mem_memory_of(map, r)) {
+        if (!r || !r->is_memory) {
             return;
         }
         Memory *memory = mem_memory_of(map, r);
@@ -423,7 +426,7 @@ void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size) {
 
 bool mem_table_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *value) {
     const MemRegion *r = region_for(map, addr, size);
-    if (!r || !mem_memory_of(map, r)) {
+    if (!r || !r->is_memory) {
         return false;
     }
     Memory *memory = mem_memory_of(map, r);
@@ -437,10 +440,10 @@ bool mem_table_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_
 
 void mem_table_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t value) {
     const MemRegion *r = region_for(map, addr, size);
-    if (!r || !mem_memory_of(map, r) || mem_memory_of(map, r)->read_only) {
+    Memory *memory = r ? mem_memory_of(map, r) : NULL;
+    if (!memory || memory->read_only) {
         return;
     }
-    Memory *memory = mem_memory_of(map, r);
     uint64_t offset = r->offset + (addr - r->base);
     bytes_store(memory->host + offset, size, big, value);
     if (memory->code && memory->code[offset >> MEM_GRANULE_SHIFT] != MEM_TABLE && !memory->code_shared) {
@@ -454,7 +457,7 @@ uint8_t *mem_page(MemMap *map, uint64_t addr, bool *store) {
     static const uint8_t plain[GRANULES];
     const MemRegion *r = region_for(map, addr & ~(uint64_t)(PAGE - 1), PAGE);
     *store = false;
-    if (!r || !mem_memory_of(map, r)) {
+    if (!r || !r->is_memory) {
         return NULL;
     }
     uint64_t offset = r->offset + ((addr & ~(uint64_t)(PAGE - 1)) - r->base);
@@ -470,7 +473,7 @@ uint8_t *mem_page(MemMap *map, uint64_t addr, bool *store) {
 /* Bytes of memory from addr on, at most size; 0 if there is no memory. */
 static size_t memory_run(MemMap *map, uint64_t addr, size_t size, Memory **memory, uint64_t *offset) {
     const MemRegion *r = mem_region_at(map, addr);
-    if (!r || !mem_memory_of(map, r)) {
+    if (!r || !r->is_memory) {
         return 0;
     }
     *memory = mem_memory_of(map, r);

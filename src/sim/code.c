@@ -46,7 +46,7 @@ static const MemRegion *main_memory(const Node *node) {
     uint64_t best_score = 0;
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
-        if (!mem_memory_of(map, r) || mem_memory_of(map, r)->read_only) {
+        if (!r->is_memory || mem_memory_of(map, r)->read_only) {
             continue;
         }
         /* Small numbers look like pointers into a memory at 0, where code often is. */
@@ -78,7 +78,7 @@ static void choose_windows(const Node *node, ExecWindows *windows) {
     for (unsigned pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < map->n_regions; i++) {
             const MemRegion *r = &map->regions[i];
-            if (mem_memory_of(map, r) && !is_shown(windows, mem_memory_of(map, r)) && (pass == 1 || holds_code(node, r))) {
+            if (r->is_memory && !is_shown(windows, mem_memory_of(map, r)) && (pass == 1 || holds_code(node, r))) {
                 exec_windows_add(windows, map, r);
             }
         }
@@ -296,8 +296,9 @@ static bool range_of(const MemMap *map, const MemRegion *region, const ImageSegm
     enum { GRANULE = 1 << MEM_GRANULE_SHIFT };
     from &= ~(uint64_t)(GRANULE - 1);
     end = (end + GRANULE - 1) & ~(uint64_t)(GRANULE - 1);
-    end = end < mem_memory_of(map, region)->size ? end : mem_memory_of(map, region)->size;
-    *range = (Range){mem_memory_of(map, region), memory_index(map, mem_memory_of(map, region)), from, end - from};
+    Memory *memory = mem_memory_of(map, region);
+    end = end < memory->size ? end : memory->size;
+    *range = (Range){memory, memory_index(map, memory), from, end - from};
     return true;
 }
 
@@ -306,11 +307,12 @@ static void visit_ranges(const Node *node, RangeVisit visit, void *user) {
     const MemMap *map = &node->board.map;
     for (uint32_t r = 0; r < map->n_regions; r++) {
         const MemRegion *region = &map->regions[r];
-        if (is_first(map, r) && mem_memory_of(map, region)->read_only) {
-            Range all = {mem_memory_of(map, region), r, 0, mem_memory_of(map, region)->size};
+        Memory *memory = mem_memory_of(map, region);
+        if (is_first(map, r) && memory->read_only) {
+            Range all = {memory, r, 0, memory->size};
             visit(user, &all);
         }
-        for (size_t k = 0; mem_memory_of(map, region) && !mem_memory_of(map, region)->read_only && k < node->images.len; k++) {
+        for (size_t k = 0; memory && !memory->read_only && k < node->images.len; k++) {
             const Image *image = &node->images.data[k]->image;
             for (size_t s = 0; s < image->n_segments; s++) {
                 Range range;
@@ -365,11 +367,12 @@ static uint64_t key_of(CodeShares *shares, const Node *node, const CodePlan *pla
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
         uint64_t words[] = {r->base, r->size, UINT64_MAX, 0, 0, 0};
-        if (mem_memory_of(map, r)) {
-            words[2] = memory_index(map, mem_memory_of(map, r));
+        const Memory *memory = mem_memory_of(map, r);
+        if (memory) {
+            words[2] = memory_index(map, memory);
             words[3] = r->offset;
-            words[4] = mem_memory_of(map, r)->size;
-            words[5] = mem_memory_of(map, r)->read_only;
+            words[4] = memory->size;
+            words[5] = memory->read_only;
         }
         hash_bytes(hash, words, sizeof words);
     }

@@ -143,7 +143,8 @@ static void test_merge(void **state) {
     assert_int_equal(t->out[2].plan->sinks[0].input, 2);
     assert_true(line_sinks(&t->irq) == 0 && line_sinks(&t->out[3]) == 0);
     assert_int_equal(b.board.map.n_regions, 3);
-    assert_true(b.board.map.regions[2].base == 0x5000 && mem_device_of(&b.board.map, &b.board.map.regions[2]) == &t->dev);
+    const MemMap *map = &b.board.map;
+    assert_true(map->regions[2].base == 0x5000 && mem_device_of(map, &map->regions[2]) == &t->dev);
     bench_free(&b);
 }
 

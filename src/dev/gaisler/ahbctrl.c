@@ -43,10 +43,11 @@ static bool is_behind(const Device *bridge, uint64_t address) {
 /* A device of GRLIB by its first window; NULL: the region is none, or not where the device is told of. */
 static const Device *found_at(const MemMap *map, uint32_t index, bool bridges) {
     const MemRegion *r = &map->regions[index];
+    const Device *device = mem_device_of(map, r);
     uint64_t first, last;
     uint32_t base;
-    if (!mem_device_of(map, r) || !mem_device_of(map, r)->type->amba || gaisler_apb_base(mem_device_of(map, r), &base) != bridges ||
-        !amba_window(mem_device_of(map, r), 0, UINT64_C(1) << 32, &first, &last) || first != r->base) {
+    if (!device || !device->type->amba || gaisler_apb_base(device, &base) != bridges ||
+        !amba_window(device, 0, UINT64_C(1) << 32, &first, &last) || first != r->base) {
         return NULL;
     }
     for (uint32_t i = 0; i < map->n_regions && !bridges; i++) {
@@ -54,7 +55,7 @@ static const Device *found_at(const MemMap *map, uint32_t index, bool bridges) {
             return NULL;
         }
     }
-    return mem_device_of(map, r);
+    return device;
 }
 
 static const Device *found_slave(const AhbCtrl *ahb, unsigned number) {

@@ -32,8 +32,9 @@ static const MemRegion *record_region(const Device *dev, uint32_t base, unsigned
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
         bool inside = r->base >= base && r->base - base < TABLE_OFFSET;
-        if (inside && mem_device_of(map, r) && mem_device_of(map, r) != dev && mem_device_of(map, r)->type->amba && mem_device_of(map, r) != before) {
-            before = mem_device_of(map, r);
+        const Device *there = mem_device_of(map, r);
+        if (inside && there && there != dev && there->type->amba && there != before) {
+            before = there;
             if (n-- == 0) {
                 return r;
             }
