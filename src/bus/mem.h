@@ -142,8 +142,8 @@ static inline unsigned mem_recent_slot(uint64_t addr) {
 /** The region that holds addr, or NULL. */
 static inline const MemRegion *mem_region_at(MemMap *map, uint64_t addr) {
     unsigned known = map->recent[mem_recent_slot(addr)];
-    const MemRegion *r = map->regions + known - 1;
-    return LIKELY(known && addr - r->base < r->size) ? r : mem_region_search(map, addr);
+    const MemRegion *r = LIKELY(known) ? &map->regions[known - 1] : NULL;
+    return LIKELY(r && addr - r->base < r->size) ? r : mem_region_search(map, addr);
 }
 
 /** CPU and DMA accesses of 1, 2, 4 or 8 bytes at any alignment within one region (devices of big-endian CPUs: aligned).

@@ -337,14 +337,14 @@ static const Device *region_device(const MemMap *map, const MemRegion *r) {
 /* Stubs tell about what is left out, for each machine; banks and tags have devices of their own. */
 void build_keep_regions(Build *b) {
     const MemMap *map = &b->board->map;
-    if (b->options->stub_unknown || b->devices.len != b->parts.len + b->gates.len) {
+    if (!map->n_regions || b->options->stub_unknown || b->devices.len != b->parts.len + b->gates.len) {
         return;
     }
     Map numbers = {0}; /* + 1 */
     for (size_t i = 0; i < b->devices.len; i++) {
         map_set(&numbers, (uint64_t)(uintptr_t)b->devices.data[i], i + 1);
     }
-    uint32_t *devices = ARENA_ARRAY(&b->arena, uint32_t, map->n_regions + 1);
+    uint32_t *devices = ARENA_ARRAY(&b->arena, uint32_t, map->n_regions);
     bool all = true;
     for (uint32_t i = 0; i < map->n_regions && all; i++) {
         const uint64_t *number = map_get(&numbers, (uint64_t)(uintptr_t)region_device(map, &map->regions[i]));
@@ -353,7 +353,7 @@ void build_keep_regions(Build *b) {
     }
     map_free(&numbers);
     if (all) {
-        b->regions = ARENA_ARRAY(&b->arena, MemRegion, map->n_regions + 1);
+        b->regions = ARENA_ARRAY(&b->arena, MemRegion, map->n_regions);
         memcpy(b->regions, map->regions, map->n_regions * sizeof *b->regions);
         b->region_devices = devices;
         b->n_regions = map->n_regions;
