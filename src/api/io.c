@@ -46,7 +46,7 @@ const char *orr_node_memory(const OrrNode *node, size_t index, uint64_t *base, u
     const MemMap *map = &node->node->board.map;
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
-        if (r->memory && index-- == 0) {
+        if (mem_memory_of(map, r) && index-- == 0) {
             *base = r->base;
             *size = r->size;
             return r->name;

@@ -45,7 +45,7 @@ static void trace_mmio(MemMap *map, const MemRegion *region, uint64_t addr, unsi
     if (!(node->trace_kinds & ORR_TRACE_MMIO)) {
         return;
     }
-    const Device *device = machine_banked(region->device);
+    const Device *device = machine_banked(mem_device_of(map, region));
     device_reg_name(device, region->offset + addr - region->base, reg, sizeof reg);
     snprintf(text, sizeof text, "%s%u %s.%s 0x%llx = 0x%0*llx", store ? "write" : "read", size * 8, device->name, reg,
              (unsigned long long)addr, (int)size * 2, (unsigned long long)value);

@@ -48,7 +48,8 @@ bool amba_window(const Device *dev, uint64_t base, uint64_t size, uint64_t *firs
     bool found = false;
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
-        bool own = r->device == dev || (r->memory && r->memory->owner == dev);
+        const Memory *memory = mem_memory_of(map, r);
+        bool own = memory ? memory->owner == dev : mem_device_of(map, r) == dev;
         if (own && r->base >= base && r->base - base < size) {
             *first = found && *first < r->base ? *first : r->base;
             *last = r->base + r->size - 1;

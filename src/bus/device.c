@@ -229,21 +229,23 @@ void mem_word_note(MemMap *map, uint64_t addr, const MemRegion *r, bool store) {
     if (!tabled || word->key == mem_word_key(addr) || addr > UINT32_MAX || map->trace) {
         return;
     }
-    uint64_t known = found(r->device, offset);
+    Device *dev = mem_device_of(map, r);
+    uint64_t known = found(dev, offset);
     unsigned index;
-    const Reg *reg = found_reg(r->device, known, &index);
+    const Reg *reg = found_reg(dev, known, &index);
     if (store && known >> FOUND_WRITE & 1) {
-        *word = (MemWord){(uint32_t)mem_word_key(addr), index, r->device, .reg = reg};
+        *word = (MemWord){(uint32_t)mem_word_key(addr), index, dev, .reg = reg};
     } else if (!store && known >> FOUND_READ & 1 && (reg->read || reg->storage)) {
-        *word = load_of(r->device, reg, index, addr);
+        *word = load_of(dev, reg, index, addr);
     }
 }
 
 void mem_word_same(MemMap *map, uint64_t addr, uint32_t value) {
     const MemRegion *r = mem_region_at(map, addr);
     uint64_t offset = r->offset + (addr - r->base);
-    if (UNLIKELY(guest_poll_read(&map->poll, r->device, offset, value))) {
-        tell_poll(r->device, offset, value);
+    Device *dev = mem_device_of(map, r);
+    if (UNLIKELY(guest_poll_read(&map->poll, dev, offset, value))) {
+        tell_poll(dev, offset, value);
     }
 }
 

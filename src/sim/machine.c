@@ -164,6 +164,7 @@ static bool make(MachinePlan *b, Machine *machine, Board *board, Err *err) {
     hand_over(b);
     if (ok && b->machine_names.len == 0) {
         names_add(b);
+        build_keep_regions(b);
     }
     arena_reset(&b->scratch);
     return ok;

@@ -77,6 +77,8 @@ struct MachinePlan {
     const Log *log; /* while the plan is made */
     MachineBytes bytes; /* that a machine has taken of its board's arenas */
     uint32_t n_regions; /* of its map */
+    MemRegion *regions; /* those that any machine has, or NULL: they are not known to be equal */
+    uint32_t *region_devices; /* by MemRegion.owner: the device, by its place in Board.devices */
     VEC(Part *) declared; /* entries in file order */
     VEC(Part *) parts; /* the same with their inline objects, each before its owner */
     VEC(const ReplFile *) visited;
@@ -119,11 +121,13 @@ bool build_attach(Build *b);
 bool build_wire(Build *b);
 bool build_init(Build *b);
 bool build_place(Build *b);
+/** Behind all steps of the first machine: what any other has on the bus, if that is sure. */
+void build_keep_regions(Build *b);
 bool build_tags(Build *b);
 
-/** Makes the window of a device that only one CPU sees a part of a bank. region->device is NULL then if the bank is
- * mapped already, else the region is that of the bank. */
-bool build_bank(Build *b, Device *device, const Device *cpu, MemRegion *region, ReplPos pos);
+/** Makes the window of a device, its owner, that only one CPU sees a part of a bank. The owner is NULL then if the bank
+ * is mapped already, else the bank, and the region is that of it. */
+bool build_bank(Build *b, const Device *cpu, Device **owner, MemRegion *region, ReplPos pos);
 /** Maps a device over whatever of [base, base + size) is free. */
 bool build_fill(Build *b, Device *dev, uint64_t base, uint64_t size, ReplPos pos);
 /** The value of a tag or 0 for stubs; both report the access. */

@@ -351,7 +351,7 @@ static bool place_image(Node *node, const StockImage *image, Err *err) {
     Memory *roms[ROMS_MAX];
     unsigned n = 0;
     for (uint32_t i = 0; i < map->n_regions && n < ROMS_MAX; i++) {
-        Memory *memory = map->regions[i].memory;
+        Memory *memory = mem_memory_of(map, &map->regions[i]);
         if (memory && memory->rom && !rom_load(map, memory, image)) {
             before[n] = memory->rom;
             roms[n++] = memory;

@@ -27,7 +27,7 @@ static void check_map(const MemMap *map) {
         const MemRegion *r = &map->regions[i];
         require(r->size > 0 && r->size - 1 <= UINT64_MAX - r->base && r->name);
         require(i == 0 || (r->base > r[-1].base && r->base - r[-1].base >= r[-1].size));
-        require(r->memory || (r->read && r->write));
+        require(r->is_memory || (r->read && r->write));
     }
 }
 

@@ -61,9 +61,9 @@ static inline Device *chip_add(Chip *chip, const DeviceType *type, const char *n
 
 static inline Device *chip_map(Chip *chip, const DeviceType *type, const char *name, uint32_t base) {
     Device *dev = chip_add(chip, type, name);
-    MemRegion region = {.base = base, .size = type->window_size, .name = name, .device = dev,
+    MemRegion region = {.base = base, .size = type->window_size, .name = name,
                         .read = device_reg_read, .write = device_reg_write};
-    assert_true(mem_map_add(&chip->fake.board.map, &region, NULL));
+    assert_true(mem_map_add(&chip->fake.board.map, &region, NULL, dev, NULL));
     return dev;
 }
 

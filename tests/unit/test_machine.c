@@ -143,7 +143,8 @@ static void test_merge(void **state) {
     assert_int_equal(t->out[2].plan->sinks[0].input, 2);
     assert_true(line_sinks(&t->irq) == 0 && line_sinks(&t->out[3]) == 0);
     assert_int_equal(b.board.map.n_regions, 3);
-    assert_true(b.board.map.regions[2].base == 0x5000 && b.board.map.regions[2].device == &t->dev);
+    const MemMap *map = &b.board.map;
+    assert_true(map->regions[2].base == 0x5000 && mem_device_of(map, &map->regions[2]) == &t->dev);
     bench_free(&b);
 }
 
@@ -418,7 +419,7 @@ static void test_banks(void **state) {
         assert_int_equal(cpus[i]->cpu.index, i);
     }
     assert_int_equal(read_word(&b, 0x1000), 5);
-    assert_ptr_equal(machine_banked(region->device), device(&b, "t"));
+    assert_ptr_equal(machine_banked(mem_device_of(&b.board.map, region)), device(&b, "t"));
     b.board.current_cpu = 1;
     assert_int_equal(read_word(&b, 0x1000), 0x1000);
     assert_true(mem_write(&b.board.map, 0x1003, 1, false, 1));

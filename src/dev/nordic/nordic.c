@@ -30,7 +30,8 @@ uint64_t nrf_lfclk_ns(uint64_t cycles) {
 
 Device *nrf_find(Board *board, const DeviceType *type, uint32_t base) {
     const MemRegion *region = mem_region_at(&board->map, base);
-    return region && region->device && region->device->type == type ? region->device : NULL;
+    Device *device = region ? mem_device_of(&board->map, region) : NULL;
+    return device && device->type == type ? device : NULL;
 }
 
 /* Events that there are. */
@@ -52,7 +53,7 @@ static void locate(NrfPart *part) {
     }
     Board *board = part->dev.board;
     for (uint32_t i = 0; i < board->map.n_regions; i++) {
-        if (board->map.regions[i].device == &part->dev) {
+        if (mem_device_of(&board->map, &board->map.regions[i]) == &part->dev) {
             part->base = (uint32_t)board->map.regions[i].base;
             break;
         }
