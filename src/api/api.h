@@ -34,7 +34,7 @@ struct OrrNode {
     Node *node;
     WorldNode *slot;
     OrrWorld *world;
-    Observer observers[ORR_OBSERVERS_MAX];
+    Observer *observers; /* ORR_OBSERVERS_MAX of them, or NULL */
     size_t n_observers;
     unsigned trace_kinds; /* of all observers */
     /* What does the accesses while they are watched; all cores have the same. */

@@ -120,7 +120,7 @@ static const char *short_name(const Device *device, const char *line) {
 }
 
 static void add_line(Capture *c, Node *node, const Device *device, Line *line) {
-    Var *var = var_new(c, node, short_name(device, line->name), false, line->level);
+    Var *var = var_new(c, node, short_name(device, line->plan->name), false, line->level);
     var->line = line;
     var->tap = (LineTap){.changed = on_level, .user = var};
     line_tap_add(line, &var->tap);
@@ -161,7 +161,7 @@ static void add_device(Capture *c, Node *node, bool *node_open, Device *device) 
     size_t n = machine_output_count(device->type);
     for (size_t i = 0; i < n; i++) {
         Line *line = machine_output(device, i);
-        if (capture_wants(c, node->board.name, line->name)) {
+        if (capture_wants(c, node->board.name, line->plan->name)) {
             scope_open(c, node_open, node->board.name);
             scope_open(c, &open, device->name);
             add_line(c, node, device, line);
@@ -183,7 +183,7 @@ static bool any_wanted(const Capture *c) {
             Device *device = node->machine->devices[k];
             bool wanted = device_uart(device) && capture_wants(c, node->board.name, device->name);
             for (size_t n = machine_output_count(device->type); n-- > 0 && !wanted;) {
-                wanted = capture_wants(c, node->board.name, machine_output(device, n)->name);
+                wanted = capture_wants(c, node->board.name, machine_output(device, n)->plan->name);
             }
             if (wanted) {
                 return true;

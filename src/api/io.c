@@ -46,7 +46,7 @@ const char *orr_node_memory(const OrrNode *node, size_t index, uint64_t *base, u
     const MemMap *map = &node->node->board.map;
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
-        if (r->memory && index-- == 0) {
+        if (mem_memory_of(map, r) && index-- == 0) {
             *base = r->base;
             *size = r->size;
             return r->name;
@@ -97,14 +97,16 @@ void orr_node_console(OrrNode *node, void (*written)(void *user, const void *byt
 /* ---- Signals ---- */
 
 typedef struct Watch {
+    LineTap tap;
     OrrNode *node;
+    const char *signal;
     void (*changed)(void *user, const char *signal, uint64_t time_ns, bool level);
     void *user;
 } Watch;
 
-static void watch_line(Line *line, void *user) {
+static void watch_line(void *user, bool level) {
     const Watch *watch = user;
-    watch->changed(watch->user, line->name, node_seen_ns(watch->node->node), line->level);
+    watch->changed(watch->user, watch->signal, node_seen_ns(watch->node->node), level);
 }
 
 const char *orr_node_signal_name(const OrrNode *node, size_t index) {
@@ -112,7 +114,7 @@ const char *orr_node_signal_name(const OrrNode *node, size_t index) {
     for (size_t i = 0; i < machine->n_declared; i++) {
         size_t n = machine_output_count(machine->devices[i]->type);
         if (index < n) {
-            return machine_output(machine->devices[i], index)->name;
+            return machine_output(machine->devices[i], index)->plan->name;
         }
         index -= n;
     }
@@ -134,9 +136,9 @@ bool orr_node_signal_watch(OrrNode *node, const char *signal,
         return false;
     }
     Watch *watch = ARENA_NEW(&node->node->arena, Watch);
-    *watch = (Watch){node, changed, user};
-    line->watch = watch_line;
-    line->watch_user = watch;
+    *watch = (Watch){.tap = {.changed = watch_line, .user = watch}, .node = node, .signal = line->plan->name,
+                     .changed = changed, .user = user};
+    line_tap_add(line, &watch->tap);
     return true;
 }
 

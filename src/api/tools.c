@@ -154,7 +154,7 @@ bool orr_node_stats(const OrrNode *node, OrrStats *stats, size_t size) {
 const char *orr_node_stats_device(const OrrNode *node, size_t index, uint64_t *reads, uint64_t *writes) {
     const MemMap *map = &node->node->board.map;
     for (uint32_t i = 0; tools_counts(node) && i < map->n_regions; i++) {
-        if (map->regions[i].device && index-- == 0) {
+        if (mem_device_of(map, &map->regions[i]) && index-- == 0) {
             *reads = node->tools->accesses[i].reads;
             *writes = node->tools->accesses[i].writes;
             return map->regions[i].name;

@@ -45,7 +45,7 @@ static void trace_mmio(MemMap *map, const MemRegion *region, uint64_t addr, unsi
     if (!(node->trace_kinds & ORR_TRACE_MMIO)) {
         return;
     }
-    const Device *device = machine_banked(region->device);
+    const Device *device = machine_banked(mem_device_of(map, region));
     device_reg_name(device, region->offset + addr - region->base, reg, sizeof reg);
     snprintf(text, sizeof text, "%s%u %s.%s 0x%llx = 0x%0*llx", store ? "write" : "read", size * 8, device->name, reg,
              (unsigned long long)addr, (int)size * 2, (unsigned long long)value);
@@ -106,8 +106,11 @@ void orr_node_trace(OrrNode *node, unsigned kinds, void (*trace)(void *user, con
     while (i < node->n_observers && (node->observers[i].trace != trace || node->observers[i].user != user)) {
         i++;
     }
-    if (i == ORR_OBSERVERS_MAX) {
+    if (i == ORR_OBSERVERS_MAX || (i == node->n_observers && !kinds)) {
         return;
+    }
+    if (!node->observers) {
+        node->observers = mem_alloc(ORR_OBSERVERS_MAX * sizeof *node->observers);
     }
     node->n_observers += i == node->n_observers;
     node->observers[i] = kinds ? (Observer){kinds, trace, user} : node->observers[--node->n_observers];

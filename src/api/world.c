@@ -57,11 +57,13 @@ void orr_world_free(OrrWorld *world) {
     if (!world) {
         return;
     }
+    pool_close(world->pool);
     captures_close(world, NULL);
     api_meters_free(world);
     for (size_t i = 0; i < world->nodes.len; i++) {
         tools_free(world->nodes.data[i]);
         vec_free(&world->nodes.data[i]->uarts);
+        mem_free(world->nodes.data[i]->observers);
     }
     world_free(&world->sim);
     for (size_t i = 0; i < world->nodes.len; i++) {

@@ -22,12 +22,12 @@ static bool is_gate(const Device *dev) {
 
 unsigned amba_irq(const Device *dev, unsigned output) {
     const Line *line = output_line(dev, output);
-    for (unsigned depth = 0; line && line->n_sinks && depth < GATES_MAX; depth++) {
-        const LineSink *sink = &line->sinks[0];
-        if (!is_gate(sink->device)) {
-            return sink->input;
+    for (unsigned depth = 0; line && line_sinks(line) && depth < GATES_MAX; depth++) {
+        const Device *sink = line_sink(line, 0);
+        if (!is_gate(sink)) {
+            return line->plan->sinks[0].input;
         }
-        line = output_line(sink->device, 0);
+        line = output_line(sink, 0);
     }
     return 0;
 }
@@ -48,7 +48,8 @@ bool amba_window(const Device *dev, uint64_t base, uint64_t size, uint64_t *firs
     bool found = false;
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
-        bool own = r->device == dev || (r->memory && r->memory->owner == dev);
+        const Memory *memory = mem_memory_of(map, r);
+        bool own = memory ? memory->owner == dev : mem_device_of(map, r) == dev;
         if (own && r->base >= base && r->base - base < size) {
             *first = found && *first < r->base ? *first : r->base;
             *last = r->base + r->size - 1;

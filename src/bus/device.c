@@ -72,21 +72,37 @@ static void unknown_log(Device *dev, uint64_t offset, const uint32_t *written) {
 
 /* ---- Accesses to whole registers --------------------------------------------------------------------------------- */
 
-/* Firmware hits few registers again and again: where an offset led is remembered. */
+/* Firmware hits few registers again and again: where an offset led is remembered, in one word, so that no thread ever
+ * sees half of it. The offset is in the lower half. */
+enum { FOUND_READ = 32, FOUND_WRITE = 33 /* allowed, and nothing to tell; neither: nothing is known */,
+       FOUND_INDEX = 34 /* in its array */, FOUND_REG = 50 };
 
-static RegFound *found_at(Device *dev, uint64_t offset) {
-    return &dev->found[offset / 4 % DEVICE_REGS_FOUND];
+static uint64_t *found_at(RegCache *regs, uint64_t offset) {
+    uint64_t word = offset / 4;
+    return &regs->found[(word ^ word >> 6) % ARRAY_LEN(regs->found)];
+}
+
+/* What is known of an offset; 0 if that is nothing. */
+static inline uint64_t found(const Device *dev, uint64_t offset) {
+    uint64_t known = dev->regs ? __atomic_load_n(found_at(dev->regs, offset), __ATOMIC_RELAXED) : 0;
+    return (known & UINT32_MAX) == offset ? known : 0;
+}
+
+static inline const Reg *found_reg(const Device *dev, uint64_t known, unsigned *index) {
+    *index = (uint16_t)(known >> FOUND_INDEX);
+    return &dev->type->regs[known >> FOUND_REG];
 }
 
 /* Looks the register up; NULL if there is none. */
 static const Reg *reg_look_up(Device *dev, uint64_t offset, unsigned *index) {
     const Reg *reg = reg_find(dev->type, offset, index);
-    if (reg && offset <= UINT32_MAX && *index <= UINT16_MAX) {
-        *found_at(dev, offset) = (RegFound){.offset = (uint32_t)offset,
-                                            .index = (uint16_t)*index,
-                                            .plain_read = reg->access != REG_WO && !reg->unmodelled,
-                                            .plain_write = reg->access != REG_RO && !reg->unmodelled,
-                                            .reg = reg};
+    uint64_t number = reg ? (uint64_t)(reg - dev->type->regs) : 0;
+    if (reg && dev->regs && offset <= UINT32_MAX && *index <= UINT16_MAX && number >> (64 - FOUND_REG) == 0) {
+        uint64_t plain_read = reg->access != REG_WO && !reg->unmodelled;
+        uint64_t plain_write = reg->access != REG_RO && !reg->unmodelled;
+        uint64_t known = offset | plain_read << FOUND_READ | plain_write << FOUND_WRITE |
+                         (uint64_t)*index << FOUND_INDEX | number << FOUND_REG;
+        __atomic_store_n(found_at(dev->regs, offset), known, __ATOMIC_RELAXED);
     }
     return reg;
 }
@@ -102,7 +118,7 @@ IN_LINE uint32_t reg_read(Device *dev, uint64_t offset, const Reg *reg, unsigned
     if (LIKELY(reg->read != NULL)) {
         value = reg->read(dev, index);
     } else {
-        value = reg->storage ? *device_reg_storage(dev, reg, index) : 0;
+        value = reg->storage ? device_reg_get(dev, reg, index) : 0;
     }
     if (UNLIKELY(guest_poll_read(&dev->board->map.poll, dev, offset, value))) {
         tell_poll(dev, offset, value);
@@ -130,23 +146,25 @@ static RARE uint32_t odd_read(Device *dev, uint64_t offset) {
 }
 
 IN_LINE uint32_t word_read(Device *dev, uint64_t offset) {
-    const RegFound *found = found_at(dev, offset);
-    if (UNLIKELY(found->offset != offset || !found->plain_read)) {
+    uint64_t known = found(dev, offset);
+    if (UNLIKELY(!(known >> FOUND_READ & 1))) {
         return odd_read(dev, offset);
     }
-    return reg_read(dev, offset, found->reg, found->index);
+    unsigned index;
+    const Reg *reg = found_reg(dev, known, &index);
+    return reg_read(dev, offset, reg, index);
 }
 
 /* One register, or the bytes of it that `lanes` covers. Bytes that are not written keep what is stored: they are merged
  * without a read of the register, which could have side effects, and as zero where a one would clear something. */
 IN_LINE void reg_write(Device *dev, const Reg *reg, unsigned index, uint32_t lanes, uint32_t value) {
-    uint32_t *storage = device_reg_storage(dev, reg, index);
     uint32_t old = 0;
     value &= lanes;
-    if (storage) {
-        old = *storage;
+    if (reg->storage) {
+        old = device_reg_get(dev, reg, index);
         value |= old & ~lanes & ~reg->clear_on_one;
-        *storage = ((old & ~reg->writable) | (value & reg->writable)) & ~(value & reg->clear_on_one);
+        device_reg_put(dev, reg, index,
+                       ((old & ~reg->writable) | (value & reg->writable)) & ~(value & reg->clear_on_one));
     }
     if (reg->write) {
         reg->write(dev, index, value, old);
@@ -171,12 +189,14 @@ static RARE void odd_write(Device *dev, uint64_t offset, uint32_t lanes, uint32_
 }
 
 IN_LINE void word_write(Device *dev, uint64_t offset, uint32_t lanes, uint32_t value) {
-    const RegFound *found = found_at(dev, offset);
+    uint64_t known = found(dev, offset);
     guest_poll_end(&dev->board->map.poll);
-    if (UNLIKELY(found->offset != offset || !found->plain_write)) {
+    if (UNLIKELY(!(known >> FOUND_WRITE & 1))) {
         odd_write(dev, offset, lanes, value);
     } else {
-        reg_write(dev, found->reg, found->index, lanes, value);
+        unsigned index;
+        const Reg *reg = found_reg(dev, known, &index);
+        reg_write(dev, reg, index, lanes, value);
     }
 }
 
@@ -188,11 +208,16 @@ static uint32_t stored_read(Device *dev, unsigned offset) {
     return value;
 }
 
-static MemWord load_of(Device *dev, const RegFound *found, uint64_t addr) {
-    MemWord word = {(uint32_t)mem_word_key(addr), found->index, dev, .read = found->reg->read};
+/* `at`: the offset of the word times 32, and the bit. */
+static uint32_t bit_read(Device *dev, unsigned at) {
+    return stored_read(dev, at / 32) >> at % 32 & 1;
+}
+
+static MemWord load_of(Device *dev, const Reg *reg, unsigned index, uint64_t addr) {
+    MemWord word = {(uint32_t)mem_word_key(addr), index, dev, .read = reg->read};
     if (!word.read) {
-        word.index = found->reg->storage + 4u * found->index;
-        word.read = stored_read;
+        word.index = reg->is_bit ? 32 * reg->storage + reg->bit + index : reg->storage + 4 * index;
+        word.read = reg->is_bit ? bit_read : stored_read;
     }
     return word;
 }
@@ -204,22 +229,23 @@ void mem_word_note(MemMap *map, uint64_t addr, const MemRegion *r, bool store) {
     if (!tabled || word->key == mem_word_key(addr) || addr > UINT32_MAX || map->trace) {
         return;
     }
-    const RegFound *found = found_at(r->device, offset);
-    if (found->offset != offset) {
-        return;
-    }
-    if (store && found->plain_write) {
-        *word = (MemWord){(uint32_t)mem_word_key(addr), found->index, r->device, .reg = found->reg};
-    } else if (!store && found->plain_read && (found->reg->read || found->reg->storage)) {
-        *word = load_of(r->device, found, addr);
+    Device *dev = mem_device_of(map, r);
+    uint64_t known = found(dev, offset);
+    unsigned index;
+    const Reg *reg = found_reg(dev, known, &index);
+    if (store && known >> FOUND_WRITE & 1) {
+        *word = (MemWord){(uint32_t)mem_word_key(addr), index, dev, .reg = reg};
+    } else if (!store && known >> FOUND_READ & 1 && (reg->read || reg->storage)) {
+        *word = load_of(dev, reg, index, addr);
     }
 }
 
 void mem_word_same(MemMap *map, uint64_t addr, uint32_t value) {
     const MemRegion *r = mem_region_at(map, addr);
     uint64_t offset = r->offset + (addr - r->base);
-    if (UNLIKELY(guest_poll_read(&map->poll, r->device, offset, value))) {
-        tell_poll(r->device, offset, value);
+    Device *dev = mem_device_of(map, r);
+    if (UNLIKELY(guest_poll_read(&map->poll, dev, offset, value))) {
+        tell_poll(dev, offset, value);
     }
 }
 
@@ -300,12 +326,15 @@ void device_bind(Device *dev) {
 /* Registers may share storage (set and clear views of one word): all is zeroed first, then a view that has a reset
  * value says it. */
 static void regs_reset(Device *dev) {
-    const DeviceType *type = dev->type;
-    for (size_t k = 0; k < 2 * type->n_regs; k++) {
-        const Reg *reg = &type->regs[k % type->n_regs];
-        bool second = k >= type->n_regs;
-        for (unsigned i = 0; reg->storage && (!second || reg->reset) && i < device_reg_count(reg); i++) {
-            *device_reg_storage(dev, reg, i) = reg->reset;
+    const Reg *regs = dev->type->regs, *end = regs + dev->type->n_regs;
+    for (const Reg *reg = regs; reg < end; reg++) {
+        if (reg->storage) {
+            memset(device_reg_word(dev, reg, 0), 0, (reg->is_bit ? 1 : device_reg_count(reg)) * sizeof(uint32_t));
+        }
+    }
+    for (const Reg *reg = regs; reg < end; reg++) {
+        for (unsigned i = 0; reg->storage && reg->reset && i < device_reg_count(reg); i++) {
+            device_reg_put(dev, reg, i, reg->reset);
         }
     }
 }
@@ -365,9 +394,7 @@ void device_hash(const Device *dev, Hash *hash) {
     for (size_t k = 0; k < type->n_regs; k++) {
         const Reg *reg = &type->regs[k];
         for (unsigned i = 0; reg->storage && i < device_reg_count(reg); i++) {
-            uint32_t value;
-            memcpy(&value, (const uint8_t *)dev + reg->storage + 4 * (size_t)i, sizeof value);
-            hash_u64(hash, value);
+            hash_u64(hash, device_reg_get(dev, reg, i));
         }
     }
     for (size_t i = 0; i < type->n_outputs; i++) {

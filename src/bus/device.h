@@ -44,6 +44,8 @@ typedef struct Reg {
     RegRead read; /* NULL: the storage, 0 without storage */
     RegWrite write; /* runs after the storage has changed, or NULL */
     uint8_t access; /* REG_RW... */
+    bool is_bit; /* it is 0 or 1, and stored in one bit of the word at `storage`: number `bit` and, of an array, on */
+    uint8_t bit;
     bool unmodelled; /* known to the manual but without behaviour: accesses are logged, storage still works */
 } Reg;
 
@@ -176,22 +178,18 @@ struct DeviceType {
     bool (*load)(Device *dev, StateReader *in);
 };
 
-/** Where a word offset led last: only a cache. */
-typedef struct RegFound {
-    uint32_t offset;
-    uint16_t index; /* in its array */
-    bool plain_read, plain_write; /* allowed, and nothing to tell; both false: nothing is known */
-    const Reg *reg;
-} RegFound;
-
-enum { DEVICE_REGS_FOUND = 8 /* a power of two */ };
+/** Where word offsets led: only a cache, common to the devices of one type in all nodes of a plan, on whatever thread
+ * they run. Zeroed, nothing is known. */
+typedef struct RegCache {
+    uint64_t found[64]; /* device.c says of what; by bits of the word number */
+} RegCache;
 
 struct Device {
     const DeviceType *type;
     const char *name; /* as in the platform file */
     Board *board;
     const struct Cpu *core; /* the only core that sees its registers; NULL: all do */
-    RegFound found[DEVICE_REGS_FOUND]; /* by the low bits of the word number */
+    RegCache *regs; /* NULL: each access looks its register up */
 };
 
 /* ---- The board: what a node gives its devices ------------------------------------------------------------------- */
@@ -234,6 +232,8 @@ struct Board {
     uint64_t (*current_pc)(Board *board); /* of the CPU that is running, 0 if none */
     void (*stop)(Board *board, StopReason reason, int code); /* after the running instruction */
     LineGuard lines;
+    Device **devices; /* of the board, those of the platform file first */
+    size_t n_devices;
     MemMap map;
     /* With the end of the map, what each event needs. */
     EventQueue events;
@@ -316,9 +316,17 @@ static inline struct Cpu *device_cpu(const Device *dev) {
 static inline uint32_t device_reg_count(const Reg *reg) {
     return reg->count ? reg->count : 1;
 }
-/** NULL if the register has no storage. */
-static inline uint32_t *device_reg_storage(const Device *dev, const Reg *reg, unsigned index) {
-    return reg->storage ? (uint32_t *)((uintptr_t)dev + reg->storage) + index : NULL;
+static inline uint32_t *device_reg_word(const Device *dev, const Reg *reg, unsigned index) {
+    return (uint32_t *)((uintptr_t)dev + reg->storage) + (reg->is_bit ? 0 : index);
+}
+/** What is stored of a register that has storage. */
+static inline uint32_t device_reg_get(const Device *dev, const Reg *reg, unsigned index) {
+    uint32_t word = *device_reg_word(dev, reg, index);
+    return reg->is_bit ? word >> (reg->bit + index) & 1 : word;
+}
+static inline void device_reg_put(Device *dev, const Reg *reg, unsigned index, uint32_t value) {
+    uint32_t *word = device_reg_word(dev, reg, index), mask = UINT32_C(1) << ((reg->bit + index) & 31);
+    *word = !reg->is_bit ? value : value & 1 ? *word | mask : *word & ~mask;
 }
 
 /** Register-table access: what windows of types with `regs` call. Registers are 32-bit words. A smaller access reads

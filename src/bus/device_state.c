@@ -24,10 +24,16 @@ bool device_event_load(Event *event, EventQueue *queue, StateReader *in) {
 
 /* ---- Tables ----------------------------------------------------------------------------------------------------- */
 
+/* Where element i of a register is stored, in bits of the struct. */
+static uint64_t stored_at(const Reg *reg, unsigned i) {
+    return (uint64_t)reg->storage * 8 + (reg->is_bit ? reg->bit + i : 32 * (uint64_t)i);
+}
+
 /* Registers may be views of one word: it is saved with the first of them. */
-static bool saved_before(const DeviceType *type, size_t k, uint32_t at) {
+static bool saved_before(const DeviceType *type, size_t k, unsigned i) {
+    uint64_t at = stored_at(&type->regs[k], i);
     for (const Reg *reg = type->regs; reg < type->regs + k; reg++) {
-        if (reg->storage && at >= reg->storage && at < reg->storage + 4 * device_reg_count(reg)) {
+        if (reg->storage && at >= stored_at(reg, 0) && at < stored_at(reg, device_reg_count(reg))) {
             return true;
         }
     }
@@ -39,8 +45,8 @@ static void regs_save(const Device *dev, ByteVec *out) {
     for (size_t k = 0; k < type->n_regs; k++) {
         const Reg *reg = &type->regs[k];
         for (unsigned i = 0; reg->storage && i < device_reg_count(reg); i++) {
-            if (!saved_before(type, k, reg->storage + 4 * i)) {
-                bytes_put_u32(out, *device_reg_storage(dev, reg, i));
+            if (!saved_before(type, k, i)) {
+                bytes_put_u32(out, device_reg_get(dev, reg, i));
             }
         }
     }
@@ -51,10 +57,10 @@ static void regs_load(Device *dev, StateReader *in) {
     for (size_t k = 0; k < type->n_regs; k++) {
         const Reg *reg = &type->regs[k];
         for (unsigned i = 0; reg->storage && i < device_reg_count(reg); i++) {
-            if (!saved_before(type, k, reg->storage + 4 * i)) {
+            if (!saved_before(type, k, i)) {
                 uint32_t value = bytes_take_u32(&in->in);
                 if (in->apply) {
-                    *device_reg_storage(dev, reg, i) = value;
+                    device_reg_put(dev, reg, i, value);
                 }
             }
         }
@@ -206,10 +212,10 @@ static void wiring_hash(const Device *dev, const Output *output, Hash *hash) {
     hash_u64(hash, device_output_count(output));
     for (unsigned k = 0; k < device_output_count(output); k++) {
         const Line *line = &device_lines(dev, output)[k];
-        hash_u64(hash, line->n_sinks);
-        for (unsigned i = 0; i < line->n_sinks; i++) {
-            hash_text(hash, line->sinks[i].device->name);
-            hash_u64(hash, line->sinks[i].input);
+        hash_u64(hash, line_sinks(line));
+        for (unsigned i = 0; i < line_sinks(line); i++) {
+            hash_text(hash, line_sink(line, i)->name);
+            hash_u64(hash, line->plan->sinks[i].input);
         }
     }
 }
@@ -235,7 +241,7 @@ void device_layout_hash(const Device *dev, Hash *hash) {
         hash_text(hash, reg->name);
         hash_u64(hash, reg->offset);
         hash_u64(hash, device_reg_count(reg));
-        hash_u64(hash, reg->storage && !saved_before(type, i, reg->storage));
+        hash_u64(hash, reg->storage && !saved_before(type, i, 0));
     }
     hash_u64(hash, type->n_outputs);
     for (size_t i = 0; i < type->n_outputs; i++) {

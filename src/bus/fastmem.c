@@ -66,7 +66,7 @@ static bool whole_pages(const MemRegion *r, uint64_t *begin, uint64_t *end) {
     *begin = (r->base + PAGE - 1) & ~(uint64_t)(PAGE - 1);
     *end = (r->base + r->size) & ~(uint64_t)(PAGE - 1);
     uint64_t offset = r->offset + (*begin - r->base);
-    return r->memory && *begin < *end && *end <= UINT64_C(1) << 32 && offset % PAGE == 0;
+    return r->is_memory && *begin < *end && *end <= UINT64_C(1) << 32 && offset % PAGE == 0;
 }
 
 static bool map_region(MemMap *map, const MemRegion *r) {
@@ -74,16 +74,17 @@ static bool map_region(MemMap *map, const MemRegion *r) {
     if (!whole_pages(r, &begin, &end)) {
         return true;
     }
-    int rights = r->memory->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-    off_t offset = (off_t)(r->memory->range.offset + r->offset + (begin - r->base));
-    return mmap(map->fast + begin, end - begin, rights, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, r->memory->range.fd,
+    const Memory *memory = mem_memory_of(map, r);
+    int rights = memory->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+    off_t offset = (off_t)(memory->range.offset + r->offset + (begin - r->base));
+    return mmap(map->fast + begin, end - begin, rights, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, memory->range.fd,
                 offset) != MAP_FAILED;
 }
 
 void memory_moved(MemMap *map, const Memory *memory) {
     mem_near_forget(map);
     for (uint32_t i = 0; i < map->n_regions && map->fast; i++) {
-        if (map->regions[i].memory == memory && !map_region(map, &map->regions[i])) {
+        if (mem_memory_of(map, &map->regions[i]) == memory && !map_region(map, &map->regions[i])) {
             mem_exhausted("guest memory");
         }
     }
@@ -114,8 +115,8 @@ bool mem_fast_enable(MemMap *map) {
         }
     }
     for (uint32_t i = 0; i < map->n_regions; i++) {
-        if (map->regions[i].memory) {
-            protect_known_code(map, map->regions[i].memory);
+        if (map->regions[i].is_memory) {
+            protect_known_code(map, mem_memory_of(map, &map->regions[i]));
         }
     }
     return true;
@@ -135,7 +136,7 @@ void mem_fast_protect(MemMap *map, const Memory *memory, uint64_t offset, uint64
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
         uint64_t begin, end;
-        if (r->memory != memory || offset + size <= r->offset || offset >= r->offset + r->size ||
+        if (mem_memory_of(map, r) != memory || offset + size <= r->offset || offset >= r->offset + r->size ||
             !whole_pages(r, &begin, &end)) {
             continue;
         }

@@ -18,15 +18,17 @@ bool i2c_attach(I2cBus *bus, Device *target, uint64_t address, Err *err) {
     if (bus->n_targets == I2C_TARGETS_MAX) {
         return err_set(err, "%s: more than %d devices on one I2C bus", target->name, I2C_TARGETS_MAX);
     }
-    bus->targets[bus->n_targets] = target;
-    bus->addresses[bus->n_targets++] = (uint8_t)address;
+    I2cPlace *place = ARENA_NEW(target->board->arena, I2cPlace);
+    *place = (I2cPlace){target, bus->places, (uint8_t)address};
+    bus->places = place;
+    bus->n_targets++;
     return true;
 }
 
 Device *i2c_target(const I2cBus *bus, uint8_t address) {
-    for (unsigned i = 0; i < bus->n_targets; i++) {
-        if (bus->addresses[i] == address) {
-            return bus->targets[i];
+    for (const I2cPlace *place = bus->places; place; place = place->next) {
+        if (place->address == address) {
+            return place->target;
         }
     }
     return NULL;

@@ -28,9 +28,14 @@ typedef struct I2cWire {
     uint64_t (*stretch_ns)(void *user); /* for so long the clock is held in the byte that begins now */
 } I2cWire;
 
+typedef struct I2cPlace {
+    struct Device *target;
+    struct I2cPlace *next;
+    uint8_t address;
+} I2cPlace;
+
 typedef struct I2cBus {
-    struct Device *targets[I2C_TARGETS_MAX];
-    uint8_t addresses[I2C_TARGETS_MAX];
+    I2cPlace *places; /* the last one first; in the arena of the board */
     unsigned n_targets;
     const I2cWire *wire; /* NULL: nobody */
 } I2cBus;

@@ -5,10 +5,7 @@
 
 #include "bus/device.h"
 
-static void tell_outside(Line *line) {
-    if (line->watch) {
-        line->watch(line, line->watch_user);
-    }
+static void tell_outside(const Line *line) {
     for (const LineTap *tap = line->taps; tap; tap = tap->next) {
         tap->changed(tap->user, line->level);
     }
@@ -19,7 +16,7 @@ static void ring_tell(Board *board) {
     char names[256] = "";
     for (unsigned i = g->n_ring; i-- > 0;) { /* in the order of driving */
         size_t len = strlen(names);
-        snprintf(names + len, sizeof names - len, "%s%s", len ? ", " : "", g->ring[i]->name ? g->ring[i]->name : "?");
+        snprintf(names + len, sizeof names - len, "%s%s", len ? ", " : "", g->ring[i]->plan->name);
     }
     g->told = true;
     log_line(board->log, LOG_ERROR, "%s%slines that change each other without end: %s%s",
@@ -55,14 +52,23 @@ static void change_end(Board *board, const Line *line) {
     }
 }
 
+static Board *board_of(const Line *line) {
+    return ((const Device *)((uintptr_t)line - line->plan->offset))->board;
+}
+
+Device *line_sink(const Line *line, unsigned i) {
+    return board_of(line)->devices[line->plan->sinks[i].device];
+}
+
 static void sinks_tell(const Line *line, bool level) {
-    Board *board = line->sinks[0].device->board;
+    Board *board = board_of(line);
     if (!change_begin(board, line)) {
         return;
     }
-    for (uint16_t i = 0; i < line->n_sinks; i++) {
-        const LineSink *sink = &line->sinks[i];
-        sink->device->type->input(sink->device, sink->input, level);
+    for (uint32_t i = 0; i < line->plan->n_sinks; i++) {
+        const LineSink *sink = &line->plan->sinks[i];
+        Device *device = board->devices[sink->device];
+        device->type->input(device, sink->input, level);
     }
     change_end(board, line);
 }
@@ -72,7 +78,7 @@ void line_set(Line *line, bool level) {
         return;
     }
     line->level = level;
-    if (line->n_sinks) {
+    if (line_sinks(line)) {
         sinks_tell(line, level);
     }
     tell_outside(line);

@@ -6,12 +6,21 @@
 
 struct Device;
 
+/** An input that a line leads to. */
 typedef struct LineSink {
-    struct Device *device;
-    unsigned input;
+    uint32_t device; /* its place in Board.devices */
+    uint32_t input;
 } LineSink;
 
-/** One more who hears of changes, beside sinks and watch: a wire to another node, an expectation. */
+/** What a line is: common to all nodes that are built alike. */
+typedef struct LinePlan {
+    const char *name; /* "gpio.3", for traces */
+    const LineSink *sinks; /* in connection order */
+    uint32_t n_sinks;
+    uint32_t offset; /* of the line in its device */
+} LinePlan;
+
+/** One who hears of changes beside the sinks: a wire to another node, an expectation, who watches from outside. */
 typedef struct LineTap {
     void (*changed)(void *user, bool level);
     void *user;
@@ -19,13 +28,9 @@ typedef struct LineTap {
 } LineTap;
 
 typedef struct Line {
-    bool level;
-    uint16_t n_sinks;
-    LineSink *sinks; /* in connection order; owned by the board's arena */
-    const char *name; /* "gpio.3", for traces; set when the board is built */
-    void (*watch)(struct Line *line, void *user); /* called after each change, or NULL */
-    void *watch_user;
+    const LinePlan *plan; /* NULL: it leads nowhere and has no name */
     LineTap *taps; /* newest first */
+    bool level;
 } Line;
 
 /* Of a board: outputs that drive each other in a ring whose levels never settle are a mistake of the platform file.
@@ -40,9 +45,14 @@ typedef struct LineGuard {
     unsigned depth; /* changes under way, one inside the other */
 } LineGuard;
 
+/** How many sinks it has, and the device of one of them. */
+static inline unsigned line_sinks(const Line *line) {
+    return line->plan ? line->plan->n_sinks : 0;
+}
+struct Device *line_sink(const Line *line, unsigned i);
 /** Drives the line; sinks hear of changes only. */
 void line_set(Line *line, bool level);
-/** Nobody drives it any more: low. Watch and taps hear of it; the sinks are reset with the device. */
+/** Nobody drives it any more: low. Taps hear of it; the sinks are reset with the device. */
 void line_release(Line *line);
 /** Adds a listener. */
 void line_tap_add(Line *line, LineTap *tap);

@@ -10,14 +10,29 @@ static uint64_t region_last(const MemRegion *r) {
     return r->base + (r->size - 1);
 }
 
+static void *array_grown(const MemMap *map, const void *old, size_t used, size_t bytes) {
+    void *more = map->arena ? arena_alloc(map->arena, bytes) : mem_alloc(bytes);
+    if (used) {
+        memcpy(more, old, used);
+    }
+    return more;
+}
+
+static void arrays_free(MemMap *map) {
+    if (!map->arena) {
+        mem_free((void *)(uintptr_t)map->regions);
+        mem_free(map->owners);
+    }
+}
+
 void mem_map_reserve(MemMap *map, uint32_t n) {
     if (n > map->cap) {
-        MemRegion *more = map->arena ? ARENA_ARRAY(map->arena, MemRegion, n)
-                                     : mem_realloc(map->regions, n * sizeof *map->regions);
-        if (map->arena && map->n_regions) {
-            memcpy(more, map->regions, map->n_regions * sizeof *more);
-        }
-        map->regions = more;
+        const MemRegion *regions = array_grown(map, map->regions, map->n_regions * sizeof *regions,
+                                               n * sizeof *regions);
+        MemOwner *owners = array_grown(map, map->owners, map->n_regions * sizeof *owners, n * sizeof *owners);
+        arrays_free(map);
+        map->regions = regions;
+        map->owners = owners;
         map->cap = n;
     }
 }
@@ -28,7 +43,15 @@ static void words_forget(MemMap *map) {
     }
 }
 
-bool mem_map_add(MemMap *map, const MemRegion *region, Err *err) {
+void mem_map_share(MemMap *map, const MemRegion *regions, uint32_t n) {
+    assert(map->arena && !map->n_regions);
+    map->regions = regions;
+    map->owners = ARENA_ARRAY(map->arena, MemOwner, n);
+    map->n_regions = n;
+    map->cap = 0;
+}
+
+bool mem_map_add(MemMap *map, const MemRegion *region, Memory *memory, struct Device *device, Err *err) {
     if (region->size == 0) {
         return err_set(err, "%s at 0x%" PRIx64 " is empty", region->name, region->base);
     }
@@ -45,12 +68,15 @@ bool mem_map_add(MemMap *map, const MemRegion *region, Err *err) {
                            region_last(other));
         }
     }
-    if (map->n_regions == map->cap) {
-        mem_map_reserve(map, map->cap ? map->cap * 2 : 32);
+    if (map->n_regions >= map->cap) {
+        mem_map_reserve(map, map->n_regions ? map->n_regions * 2 : 32);
     }
-    memmove(&map->regions[at + 1], &map->regions[at], (map->n_regions - at) * sizeof *map->regions);
-    map->regions[at] = *region;
-    map->n_regions++;
+    MemRegion *regions = (MemRegion *)(uintptr_t)map->regions; /* they are this map's own */
+    memmove(&regions[at + 1], &regions[at], (map->n_regions - at) * sizeof *regions);
+    regions[at] = *region;
+    regions[at].is_memory = memory != NULL;
+    regions[at].owner = map->n_regions;
+    map->owners[map->n_regions++] = memory ? (MemOwner){.memory = memory} : (MemOwner){.device = device};
     memset(map->recent, 0, sizeof map->recent);
     mem_near_forget(map);
     words_forget(map);
@@ -65,16 +91,14 @@ void mem_map_trace(MemMap *map, void (*trace)(MemMap *map, const MemRegion *regi
 
 void mem_map_free(MemMap *map) {
     for (uint32_t i = 0; i < map->n_regions; i++) {
-        Memory *memory = map->regions[i].memory;
+        Memory *memory = mem_memory_of(map, &map->regions[i]);
         if (memory) {
             mem_free(memory->code_shared ? NULL : memory->code);
             memory->code = NULL; /* the next alias of the same memory finds nothing to free */
         }
     }
     mem_fast_disable(map);
-    if (!map->arena) {
-        mem_free(map->regions);
-    }
+    arrays_free(map);
     *map = (MemMap){0};
 }
 
@@ -91,7 +115,10 @@ const MemRegion *mem_region_search(MemMap *map, uint64_t addr) {
     if (lo == 0 || addr - map->regions[lo - 1].base >= map->regions[lo - 1].size) {
         return NULL;
     }
-    return map->recent[mem_recent_slot(addr)] = &map->regions[lo - 1];
+    if (lo <= UINT16_MAX) {
+        map->recent[mem_recent_slot(addr)] = (uint16_t)lo;
+    }
+    return &map->regions[lo - 1];
 }
 
 /* The region that holds all of [addr, addr + size), or NULL. */
@@ -159,8 +186,9 @@ static inline uint8_t *near_bytes(const MemNear *near, uint64_t addr, unsigned s
 }
 
 static void near_keep(MemMap *map, const MemRegion *r) {
-    MemNear near = {r->base, r->size, r->memory->host + r->offset};
-    if (r->memory->read_only || r->memory->code) {
+    const Memory *memory = mem_memory_of(map, r);
+    MemNear near = {r->base, r->size, memory->host + r->offset};
+    if (memory->read_only || memory->code) {
         map->rom = near;
     } else {
         map->ram = near;
@@ -179,16 +207,16 @@ bool mem_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *val
         return false;
     }
     uint64_t offset = r->offset + (addr - r->base);
-    if (LIKELY(r->memory)) {
+    if (LIKELY(r->is_memory)) {
         near_keep(map, r);
-        *value = bytes_load(r->memory->host + offset, size, big);
+        *value = bytes_load(mem_memory_of(map, r)->host + offset, size, big);
         return true;
     }
     if (!r->read) {
         return false;
     }
     map->fault = false;
-    *value = register_order(r->read(r->device, register_offset(offset, size, big), size), size, big);
+    *value = register_order(r->read(mem_device_of(map, r), register_offset(offset, size, big), size), size, big);
     if (UNLIKELY(map->trace != NULL)) {
         map->trace(map, r, addr, size, *value, false);
     }
@@ -255,7 +283,7 @@ bool mem_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t val
         return false;
     }
     uint64_t offset = r->offset + (addr - r->base);
-    Memory *memory = r->memory;
+    Memory *memory = mem_memory_of(map, r);
     if (LIKELY(memory)) {
         if (UNLIKELY(memory->read_only)) {
             return store_read_only(map, memory, offset, size, big ? byte_swapped(value, size) : value);
@@ -273,7 +301,7 @@ bool mem_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t val
         map->trace(map, r, addr, size, value, true);
     }
     map->fault = false;
-    r->write(r->device, register_offset(offset, size, big), size, register_order(value, size, big));
+    r->write(mem_device_of(map, r), register_offset(offset, size, big), size, register_order(value, size, big));
     return !map->fault;
 }
 
@@ -283,28 +311,29 @@ uint8_t *mem_plain(MemMap *map, uint64_t addr, unsigned size) {
         return near;
     }
     const MemRegion *r = region_for(map, addr, size);
-    if (!r || !r->memory || r->memory->read_only) {
+    const Memory *memory = r ? mem_memory_of(map, r) : NULL;
+    if (!memory || memory->read_only) {
         return NULL;
     }
     near_keep(map, r);
     uint64_t offset = r->offset + (addr - r->base);
-    for (uint64_t at = offset; r->memory->code && at < offset + size; at = ((at >> MEM_GRANULE_SHIFT) + 1)
+    for (uint64_t at = offset; memory->code && at < offset + size; at = ((at >> MEM_GRANULE_SHIFT) + 1)
                                                                            << MEM_GRANULE_SHIFT) {
-        if (is_marked(r->memory, at)) {
+        if (is_marked(memory, at)) {
             return NULL;
         }
     }
-    return r->memory->host + offset;
+    return memory->host + offset;
 }
 
 const uint8_t *mem_code(MemMap *map, uint64_t addr, size_t *avail) {
     const MemRegion *r = mem_region_at(map, addr);
-    if (!r || !r->memory) {
+    if (!r || !r->is_memory) {
         return NULL;
     }
     uint64_t at = addr - r->base;
     *avail = (size_t)(r->size - at);
-    return r->memory->host + r->offset + at;
+    return mem_memory_of(map, r)->host + r->offset + at;
 }
 
 /* True if all pages of [first, last] hold marks already: they are protected then, and protecting them again would cost
@@ -348,7 +377,7 @@ void mem_marks_share(MemMap *map, Memory *memory, uint8_t *marks, uint64_t offse
 
 void mem_marks_own(MemMap *map) {
     for (uint32_t i = 0; i < map->n_regions; i++) {
-        Memory *memory = map->regions[i].memory;
+        Memory *memory = mem_memory_of(map, &map->regions[i]);
         if (memory && memory->code_shared) {
             memory->code = NULL;
             memory->code_shared = false;
@@ -358,10 +387,11 @@ void mem_marks_own(MemMap *map) {
 
 bool mem_constant(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *value) {
     const MemRegion *r = region_for(map, addr, size);
-    if (!r || !r->memory || !r->memory->read_only) {
+    const Memory *memory = r ? mem_memory_of(map, r) : NULL;
+    if (!memory || !memory->read_only) {
         return false;
     }
-    *value = bytes_load(r->memory->host + r->offset + (addr - r->base), size, big);
+    *value = bytes_load(memory->host + r->offset + (addr - r->base), size, big);
     return true;
 }
 
@@ -408,10 +438,10 @@ static void mark(MemMap *map, Memory *memory, uint64_t first, uint64_t last, Mem
 void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size) {
     while (size) {
         const MemRegion *r = mem_region_at(map, addr);
-        if (!r || !r->memory) {
+        if (!r || !r->is_memory) {
             return;
         }
-        Memory *memory = r->memory;
+        Memory *memory = mem_memory_of(map, r);
         uint64_t at = addr - r->base;
         uint64_t n = r->size - at < size ? r->size - at : size;
         uint64_t first = r->offset + at, last = first + n - 1;
@@ -431,10 +461,10 @@ void mem_code_mark(MemMap *map, uint64_t addr, uint64_t size) {
 
 bool mem_table_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t *value) {
     const MemRegion *r = region_for(map, addr, size);
-    if (!r || !r->memory) {
+    if (!r || !r->is_memory) {
         return false;
     }
-    Memory *memory = r->memory;
+    Memory *memory = mem_memory_of(map, r);
     uint64_t offset = r->offset + (addr - r->base);
     *value = bytes_load(memory->host + offset, size, big);
     if (UNLIKELY(!memory->code || !is_marked(memory, offset)) && !memory->code_shared) {
@@ -445,10 +475,10 @@ bool mem_table_read(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_
 
 void mem_table_write(MemMap *map, uint64_t addr, unsigned size, bool big, uint64_t value) {
     const MemRegion *r = region_for(map, addr, size);
-    if (!r || !r->memory || r->memory->read_only) {
+    Memory *memory = r ? mem_memory_of(map, r) : NULL;
+    if (!memory || memory->read_only) {
         return;
     }
-    Memory *memory = r->memory;
     uint64_t offset = r->offset + (addr - r->base);
     bytes_store(memory->host + offset, size, big, value);
     if (memory->code && memory->code[offset >> MEM_GRANULE_SHIFT] != MEM_TABLE && !memory->code_shared) {
@@ -462,11 +492,11 @@ uint8_t *mem_page(MemMap *map, uint64_t addr, bool *store) {
     static const uint8_t plain[GRANULES];
     const MemRegion *r = region_for(map, addr & ~(uint64_t)(PAGE - 1), PAGE);
     *store = false;
-    if (!r || !r->memory) {
+    if (!r || !r->is_memory) {
         return NULL;
     }
     uint64_t offset = r->offset + ((addr & ~(uint64_t)(PAGE - 1)) - r->base);
-    const Memory *memory = r->memory;
+    const Memory *memory = mem_memory_of(map, r);
     bool aligned = offset % PAGE == 0;
     *store = aligned && !memory->read_only && !memory->code_shared &&
              (!memory->code || memcmp(memory->code + (offset >> MEM_GRANULE_SHIFT), plain, GRANULES) == 0);
@@ -478,10 +508,10 @@ uint8_t *mem_page(MemMap *map, uint64_t addr, bool *store) {
 /* Bytes of memory from addr on, at most size; 0 if there is no memory. */
 static size_t memory_run(MemMap *map, uint64_t addr, size_t size, Memory **memory, uint64_t *offset) {
     const MemRegion *r = mem_region_at(map, addr);
-    if (!r || !r->memory) {
+    if (!r || !r->is_memory) {
         return 0;
     }
-    *memory = r->memory;
+    *memory = mem_memory_of(map, r);
     *offset = r->offset + (addr - r->base);
     uint64_t n = r->size - (addr - r->base);
     return n < size ? (size_t)n : size;

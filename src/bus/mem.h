@@ -49,15 +49,21 @@ typedef enum MemMark {
     MEM_TABLE, /* translation tables were read from it, and no code */
 } MemMark;
 
+/** What stands somewhere in the address space: common to all nodes that are built alike. Whose it is, is the map's. */
 typedef struct MemRegion {
     uint64_t base, size;
     const char *name;
-    Memory *memory; /* RAM or ROM, or NULL */
     uint64_t offset; /* of base, in the memory or the device's window */
-    struct Device *device; /* if memory is NULL */
     uint64_t (*read)(struct Device *device, uint64_t offset, unsigned size); /* size 1, 2, 4 or 8 */
     void (*write)(struct Device *device, uint64_t offset, unsigned size, uint64_t value);
+    uint32_t owner; /* its place in MemMap.owners */
+    bool is_memory;
 } MemRegion;
+
+typedef union MemOwner {
+    Memory *memory; /* RAM or ROM */
+    struct Device *device;
+} MemOwner;
 
 /** Who wants to hear of accesses that end with a bus error because nothing is there: bus monitors. */
 typedef struct MemErrorListener MemErrorListener;
@@ -98,9 +104,10 @@ static inline void mem_poll_new(MemPoll *poll, uint32_t value) {
 }
 
 typedef struct MemMap {
-    MemRegion *regions; /* sorted by base, no two overlap */
-    uint32_t n_regions, cap;
-    Arena *arena; /* where `regions` stands; NULL: the heap */
+    const MemRegion *regions; /* sorted by base, no two overlap */
+    MemOwner *owners; /* of the regions, in the order in which they were added */
+    uint32_t n_regions, cap; /* cap 0: `regions` are others' too */
+    Arena *arena; /* where they stand; NULL: the heap */
     struct Board *board;
     MemPool *pool; /* for the memories of the map, or NULL */
     RomStore *roms; /* for those that are read-only, or NULL */
@@ -117,7 +124,7 @@ typedef struct MemMap {
     /** Told of each access to a device window, or NULL: mem_map_trace sets it. */
     void (*trace)(struct MemMap *map, const MemRegion *region, uint64_t addr, unsigned size, uint64_t value,
                   bool store);
-    const MemRegion *recent[MEM_RECENT]; /* by mem_recent_slot, or NULL: only a cache */
+    uint16_t recent[MEM_RECENT]; /* by mem_recent_slot: number of a region + 1, or 0: only a cache */
     MemWord loads[MEM_WORDS], stores[MEM_WORDS]; /* by mem_word_slot */
     MemPoll poll;
     /* What short runs look at stands last, beside what their board needs. */
@@ -146,18 +153,30 @@ void memory_touched(const Memory *memory, uint64_t at, uint64_t *begin, uint64_t
 
 /** So many regions are going to be there. */
 void mem_map_reserve(MemMap *map, uint32_t n);
-/** Adds a region; false and an error naming both if it overlaps another or wraps around. */
-bool mem_map_add(MemMap *map, const MemRegion *region, Err *err);
+/** Adds a region of a memory, or of a device (memory NULL); false and an error naming both if it overlaps another or
+ * wraps around. */
+bool mem_map_add(MemMap *map, const MemRegion *region, Memory *memory, struct Device *device, Err *err);
+/** An empty map gets the regions that another one has, which must outlive it, and room for their owners, to be filled
+ * in. */
+void mem_map_share(MemMap *map, const MemRegion *regions, uint32_t n);
 /** Frees the map and the code marks of its memories; call it before the memories go. */
 void mem_map_free(MemMap *map);
 const MemRegion *mem_region_search(MemMap *map, uint64_t addr);
+/** Whose a region is, the memory or the device; NULL: it is of the other kind. */
+static inline Memory *mem_memory_of(const MemMap *map, const MemRegion *region) {
+    return region->is_memory ? map->owners[region->owner].memory : NULL;
+}
+static inline struct Device *mem_device_of(const MemMap *map, const MemRegion *region) {
+    return region->is_memory ? NULL : map->owners[region->owner].device;
+}
 /** From low and high bits of the page number: vectors, stack and devices often begin at round addresses. */
 static inline unsigned mem_recent_slot(uint64_t addr) {
     return (unsigned)(addr >> MEM_PAGE_SHIFT ^ addr >> 26) % MEM_RECENT;
 }
 /** The region that holds addr, or NULL. */
 static inline const MemRegion *mem_region_at(MemMap *map, uint64_t addr) {
-    const MemRegion *r = map->recent[mem_recent_slot(addr)];
+    unsigned known = map->recent[mem_recent_slot(addr)];
+    const MemRegion *r = LIKELY(known) ? &map->regions[known - 1] : NULL;
     return LIKELY(r && addr - r->base < r->size) ? r : mem_region_search(map, addr);
 }
 

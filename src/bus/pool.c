@@ -22,7 +22,7 @@ typedef struct Slab {
 } Slab;
 
 struct MemPool {
-    bool files;
+    bool files, closed;
     VEC(Slab) slabs;
 };
 
@@ -111,8 +111,12 @@ bool pool_take(MemPool *pool, uint64_t size, PoolRange *range) {
            take_from(&pool->slabs.data[pool->slabs.len - 1], size, range);
 }
 
+void pool_close(MemPool *pool) {
+    pool->closed = true;
+}
+
 void pool_give(MemPool *pool, const PoolRange *range) {
-    for (size_t s = 0; s < pool->slabs.len; s++) {
+    for (size_t s = 0; s < pool->slabs.len && !pool->closed; s++) {
         Slab *slab = &pool->slabs.data[s];
         if (range->host < slab->host || range->host >= slab->host + slab->size) {
             continue;

@@ -25,6 +25,8 @@ MemPool *pool_new(bool files);
 void pool_free(MemPool *pool);
 /** Zeroed memory of at least `size` bytes. False if the host has no room. */
 bool pool_take(MemPool *pool, uint64_t size, PoolRange *range);
+/** Nobody is going to take anything any more: what is given back is left as it is. */
+void pool_close(MemPool *pool);
 /** The host gets the pages back; the next owner finds zeros. */
 void pool_give(MemPool *pool, const PoolRange *range);
 

@@ -23,12 +23,16 @@ typedef struct SpiWire {
 } SpiWire;
 
 typedef struct SpiBus {
-    struct Device *targets[SPI_TARGETS_MAX];
+    struct Device **targets; /* by number, SPI_TARGETS_MAX of them; NULL: none */
     const SpiWire *wire; /* NULL: nobody */
 } SpiBus;
 
 /** For DeviceType.attach of controllers. Errors: no SPI device, number in use or out of range. */
 bool spi_attach(SpiBus *bus, struct Device *target, uint64_t number, Err *err);
+/** The target with that number, below SPI_TARGETS_MAX, or NULL. */
+static inline struct Device *spi_target(const SpiBus *bus, unsigned number) {
+    return bus->targets ? bus->targets[number] : NULL;
+}
 /** A byte, the first bit on the wire uppermost, to the targets whose bits are set in `selected` (those with chip-select
  * lines decide themselves). What they answer is wired-AND. */
 uint8_t spi_bus_transfer(const SpiBus *bus, uint32_t selected, uint8_t out);

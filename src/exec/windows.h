@@ -8,11 +8,12 @@
 /** The windows of one address space, in the order of X64Memory. */
 typedef struct ExecWindows {
     const MemRegion *regions[X64_WINDOWS_MAX];
+    const MemMap *map; /* that they are of */
     unsigned n;
 } ExecWindows;
 
-/** Adds a region, if there is room, it is memory, and it can be a window. */
-void exec_windows_add(ExecWindows *windows, const MemRegion *region);
+/** Adds a region of the map, if there is room, it is memory, and it can be a window. */
+void exec_windows_add(ExecWindows *windows, const MemMap *map, const MemRegion *region);
 /** What code is made for; stores below the code_end of the memories are left to the engine. */
 X64Memory exec_windows_memory(const ExecWindows *windows);
 /** Sets cpu->windows. */

@@ -46,7 +46,7 @@ static const MemRegion *main_memory(const Node *node) {
     uint64_t best_score = 0;
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
-        if (!r->memory || r->memory->read_only) {
+        if (!r->is_memory || mem_memory_of(map, r)->read_only) {
             continue;
         }
         /* Small numbers look like pointers into a memory at 0, where code often is. */
@@ -63,7 +63,7 @@ static const MemRegion *main_memory(const Node *node) {
 static bool is_shown(const ExecWindows *windows, const Memory *memory) {
     bool shown = false;
     for (unsigned k = 0; k < windows->n; k++) {
-        shown |= windows->regions[k]->memory == memory;
+        shown |= mem_memory_of(windows->map, windows->regions[k]) == memory;
     }
     return shown;
 }
@@ -73,13 +73,13 @@ static void choose_windows(const Node *node, ExecWindows *windows) {
     const MemMap *map = &node->board.map;
     const MemRegion *first = main_memory(node);
     if (first) {
-        exec_windows_add(windows, first);
+        exec_windows_add(windows, map, first);
     }
     for (unsigned pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < map->n_regions; i++) {
             const MemRegion *r = &map->regions[i];
-            if (r->memory && !is_shown(windows, r->memory) && (pass == 1 || holds_code(node, r))) {
-                exec_windows_add(windows, r);
+            if (r->is_memory && !is_shown(windows, mem_memory_of(map, r)) && (pass == 1 || holds_code(node, r))) {
+                exec_windows_add(windows, map, r);
             }
         }
     }
@@ -221,7 +221,7 @@ void node_code_changed(MemMap *map, Memory *memory, uint64_t offset, uint64_t si
     forget_tables(node);
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
-        if (r->memory == memory && offset < r->offset + r->size && r->offset < offset + size) {
+        if (mem_memory_of(map, r) == memory && offset < r->offset + r->size && r->offset < offset + size) {
             caches_invalidate(node, r->base + offset - r->offset, size);
         }
     }
@@ -248,14 +248,14 @@ struct CodeShares {
 /* Number of a memory in its node: that of the first region that shows it. */
 static unsigned memory_index(const MemMap *map, const Memory *memory) {
     unsigned i = 0;
-    while (map->regions[i].memory != memory) {
+    while (mem_memory_of(map, &map->regions[i]) != memory) {
         i++;
     }
     return i;
 }
 
 static bool is_first(const MemMap *map, uint32_t region) {
-    const Memory *memory = map->regions[region].memory;
+    const Memory *memory = mem_memory_of(map, &map->regions[region]);
     return memory && memory_index(map, memory) == region;
 }
 
@@ -297,8 +297,9 @@ static bool range_of(const MemMap *map, const MemRegion *region, const ImageSegm
     enum { GRANULE = 1 << MEM_GRANULE_SHIFT };
     from &= ~(uint64_t)(GRANULE - 1);
     end = (end + GRANULE - 1) & ~(uint64_t)(GRANULE - 1);
-    end = end < region->memory->size ? end : region->memory->size;
-    *range = (Range){region->memory, memory_index(map, region->memory), from, end - from};
+    Memory *memory = mem_memory_of(map, region);
+    end = end < memory->size ? end : memory->size;
+    *range = (Range){memory, memory_index(map, memory), from, end - from};
     return true;
 }
 
@@ -307,11 +308,12 @@ static void visit_ranges(const Node *node, RangeVisit visit, void *user) {
     const MemMap *map = &node->board.map;
     for (uint32_t r = 0; r < map->n_regions; r++) {
         const MemRegion *region = &map->regions[r];
-        if (is_first(map, r) && region->memory->read_only) {
-            Range all = {region->memory, r, 0, region->memory->size};
+        Memory *memory = mem_memory_of(map, region);
+        if (is_first(map, r) && memory->read_only) {
+            Range all = {memory, r, 0, memory->size};
             visit(user, &all);
         }
-        for (size_t k = 0; region->memory && !region->memory->read_only && k < node->images.len; k++) {
+        for (size_t k = 0; memory && !memory->read_only && k < node->images.len; k++) {
             const Image *image = &node->images.data[k]->image;
             for (size_t s = 0; s < image->n_segments; s++) {
                 Range range;
@@ -365,12 +367,15 @@ static uint64_t key_of(CodeShares *shares, const Node *node, const CodePlan *pla
     hash_u64(hash, node->code_bytes);
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
-        hash_u64(hash, r->base);
-        hash_u64(hash, r->size);
-        hash_u64(hash, r->memory ? memory_index(map, r->memory) : UINT64_MAX);
-        hash_u64(hash, r->memory ? r->offset : 0);
-        hash_u64(hash, r->memory ? r->memory->size : 0);
-        hash_u64(hash, r->memory && r->memory->read_only);
+        uint64_t words[] = {r->base, r->size, UINT64_MAX, 0, 0, 0};
+        const Memory *memory = mem_memory_of(map, r);
+        if (memory) {
+            words[2] = memory_index(map, memory);
+            words[3] = r->offset;
+            words[4] = memory->size;
+            words[5] = memory->read_only;
+        }
+        hash_bytes(hash, words, sizeof words);
     }
     for (unsigned k = 0; k < plan->windows.n; k++) {
         hash_u64(hash, (uint64_t)(plan->windows.regions[k] - map->regions));
@@ -446,7 +451,7 @@ static void use_share(Node *node, const CodePlan *plan, ShareEntry *entry) {
     Marking marking = {entry->shares[0], map, !entry->marked};
     for (uint32_t i = 0; i < map->n_regions; i++) {
         if (is_first(map, i)) {
-            mem_marks_share(map, map->regions[i].memory, NULL, 0, 0);
+            mem_marks_share(map, mem_memory_of(map, &map->regions[i]), NULL, 0, 0);
         }
     }
     visit_ranges(node, mark_range, &marking);

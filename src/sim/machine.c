@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "sim/machine_internal.h"
 
-enum { BULKY_BYTES = 4096, OTHER_BYTES = 256 /* the board's name and the like */ };
+enum { BULKY_BYTES = 4096, CPU_BYTES = 256 /* of each core but the first, what the node adds */ };
 
 /* ---- Help for the steps ----------------------------------------------------------------------------------------- */
 
@@ -54,6 +54,12 @@ Device *build_device_new(Build *b, const DeviceType *type, const char *name) {
     dev->board = board;
     device_bind(dev);
     return dev;
+}
+
+void build_device_add(Build *b, Device *dev) {
+    vec_push(&b->devices, dev);
+    b->board->devices = b->devices.data;
+    b->board->n_devices = b->devices.len;
 }
 
 /* ---- Building --------------------------------------------------------------------------------------------------- */
@@ -121,6 +127,7 @@ static void hand_over(Build *b) {
     for (size_t i = 0; i < b->devices.len; i++) {
         machine->devices[i] = b->devices.data[i];
     }
+    b->board->devices = machine->devices;
     for (size_t i = 0; i < b->cpus.len; i++) {
         machine->cpus[i] = b->cpus.data[i];
     }
@@ -157,6 +164,7 @@ static bool make(MachinePlan *b, Machine *machine, Board *board, Err *err) {
     hand_over(b);
     if (ok && b->machine_names.len == 0) {
         names_add(b);
+        build_keep_regions(b);
     }
     arena_reset(&b->scratch);
     return ok;
@@ -193,6 +201,7 @@ void machine_plan_free(MachinePlan *plan) {
     vec_free(&plan->devices);
     vec_free(&plan->cpus);
     vec_free(&plan->visited);
+    vec_free(&plan->gates);
     map_free(&plan->part_names);
     map_free(&plan->device_names);
     map_free(&plan->type_names);
@@ -212,6 +221,10 @@ bool machine_build(Machine *machine, Board *board, const ReplFile *file, const M
         machine_free(machine);
     }
     return ok;
+}
+
+static size_t cpu_bytes(const Machine *machine) {
+    return machine->n_cpus > 1 ? (machine->n_cpus - 1) * CPU_BYTES : 0;
 }
 
 static MachineBytes bytes_taken(const Board *board) {
@@ -237,7 +250,7 @@ Machine *machine_new(Board *board, MachinePlan *plan, bool owned, Err *err) {
     }
     MachineBytes after = bytes_taken(board);
     size_t hot = hot_bytes(machine);
-    plan->bytes = (MachineBytes){after.main - before.main - (board->hot ? 0 : hot) + OTHER_BYTES, hot,
+    plan->bytes = (MachineBytes){after.main - before.main - (board->hot ? 0 : hot) + cpu_bytes(machine), hot,
                                  after.bulk - before.bulk};
     plan->n_regions = board->map.n_regions;
     return machine;
@@ -355,8 +368,8 @@ Line *machine_line(const Machine *machine, const char *name, Err *err) {
     Line *found = NULL;
     for (size_t i = 0; i < n && !found; i++) {
         Line *line = machine_output(dev, i);
-        names[i] = line->name;
-        found = strcmp(line->name + strlen(dev->name), dot) == 0 ? line : NULL; /* the device may go by its alias */
+        names[i] = line->plan->name;
+        found = strcmp(names[i] + strlen(dev->name), dot) == 0 ? line : NULL; /* the device may go by its alias */
     }
     if (!found) {
         fail_name(err, n ? "the name of a line" : "a line: this device has none", name, names, n);

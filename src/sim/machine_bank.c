@@ -57,13 +57,15 @@ const Device *machine_banked(const Device *device) {
     return device;
 }
 
-bool build_bank(Build *b, Device *device, const Device *cpu, MemRegion *region, ReplPos pos) {
+bool build_bank(Build *b, const Device *cpu, Device **owner, MemRegion *region, ReplPos pos) {
     BankDevice *bank = NULL;
+    Device *device = *owner;
     for (uint32_t i = 0; i < b->board->map.n_regions; i++) {
         const MemRegion *r = &b->board->map.regions[i];
-        if (r->base == region->base && r->size == region->size && r->offset == region->offset && r->device &&
-            r->device->type == &machine_bank_type) {
-            bank = (BankDevice *)r->device;
+        Device *there = mem_device_of(&b->board->map, r);
+        if (r->base == region->base && r->size == region->size && r->offset == region->offset && there &&
+            there->type == &machine_bank_type) {
+            bank = (BankDevice *)there;
         }
     }
     for (unsigned i = 0; bank && i < bank->n; i++) {
@@ -81,14 +83,14 @@ bool build_bank(Build *b, Device *device, const Device *cpu, MemRegion *region, 
     device->core = device_cpu(cpu);
     if (bank) {
         bank->entries[bank->n++] = (struct BankEntry){device_cpu(cpu), device};
-        region->device = NULL; /* its window is there */
+        *owner = NULL; /* its window is there */
         return true;
     }
     const char *name = arena_printf(b->board->arena, "bank.%s", device->name);
     bank = (BankDevice *)build_device_new(b, &machine_bank_type, name);
     bank->entries[bank->n++] = (struct BankEntry){device_cpu(cpu), device};
-    vec_push(&b->devices, &bank->dev);
-    region->device = &bank->dev;
+    build_device_add(b, &bank->dev);
+    *owner = &bank->dev;
     region->name = bank->dev.name;
     region->read = bank_read;
     region->write = bank_write;

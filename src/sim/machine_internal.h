@@ -13,6 +13,7 @@ struct Setting {
     const ReplFile *scope;
     unsigned entry; /* number of the entry that gave it: twice in one entry is a mistake */
     struct Part *target; /* of an inline object or a reference */
+    const char *text; /* of a string, in the plan's arena, once a machine has been built */
     Setting *next;
 };
 
@@ -32,10 +33,11 @@ struct Part {
     const char *type_name;
     ReplPos type_pos;
     const DeviceType *type; /* NULL: sysbus, or unknown and to be a stub */
+    RegCache *reg_cache; /* of all devices of that type */
     const ReplReg *regs;
     const ReplFile *regs_scope;
     SettingList props, irqs, sections;
-    const char **line_names; /* of its outputs; NULL: no machine has been built yet */
+    LinePlan *lines; /* of its outputs, as machine_output counts; NULL: no machine has been built yet */
     unsigned number; /* place in Build.parts */
     /* Of the machine that is being built: */
     Device *device;
@@ -46,6 +48,14 @@ struct Part {
 
 enum { PART_PROPS_MAX = 256, PART_SECTIONS_MAX = 256, BUILD_TAGS_MAX = 4096, GATE_INPUTS_MAX = 64 };
 enum { MACHINE_BANK_MAX = 32 };
+
+/** An or-gate to be, behind the parts. */
+typedef struct Gate {
+    const char *name;
+    LinePlan line;
+    uint32_t device; /* its place in Board.devices */
+    uint32_t given; /* inputs of it in use */
+} Gate;
 
 typedef struct MachinePlan Build;
 
@@ -67,6 +77,8 @@ struct MachinePlan {
     const Log *log; /* while the plan is made */
     MachineBytes bytes; /* that a machine has taken of its board's arenas */
     uint32_t n_regions; /* of its map */
+    MemRegion *regions; /* those that any machine has, or NULL: they are not known to be equal */
+    uint32_t *region_devices; /* by MemRegion.owner: the device, by its place in Board.devices */
     VEC(Part *) declared; /* entries in file order */
     VEC(Part *) parts; /* the same with their inline objects, each before its owner */
     VEC(const ReplFile *) visited;
@@ -74,6 +86,8 @@ struct MachinePlan {
     Map device_names; /* hash of each name in use */
     Map type_names; /* hash of a Renode type -> index in options->types + 1 */
     Map machine_names; /* hash of a device's name or alias -> index in Machine.devices + 1 */
+    VEC(Gate *) gates;
+    bool is_wired; /* lines and gates are as any machine has them */
     Part *sysbus;
     unsigned n_entries;
 };
@@ -91,6 +105,8 @@ const char *build_value_kind(const ReplValue *value);
 /** Its devices belong into board->hot. */
 bool build_is_hot(const DeviceType *type);
 Device *build_device_new(Build *b, const DeviceType *type, const char *name);
+/** One more of the board's, behind those that it has. */
+void build_device_add(Build *b, Device *dev);
 
 /** Understands a platform file, whose tree must live as long as the plan is built from. */
 bool build_plan(MachinePlan *plan, const ReplFile *file, const MachineOptions *options, const Log *log, Err *err);
@@ -105,11 +121,13 @@ bool build_attach(Build *b);
 bool build_wire(Build *b);
 bool build_init(Build *b);
 bool build_place(Build *b);
+/** Behind all steps of the first machine: what any other has on the bus, if that is sure. */
+void build_keep_regions(Build *b);
 bool build_tags(Build *b);
 
-/** Makes the window of a device that only one CPU sees a part of a bank. region->device is NULL then if the bank is
- * mapped already, else the region is that of the bank. */
-bool build_bank(Build *b, Device *device, const Device *cpu, MemRegion *region, ReplPos pos);
+/** Makes the window of a device, its owner, that only one CPU sees a part of a bank. The owner is NULL then if the bank
+ * is mapped already, else the bank, and the region is that of it. */
+bool build_bank(Build *b, const Device *cpu, Device **owner, MemRegion *region, ReplPos pos);
 /** Maps a device over whatever of [base, base + size) is free. */
 bool build_fill(Build *b, Device *dev, uint64_t base, uint64_t size, ReplPos pos);
 /** The value of a tag or 0 for stubs; both report the access. */

@@ -58,16 +58,17 @@ static bool map_for(Build *b, Device *dev, const Device *cpu, uint64_t base, uin
                         .size = size,
                         .name = dev->name,
                         .offset = offset,
-                        .device = dev,
                         .read = type->read ? type->read : table ? device_reg_read : NULL,
                         .write = type->write ? type->write : table ? device_reg_write : NULL};
     if (b->board->map.n_regions >= MACHINE_REGIONS_MAX) {
         return build_fail(b, pos, "expected at most %d regions on the bus", MACHINE_REGIONS_MAX);
     }
-    if (cpu && !build_bank(b, dev, cpu, &region, pos)) {
+    Device *owner = dev;
+    if (cpu && !build_bank(b, cpu, &owner, &region, pos)) {
         return false;
     }
-    return !region.device || mem_map_add(&b->board->map, &region, &inner) || build_fail(b, pos, "%s", inner.text);
+    return !owner || mem_map_add(&b->board->map, &region, NULL, owner, &inner) ||
+           build_fail(b, pos, "%s", inner.text);
 }
 
 static bool map_region(Build *b, Device *dev, uint64_t base, uint64_t size, uint64_t offset, ReplPos pos) {
@@ -326,7 +327,55 @@ static bool place_layer(Build *b, Layer layer) {
     return true;
 }
 
+/* The device whose registers or memory a region shows. */
+static const Device *region_device(const MemMap *map, const MemRegion *r) {
+    const Memory *memory = mem_memory_of(map, r);
+    Device *device = memory ? memory->owner : mem_device_of(map, r);
+    return !memory || (device && device->type->memory && device->type->memory(device) == memory) ? device : NULL;
+}
+
+/* Stubs tell about what is left out, for each machine; banks and tags have devices of their own. */
+void build_keep_regions(Build *b) {
+    const MemMap *map = &b->board->map;
+    if (!map->n_regions || b->options->stub_unknown || b->devices.len != b->parts.len + b->gates.len) {
+        return;
+    }
+    Map numbers = {0}; /* + 1 */
+    for (size_t i = 0; i < b->devices.len; i++) {
+        map_set(&numbers, (uint64_t)(uintptr_t)b->devices.data[i], i + 1);
+    }
+    uint32_t *devices = ARENA_ARRAY(&b->arena, uint32_t, map->n_regions);
+    bool all = true;
+    for (uint32_t i = 0; i < map->n_regions && all; i++) {
+        const uint64_t *number = map_get(&numbers, (uint64_t)(uintptr_t)region_device(map, &map->regions[i]));
+        devices[map->regions[i].owner] = number ? (uint32_t)*number - 1 : 0;
+        all = number != NULL;
+    }
+    map_free(&numbers);
+    if (all) {
+        b->regions = ARENA_ARRAY(&b->arena, MemRegion, map->n_regions);
+        memcpy(b->regions, map->regions, map->n_regions * sizeof *b->regions);
+        b->region_devices = devices;
+        b->n_regions = map->n_regions;
+    }
+}
+
+static void regions_share(Build *b) {
+    MemMap *map = &b->board->map;
+    mem_map_share(map, b->regions, b->n_regions);
+    for (uint32_t i = 0; i < b->n_regions; i++) {
+        const MemRegion *r = &b->regions[i];
+        Device *dev = b->devices.data[b->region_devices[r->owner]];
+        map->owners[r->owner] = r->is_memory ? (MemOwner){.memory = dev->type->memory(dev)}
+                                             : (MemOwner){.device = dev};
+    }
+}
+
 bool build_place(Build *b) {
+    if (b->regions) {
+        regions_share(b);
+        return true;
+    }
     mem_map_reserve(&b->board->map, b->n_regions);
     for (Layer layer = LAYER_DEVICES; layer < LAYER_COUNT; layer++) {
         if (!place_layer(b, layer)) {
@@ -459,7 +508,7 @@ static bool tag_statement(Build *b, const ReplStatement *statement) {
     }
     Device *dev = build_device_new(b, &machine_stub_type, arena_strndup(b->board->arena, name, len));
     ((StubDevice *)dev)->value = value;
-    vec_push(&b->devices, dev);
+    build_device_add(b, dev);
     return build_fill(b, dev, base, size, statement->pos);
 }
 

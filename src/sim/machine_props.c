@@ -73,6 +73,26 @@ static bool check_cpus(Build *b) {
     return !unknown || type_unknown(b, unknown, type_short(unknown));
 }
 
+/* The plan's; one for each type that is in use. */
+static RegCache *reg_cache(Build *b, Map *by_type, const DeviceType *type) {
+    uint64_t key = (uint64_t)(uintptr_t)type;
+    const uint64_t *known = map_get(by_type, key);
+    if (known || !type || !type->n_regs) {
+        return known ? (RegCache *)(uintptr_t)*known : NULL;
+    }
+    RegCache *regs = ARENA_NEW(&b->scratch, RegCache);
+    map_set(by_type, key, (uint64_t)(uintptr_t)regs);
+    return regs;
+}
+
+static void reg_caches_make(Build *b) {
+    Map by_type = {0};
+    for (size_t i = 0; i < b->parts.len; i++) {
+        b->parts.data[i]->reg_cache = reg_cache(b, &by_type, b->parts.data[i]->type);
+    }
+    map_free(&by_type);
+}
+
 bool build_types(Build *b) {
     types_index(b);
     for (size_t i = 0; i < b->parts.len; i++) {
@@ -89,46 +109,48 @@ bool build_types(Build *b) {
             log_line(b->log, LOG_WARN, "%s", text.text);
         }
     }
+    reg_caches_make(b);
     return check_cpus(b);
 }
 
 /* ---- Devices ---------------------------------------------------------------------------------------------------- */
 
-/* In the order of machine_output. */
-static const char **line_names(Build *b, const Part *part, const DeviceType *type) {
-    Arena *arena = &b->arena;
-    const char **names = ARENA_ARRAY(arena, const char *, machine_output_count(type) + 1);
-    unsigned number = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < type->n_outputs; i++) {
-        const Output *output = &type->outputs[i];
-        if (output->name && output->count <= 1) {
-            names[n++] = arena_printf(arena, "%s.%s", part->name, output->name);
-            continue;
-        }
-        unsigned in_array = 0, *k = output->name ? &in_array : &number;
-        for (unsigned end = *k + (output->count ? output->count : 1); *k < end;) {
-            names[n++] = arena_printf(arena, "%s.%s%u", part->name, output->name ? output->name : "", (*k)++);
-        }
-    }
-    return names;
+static const char *line_name(Build *b, const Part *part, const Output *output, unsigned number) {
+    return output->name && output->count <= 1
+               ? arena_printf(&b->arena, "%s.%s", part->name, output->name)
+               : arena_printf(&b->arena, "%s.%s%u", part->name, output->name ? output->name : "", number);
 }
 
-static void lines_name(Build *b, Part *part) {
-    const DeviceType *type = part->device->type;
-    if (!part->line_names) {
-        part->line_names = line_names(b, part, type);
+/* In the order of machine_output; where they lead is found when the first machine is wired. */
+static LinePlan *lines_plan(Build *b, const Part *part, const DeviceType *type) {
+    LinePlan *lines = ARENA_ARRAY(&b->arena, LinePlan, machine_output_count(type) + 1), *line = lines;
+    unsigned number = 0; /* of those without a name */
+    for (size_t i = 0; i < type->n_outputs; i++) {
+        const Output *output = &type->outputs[i];
+        for (unsigned k = 0; k < device_output_count(output); k++, line++) {
+            line->name = line_name(b, part, output, output->name ? k : number++);
+            line->offset = output->offset + k * (uint32_t)sizeof(Line);
+        }
     }
-    const char *const *name = part->line_names;
+    return lines;
+}
+
+static void lines_set(Build *b, Part *part) {
+    const DeviceType *type = part->device->type;
+    if (!part->lines) {
+        part->lines = lines_plan(b, part, type);
+    }
+    const LinePlan *line = part->lines;
     for (size_t i = 0; i < type->n_outputs; i++) {
         for (unsigned k = 0; k < device_output_count(&type->outputs[i]); k++) {
-            device_lines(part->device, &type->outputs[i])[k].name = *name++;
+            device_lines(part->device, &type->outputs[i])[k].plan = line++;
         }
     }
 }
 
 static void device_create(Build *b, Part *part) {
     part->device = build_device_new(b, part->type ? part->type : &machine_stub_type, part->name);
+    part->device->regs = part->reg_cache;
 }
 
 /* What runs look at all the time stands together, next to its node. */
@@ -144,8 +166,8 @@ bool build_create(Build *b) {
         if (!part->device) {
             device_create(b, part);
         }
-        lines_name(b, part);
-        vec_push(&b->devices, part->device);
+        lines_set(b, part);
+        build_device_add(b, part->device);
     }
     return true;
 }
@@ -218,15 +240,19 @@ static bool set_device(Build *b, const Part *part, const Prop *prop, Setting *se
     return true;
 }
 
-static void set_string(Build *b, const Part *part, const Prop *prop, const char *text) {
-    *(const char **)prop_at(part, prop) = arena_strdup(b->board->arena, text);
+/* The first machine copies it, since the file may go; the others have the same. */
+static void set_string(Build *b, const Part *part, const Prop *prop, Setting *setting, const char *text) {
+    if (!setting->text) {
+        setting->text = arena_strdup(&b->arena, text);
+    }
+    *(const char **)prop_at(part, prop) = setting->text;
 }
 
-static void set_empty(Build *b, const Part *part, const Prop *prop) {
+static void set_empty(Build *b, const Part *part, const Prop *prop, Setting *setting) {
     if (prop_is_number(prop)) {
         prop_number(part, prop, 0);
     } else if (prop->kind == PROP_KIND_STRING) {
-        set_string(b, part, prop, "");
+        set_string(b, part, prop, setting, "");
     }
 }
 
@@ -234,7 +260,7 @@ static bool set_value(Build *b, const Part *part, const Prop *prop, Setting *set
     const ReplValue *value = setting->attr->value;
     bool number = prop->kind == PROP_KIND_U32 || prop->kind == PROP_KIND_U64;
     if (value->kind == REPL_EMPTY) {
-        set_empty(b, part, prop);
+        set_empty(b, part, prop, setting);
         return true;
     }
     if (value->kind == REPL_NUMBER && number) {
@@ -245,12 +271,12 @@ static bool set_value(Build *b, const Part *part, const Prop *prop, Setting *set
         return true;
     }
     if (value->kind == REPL_STRING && prop->kind == PROP_KIND_STRING) {
-        set_string(b, part, prop, value->text);
+        set_string(b, part, prop, setting, value->text);
         return true;
     }
     if (value->kind == REPL_ENUM && prop->kind == PROP_KIND_STRING) {
         const char *dot = strrchr(value->text, '.');
-        set_string(b, part, prop, dot ? dot + 1 : value->text);
+        set_string(b, part, prop, setting, dot ? dot + 1 : value->text);
         return true;
     }
     if ((value->kind == REPL_REF || value->kind == REPL_OBJECT) && prop->kind == PROP_KIND_DEVICE) {

@@ -27,8 +27,7 @@ typedef struct Source {
 /* All that lead to one input. */
 typedef struct InputUse {
     unsigned n;
-    Device *gate; /* if there are several */
-    unsigned given; /* inputs of the gate in use */
+    Gate *gate; /* if there are several */
 } InputUse;
 
 typedef struct Wiring {
@@ -61,17 +60,25 @@ const DeviceType machine_gate_type = {
     .input = gate_input,
 };
 
-static Device *gate_new(Build *b, const Link *link) {
-    Device *target = link->target->device;
-    const char *name = arena_printf(b->board->arena, "%s@%u", target->name, link->input);
-    Device *dev = build_device_new(b, &machine_gate_type, name);
-    GateDevice *gate = (GateDevice *)dev;
-    gate->out.name = arena_printf(b->board->arena, "%s.IRQ", name);
-    gate->out.sinks = ARENA_NEW(b->board->arena, LineSink);
-    gate->out.sinks[0] = (LineSink){target, link->input};
-    gate->out.n_sinks = 1;
-    vec_push(&b->devices, dev);
-    return dev;
+static Gate *gate_plan(Build *b, const Link *link) {
+    Gate *gate = ARENA_NEW(&b->arena, Gate);
+    LineSink *sink = ARENA_NEW(&b->arena, LineSink);
+    *sink = (LineSink){link->target->number, link->input};
+    gate->name = arena_printf(&b->arena, "%s@%u", link->target->name, link->input);
+    gate->line = (LinePlan){.name = arena_printf(&b->arena, "%s.IRQ", gate->name), .sinks = sink, .n_sinks = 1,
+                            .offset = offsetof(GateDevice, out)};
+    gate->device = (uint32_t)(b->parts.len + b->gates.len);
+    vec_push(&b->gates, gate);
+    return gate;
+}
+
+static void gates_make(Build *b) {
+    for (size_t i = 0; i < b->gates.len; i++) {
+        const Gate *gate = b->gates.data[i];
+        Device *dev = build_device_new(b, &machine_gate_type, gate->name);
+        ((GateDevice *)dev)->out.plan = &gate->line;
+        build_device_add(b, dev);
+    }
 }
 
 /* ---- Ends of lines ---------------------------------------------------------------------------------------------- */
@@ -167,7 +174,7 @@ static bool output_unknown(Build *b, const Part *part, const Cursor *c, ReplPos 
     }
     const char **names = ARENA_ARRAY(&b->scratch, const char *, n + 1);
     for (size_t i = 0; i < n; i++) {
-        names[i] = machine_output(dev, i)->name + strlen(dev->name) + 1;
+        names[i] = part->lines[i].name + strlen(dev->name) + 1;
     }
     return build_fail(b, pos, "expected an output of %s (%s), found '%.100s'%s", part->name, part->type->name,
                       c->end->name, build_nearest(b, c->end->name, names, n));
@@ -196,7 +203,7 @@ static bool sources_claim(Wiring *w, const Part *part, Source *sources, const Se
         if (source->entry == setting->entry) {
             return build_fail(w->b, c.end ? c.end->pos : attr->pos,
                               "expected each output once in an entry, %s is connected in line %" PRIu32 " already",
-                              machine_output(part->device, index)->name, source->line);
+                              part->lines[index].name, source->line);
         }
         *source = (Source){.tail = &source->first, .entry = setting->entry, .line = attr->pos.line};
         if (c.end) {
@@ -297,7 +304,7 @@ static InputUse *input_use(Wiring *w, const Link *link) {
 static bool sink_make(Wiring *w, const Link *link, LineSink *sink) {
     InputUse *use = input_use(w, link);
     if (use->n == 1) {
-        *sink = (LineSink){link->target->device, link->input};
+        *sink = (LineSink){link->target->number, link->input};
         return true;
     }
     if (use->n > GATE_INPUTS_MAX) {
@@ -305,21 +312,22 @@ static bool sink_make(Wiring *w, const Link *link, LineSink *sink) {
                           GATE_INPUTS_MAX, link->input, link->target->name, use->n);
     }
     if (!use->gate) {
-        use->gate = gate_new(w->b, link);
+        use->gate = gate_plan(w->b, link);
     }
-    *sink = (LineSink){use->gate, use->given++};
+    *sink = (LineSink){use->gate->device, use->gate->given++};
     return true;
 }
 
 static bool sinks_make(Wiring *w, const Part *part, const Source *sources) {
     for (size_t i = 0; i < machine_output_count(part->device->type); i++) {
-        Line *line = machine_output(part->device, i);
-        line->sinks = ARENA_ARRAY(w->b->board->arena, LineSink, sources[i].n);
+        LineSink *sinks = ARENA_ARRAY(&w->b->arena, LineSink, sources[i].n), *sink = sinks;
         for (const Link *link = sources[i].first; link; link = link->next) {
-            if (!sink_make(w, link, &line->sinks[line->n_sinks++])) {
+            if (!sink_make(w, link, sink++)) {
                 return false;
             }
         }
+        part->lines[i].sinks = sinks;
+        part->lines[i].n_sinks = sources[i].n;
     }
     return true;
 }
@@ -356,10 +364,22 @@ static bool wire_all(Wiring *w) {
     return true;
 }
 
-bool build_wire(Build *b) {
+/* Where the lines of any machine lead. */
+static bool wire_plan(Build *b) {
     Wiring w = {.b = b, .sources = ARENA_ARRAY(&b->scratch, Source *, b->parts.len)};
     bool ok = wire_all(&w);
     map_free(&w.inputs);
     vec_free(&w.uses);
     return ok;
+}
+
+bool build_wire(Build *b) {
+    if (!b->is_wired) {
+        b->gates.len = 0;
+        b->is_wired = wire_plan(b);
+    }
+    if (b->is_wired) {
+        gates_make(b);
+    }
+    return b->is_wired;
 }

@@ -80,9 +80,9 @@ static void describe_pc(void *user, uint64_t pc, char *out, size_t size) {
 
 /* ---- Building ---- */
 
-static void init_board(Node *node, const NodeOptions *options) {
+static void init_board(Node *node, const NodeOptions *options, const char *name) {
     Board *board = &node->board;
-    board->name = arena_strdup(&node->arena, options->name ? options->name : "node");
+    board->name = arena_strdup(&node->arena, name);
     board->arena = &node->arena;
     board->bulk = &node->bulk;
     board->hot = node->hot.head ? &node->hot : NULL;
@@ -249,8 +249,9 @@ Node *node_new(const NodeOptions *options, Err *err) {
     }
     Arena arena = {0}, hot = {0}, bulk = {0};
     MachineBytes bytes = machine_plan_bytes(plan);
+    const char *name = options->name ? options->name : "node";
     if (bytes.main && options->stock) {
-        arena_reserve(&arena, stock_slab(options->stock), bytes.main);
+        arena_reserve(&arena, stock_slab(options->stock), bytes.main + arena_bytes(strlen(name) + 1));
         arena_reserve(&hot, stock_hot_slab(options->stock), bytes.hot + sizeof(Node));
     }
     if (bytes.bulk && options->stock) {
@@ -260,7 +261,7 @@ Node *node_new(const NodeOptions *options, Err *err) {
     node->arena = arena;
     node->hot = hot;
     node->bulk = bulk;
-    init_board(node, options);
+    init_board(node, options, name);
     node->machine = machine_new(&node->board, plan, owned, err);
     if (!node->machine || !init_cores(node, options, err)) {
         node_free(node);
@@ -350,7 +351,7 @@ static bool place_image(Node *node, const StockImage *image, Err *err) {
     Memory *roms[ROMS_MAX];
     unsigned n = 0;
     for (uint32_t i = 0; i < map->n_regions && n < ROMS_MAX; i++) {
-        Memory *memory = map->regions[i].memory;
+        Memory *memory = mem_memory_of(map, &map->regions[i]);
         if (memory && memory->rom && !rom_load(map, memory, image)) {
             before[n] = memory->rom;
             roms[n++] = memory;

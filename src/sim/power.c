@@ -32,7 +32,7 @@ static void page_wanted(const Node *node, const Memory *memory, uint64_t offset,
     const MemMap *map = &node->board.map;
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
-        if (r->memory != memory || offset < r->offset || offset - r->offset >= r->size) {
+        if (mem_memory_of(map, r) != memory || offset < r->offset || offset - r->offset >= r->size) {
             continue;
         }
         for (size_t k = 0; k < node->images.len; k++) {

@@ -27,7 +27,7 @@ static void check_map(const MemMap *map) {
         const MemRegion *r = &map->regions[i];
         require(r->size > 0 && r->size - 1 <= UINT64_MAX - r->base && r->name);
         require(i == 0 || (r->base > r[-1].base && r->base - r[-1].base >= r[-1].size));
-        require(r->memory || (r->read && r->write));
+        require(r->is_memory || (r->read && r->write));
     }
 }
 
@@ -35,10 +35,10 @@ static void check_lines(const Machine *machine, const Device *dev) {
     for (size_t i = 0; i < machine_output_count(dev->type); i++) {
         Line *line = machine_output(dev, i);
         Err err;
-        require(machine_line(machine, line->name, &err) != NULL);
-        for (unsigned k = 0; k < line->n_sinks; k++) {
-            const DeviceType *type = line->sinks[k].device->type;
-            require(type->input && line->sinks[k].input < type->n_inputs);
+        require(machine_line(machine, line->plan->name, &err) != NULL);
+        for (unsigned k = 0; k < line_sinks(line); k++) {
+            const DeviceType *type = line_sink(line, k)->type;
+            require(type->input && line->plan->sinks[k].input < type->n_inputs);
         }
         line_set(line, true);
     }

@@ -79,8 +79,9 @@ static void touch(Node *node) {
     MemMap *map = &node->board.map;
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
-        for (size_t k = 0; r->device && k < r->device->type->n_regs; k++) {
-            uint64_t value, at = r->base + r->device->type->regs[k].offset;
+        const Device *device = mem_device_of(map, r);
+        for (size_t k = 0; device && k < device->type->n_regs; k++) {
+            uint64_t value, at = r->base + device->type->regs[k].offset;
             mem_read(map, at, 4, false, &value);
             mem_write(map, at, 4, false, value | 1);
         }

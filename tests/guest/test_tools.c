@@ -386,7 +386,7 @@ static uint64_t read_wrongly(Device *device, uint64_t offset, unsigned size) {
 
 static void break_windows(MemMap *map) {
     for (uint32_t i = 0; i < map->n_regions; i++) {
-        MemRegion *region = &map->regions[i];
+        MemRegion *region = (MemRegion *)(uintptr_t)&map->regions[i]; /* no other node has them */
         region->read = region->read && region->base >> 28 == 4 ? read_wrongly : region->read;
     }
 }

@@ -73,17 +73,17 @@ static inline void wr8(Rig *rig, uint32_t addr, uint8_t value) {
 
 static inline void rig_map(Rig *rig, Device *dev, uint32_t base) {
     Err err;
-    MemRegion region = {.base = base, .size = dev->type->window_size, .name = dev->name, .device = dev,
+    MemRegion region = {.base = base, .size = dev->type->window_size, .name = dev->name,
                         .read = dev->type->read ? dev->type->read : device_reg_read,
                         .write = dev->type->write ? dev->type->write : device_reg_write};
-    assert_true(mem_map_add(&rig->fake.board.map, &region, &err));
+    assert_true(mem_map_add(&rig->fake.board.map, &region, NULL, dev, &err));
 }
 
 static inline void rig_memory(Rig *rig, unsigned i, uint32_t base) {
     Err err;
     rig->memory[i] = (Memory){.name = "ram", .host = rig->bytes[i], .size = RIG_MEMORY};
-    MemRegion region = {.base = base, .size = RIG_MEMORY, .name = "ram", .memory = &rig->memory[i]};
-    assert_true(mem_map_add(&rig->fake.board.map, &region, &err));
+    MemRegion region = {.base = base, .size = RIG_MEMORY, .name = "ram"};
+    assert_true(mem_map_add(&rig->fake.board.map, &region, &rig->memory[i], NULL, &err));
 }
 
 static inline void rig_reset(Rig *rig, bool cold) {

@@ -83,6 +83,23 @@ static inline void fake_prop_default(const Prop *prop, void *at) {
     }
 }
 
+/** The place of a device among those of the board; one that has none gets the next. */
+static inline uint32_t fake_number(FakeBoard *fake, Device *dev) {
+    Board *board = &fake->board;
+    for (size_t i = 0; i < board->n_devices; i++) {
+        if (board->devices[i] == dev) {
+            return (uint32_t)i;
+        }
+    }
+    Device **more = ARENA_ARRAY(&fake->arena, Device *, board->n_devices + 1);
+    for (size_t i = 0; i < board->n_devices; i++) {
+        more[i] = board->devices[i];
+    }
+    more[board->n_devices] = dev;
+    board->devices = more;
+    return (uint32_t)board->n_devices++;
+}
+
 /** A zeroed device with its properties' defaults and its events bound; neither initialised nor reset. */
 static inline void *fake_device_new(FakeBoard *fake, const DeviceType *type, const char *name) {
     Device *dev = arena_alloc(&fake->arena, type->struct_size);
@@ -90,7 +107,9 @@ static inline void *fake_device_new(FakeBoard *fake, const DeviceType *type, con
     for (size_t i = 0; i < type->n_props; i++) {
         fake_prop_default(&type->props[i], (uint8_t *)dev + type->props[i].offset);
     }
+    dev->regs = ARENA_NEW(&fake->arena, RegCache);
     device_bind(dev);
+    fake_number(fake, dev);
     return dev;
 }
 
@@ -106,12 +125,22 @@ static inline bool fake_device_start(Device *dev) {
 
 /** Connects one output to an input. */
 static inline void fake_wire(FakeBoard *fake, Line *line, Device *sink, unsigned input) {
-    LineSink *sinks = ARENA_ARRAY(&fake->arena, LineSink, line->n_sinks + 1u);
-    if (line->n_sinks) {
-        memcpy(sinks, line->sinks, line->n_sinks * sizeof *sinks);
+    unsigned n = line_sinks(line);
+    LineSink *sinks = ARENA_ARRAY(&fake->arena, LineSink, n + 1);
+    if (n) {
+        memcpy(sinks, line->plan->sinks, n * sizeof *sinks);
     }
-    sinks[line->n_sinks++] = (LineSink){.device = sink, .input = input};
-    line->sinks = sinks;
+    sinks[n] = (LineSink){.device = fake_number(fake, sink), .input = input};
+    LinePlan *plan = ARENA_NEW(&fake->arena, LinePlan);
+    *plan = (LinePlan){.name = "line", .sinks = sinks, .n_sinks = n + 1};
+    for (size_t i = 0; i < fake->board.n_devices; i++) {
+        uintptr_t offset = (uintptr_t)line - (uintptr_t)fake->board.devices[i];
+        if (offset < fake->board.devices[i]->type->struct_size) {
+            plan->offset = (uint32_t)offset;
+        }
+    }
+    assert(plan->offset);
+    line->plan = plan;
 }
 
 static inline uint64_t fake_device_hash(const Device *dev) {

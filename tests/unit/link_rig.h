@@ -20,6 +20,7 @@ typedef struct RigAction {
 
 struct RigPlace {
     Board board;
+    Arena arena;
     uint64_t now_ns;
     Device *device;
     RigAction *actions; /* of the rig */
@@ -61,6 +62,7 @@ static inline Device *rig_join_port(LinkRig *rig, const DeviceType *type, const 
     RigPlace *place = &rig->places[rig->n++];
     Err err = {0};
     place->board.now_ns = rig_now_ns;
+    place->board.arena = &place->arena;
     place->actions = rig->actions;
     place->n_actions = &rig->n_actions;
     place->device = mem_alloc(type->struct_size);
@@ -87,6 +89,7 @@ static void rig_free(LinkRig *rig) {
     for (unsigned i = 0; i < rig->n; i++) {
         event_queue_free(&rig->places[i].board.events);
         mem_free(rig->places[i].device);
+        arena_free(&rig->places[i].arena);
     }
     link_free(rig->link);
     mem_free(rig);

@@ -105,9 +105,8 @@ static bool ram_init(Device *dev, Err *err) {
 
 static bool ram_map(Device *dev, uint64_t base, uint64_t size, Err *err) {
     FakeRam *ram = (FakeRam *)dev;
-    MemRegion region = {
-        .base = base, .size = size ? size : ram->size, .name = dev->name, .memory = &ram->memory, .device = dev};
-    return region.size <= ram->size ? mem_map_add(&dev->board->map, &region, err)
+    MemRegion region = {.base = base, .size = size ? size : ram->size, .name = dev->name};
+    return region.size <= ram->size ? mem_map_add(&dev->board->map, &region, &ram->memory, NULL, err)
                                     : err_set(err, "%s is smaller than its range", dev->name);
 }
 

@@ -48,6 +48,8 @@ typedef struct Chip {
     unsigned n_sent;
     uint64_t edges[EDGES_MAX]; /* times of rising edges of the watched line */
     unsigned n_edges;
+    LineTap watch;
+    Line *watched;
 } Chip;
 
 /* ---- The rig ---------------------------------------------------------------------------------------------------- */
@@ -59,9 +61,9 @@ static inline Device *chip_add(Chip *chip, const DeviceType *type, const char *n
 
 static inline Device *chip_map(Chip *chip, const DeviceType *type, const char *name, uint32_t base) {
     Device *dev = chip_add(chip, type, name);
-    MemRegion region = {.base = base, .size = type->window_size, .name = name, .device = dev,
+    MemRegion region = {.base = base, .size = type->window_size, .name = name,
                         .read = device_reg_read, .write = device_reg_write};
-    assert_true(mem_map_add(&chip->fake.board.map, &region, NULL));
+    assert_true(mem_map_add(&chip->fake.board.map, &region, NULL, dev, NULL));
     return dev;
 }
 
@@ -199,17 +201,21 @@ static inline bool irq(Chip *chip, const char *name) {
     return line_of(chip_device(chip, name), 0, 0)->level;
 }
 
-static inline void edge_seen(Line *line, void *user) {
+static inline void edge_seen(void *user, bool level) {
     Chip *chip = user;
-    if (line->level && chip->n_edges < EDGES_MAX) {
+    if (level && chip->n_edges < EDGES_MAX) {
         chip->edges[chip->n_edges++] = chip->fake.now_ns;
     }
 }
 
 static inline void watch(Chip *chip, Line *line) {
     chip->n_edges = 0;
-    line->watch = edge_seen;
-    line->watch_user = chip;
+    if (chip->watched) {
+        line_tap_remove(chip->watched, &chip->watch);
+    }
+    chip->watched = line;
+    chip->watch = (LineTap){.changed = edge_seen, .user = chip};
+    line_tap_add(line, &chip->watch);
 }
 
 static inline uint64_t hf_ns(uint64_t cycles) {

@@ -26,8 +26,8 @@ static int setup(void **state) {
     bench->probe = fake_device_new(&bench->fake, &rig_probe_type, "probe");
     memory_alloc(&bench->ram, RAM_BYTES);
     Err err = {0};
-    MemRegion region = {.base = RAM, .size = RAM_BYTES, .name = "ram", .memory = &bench->ram};
-    assert_true(mem_map_add(&bench->fake.board.map, &region, &err));
+    MemRegion region = {.base = RAM, .size = RAM_BYTES, .name = "ram"};
+    assert_true(mem_map_add(&bench->fake.board.map, &region, &bench->ram, NULL, &err));
     *state = bench;
     return 0;
 }

@@ -608,7 +608,7 @@ static void led_follows_its_input(void **state) {
 static uint32_t hostile_address(Chip *chip, Rng *rng) {
     const MemMap *map = &chip->fake.board.map;
     const MemRegion *region = &map->regions[rng_below(rng, map->n_regions)];
-    const Device *dev = region->device;
+    const Device *dev = mem_device_of(map, region);
     if (!dev || rng_below(rng, 8) == 0) {
         return (uint32_t)(region->base + rng_below(rng, region->size - 4));
     }

@@ -13,7 +13,7 @@ enum { CHANNELS = 4, FRAME_NS = 1000 };
 
 typedef struct Model {
     Device dev;
-    uint32_t ctrl, status, enable, channel[CHANNELS], config[CHANNELS], secret;
+    uint32_t ctrl, status, enable, channel[CHANNELS], config[CHANNELS], secret, flags;
     uint32_t data_reads, hook_value, hook_old, hook_index;
     uint16_t state_field;
     uint8_t kept_field;
@@ -58,6 +58,9 @@ static const Reg model_regs[] = {
      .write = note_write},
     {.name = "CONFIG", .offset = 0x24, .count = CHANNELS, .stride = 8, AT(config), .writable = ~0u},
     {.name = "SECRET", .offset = 0x80, AT(secret), .writable = ~0u, .unmodelled = true},
+    {.name = "FLAG", .offset = 0x90, .count = 3, AT(flags), .is_bit = true, .bit = 29, .writable = 1,
+     .write = note_write},
+    {.name = "DONE", .offset = 0x9c, AT(flags), .is_bit = true, .bit = 4, .reset = 1, .clear_on_one = 1},
 };
 
 static const Field model_fields[] = {
@@ -159,6 +162,30 @@ static void words_follow_the_table(void **state) {
     assert_int_equal(device_reg_read(bench->dev, 8, 4), 1);
     assert_int_equal(device_reg_read(bench->dev, 8, 4), 2);
     assert_int_equal(bench->fake.lines, 0);
+}
+
+/* Several in one word. */
+static void registers_of_one_bit(void **state) {
+    Bench *bench = *state;
+    Model *model = bench->model;
+    assert_int_equal(model->flags, 0x10);
+    uint64_t clean = fake_device_hash(bench->dev);
+    device_reg_write(bench->dev, 0x98, 4, 0xffffffff);
+    assert_int_equal(model->flags, 0x80000010);
+    assert_int_equal(model->hook_index, 2);
+    assert_int_equal(model->hook_old, 0);
+    device_reg_write(bench->dev, 0x90, 4, 1);
+    device_reg_write(bench->dev, 0x94, 4, 2); /* bit 0 is not written */
+    assert_int_equal(model->flags, 0xa0000010);
+    assert_int_equal(device_reg_read(bench->dev, 0x90, 4), 1);
+    assert_int_equal(device_reg_read(bench->dev, 0x94, 4), 0);
+    assert_int_equal(device_reg_read(bench->dev, 0x98, 2), 1);
+    assert_true(fake_device_hash(bench->dev) != clean);
+    device_reg_write(bench->dev, 0x9c, 1, 1);
+    assert_int_equal(model->flags, 0xa0000000);
+    device_reset(bench->dev, false);
+    assert_int_equal(model->flags, 0x10);
+    assert_true(fake_device_hash(bench->dev) == clean);
 }
 
 static void arrays_are_indexed(void **state) {
@@ -411,9 +438,9 @@ static void reset_and_hash(void **state) {
     assert_true(fake_device_hash(bench->dev) != clean);
 }
 
-static void note_change(Line *line, void *user) {
+static void note_change(void *user, bool level) {
     unsigned *changes = user;
-    *changes += line->level ? 1 : 16;
+    *changes += level ? 1 : 16;
 }
 
 static void lines_tell_changes(void **state) {
@@ -423,8 +450,8 @@ static void lines_tell_changes(void **state) {
     unsigned changes = 0;
     fake_wire(&bench->fake, &model->irq, bench->dev, 2);
     fake_wire(&bench->fake, &model->irq, &other->dev, 0);
-    model->irq.watch = note_change;
-    model->irq.watch_user = &changes;
+    LineTap tap = {.changed = note_change, .user = &changes};
+    line_tap_add(&model->irq, &tap);
     line_set(&model->irq, false);
     assert_int_equal(changes, 0);
     line_set(&model->irq, true);
@@ -518,6 +545,7 @@ static void state_fill(Bench *bench) {
     device_reg_write(bench->dev, 0, 4, 0x12345678);
     device_reg_write(bench->dev, 0x10, 4, 0x5a);
     device_reg_write(bench->dev, 0x28, 4, 0x77777777);
+    device_reg_write(bench->dev, 0x94, 4, 1);
     model->state_field = 0x1234;
     model->kept_field = 9;
     line_set(&model->pins[1], true);
@@ -621,12 +649,14 @@ static const DeviceType inverter_type = {.name = "inverter", .struct_size = size
                                          .input = inverter_input};
 
 /* A ring of `n` inverters, and one that drives into it, without being of it. */
-static const char *ring(FakeBoard *fake, unsigned n, Inverter inverters[], LineSink sinks[]) {
+static const char *ring(FakeBoard *fake, unsigned n, Inverter inverters[], LineSink sinks[], LinePlan plans[]) {
     static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"};
     for (unsigned i = 0; i <= n; i++) {
         inverters[i] = (Inverter){.dev = {.type = &inverter_type, .name = names[i], .board = &fake->board}};
-        sinks[i] = (LineSink){&inverters[i < n ? (i + 1) % n : 0].dev, 0};
-        inverters[i].out = (Line){.sinks = &sinks[i], .n_sinks = 1, .name = names[i], .level = i % 2 != 0};
+        fake_number(fake, &inverters[i].dev);
+        sinks[i] = (LineSink){i < n ? (i + 1) % n : 0, 0};
+        plans[i] = (LinePlan){names[i], &sinks[i], 1, offsetof(Inverter, out)};
+        inverters[i].out = (Line){.plan = &plans[i], .level = i % 2 != 0};
     }
     inverters[n].out.level = true;
     line_set(&inverters[n].out, false);
@@ -637,10 +667,11 @@ static void lines_that_never_settle(void **state) {
     (void)state;
     Inverter inverters[12];
     LineSink sinks[12];
+    LinePlan plans[12];
     for (unsigned n = 1; n <= 11; n++) { /* an even number of inverters settles */
         FakeBoard fake;
         fake_board_init(&fake);
-        const char *told = ring(&fake, n, inverters, sinks);
+        const char *told = ring(&fake, n, inverters, sinks, plans);
         assert_int_equal(fake.stopped == STOP_ERROR, n % 2);
         assert_int_equal(fake.lines, n % 2);
         assert_int_equal(fake.board.lines.depth, 0);
@@ -663,6 +694,7 @@ static void lines_that_never_settle(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         BENCH_TEST(words_follow_the_table),
+        BENCH_TEST(registers_of_one_bit),
         BENCH_TEST(arrays_are_indexed),
         BENCH_TEST(remembered_registers),
         BENCH_TEST(parts_of_registers),

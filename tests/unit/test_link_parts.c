@@ -69,6 +69,7 @@ static Bench bench_new(LinkOptions options) {
     options.latency_ns = LINK_LOCAL_NS;
     Bench b = {.rig = rig_new(&options), .target = {.dev = {.type = &target_type, .name = "target"}}};
     b.c = (Controller *)rig_join(b.rig, &controller_type);
+    b.target.dev.board = b.c->dev.board;
     return b;
 }
 

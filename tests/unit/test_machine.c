@@ -110,7 +110,7 @@ static void test_properties(void **state) {
     assert_true(e->frequency == 0 && e->big == 7 && !e->enabled && !e->peer && e->mode && !*e->mode);
     const FakeCpu *cpu = device(&b, "cpu");
     assert_ptr_equal(cpu->pic, device(&b, "cpu.nvic"));
-    assert_ptr_equal(((FakePic *)cpu->pic)->irq.sinks[0].device, cpu);
+    assert_ptr_equal(line_sink(&((FakePic *)cpu->pic)->irq, 0), cpu);
     assert_true(t->tick.fire == timer_tick && t->tick.priority == 3 && t->dev.board == &b.board);
     assert_ptr_equal(((FakeUart *)t->peer)->port.device, t->peer);
     assert_true(b.machine.n_cpus == 1 && b.machine.cpus[0] == &cpu->dev);
@@ -136,14 +136,15 @@ static void test_merge(void **state) {
                 "sysbus:\n    init add:\n        Tag <8, 11> \"y\"\n        # a remark\n");
     const FakeTimer *t = device(&b, "t");
     assert_true(t->frequency == 2 && !t->enabled && !t->mode);
-    assert_int_equal(t->out[0].sinks[0].input, 0);
-    assert_int_equal(t->out[1].n_sinks, 2);
-    assert_int_equal(t->out[1].sinks[0].input, 11);
-    assert_int_equal(t->out[1].sinks[1].input, 12);
-    assert_int_equal(t->out[2].sinks[0].input, 2);
-    assert_true(t->irq.n_sinks == 0 && t->out[3].n_sinks == 0);
+    assert_int_equal(t->out[0].plan->sinks[0].input, 0);
+    assert_int_equal(line_sinks(&t->out[1]), 2);
+    assert_int_equal(t->out[1].plan->sinks[0].input, 11);
+    assert_int_equal(t->out[1].plan->sinks[1].input, 12);
+    assert_int_equal(t->out[2].plan->sinks[0].input, 2);
+    assert_true(line_sinks(&t->irq) == 0 && line_sinks(&t->out[3]) == 0);
     assert_int_equal(b.board.map.n_regions, 3);
-    assert_true(b.board.map.regions[2].base == 0x5000 && b.board.map.regions[2].device == &t->dev);
+    const MemMap *map = &b.board.map;
+    assert_true(map->regions[2].base == 0x5000 && mem_device_of(map, &map->regions[2]) == &t->dev);
     bench_free(&b);
 }
 
@@ -171,12 +172,12 @@ static void test_scopes(void **state) {
     assert_string_equal(p->peer->name, "s_10"); /* device 10: its name is taken by that of b */
     assert_ptr_equal(q->peer, q);
     assert_ptr_equal(t->peer, q);
-    assert_ptr_equal(q->out[0].sinks[0].device, device(&b, "q_pic"));
+    assert_ptr_equal(line_sink(&q->out[0], 0), device(&b, "q_pic"));
     const FakeBus *i2c = device(&b, "i2c"), *p_i2c = device(&b, "p_i2c");
     assert_int_equal(i2c->bus.n_targets, 2);
-    assert_ptr_equal(i2c->bus.targets[1], p->peer);
+    assert_ptr_equal(i2c->bus.places->target, p->peer);
     assert_int_equal(p_i2c->bus.n_targets, 1);
-    assert_string_equal(p_i2c->bus.targets[0]->name, "s");
+    assert_string_equal(p_i2c->bus.places->target->name, "s");
     bench_free(&b);
 }
 
@@ -255,8 +256,8 @@ static void test_lines(void **state) {
                     "u: UART.Fake @ none { -> p@0x20 }\n"
                     "t: Timers.Fake { [0-1, 3, IRQ, CC2] -> p@[7-6, 1, 2-3] | p@[10-14]; CC0 -> cpu@0 }");
     const FakePic *p = device(&b, "p");
-    assert_string_equal(p->irq.name, "p.IRQ");
-    assert_true(p->irq.n_sinks == 1 && p->irq.sinks[0].input == 1);
+    assert_string_equal(p->irq.plan->name, "p.IRQ");
+    assert_true(line_sinks(&p->irq) == 1 && p->irq.plan->sinks[0].input == 1);
     line_set(line(&b, "t.0"), true);
     assert_true(p->levels[7] && p->levels[10] && p->calls == 2);
     line_set(line(&b, "t.CC2"), true);
@@ -418,7 +419,7 @@ static void test_banks(void **state) {
         assert_int_equal(cpus[i]->cpu.index, i);
     }
     assert_int_equal(read_word(&b, 0x1000), 5);
-    assert_ptr_equal(machine_banked(region->device), device(&b, "t"));
+    assert_ptr_equal(machine_banked(mem_device_of(&b.board.map, region)), device(&b, "t"));
     b.board.current_cpu = 1;
     assert_int_equal(read_word(&b, 0x1000), 0x1000);
     assert_true(mem_write(&b.board.map, 0x1003, 1, false, 1));

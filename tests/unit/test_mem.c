@@ -66,15 +66,15 @@ static int setup(void **state) {
     bench->ram = (Memory){.name = "ram", .host = bench->ram_bytes, .size = RAM_BYTES};
     bench->rom = (Memory){.name = "rom", .host = bench->rom_bytes, .size = ROM_BYTES, .read_only = true};
     const MemRegion regions[] = {
-        {.base = 0x4000, .size = 0x100, .name = "device", .offset = 0x1000, .device = (struct Device *)(void *)bench,
+        {.base = 0x4000, .size = 0x100, .name = "device", .offset = 0x1000,
          .read = window_read, .write = window_write},
-        {.base = 0x2000, .size = RAM_BYTES, .name = "ram", .memory = &bench->ram},
-        {.base = 0x2000 + RAM_BYTES, .size = RAM_BYTES / 2, .name = "alias", .memory = &bench->ram,
-         .offset = RAM_BYTES / 2},
-        {.base = 0, .size = ROM_BYTES, .name = "rom", .memory = &bench->rom},
+        {.base = 0x2000, .size = RAM_BYTES, .name = "ram"},
+        {.base = 0x2000 + RAM_BYTES, .size = RAM_BYTES / 2, .name = "alias", .offset = RAM_BYTES / 2},
+        {.base = 0, .size = ROM_BYTES, .name = "rom"},
     };
+    Memory *memories[] = {NULL, &bench->ram, &bench->ram, &bench->rom};
     for (size_t i = 0; i < ARRAY_LEN(regions); i++) {
-        assert_true(mem_map_add(&bench->map, &regions[i], NULL));
+        assert_true(mem_map_add(&bench->map, &regions[i], memories[i], (struct Device *)(void *)bench, NULL));
     }
     *state = bench;
     return 0;
@@ -124,8 +124,8 @@ static void bad_regions_are_refused(void **state) {
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         Err err = {0};
-        MemRegion region = {.base = rows[i].base, .size = rows[i].size, .name = "new", .memory = &bench->ram};
-        assert_int_equal(mem_map_add(&bench->map, &region, &err), rows[i].expected == NULL);
+        MemRegion region = {.base = rows[i].base, .size = rows[i].size, .name = "new"};
+        assert_int_equal(mem_map_add(&bench->map, &region, &bench->ram, NULL, &err), rows[i].expected == NULL);
         if (rows[i].expected && (!strstr(err.text, rows[i].expected) || strncmp(err.text, "new at ", 7) != 0)) {
             fail_msg("\"%s\" does not contain \"%s\"", err.text, rows[i].expected);
         }
@@ -316,8 +316,8 @@ static void plain_memory(void **state) {
 static void remembered_regions(void **state) {
     Bench *bench = *state;
     for (uint64_t base = 0x100000; base < 0x140000; base += 0x1000) {
-        MemRegion region = {.base = base, .size = 0x800, .name = "more", .memory = &bench->ram};
-        assert_true(mem_map_add(&bench->map, &region, NULL));
+        MemRegion region = {.base = base, .size = 0x800, .name = "more"};
+        assert_true(mem_map_add(&bench->map, &region, &bench->ram, NULL, NULL));
         for (uint64_t at = 0x100000; at <= base; at += 0x1000) {
             const MemRegion *r = mem_region_at(&bench->map, at + 0x7ff);
             assert_true(r && r->base == at && r >= bench->map.regions);
@@ -480,12 +480,12 @@ static void pages_are_plain_or_not(void **state) {
     (void)state;
     MemMap map = {0};
     Memory ram = {.name = "ram", .host = bytes, .size = sizeof bytes};
-    const MemRegion regions[] = {{.base = 0x10000, .size = sizeof bytes - 16, .name = "ram", .memory = &ram},
-                                 {.base = 0x20800, .size = 2 * PAGE, .name = "askew", .memory = &ram}};
+    const MemRegion regions[] = {{.base = 0x10000, .size = sizeof bytes - 16, .name = "ram"},
+                                 {.base = 0x20800, .size = 2 * PAGE, .name = "askew"}};
     uint64_t value;
     bool store;
-    assert_true(mem_map_add(&map, &regions[0], NULL));
-    assert_true(mem_map_add(&map, &regions[1], NULL));
+    assert_true(mem_map_add(&map, &regions[0], &ram, NULL, NULL));
+    assert_true(mem_map_add(&map, &regions[1], &ram, NULL, NULL));
     assert_ptr_equal(mem_page(&map, 0x10123, &store), bytes);
     assert_true(store);
     assert_true(mem_table_read(&map, 0x10ffc, 4, true, &value));

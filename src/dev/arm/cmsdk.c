@@ -5,14 +5,14 @@ uint32_t cmsdk_id(unsigned index, uint8_t pid0) {
     return index == 4 ? pid0 : ids[index];
 }
 
-bool cmsdk_clock_init(const Device *dev, Clock *clock, uint64_t frequency, Err *err) {
+bool cmsdk_clock_init(const Device *dev, const Clock **clock, uint64_t frequency, Err *err) {
     if (frequency == 0) {
         return err_set(err, "%s: frequency must not be 0", dev->name);
     }
     if (frequency > CLOCK_HZ_MAX) {
         return err_set(err, "%s: frequency must be at most 1 THz", dev->name);
     }
-    *clock = clock_of_hz(frequency);
+    *clock = clock_shared(dev->board->clocks, dev->board->arena, frequency, 1);
     return true;
 }
 

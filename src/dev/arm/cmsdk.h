@@ -74,7 +74,7 @@ static inline uint64_t cmsdk_now(const Device *dev, const Clock *clock) {
     return clock_cycles(clock, device_now_ns(dev));
 }
 /** For init: refuses a frequency of 0. */
-bool cmsdk_clock_init(const Device *dev, Clock *clock, uint64_t frequency, Err *err);
+bool cmsdk_clock_init(const Device *dev, const Clock **clock, uint64_t frequency, Err *err);
 
 #define CMSDK_COUNTER_FIELDS(type, member, first_value)                                                                \
     FIELD(type, member.base_cycle, 0, "clock cycle at which value and phase hold"),                                    \

@@ -16,7 +16,7 @@ enum { CONTROL_BITS = 0xEF, CONTROL_RESET = CONTROL_INTEN };
 typedef struct CmsdkDualTimer {
     Device dev;
     uint64_t frequency;
-    Clock clock;
+    const Clock *clock;
     Line irq[COUNTERS], combined;
     Event zero[COUNTERS];
     uint32_t load[COUNTERS], control[COUNTERS], ris[COUNTERS];
@@ -53,7 +53,7 @@ static void lines_update(CmsdkDualTimer *t) {
 
 static void counter_sync(CmsdkDualTimer *t, unsigned n) {
     CmsdkCounterMode mode = mode_of(t, n);
-    cmsdk_counter_sync(&t->counter[n], &mode, cmsdk_now(&t->dev, &t->clock));
+    cmsdk_counter_sync(&t->counter[n], &mode, cmsdk_now(&t->dev, t->clock));
 }
 
 /* The raw interrupt is visible even if it is disabled; once it is set, the next arrivals change nothing. */
@@ -61,9 +61,9 @@ static void counter_arm(CmsdkDualTimer *t, unsigned n) {
     uint64_t cycle = UINT64_MAX;
     if (!t->ris[n]) {
         CmsdkCounterMode mode = mode_of(t, n);
-        cycle = cmsdk_counter_next_zero(&t->counter[n], &mode, cmsdk_now(&t->dev, &t->clock));
+        cycle = cmsdk_counter_next_zero(&t->counter[n], &mode, cmsdk_now(&t->dev, t->clock));
     }
-    device_event_at(&t->dev, &t->zero[n], cmsdk_cycle_ns(&t->clock, cycle));
+    device_event_at(&t->dev, &t->zero[n], cmsdk_cycle_ns(t->clock, cycle));
 }
 
 static void arrived(CmsdkDualTimer *t, unsigned n) {
@@ -103,7 +103,7 @@ static void bgload_write(Device *dev, unsigned n, uint32_t value, uint32_t old) 
 static uint32_t value_read(Device *dev, unsigned n) {
     const CmsdkDualTimer *t = timer_of(dev);
     CmsdkCounterMode mode = mode_of(t, n);
-    return cmsdk_counter_value(&t->counter[n], &mode, cmsdk_now(dev, &t->clock));
+    return cmsdk_counter_value(&t->counter[n], &mode, cmsdk_now(dev, t->clock));
 }
 
 static void control_write(Device *dev, unsigned n, uint32_t value, uint32_t old) {

@@ -16,7 +16,7 @@ typedef struct CmsdkTimer {
     Device dev;
     uint64_t frequency;
     bool load_on_reload_write;
-    Clock clock;
+    const Clock *clock;
     Line irq;
     Event zero;
     uint32_t ctrl, reload, intstatus;
@@ -38,7 +38,7 @@ static CmsdkCounterMode mode_of(const CmsdkTimer *t) {
 
 static void timer_sync(CmsdkTimer *t) {
     CmsdkCounterMode mode = mode_of(t);
-    cmsdk_counter_sync(&t->counter, &mode, cmsdk_now(&t->dev, &t->clock));
+    cmsdk_counter_sync(&t->counter, &mode, cmsdk_now(&t->dev, t->clock));
 }
 
 /* No event while the interrupt is set already or disabled: a fast timer that nobody listens to costs nothing. */
@@ -46,9 +46,9 @@ static void timer_arm(CmsdkTimer *t) {
     uint64_t cycle = UINT64_MAX;
     if ((t->ctrl & CTRL_IRQEN) && !t->intstatus) {
         CmsdkCounterMode mode = mode_of(t);
-        cycle = cmsdk_counter_next_zero(&t->counter, &mode, cmsdk_now(&t->dev, &t->clock));
+        cycle = cmsdk_counter_next_zero(&t->counter, &mode, cmsdk_now(&t->dev, t->clock));
     }
-    device_event_at(&t->dev, &t->zero, cmsdk_cycle_ns(&t->clock, cycle));
+    device_event_at(&t->dev, &t->zero, cmsdk_cycle_ns(t->clock, cycle));
 }
 
 static void interrupt_set(CmsdkTimer *t) {
@@ -72,7 +72,7 @@ static void ctrl_write(Device *dev, unsigned index, uint32_t value, uint32_t old
 static uint32_t value_read(Device *dev, unsigned index) {
     (void)index;
     const CmsdkTimer *t = timer_of(dev);
-    uint64_t cycle = cmsdk_now(dev, &t->clock);
+    uint64_t cycle = cmsdk_now(dev, t->clock);
     CmsdkCounterMode mode = mode_of(t);
     return cmsdk_counter_value(&t->counter, &mode, cycle);
 }

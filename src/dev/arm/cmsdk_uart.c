@@ -21,7 +21,7 @@ enum { BAUDDIV_LEAST = 16, FRAME_BITS = 10 };
 typedef struct CmsdkUart {
     Device dev;
     uint64_t frequency;
-    Clock clock;
+    const Clock *clock;
     UartPort port;
     Line tx_irq, rx_irq, tx_overrun_irq, rx_overrun_irq, combined;
     Event shifted; /* the stop bit has been sent */
@@ -66,7 +66,7 @@ static void frame_start(CmsdkUart *u, uint64_t start_cycle) {
         u->interrupts |= INT_TX;
     }
     u->frame_end_cycle = start_cycle + frame_cycles(u);
-    device_event_at(&u->dev, &u->shifted, clock_ns(&u->clock, u->frame_end_cycle));
+    device_event_at(&u->dev, &u->shifted, clock_ns(u->clock, u->frame_end_cycle));
 }
 
 static void uart_shifted(Event *event) {
@@ -90,7 +90,7 @@ static void data_write(Device *dev, unsigned index, uint32_t value, uint32_t old
     }
     u->tx_byte = (uint8_t)value;
     if (!u->shifting) {
-        frame_start(u, cmsdk_now(dev, &u->clock));
+        frame_start(u, cmsdk_now(dev, u->clock));
     } else if (u->state & STATE_TXFULL) {
         u->state |= STATE_TXOVERRUN;
     } else {
@@ -128,7 +128,7 @@ static void overrun(Device *dev, uint8_t byte) {
 
 static uint64_t frame_ns(Device *dev) {
     const CmsdkUart *u = uart_of(dev);
-    return clock_ns(&u->clock, frame_cycles(u));
+    return clock_ns(u->clock, frame_cycles(u));
 }
 
 static uint32_t data_read(Device *dev, unsigned index) {

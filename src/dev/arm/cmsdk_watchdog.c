@@ -15,7 +15,7 @@ enum { ITOP_WDOGRES = 1, ITOP_WDOGINT = 2 };
 typedef struct CmsdkWatchdog {
     Device dev;
     uint64_t frequency;
-    Clock clock;
+    const Clock *clock;
     Line irq, reset_request;
     Event zero;
     uint32_t load, control, ris, locked, itcr, itop;
@@ -52,14 +52,14 @@ static void watchdog_arm(CmsdkWatchdog *w) {
     uint64_t cycle = UINT64_MAX;
     if (!w->ris || (w->control & CONTROL_RESEN)) {
         CmsdkCounterMode mode = mode_of(w);
-        cycle = cmsdk_counter_next_zero(&w->counter, &mode, cmsdk_now(&w->dev, &w->clock));
+        cycle = cmsdk_counter_next_zero(&w->counter, &mode, cmsdk_now(&w->dev, w->clock));
     }
-    device_event_at(&w->dev, &w->zero, cmsdk_cycle_ns(&w->clock, cycle));
+    device_event_at(&w->dev, &w->zero, cmsdk_cycle_ns(w->clock, cycle));
 }
 
 static void watchdog_sync(CmsdkWatchdog *w) {
     CmsdkCounterMode mode = mode_of(w);
-    cmsdk_counter_sync(&w->counter, &mode, cmsdk_now(&w->dev, &w->clock));
+    cmsdk_counter_sync(&w->counter, &mode, cmsdk_now(&w->dev, w->clock));
 }
 
 static void arrived(CmsdkWatchdog *w) {
@@ -106,7 +106,7 @@ static uint32_t value_read(Device *dev, unsigned index) {
     (void)index;
     const CmsdkWatchdog *w = watchdog_of(dev);
     CmsdkCounterMode mode = mode_of(w);
-    return cmsdk_counter_value(&w->counter, &mode, cmsdk_now(dev, &w->clock));
+    return cmsdk_counter_value(&w->counter, &mode, cmsdk_now(dev, w->clock));
 }
 
 static void control_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {

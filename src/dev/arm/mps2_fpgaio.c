@@ -13,7 +13,7 @@ enum { LEDS = 2, BUTTONS = 2 };
 typedef struct Mps2Fpgaio {
     Device dev;
     uint64_t frequency;
-    Clock clock;
+    const Clock *clock;
     Line led[LEDS];
     uint32_t led0, prescale, misc;
     uint32_t buttons;
@@ -41,7 +41,7 @@ static uint32_t button_read(Device *dev, unsigned index) {
 
 static uint32_t slow_count(Device *dev, unsigned hz) {
     const Mps2Fpgaio *f = fpgaio_of(dev);
-    return (uint32_t)((cmsdk_now(dev, &f->clock) - f->reset_cycle) * hz / f->frequency);
+    return (uint32_t)((cmsdk_now(dev, f->clock) - f->reset_cycle) * hz / f->frequency);
 }
 
 static uint32_t clk1hz_read(Device *dev, unsigned index) {
@@ -69,20 +69,20 @@ static uint32_t counter_read(Device *dev, unsigned index) {
     (void)index;
     const Mps2Fpgaio *f = fpgaio_of(dev);
     CmsdkCounterMode mode = mode_of(f);
-    return f->counter + (uint32_t)cmsdk_counter_restarts(&f->pscntr, &mode, cmsdk_now(dev, &f->clock));
+    return f->counter + (uint32_t)cmsdk_counter_restarts(&f->pscntr, &mode, cmsdk_now(dev, f->clock));
 }
 
 static uint32_t pscntr_read(Device *dev, unsigned index) {
     (void)index;
     const Mps2Fpgaio *f = fpgaio_of(dev);
     CmsdkCounterMode mode = mode_of(f);
-    return cmsdk_counter_value(&f->pscntr, &mode, cmsdk_now(dev, &f->clock));
+    return cmsdk_counter_value(&f->pscntr, &mode, cmsdk_now(dev, f->clock));
 }
 
 static void counters_sync(Mps2Fpgaio *f) {
     CmsdkCounterMode mode = mode_of(f);
     f->counter = counter_read(&f->dev, 0);
-    cmsdk_counter_sync(&f->pscntr, &mode, cmsdk_now(&f->dev, &f->clock));
+    cmsdk_counter_sync(&f->pscntr, &mode, cmsdk_now(&f->dev, f->clock));
 }
 
 static void counter_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {
@@ -119,7 +119,7 @@ static bool fpgaio_init(Device *dev, Err *err) {
 
 static void fpgaio_reset(Device *dev) {
     Mps2Fpgaio *f = fpgaio_of(dev);
-    f->reset_cycle = f->pscntr.base_cycle = cmsdk_now(dev, &f->clock);
+    f->reset_cycle = f->pscntr.base_cycle = cmsdk_now(dev, f->clock);
 }
 
 static const Prop props[] = {PROP_U64(Mps2Fpgaio, frequency, "frequency", 25000000, "clock of the counters in Hz")};

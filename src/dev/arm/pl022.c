@@ -22,7 +22,7 @@ typedef struct SspFifo {
 typedef struct Pl022 {
     Device dev;
     uint64_t frequency;
-    Clock clock;
+    const Clock *clock;
     SpiBus spi;
     uint32_t cr0, cr1, cpsr, imsc, dmacr;
     SspFifo tx, rx;
@@ -66,13 +66,13 @@ static void irq_update(Pl022 *s) {
 }
 
 static uint64_t cycle_now(const Pl022 *s) {
-    return clock_cycles(&s->clock, device_now_ns(&s->dev));
+    return clock_cycles(s->clock, device_now_ns(&s->dev));
 }
 
 static void timeout_arm(Pl022 *s) {
     if (s->rx.len) {
         uint64_t cycle = cycle_now(s) + TIMEOUT_BITS * bit_cycles(s);
-        device_event_at(&s->dev, &s->timeout, clock_ns(&s->clock, cycle));
+        device_event_at(&s->dev, &s->timeout, clock_ns(s->clock, cycle));
     } else {
         device_event_cancel(&s->dev, &s->timeout);
     }
@@ -95,7 +95,7 @@ static void frame_start(Pl022 *s, uint64_t start_cycle) {
     line_set(&s->fss, false);
     s->shift_in = frame_exchange(s, fifo_take(&s->tx));
     s->end_cycle = start_cycle + frame_bits(s) * bit_cycles(s);
-    device_event_at(&s->dev, &s->shifted, clock_ns(&s->clock, s->end_cycle));
+    device_event_at(&s->dev, &s->shifted, clock_ns(s->clock, s->end_cycle));
 }
 
 static bool can_start(const Pl022 *s) {
@@ -203,7 +203,7 @@ static uint32_t id_read(Device *dev, unsigned index) {
 
 static bool ssp_init(Device *dev, Err *err) {
     Pl022 *s = ssp_of(dev);
-    s->clock = clock_of_hz(s->frequency);
+    s->clock = clock_shared(dev->board->clocks, dev->board->arena, s->frequency, 1);
     return s->frequency > 0 || err_set(err, "%s: frequency must not be 0", dev->name);
 }
 

@@ -43,18 +43,19 @@ static bool is_behind(const Device *bridge, uint64_t address) {
 /* A device of GRLIB by its first window; NULL: the region is none, or not where the device is told of. */
 static const Device *found_at(const MemMap *map, uint32_t index, bool bridges) {
     const MemRegion *r = &map->regions[index];
+    const Device *device = mem_device_of(map, r);
     uint64_t first, last;
     uint32_t base;
-    if (!r->device || !r->device->type->amba || gaisler_apb_base(r->device, &base) != bridges ||
-        !amba_window(r->device, 0, UINT64_C(1) << 32, &first, &last) || first != r->base) {
+    if (!device || !device->type->amba || gaisler_apb_base(device, &base) != bridges ||
+        !amba_window(device, 0, UINT64_C(1) << 32, &first, &last) || first != r->base) {
         return NULL;
     }
     for (uint32_t i = 0; i < map->n_regions && !bridges; i++) {
-        if (is_behind(map->regions[i].device, r->base)) {
+        if (is_behind(mem_device_of(map, &map->regions[i]), r->base)) {
             return NULL;
         }
     }
-    return r->device;
+    return device;
 }
 
 static const Device *found_slave(const AhbCtrl *ahb, unsigned number) {
@@ -111,7 +112,7 @@ static void windows_add(const AhbCtrl *ahb, const Device *child, AmbaRecord *rec
     const MemMap *map = &ahb->dev.board->map;
     for (uint32_t i = 0; i < map->n_regions && record->n_areas < AMBA_BARS_MAX; i++) {
         const MemRegion *r = &map->regions[i];
-        if (r->device == child && !behind_apb(ahb, r->base) && !has_area(record, r->base)) {
+        if (mem_device_of(map, r) == child && !behind_apb(ahb, r->base) && !has_area(record, r->base)) {
             record->areas[record->n_areas++] = (AmbaArea){
                 .address = (uint32_t)r->base,
                 .size = decoded_size(r->size),

@@ -32,8 +32,9 @@ static const MemRegion *record_region(const Device *dev, uint32_t base, unsigned
     for (uint32_t i = 0; i < map->n_regions; i++) {
         const MemRegion *r = &map->regions[i];
         bool inside = r->base >= base && r->base - base < TABLE_OFFSET;
-        if (inside && r->device && r->device != dev && r->device->type->amba && r->device != before) {
-            before = r->device;
+        const Device *there = mem_device_of(map, r);
+        if (inside && there && there != dev && there->type->amba && there != before) {
+            before = there;
             if (n-- == 0) {
                 return r;
             }
@@ -52,7 +53,7 @@ static uint32_t table_word(const Device *dev, uint32_t index) {
         return 0;
     }
     AmbaRecord record;
-    amba_record(r->device, &record);
+    amba_record(mem_device_of(&dev->board->map, r), &record);
     if (index % RECORD_WORDS == 0) {
         return amba_id_word(&record);
     }

@@ -30,7 +30,7 @@ typedef struct Apbuart {
     Device dev;
     uint64_t frequency;
     uint32_t fifo_size, scaler_bits;
-    Clock clock;
+    const Clock *clock;
     UartPort port;
     Line irq;
     Event shifted; /* the last stop bit has been sent */
@@ -105,7 +105,7 @@ static void frame_start(Apbuart *u, uint64_t start_cycle) {
     u->shifting = 1;
     u->shift_byte = fifo_take(u, &u->tx);
     u->frame_end_cycle = start_cycle + bits_cycles(u, frame_bits(u));
-    device_event_at(&u->dev, &u->shifted, clock_ns(&u->clock, u->frame_end_cycle));
+    device_event_at(&u->dev, &u->shifted, clock_ns(u->clock, u->frame_end_cycle));
     irq_update(u);
     if ((u->ctrl & CTRL_TI) && u->tx.len == 0) {
         irq_pulse(u);
@@ -118,7 +118,7 @@ static bool can_start(const Apbuart *u) {
 
 static void transmitter_run(Apbuart *u) {
     if (can_start(u)) {
-        frame_start(u, gaisler_now(&u->dev, &u->clock));
+        frame_start(u, gaisler_now(&u->dev, u->clock));
     }
 }
 
@@ -163,8 +163,8 @@ static void byte_arrive(Apbuart *u, uint8_t byte) {
     fifo_put(u, &u->rx, byte);
     irq_update(u);
     if (u->ctrl & CTRL_DI) {
-        uint64_t cycle = gaisler_now(&u->dev, &u->clock) + bits_cycles(u, DELAY_BITS);
-        device_event_at(&u->dev, &u->silence, clock_ns(&u->clock, cycle));
+        uint64_t cycle = gaisler_now(&u->dev, u->clock) + bits_cycles(u, DELAY_BITS);
+        device_event_at(&u->dev, &u->silence, clock_ns(u->clock, cycle));
     } else if (u->ctrl & CTRL_RI) {
         irq_pulse(u);
     }
@@ -226,8 +226,7 @@ static UartFormat format(Device *dev) {
 
 static uint64_t frame_ns(Device *dev) {
     const Apbuart *u = uart_of(dev);
-    Clock clock = clock_of_hz(u->frequency);
-    return clock_ns(&clock, bits_cycles(u, frame_bits(u)));
+    return clock_ns(u->clock, bits_cycles(u, frame_bits(u)));
 }
 
 static uint32_t data_read(Device *dev, unsigned index) {

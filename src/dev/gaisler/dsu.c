@@ -15,7 +15,7 @@ typedef struct Dsu {
     uint64_t frequency;
     uint32_t time_bits;
     bool is_dsu4;
-    Clock clock;
+    const Clock *clock;
     Device *cpus[CPUS_MAX];
     unsigned cpu; /* of the access that is under way */
     uint32_t control[CPUS_MAX], brss, dbgm, atbc, atbi, icnt;
@@ -49,13 +49,13 @@ static uint32_t time_mask(const Dsu *d) {
 static uint32_t time_read(Device *dev, unsigned index) {
     (void)index;
     const Dsu *d = dsu_of(dev);
-    return (uint32_t)(gaisler_now(dev, &d->clock) - d->tag_cycle) & time_mask(d);
+    return (uint32_t)(gaisler_now(dev, d->clock) - d->tag_cycle) & time_mask(d);
 }
 
 static void time_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {
     (void)index, (void)old;
     Dsu *d = dsu_of(dev);
-    d->tag_cycle = gaisler_now(dev, &d->clock) - (value & time_mask(d));
+    d->tag_cycle = gaisler_now(dev, d->clock) - (value & time_mask(d));
 }
 
 static uint64_t dsu_read(Device *dev, uint64_t offset, unsigned size) {
@@ -78,7 +78,7 @@ static bool dsu_init(Device *dev, Err *err) {
 }
 
 static void dsu_reset(Device *dev) {
-    dsu_of(dev)->tag_cycle = gaisler_now(dev, &dsu_of(dev)->clock);
+    dsu_of(dev)->tag_cycle = gaisler_now(dev, dsu_of(dev)->clock);
 }
 
 static const Prop props[] = {

@@ -10,10 +10,10 @@ uint64_t gaisler_words_read(Device *dev, uint64_t offset, unsigned size,
     return value;
 }
 
-bool gaisler_clock_init(const Device *dev, Clock *clock, uint64_t frequency, Err *err) {
+bool gaisler_clock_init(const Device *dev, const Clock **clock, uint64_t frequency, Err *err) {
     if (frequency == 0) {
         return err_set(err, "%s: frequency must not be 0", dev->name);
     }
-    *clock = clock_of_hz(frequency);
+    *clock = clock_shared(dev->board->clocks, dev->board->arena, frequency, 1);
     return true;
 }

@@ -11,7 +11,7 @@ enum { GAISLER_APB_WINDOW = 0x100, GAISLER_APB_AREA = 0x100000, GAISLER_PNP_BYTE
 uint64_t gaisler_words_read(Device *dev, uint64_t offset, unsigned size,
                             uint32_t (*word)(const Device *dev, uint32_t index));
 /** For init: refuses a frequency of 0. */
-bool gaisler_clock_init(const Device *dev, Clock *clock, uint64_t frequency, Err *err);
+bool gaisler_clock_init(const Device *dev, const Clock **clock, uint64_t frequency, Err *err);
 /** The device's cycle now. */
 static inline uint64_t gaisler_now(const Device *dev, const Clock *clock) {
     return clock_cycles(clock, device_now_ns(dev));

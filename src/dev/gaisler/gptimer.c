@@ -25,7 +25,7 @@ typedef struct Gptimer {
     uint32_t n_timers, scaler_bits, watchdog;
     bool separate, has_latch, watchdog_resets, zero_clears;
     Device *controller;
-    Clock clock;
+    const Clock *clock;
     Line irq[TIMERS_MAX], watchdog_line, nmi;
     Event underflow;
     GaislerListener listener;
@@ -114,7 +114,7 @@ static void timer_interrupt(Gptimer *t, unsigned i) {
 
 /* Brings everything to now. Underflows that interrupt are events, so there is one of each timer at most here. */
 static void gptimer_sync(Gptimer *t) {
-    uint64_t cycle = gaisler_now(&t->dev, &t->clock), underflows = 0;
+    uint64_t cycle = gaisler_now(&t->dev, t->clock), underflows = 0;
     if (!scaler_runs(t)) {
         t->base_cycle = cycle;
         return;
@@ -166,7 +166,7 @@ static void gptimer_arm(Gptimer *t) {
     if (tick != UINT64_MAX && scaler_runs(t) &&
         !__builtin_mul_overflow(tick - 1, (uint64_t)t->scaler_reload + 1, &cycles) &&
         !__builtin_add_overflow(cycles, t->base_cycle + t->scaler + 1, &cycles)) {
-        time_ns = clock_ns(&t->clock, cycles);
+        time_ns = clock_ns(t->clock, cycles);
     }
     device_event_at(&t->dev, &t->underflow, time_ns);
 }
@@ -336,7 +336,7 @@ static void gptimer_reset(Device *dev) {
     Gptimer *t = gptimer_of(dev);
     unsigned last = t->n_timers - 1;
     t->scaler = t->scaler_reload = scaler_mask(t);
-    t->base_cycle = gaisler_now(dev, &t->clock);
+    t->base_cycle = gaisler_now(dev, t->clock);
     if (t->watchdog) {
         t->value[last] = t->reload[last] = t->watchdog;
         t->control[last] = TCTRL_IE | TCTRL_EN;

@@ -16,7 +16,7 @@ enum { SCL_CYCLES = 5, BYTE_BITS = 9 };
 typedef struct I2cmst {
     Device dev;
     uint64_t frequency;
-    Clock clock;
+    const Clock *clock;
     uint32_t prescale, control, filter;
     uint8_t transmit, receive, command, status;
     uint8_t addressing; /* the next byte written is an address */
@@ -93,10 +93,10 @@ static void command_write(Device *dev, unsigned index, uint32_t value, uint32_t 
     }
     m->command = value & 0xF8;
     m->status |= STATUS_TIP;
-    uint64_t cycle = gaisler_now(dev, &m->clock) + (uint64_t)scl * SCL_CYCLES * (m->prescale + 1);
+    uint64_t cycle = gaisler_now(dev, m->clock) + (uint64_t)scl * SCL_CYCLES * (m->prescale + 1);
     uint8_t address = value & CMD_STA ? I2C_NOBODY : m->address;
     uint64_t stretch_ns = value & (CMD_RD | CMD_WR) ? i2c_bus_stretch_ns(&m->bus, address) : 0;
-    device_event_at(dev, &m->done, clock_ns(&m->clock, cycle) + stretch_ns);
+    device_event_at(dev, &m->done, clock_ns(m->clock, cycle) + stretch_ns);
 }
 
 static uint32_t status_read(Device *dev, unsigned index) {

@@ -25,7 +25,7 @@ typedef struct Irqmp {
     uint64_t frequency;
     uint32_t eirq, n_controllers, n_stamps, n_watchdogs;
     bool boot_registers, interrupt_map;
-    Clock clock;
+    const Clock *clock;
     Line out[CPUS_MAX];
     LeonIrqPort *ports[CPUS_MAX];
     unsigned n_cpus;
@@ -115,7 +115,7 @@ static void irqmp_update(Irqmp *q) {
 /* ---- Time stamps ------------------------------------------------------------------------------------------------- */
 
 static uint32_t stamp_time(const Irqmp *q) {
-    return (uint32_t)(gaisler_now(&q->dev, &q->clock) - q->reset_cycle);
+    return (uint32_t)(gaisler_now(&q->dev, q->clock) - q->reset_cycle);
 }
 
 static unsigned stamp_index(unsigned controller, unsigned stamp) {
@@ -445,8 +445,8 @@ static void irqmp_write(Device *dev, uint64_t offset, unsigned size, uint64_t va
 }
 
 static bool cpus_find(Irqmp *q, Err *err) {
-    for (; q->n_cpus < CPUS_MAX && q->out[q->n_cpus].n_sinks; q->n_cpus++) {
-        LeonIrqPort *port = device_leon_irq(q->out[q->n_cpus].sinks[0].device);
+    for (; q->n_cpus < CPUS_MAX && line_sinks(&q->out[q->n_cpus]); q->n_cpus++) {
+        LeonIrqPort *port = device_leon_irq(line_sink(&q->out[q->n_cpus], 0));
         if (!port) {
             return err_set(err, "%s: output %u does not lead to a LEON processor", q->dev.name, q->n_cpus);
         }
@@ -473,7 +473,7 @@ static void irqmp_reset(Device *dev) {
     for (unsigned i = 0; i < LINES; i++) {
         q->map[i] = (uint8_t)i;
     }
-    q->reset_cycle = gaisler_now(dev, &q->clock);
+    q->reset_cycle = gaisler_now(dev, q->clock);
     irqmp_update(q);
 }
 

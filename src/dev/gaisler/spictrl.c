@@ -36,7 +36,7 @@ typedef struct Spictrl {
     Device dev;
     uint64_t frequency;
     uint32_t fifo_depth, slaves;
-    Clock clock;
+    const Clock *clock;
     SpiBus bus;
     uint32_t mode, mask, slvsel, aslvsel;
     uint32_t latched; /* LT and OV */
@@ -83,7 +83,7 @@ static void select_update(Spictrl *s) {
     uint32_t lines = (s->mode & MODE_ASEL) && s->shifting ? s->aslvsel : s->slvsel;
     uint32_t wanted = ~lines & select_lines(s);
     for (unsigned i = 0; i < SPI_TARGETS_MAX; i++) {
-        Device *target = s->bus.targets[i];
+        Device *target = spi_target(&s->bus, i);
         if (target && target->type->spi->select && bit(wanted ^ s->selected, i)) {
             target->type->spi->select(target, bit(wanted, i));
         }
@@ -139,7 +139,7 @@ static void word_start(Spictrl *s, uint64_t start_cycle) {
     select_update(s);
     s->shift_in = word_exchange(s, queue_take(&s->tx));
     s->end_cycle = start_cycle + word_bits(s) * sck_cycles(s);
-    device_event_at(&s->dev, &s->shifted, clock_ns(&s->clock, s->end_cycle));
+    device_event_at(&s->dev, &s->shifted, clock_ns(s->clock, s->end_cycle));
 }
 
 static bool can_start(const Spictrl *s) {
@@ -166,7 +166,7 @@ static void spi_shifted(Event *event) {
 
 static void run(Spictrl *s) {
     if (can_start(s)) {
-        word_start(s, gaisler_now(&s->dev, &s->clock));
+        word_start(s, gaisler_now(&s->dev, s->clock));
     }
     irq_update(s);
 }

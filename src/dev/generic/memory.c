@@ -67,8 +67,8 @@ static bool memory_map(Device *dev, uint64_t base, uint64_t size, Err *err) {
         return err_set(err, "%s: range of 0x%" PRIx64 " bytes at 0x%" PRIx64 " exceeds its size 0x%" PRIx64, dev->name,
                        size, base, m->size);
     }
-    MemRegion region = {.base = base, .size = size ? size : m->size, .name = dev->name, .memory = &m->memory};
-    return mem_map_add(&dev->board->map, &region, err);
+    MemRegion region = {.base = base, .size = size ? size : m->size, .name = dev->name};
+    return mem_map_add(&dev->board->map, &region, &m->memory, NULL, err);
 }
 
 static Memory *memory_backing(Device *dev) {

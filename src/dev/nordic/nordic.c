@@ -30,9 +30,11 @@ uint64_t nrf_lfclk_ns(uint64_t cycles) {
 
 Device *nrf_find(Board *board, const DeviceType *type, uint32_t base) {
     const MemRegion *region = mem_region_at(&board->map, base);
-    return region && region->device && region->device->type == type ? region->device : NULL;
+    Device *device = region ? mem_device_of(&board->map, region) : NULL;
+    return device && device->type == type ? device : NULL;
 }
 
+/* Events that there are. */
 static uint32_t events_named(const DeviceType *type) {
     uint32_t named = 0;
     for (size_t i = 0; i < type->n_regs; i++) {
@@ -51,33 +53,26 @@ static void locate(NrfPart *part) {
     }
     Board *board = part->dev.board;
     for (uint32_t i = 0; i < board->map.n_regions; i++) {
-        if (board->map.regions[i].device == &part->dev) {
+        if (mem_device_of(&board->map, &board->map.regions[i]) == &part->dev) {
             part->base = (uint32_t)board->map.regions[i].base;
             break;
         }
     }
-    part->implemented = events_named(part->dev.type);
     part->ppi = nrf_find(board, &nrf51_ppi, PPI_BASE);
-    part->clock = nrf_find(board, &nrf51_power, CLOCK_BASE);
     part->located = true;
 }
 
 Device *nrf_clock_device(NrfPart *part) {
-    locate(part);
-    return part->clock;
+    return nrf_find(part->dev.board, &nrf51_power, CLOCK_BASE);
 }
 
 void nrf_irq_update(NrfPart *part) {
-    bool level = false;
-    for (uint32_t left = part->inten; left; left &= left - 1) {
-        level |= part->events[__builtin_ctz(left)] != 0;
-    }
-    line_set(&part->irq, level);
+    line_set(&part->irq, (part->events & part->inten) != 0);
 }
 
 void nrf_event(NrfPart *part, unsigned n) {
     locate(part);
-    part->events[n] = 1;
+    part->events |= UINT32_C(1) << n;
     nrf_irq_update(part);
     if (part->ppi) {
         nrf51_ppi_event(part->ppi, part->base + 0x100 + 4 * n);
@@ -92,8 +87,7 @@ void nrf_events_write(Device *dev, unsigned index, uint32_t value, uint32_t old)
 void nrf_intenset_write(Device *dev, unsigned index, uint32_t value, uint32_t old) {
     (void)index, (void)old;
     NrfPart *part = nrf_part(dev);
-    locate(part);
-    part->inten |= value & part->implemented;
+    part->inten |= value & events_named(dev->type);
     nrf_irq_update(part);
 }
 

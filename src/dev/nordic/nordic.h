@@ -20,16 +20,14 @@ enum {
 typedef struct NrfPart {
     Device dev;
     Line irq;
-    uint32_t events[32]; /* of registers 0x100 to 0x17C */
-    uint32_t inten; /* bit n enables events[n] */
+    uint32_t events; /* bit n: register 0x100 + 4 * n */
+    uint32_t inten; /* bit n enables event n */
     uint32_t shorts;
     uint32_t power;
     /* Found on first use, constant from then on: no state. */
     bool located;
     uint32_t base;
-    uint32_t implemented; /* events that the register table names */
     Device *ppi;
-    Device *clock;
 } NrfPart;
 
 static inline NrfPart *nrf_part(Device *dev) {
@@ -51,9 +49,11 @@ void nrf_power_write(Device *dev, unsigned index, uint32_t value, uint32_t old);
 #define NRF_TASKS(reg_name, reg_offset, hook, n)                                                                       \
     { .name = (reg_name), .offset = (reg_offset), .count = (n), .write = (hook), .access = REG_WO }
 #define NRF_TASK(reg_name, reg_offset, hook) NRF_TASKS(reg_name, reg_offset, hook, 1)
+/** Index of the event register at an offset. */
+#define NRF_EVENT_AT(reg_offset) (((reg_offset) - 0x100u) / 4u)
 #define NRF_EVENTS(type, reg_name, reg_offset, n)                                                                      \
     { .name = (reg_name), .offset = (reg_offset), .count = (n),                                                        \
-      .storage = (uint32_t)offsetof(type, part.events) + (reg_offset) - 0x100, .writable = 1,                          \
+      .storage = offsetof(type, part.events), .is_bit = true, .bit = NRF_EVENT_AT(reg_offset), .writable = 1,          \
       .write = nrf_events_write }
 #define NRF_EVENT(type, reg_name, reg_offset) NRF_EVENTS(type, reg_name, reg_offset, 1)
 #define NRF_SHORTS(type, mask)                                                                                         \
@@ -72,9 +72,6 @@ void nrf_power_write(Device *dev, unsigned index, uint32_t value, uint32_t old);
     { .name = (reg_name), .offset = (reg_offset), .storage = offsetof(type, member), .reset = (reset_value),           \
       .writable = (mask) }
 #define NRF_IRQ(type) { .name = "IRQ", .offset = offsetof(type, part.irq) }
-
-/** Index of the event register at an offset. */
-#define NRF_EVENT_AT(reg_offset) (((reg_offset) - 0x100u) / 4u)
 
 /** Cycles of the 16 MHz and of the 32.768 kHz clock completed by now. Both count from time 0, so nothing drifts. */
 uint64_t nrf_hfclk_cycles(const Device *dev);

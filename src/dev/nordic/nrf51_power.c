@@ -80,7 +80,7 @@ static void lf_switch(Nrf51Power *p, bool running) {
     p->lf_running = running;
     MemMap *map = &p->part.dev.board->map;
     for (uint32_t i = 0; i < map->n_regions; i++) {
-        Device *device = map->regions[i].device;
+        Device *device = mem_device_of(map, &map->regions[i]);
         if (device && device->type == &nrf51_rtc) {
             nrf51_rtc_lfclk(device);
         }

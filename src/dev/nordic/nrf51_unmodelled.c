@@ -17,9 +17,8 @@ typedef struct Nrf51Unmodelled {
       .writable = UINT32_MAX, .unmodelled = true }
 #define UNMODELLED_TASK(reg_name, reg_offset) { .name = (reg_name), .offset = (reg_offset), .unmodelled = true }
 #define UNMODELLED_EVENT(reg_name, reg_offset)                                                                         \
-    { .name = (reg_name), .offset = (reg_offset),                                                                      \
-      .storage = (uint32_t)offsetof(Nrf51Unmodelled, part.events) + (reg_offset) - 0x100, .writable = 1,               \
-      .write = nrf_events_write, .unmodelled = true }
+    { .name = (reg_name), .offset = (reg_offset), .storage = offsetof(Nrf51Unmodelled, part.events), .is_bit = true,   \
+      .bit = NRF_EVENT_AT(reg_offset), .writable = 1, .write = nrf_events_write, .unmodelled = true }
 
 static const Reg aar_ccm_regs[] = {
     UNMODELLED_TASK("TASKS_START", 0x000), /* CCM: TASKS_KSGEN */

@@ -235,8 +235,8 @@ static bool nvic_init(Device *dev, Err *err) {
     Board *board = dev->board;
     nvic->core_clock = clock_shared(board->clocks, board->arena, nvic->core_hz, 1);
     nvic->reference_clock = clock_shared(board->clocks, board->arena, nvic->reference_hz, 1);
-    for (unsigned i = 0; i < nvic->irq.n_sinks; i++) {
-        Device *sink = nvic->irq.sinks[i].device;
+    for (unsigned i = 0; i < line_sinks(&nvic->irq); i++) {
+        Device *sink = line_sink(&nvic->irq, i);
         if (sink->type != &arm_cpu_type) {
             return err_set(err, "%s: IRQ must lead to a CPU.CortexM, %s is none", dev->name, sink->name);
         }

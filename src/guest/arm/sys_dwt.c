@@ -13,7 +13,7 @@ enum { CTRL_CYCCNTENA = 1, COMPARATORS = 4 };
 struct ArmDwt {
     Device dev;
     uint64_t hz;
-    Clock clock;
+    const Clock *clock;
     Device *nvic_device;
     uint32_t ctrl;
     uint32_t unmodelled[7], comp[COMPARATORS], mask[COMPARATORS], function[COMPARATORS];
@@ -23,7 +23,7 @@ struct ArmDwt {
 };
 
 static uint64_t cycle_now(ArmDwt *d) {
-    return clock_cycles(&d->clock, device_now_ns(&d->dev));
+    return clock_cycles(d->clock, device_now_ns(&d->dev));
 }
 
 static uint32_t cyccnt_now(ArmDwt *d, bool counting) {
@@ -73,7 +73,7 @@ static bool dwt_init(Device *dev, Err *err) {
     if (d->nvic_device && d->nvic_device->type != &arm_nvic_type) {
         return err_set(err, "%s: nvic must be an IRQControllers.NVIC, %s is none", dev->name, d->nvic_device->name);
     }
-    d->clock = clock_of_hz(d->hz);
+    d->clock = clock_shared(dev->board->clocks, dev->board->arena, d->hz, 1);
     if (d->nvic_device) {
         ((ArmNvic *)d->nvic_device)->dwt = d;
     }
