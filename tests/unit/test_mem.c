@@ -519,11 +519,11 @@ static void text_is_protected_at_once(void **state) {
     enum { PAGE = 1 << MEM_PAGE_SHIFT, PAGES = 16 };
     MemMap map = {0};
     Memory memory = {0};
-    Err err = {0};
     memory_alloc(&memory, PAGES * PAGE);
-    MemRegion twice[] = {{.base = 0x10000, .size = PAGES * PAGE, .memory = &memory},
-                         {.base = 0x40000, .size = PAGES * PAGE, .memory = &memory}};
-    assert_true(mem_map_add(&map, &twice[0], &err) && mem_map_add(&map, &twice[1], &err));
+    const MemRegion twice[] = {{.base = 0x10000, .size = PAGES * PAGE, .name = "text"},
+                               {.base = 0x40000, .size = PAGES * PAGE, .name = "again"}};
+    assert_true(mem_map_add(&map, &twice[0], &memory, NULL, NULL));
+    assert_true(mem_map_add(&map, &twice[1], &memory, NULL, NULL));
     assert_true(mem_fast_enable(&map));
     mem_code_expect(&map, 0x10000 + PAGE / 2, 5 * PAGE, true); /* pages 1 to 4 are whole */
     mem_code_expect(&map, 0x10000 + 8 * PAGE, 2 * PAGE, true); /* less */
