@@ -372,7 +372,7 @@ static void regions_share(Build *b) {
 }
 
 bool build_place(Build *b) {
-    if (b->regions) {
+    if (b->regions && b->board->map.arena) {
         regions_share(b);
         return true;
     }
