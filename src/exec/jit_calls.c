@@ -65,7 +65,7 @@ static inline uint32_t load_at(Cpu *cpu, const X64Site *site) {
         return any_load(cpu, site);
     }
     cpu->map->fault = false;
-    cpu->jit_value = (uint32_t)r->read(cpu->map->owners[r->owner].device, offset, 4);
+    cpu->jit_value = (uint32_t)r->read(cpu->map->owners[r - cpu->map->regions].device, offset, 4);
     return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site->number, false);
 }
 
@@ -77,7 +77,7 @@ static inline uint32_t store_at(Cpu *cpu, const X64Site *site) {
         return any_store(cpu, site);
     }
     cpu->map->fault = false;
-    r->write(cpu->map->owners[r->owner].device, offset, 4, (uint32_t)cpu->jit_value);
+    r->write(cpu->map->owners[r - cpu->map->regions].device, offset, 4, (uint32_t)cpu->jit_value);
     return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site->number, true);
 }
 
