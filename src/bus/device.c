@@ -158,16 +158,34 @@ IN_LINE uint32_t word_read(Device *dev, uint64_t offset) {
     return reg_read(dev, offset, reg, index);
 }
 
+static inline uint32_t stored_of(const Reg *reg, uint32_t old, uint32_t value) {
+    return ((old & ~reg->writable) | (value & reg->writable)) & ~(value & reg->clear_on_one);
+}
+
+/* The same as below, with the bit among others. */
+static RARE void bit_write(Device *dev, const Reg *reg, unsigned index, uint32_t lanes, uint32_t value) {
+    uint32_t old = device_reg_get(dev, reg, index);
+    value |= old & ~lanes & ~reg->clear_on_one;
+    device_reg_put(dev, reg, index, stored_of(reg, old, value));
+    if (reg->write) {
+        reg->write(dev, index, value, old);
+    }
+}
+
 /* One register, or the bytes of it that `lanes` covers. Bytes that are not written keep what is stored: they are merged
  * without a read of the register, which could have side effects, and as zero where a one would clear something. */
 IN_LINE void reg_write(Device *dev, const Reg *reg, unsigned index, uint32_t lanes, uint32_t value) {
     uint32_t old = 0;
     value &= lanes;
+    if (UNLIKELY(reg->is_bit)) {
+        bit_write(dev, reg, index, lanes, value);
+        return;
+    }
     if (reg->storage) {
-        old = device_reg_get(dev, reg, index);
+        uint32_t *word = device_reg_word(dev, reg, index);
+        old = *word;
         value |= old & ~lanes & ~reg->clear_on_one;
-        device_reg_put(dev, reg, index,
-                       ((old & ~reg->writable) | (value & reg->writable)) & ~(value & reg->clear_on_one));
+        *word = stored_of(reg, old, value);
     }
     if (reg->write) {
         reg->write(dev, index, value, old);

@@ -139,11 +139,19 @@ static inline struct Device *mem_device_of(const MemMap *map, const MemRegion *r
 static inline unsigned mem_recent_slot(uint64_t addr) {
     return (unsigned)(addr >> MEM_PAGE_SHIFT ^ addr >> 26) % MEM_RECENT;
 }
+/** The number of the region that holds addr, + 1; 0 if there is none. */
+static inline uint32_t mem_region_number(MemMap *map, uint64_t addr) {
+    uint32_t known = map->recent[mem_recent_slot(addr)];
+    if (LIKELY(known && addr - map->regions[known - 1].base < map->regions[known - 1].size)) {
+        return known;
+    }
+    const MemRegion *r = mem_region_search(map, addr);
+    return r ? (uint32_t)(r - map->regions) + 1 : 0;
+}
 /** The region that holds addr, or NULL. */
 static inline const MemRegion *mem_region_at(MemMap *map, uint64_t addr) {
-    unsigned known = map->recent[mem_recent_slot(addr)];
-    const MemRegion *r = LIKELY(known) ? &map->regions[known - 1] : NULL;
-    return LIKELY(r && addr - r->base < r->size) ? r : mem_region_search(map, addr);
+    uint32_t number = mem_region_number(map, addr);
+    return LIKELY(number) ? &map->regions[number - 1] : NULL;
 }
 
 /** CPU and DMA accesses of 1, 2, 4 or 8 bytes at any alignment within one region (devices of big-endian CPUs: aligned).

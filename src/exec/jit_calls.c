@@ -37,16 +37,18 @@ static RARE uint32_t any_store(Cpu *cpu, const X64Site *site) {
 }
 
 /* What nearly all calls are for, the shortest way: an aligned word of a device, with nothing to check and nobody to
- * tell. NULL: it is something else. Memories have neither `read` nor `write`. */
-static inline const MemRegion *plain_window(const Cpu *cpu, unsigned mem, uint64_t *offset) {
+ * tell. NULL: it is something else. Memories have neither `read` nor `write`, nor is *device one then. */
+static inline const MemRegion *plain_window(const Cpu *cpu, unsigned mem, uint64_t *offset, struct Device **device) {
     uint64_t addr = cpu->jit_addr;
     if (UNLIKELY((mem & ~(unsigned)(IR_MEM_ALIGNED | IR_MEM_BIG)) != IR_MEM_32 || addr % 4 || cpu->check_access)) {
         return NULL;
     }
-    const MemRegion *r = mem_region_at(cpu->map, addr);
-    if (UNLIKELY(!r || cpu->map->trace)) {
+    uint32_t number = mem_region_number(cpu->map, addr);
+    if (UNLIKELY(!number || cpu->map->trace)) {
         return NULL;
     }
+    const MemRegion *r = &cpu->map->regions[number - 1];
+    *device = cpu->map->owners[number - 1].device;
     uint64_t at = addr - r->base;
     *offset = r->offset + at;
     return LIKELY(r->size - at >= 4) ? r : NULL;
@@ -59,25 +61,27 @@ static RARE uint32_t plain_fault(Cpu *cpu, unsigned mem, bool store) {
 
 static inline uint32_t load_at(Cpu *cpu, const X64Site *site) {
     uint64_t offset;
+    struct Device *device;
     stand_at(cpu, site);
-    const MemRegion *r = plain_window(cpu, site->number, &offset);
+    const MemRegion *r = plain_window(cpu, site->number, &offset, &device);
     if (UNLIKELY(!r || !r->read)) {
         return any_load(cpu, site);
     }
     cpu->map->fault = false;
-    cpu->jit_value = (uint32_t)r->read(cpu->map->owners[r - cpu->map->regions].device, offset, 4);
+    cpu->jit_value = (uint32_t)r->read(device, offset, 4);
     return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site->number, false);
 }
 
 static inline uint32_t store_at(Cpu *cpu, const X64Site *site) {
     uint64_t offset;
+    struct Device *device;
     stand_at(cpu, site);
-    const MemRegion *r = plain_window(cpu, site->number, &offset);
+    const MemRegion *r = plain_window(cpu, site->number, &offset, &device);
     if (UNLIKELY(!r || !r->write)) {
         return any_store(cpu, site);
     }
     cpu->map->fault = false;
-    r->write(cpu->map->owners[r - cpu->map->regions].device, offset, 4, (uint32_t)cpu->jit_value);
+    r->write(device, offset, 4, (uint32_t)cpu->jit_value);
     return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site->number, true);
 }
 
