@@ -75,7 +75,7 @@ static void unknown_log(Device *dev, uint64_t offset, const uint32_t *written) {
 /* Firmware hits few registers again and again: where an offset led is remembered, in one word, so that no thread ever
  * sees half of it. The offset is in the lower half. */
 enum { FOUND_READ = 32, FOUND_WRITE = 33 /* allowed, and nothing to tell; neither: nothing is known */,
-       FOUND_INDEX = 34 /* in its array */, FOUND_REG = 50 };
+       FOUND_INDEX = 34 /* in its array */, FOUND_REG = 50 /* words from the first one */ };
 
 static uint64_t *found_at(RegCache *regs, uint64_t offset) {
     uint64_t word = offset / 4;
@@ -90,18 +90,18 @@ static inline uint64_t found(const Device *dev, uint64_t offset) {
 
 static inline const Reg *found_reg(const Device *dev, uint64_t known, unsigned *index) {
     *index = (uint16_t)(known >> FOUND_INDEX);
-    return &dev->type->regs[known >> FOUND_REG];
+    return (const Reg *)((const uint64_t *)dev->type->regs + (known >> FOUND_REG));
 }
 
 /* Looks the register up; NULL if there is none. */
 static const Reg *reg_look_up(Device *dev, uint64_t offset, unsigned *index) {
     const Reg *reg = reg_find(dev->type, offset, index);
-    uint64_t number = reg ? (uint64_t)(reg - dev->type->regs) : 0;
-    if (reg && dev->regs && offset <= UINT32_MAX && *index <= UINT16_MAX && number >> (64 - FOUND_REG) == 0) {
+    uint64_t words = reg ? (uint64_t)((const uint64_t *)reg - (const uint64_t *)dev->type->regs) : 0;
+    if (reg && dev->regs && offset <= UINT32_MAX && *index <= UINT16_MAX && words >> (64 - FOUND_REG) == 0) {
         uint64_t plain_read = reg->access != REG_WO && !reg->unmodelled;
         uint64_t plain_write = reg->access != REG_RO && !reg->unmodelled;
         uint64_t known = offset | plain_read << FOUND_READ | plain_write << FOUND_WRITE |
-                         (uint64_t)*index << FOUND_INDEX | number << FOUND_REG;
+                         (uint64_t)*index << FOUND_INDEX | words << FOUND_REG;
         __atomic_store_n(found_at(dev->regs, offset), known, __ATOMIC_RELAXED);
     }
     return reg;
@@ -155,16 +155,34 @@ IN_LINE uint32_t word_read(Device *dev, uint64_t offset) {
     return reg_read(dev, offset, reg, index);
 }
 
+static inline uint32_t stored_of(const Reg *reg, uint32_t old, uint32_t value) {
+    return ((old & ~reg->writable) | (value & reg->writable)) & ~(value & reg->clear_on_one);
+}
+
+/* The same as below, with the bit among others. */
+static RARE void bit_write(Device *dev, const Reg *reg, unsigned index, uint32_t lanes, uint32_t value) {
+    uint32_t old = device_reg_get(dev, reg, index);
+    value |= old & ~lanes & ~reg->clear_on_one;
+    device_reg_put(dev, reg, index, stored_of(reg, old, value));
+    if (reg->write) {
+        reg->write(dev, index, value, old);
+    }
+}
+
 /* One register, or the bytes of it that `lanes` covers. Bytes that are not written keep what is stored: they are merged
  * without a read of the register, which could have side effects, and as zero where a one would clear something. */
 IN_LINE void reg_write(Device *dev, const Reg *reg, unsigned index, uint32_t lanes, uint32_t value) {
     uint32_t old = 0;
     value &= lanes;
+    if (UNLIKELY(reg->is_bit)) {
+        bit_write(dev, reg, index, lanes, value);
+        return;
+    }
     if (reg->storage) {
-        old = device_reg_get(dev, reg, index);
+        uint32_t *word = device_reg_word(dev, reg, index);
+        old = *word;
         value |= old & ~lanes & ~reg->clear_on_one;
-        device_reg_put(dev, reg, index,
-                       ((old & ~reg->writable) | (value & reg->writable)) & ~(value & reg->clear_on_one));
+        *word = stored_of(reg, old, value);
     }
     if (reg->write) {
         reg->write(dev, index, value, old);

@@ -322,11 +322,15 @@ static inline uint32_t *device_reg_word(const Device *dev, const Reg *reg, unsig
 /** What is stored of a register that has storage. */
 static inline uint32_t device_reg_get(const Device *dev, const Reg *reg, unsigned index) {
     uint32_t word = *device_reg_word(dev, reg, index);
-    return reg->is_bit ? word >> (reg->bit + index) & 1 : word;
+    return UNLIKELY(reg->is_bit) ? word >> (reg->bit + index) & 1 : word;
 }
 static inline void device_reg_put(Device *dev, const Reg *reg, unsigned index, uint32_t value) {
-    uint32_t *word = device_reg_word(dev, reg, index), mask = UINT32_C(1) << ((reg->bit + index) & 31);
-    *word = !reg->is_bit ? value : value & 1 ? *word | mask : *word & ~mask;
+    uint32_t *word = device_reg_word(dev, reg, index);
+    if (UNLIKELY(reg->is_bit)) {
+        uint32_t mask = UINT32_C(1) << ((reg->bit + index) & 31);
+        value = value & 1 ? *word | mask : *word & ~mask;
+    }
+    *word = value;
 }
 
 /** Register-table access: what windows of types with `regs` call. Registers are 32-bit words. A smaller access reads

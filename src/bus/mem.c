@@ -75,8 +75,9 @@ bool mem_map_add(MemMap *map, const MemRegion *region, Memory *memory, struct De
     memmove(&regions[at + 1], &regions[at], (map->n_regions - at) * sizeof *regions);
     regions[at] = *region;
     regions[at].is_memory = memory != NULL;
-    regions[at].owner = map->n_regions;
-    map->owners[map->n_regions++] = memory ? (MemOwner){.memory = memory} : (MemOwner){.device = device};
+    memmove(&map->owners[at + 1], &map->owners[at], (map->n_regions - at) * sizeof *map->owners);
+    map->owners[at] = memory ? (MemOwner){.memory = memory} : (MemOwner){.device = device};
+    map->n_regions++;
     memset(map->recent, 0, sizeof map->recent);
     mem_near_forget(map);
     words_forget(map);

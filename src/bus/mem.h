@@ -56,8 +56,8 @@ typedef struct MemRegion {
     uint64_t offset; /* of base, in the memory or the device's window */
     uint64_t (*read)(struct Device *device, uint64_t offset, unsigned size); /* size 1, 2, 4 or 8 */
     void (*write)(struct Device *device, uint64_t offset, unsigned size, uint64_t value);
-    uint32_t owner; /* its place in MemMap.owners */
     bool is_memory;
+    uint64_t unused; /* 64 bytes: its number is had by a shift */
 } MemRegion;
 
 typedef union MemOwner {
@@ -105,7 +105,7 @@ static inline void mem_poll_new(MemPoll *poll, uint32_t value) {
 
 typedef struct MemMap {
     const MemRegion *regions; /* sorted by base, no two overlap */
-    MemOwner *owners; /* of the regions, in the order in which they were added */
+    MemOwner *owners; /* of the regions */
     uint32_t n_regions, cap; /* cap 0: `regions` are others' too */
     Arena *arena; /* where they stand; NULL: the heap */
     struct Board *board;
@@ -164,20 +164,28 @@ void mem_map_free(MemMap *map);
 const MemRegion *mem_region_search(MemMap *map, uint64_t addr);
 /** Whose a region is, the memory or the device; NULL: it is of the other kind. */
 static inline Memory *mem_memory_of(const MemMap *map, const MemRegion *region) {
-    return region->is_memory ? map->owners[region->owner].memory : NULL;
+    return region->is_memory ? map->owners[region - map->regions].memory : NULL;
 }
 static inline struct Device *mem_device_of(const MemMap *map, const MemRegion *region) {
-    return region->is_memory ? NULL : map->owners[region->owner].device;
+    return region->is_memory ? NULL : map->owners[region - map->regions].device;
 }
 /** From low and high bits of the page number: vectors, stack and devices often begin at round addresses. */
 static inline unsigned mem_recent_slot(uint64_t addr) {
     return (unsigned)(addr >> MEM_PAGE_SHIFT ^ addr >> 26) % MEM_RECENT;
 }
+/** The number of the region that holds addr, + 1; 0 if there is none. */
+static inline uint32_t mem_region_number(MemMap *map, uint64_t addr) {
+    uint32_t known = map->recent[mem_recent_slot(addr)];
+    if (LIKELY(known && addr - map->regions[known - 1].base < map->regions[known - 1].size)) {
+        return known;
+    }
+    const MemRegion *r = mem_region_search(map, addr);
+    return r ? (uint32_t)(r - map->regions) + 1 : 0;
+}
 /** The region that holds addr, or NULL. */
 static inline const MemRegion *mem_region_at(MemMap *map, uint64_t addr) {
-    unsigned known = map->recent[mem_recent_slot(addr)];
-    const MemRegion *r = LIKELY(known) ? &map->regions[known - 1] : NULL;
-    return LIKELY(r && addr - r->base < r->size) ? r : mem_region_search(map, addr);
+    uint32_t number = mem_region_number(map, addr);
+    return LIKELY(number) ? &map->regions[number - 1] : NULL;
 }
 
 /** Words of the low 4 GiB have a key, and a place in either table, where another one may stand. */

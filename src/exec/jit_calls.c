@@ -63,7 +63,7 @@ static CpuLoaded load_at(Cpu *cpu, const X64Site *site, uint64_t addr) {
         return any_load(cpu, site, addr);
     }
     cpu->map->fault = false;
-    uint32_t value = (uint32_t)r->read(cpu->map->owners[r->owner].device, offset, 4);
+    uint32_t value = (uint32_t)r->read(mem_device_of(cpu->map, r), offset, 4);
     mem_word_note(cpu->map, addr, r, false);
     return (CpuLoaded){value, LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site, addr, false)};
 }
@@ -76,7 +76,7 @@ static uint32_t store_at(Cpu *cpu, const X64Site *site, uint64_t addr, uint64_t 
         return any_store(cpu, site, addr, value);
     }
     cpu->map->fault = false;
-    r->write(cpu->map->owners[r->owner].device, offset, 4, (uint32_t)value);
+    r->write(mem_device_of(cpu->map, r), offset, 4, (uint32_t)value);
     mem_word_note(cpu->map, addr, r, true);
     return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site, addr, true);
 }

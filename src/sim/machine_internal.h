@@ -78,7 +78,7 @@ struct MachinePlan {
     MachineBytes bytes; /* that a machine has taken of its board's arenas */
     uint32_t n_regions; /* of its map */
     MemRegion *regions; /* those that any machine has, or NULL: they are not known to be equal */
-    uint32_t *region_devices; /* by MemRegion.owner: the device, by its place in Board.devices */
+    uint32_t *region_devices; /* whose they are, by place in Board.devices */
     VEC(Part *) declared; /* entries in file order */
     VEC(Part *) parts; /* the same with their inline objects, each before its owner */
     VEC(const ReplFile *) visited;

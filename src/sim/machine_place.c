@@ -348,7 +348,7 @@ void build_keep_regions(Build *b) {
     bool all = true;
     for (uint32_t i = 0; i < map->n_regions && all; i++) {
         const uint64_t *number = map_get(&numbers, (uint64_t)(uintptr_t)region_device(map, &map->regions[i]));
-        devices[map->regions[i].owner] = number ? (uint32_t)*number - 1 : 0;
+        devices[i] = number ? (uint32_t)*number - 1 : 0;
         all = number != NULL;
     }
     map_free(&numbers);
@@ -365,14 +365,14 @@ static void regions_share(Build *b) {
     mem_map_share(map, b->regions, b->n_regions);
     for (uint32_t i = 0; i < b->n_regions; i++) {
         const MemRegion *r = &b->regions[i];
-        Device *dev = b->devices.data[b->region_devices[r->owner]];
-        map->owners[r->owner] = r->is_memory ? (MemOwner){.memory = dev->type->memory(dev)}
+        Device *dev = b->devices.data[b->region_devices[i]];
+        map->owners[i] = r->is_memory ? (MemOwner){.memory = dev->type->memory(dev)}
                                              : (MemOwner){.device = dev};
     }
 }
 
 bool build_place(Build *b) {
-    if (b->regions) {
+    if (b->regions && b->board->map.arena) {
         regions_share(b);
         return true;
     }

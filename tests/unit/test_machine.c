@@ -32,8 +32,7 @@ static uint64_t fake_pc(Board *board) {
     return 0x100;
 }
 
-static bool bench_build_file(Bench *bench, const ReplFile *file) {
-    MachineOptions options = {fake_types, ARRAY_LEN(fake_types), bench->stub};
+static void bench_board(Bench *bench) {
     bench->log = (Log){LOG_DEBUG, log_sink, bench};
     bench->board = (Board){.name = "test",
                            .arena = &bench->arena,
@@ -42,6 +41,11 @@ static bool bench_build_file(Bench *bench, const ReplFile *file) {
                            .log = &bench->log,
                            .guest_log = &bench->guest_log};
     bench->board.map.board = &bench->board;
+}
+
+static bool bench_build_file(Bench *bench, const ReplFile *file) {
+    MachineOptions options = {fake_types, ARRAY_LEN(fake_types), bench->stub};
+    bench_board(bench);
     return machine_build(&bench->machine, &bench->board, file, &options, &bench->err);
 }
 
@@ -715,6 +719,95 @@ static void test_limits(void **state) {
     check_limit(33, piece_bank, "expected at most 32 devices at one address");
 }
 
+/* ---- Several machines of a plan --------------------------------------------------------------------------------- */
+
+/* They have the same in the same order, and each its own. */
+static void check_twins(const Bench *a, const Bench *b) {
+    const MemMap *x = &a->board.map, *y = &b->board.map;
+    assert_int_equal(x->n_regions, y->n_regions);
+    for (uint32_t i = 0; i < x->n_regions; i++) {
+        const MemRegion *r = &x->regions[i], *s = &y->regions[i];
+        assert_true(r->base == s->base && r->size == s->size && r->offset == s->offset);
+        assert_true(r->read == s->read && r->write == s->write && r->is_memory == s->is_memory);
+        assert_string_equal(r->name, s->name);
+        const Device *device = s->is_memory ? mem_memory_of(y, s)->owner : mem_device_of(y, s);
+        assert_true(device->board == &b->board && strcmp(device->name, s->name) == 0);
+        assert_true(!s->is_memory || mem_memory_of(x, r)->host != mem_memory_of(y, s)->host);
+    }
+    assert_int_equal(a->machine.n_devices, b->machine.n_devices);
+    for (size_t d = 0; d < a->machine.n_devices; d++) {
+        const Device *device = b->machine.devices[d];
+        assert_ptr_equal(device->regs, a->machine.devices[d]->regs);
+        for (size_t i = 0; i < machine_output_count(device->type); i++) {
+            const Line *line = machine_output(device, i);
+            assert_ptr_equal(line->plan, machine_output(a->machine.devices[d], i)->plan);
+            for (unsigned k = 0; k < line_sinks(line); k++) {
+                assert_ptr_equal(line_sink(line, k)->board, &b->board);
+            }
+        }
+    }
+}
+
+static void check_own(Bench *bench, bool high, uint64_t word) {
+    const FakePic *pic = device(bench, "p");
+    uint64_t value;
+    assert_int_equal(pic->levels[3], high);
+    assert_true(mem_read(&bench->board.map, 0x8010, 4, false, &value));
+    assert_true(value == word);
+}
+
+static void plan_used(const char *extra, bool shared) {
+    enum { MACHINES = 3 };
+    Bench b[MACHINES] = {0};
+    char text[512];
+    snprintf(text, sizeof text,
+             "p: IRQControllers.Pic @ sysbus 0x1000\n"
+             "m: Memory.MappedMemory @ { sysbus 0x4000; sysbus 0x8000 }\n    size: 0x1000\n"
+             "t: Timers.Fake @ sysbus 0x2000\n    0 -> p@3\n    mode: \"x\"\n"
+             "u: Timers.Fake @ sysbus 0x3000\n    1 -> p@3\n%s", extra);
+    MachineSource source = {.text = text, .types = fake_types, .n_types = ARRAY_LEN(fake_types)};
+    Err err = {0};
+    MachinePlan *plan = machine_plan_new(&source, NULL, &err);
+    assert_non_null(plan);
+    memset(text, 'x', sizeof text); /* nothing of it is kept */
+    for (unsigned i = 0; i < MACHINES; i++) {
+        bench_board(&b[i]);
+        b[i].board.map.arena = &b[i].arena;
+        Machine *machine = machine_new(&b[i].board, plan, false, &b[i].err);
+        assert_non_null(machine);
+        b[i].machine = *machine;
+        machine_reset(&b[i].machine, true);
+    }
+    check_twins(&b[0], &b[1]);
+    check_twins(&b[1], &b[2]);
+    assert_int_equal(b[1].board.map.regions == b[2].board.map.regions, shared);
+    FakeTimer *t = device(&b[1], "t"), *u = device(&b[1], "u");
+    assert_true(t->mode == ((FakeTimer *)device(&b[2], "t"))->mode && strcmp(t->mode, "x") == 0);
+    line_set(&t->out[0], true);
+    line_set(&u->out[1], true);
+    line_set(&t->out[0], false); /* the other one holds it */
+    assert_true(mem_write(&b[1].board.map, 0x4010, 4, false, 0x1234));
+    for (unsigned i = 0; i < MACHINES; i++) {
+        check_own(&b[i], i == 1, i == 1 ? 0x1234 : 0);
+    }
+    MemRegion more = {.base = 0x100000, .size = 0x100, .name = "more"};
+    assert_true(mem_map_add(&b[1].board.map, &more, NULL, &t->dev, NULL)); /* it leaves the others alone */
+    assert_ptr_equal(mem_device_of(&b[1].board.map, mem_region_at(&b[1].board.map, 0x100010)), &t->dev);
+    assert_null(mem_region_at(&b[2].board.map, 0x100010));
+    check_own(&b[1], true, 0x1234);
+    for (unsigned i = 0; i < MACHINES; i++) {
+        bench_free(&b[i]);
+    }
+    machine_plan_free(plan);
+}
+
+static void test_plan(void **state) {
+    (void)state;
+    plan_used("", true);
+    plan_used("sysbus:\n    init:\n        Tag <0x9000, 0x9003> \"x\"\n", false);
+    plan_used("r: Memory.Mapped @ sysbus 0xA000\n", false);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_properties), cmocka_unit_test(test_merge),      cmocka_unit_test(test_scopes),
@@ -723,7 +816,7 @@ int main(void) {
         cmocka_unit_test(test_loose),      cmocka_unit_test(test_stub_initiators),
         cmocka_unit_test(test_declared_later),
         cmocka_unit_test(test_mistakes),   cmocka_unit_test(test_names),      cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_banks),
+        cmocka_unit_test(test_banks),      cmocka_unit_test(test_plan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
