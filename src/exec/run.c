@@ -223,8 +223,11 @@ static void make_room(Runner *r) {
 /* Most prefixes run once or twice. A periodic event in a loop comes at few places of it, again and again: for the
  * average of the CPUs that share the code. */
 static bool runs_often(CacheBlock *block, uint32_t crowd) {
+    if (!block->limit) {
+        return true;
+    }
     uint32_t runs = __atomic_load_n(&block->runs, __ATOMIC_RELAXED);
-    if (!block->limit || runs == PREFIX_RUNS * crowd) {
+    if (runs == PREFIX_RUNS * crowd) {
         return true;
     }
     __atomic_store_n(&block->runs, runs + 1, __ATOMIC_RELAXED);

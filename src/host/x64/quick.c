@@ -252,15 +252,27 @@ Cc lower_quick_condition(Lower *l, IrVal value) {
     return CC_NE;
 }
 
-static void flags(Lower *l, const IrOp *op) {
+/* The host's N and Z of a value of 32 bits. */
+static void test_value(Quick *q, IrVal value) {
+    Lower *l = &q->l;
+    const IrOp *op = &q->ops[value];
+    if (l->reg[value] == NO_REG && op->op == IR_AND && q->ops[op->b].op == IR_CONST) { /* maybe only here */
+        asm_test_imm(l->a, false, quick_use(l, op->a), (int32_t)q->ops[op->b].a);
+        return;
+    }
+    Reg x = quick_use(l, value); /* which may be made only now */
+    if (l->sum != value) {
+        asm_test_short(&q->hot, x);
+    }
+}
+
+static void flags(Quick *q, const IrOp *op) {
+    Lower *l = &q->l;
     unsigned mask, live;
     ir_sets_flags(op->op, &mask);
     live = op->n & mask;
     if (op->op == IR_FLAGS_NZ && op->type == IR_I32 && live == mask) {
-        Reg x = quick_use(l, op->a); /* which may be made only now */
-        if (l->sum != op->a || l->ir->ops[op->a].type != IR_I32) {
-            asm_test_short(l->a, x);
-        }
+        test_value(q, op->a);
         asm_lahf_merge16_near(l->a, (uint8_t)X64_PACKED_FLAGS, X64_PACKED_N | X64_PACKED_Z);
         l->sum = IR_NONE;
         l->guest_flags = GUEST_FLAGS_STORED;
@@ -425,6 +437,9 @@ static void emit_stub(Quick *q, Stub *stub) {
 /* Values that no slot has end with the instruction. */
 static inline void begin_insn(Quick *q, const IrOp *op) {
     Lower *l = &q->l;
+    if (UNLIKELY(op > q->to_keep)) {
+        quick_keep(q);
+    }
     q->insn = op;
     q->n_begun++;
     q->n_spilled = 0;
@@ -474,65 +489,56 @@ static inline void put(Quick *q, const IrOp *op) {
 
 /* ---- The whole ---- */
 
-/* Any other op. */
-static void other_op(Lower *l) {
-    lower_op(l, l->at);
-    l->guest_flags = GUEST_FLAGS_STORED;
-}
-
-/* An op that is not pure. One dispatch for all: that is what costs. */
-static void quick_op(Quick *q, const IrOp *op) {
-    Lower *l = &q->l;
-    switch (op->op) {
-    case IR_GET: get(q, op); return;
-    case IR_PUT: put(q, op); return;
-    case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_SBB: case IR_FLAGS_NZ: case IR_FLAGS_C: case IR_FLAGS_V:
-    case IR_FLAGS_SET:
-        flags(l, op);
-        return;
-    case IR_COND: cond(l, op); return;
-    case IR_LOAD: case IR_STORE: case IR_CALL: access(q, op); break;
-    case IR_POLL: poll(q, op); break;
-    case IR_SKIP: skip(q, op); break;
-    case IR_LABEL: label(q); break;
-    case IR_TRAP_IF: trap_if(q, op); break;
-    case IR_TRAP: trap(q, op); break;
-    case IR_GOTO: emit_goto(q, op); break;
-    case IR_GOTO_IF: emit_goto_if(q, op); break;
-    case IR_GOTO_IND: emit_goto_ind(q, op); break;
-    case IR_GOTO_AT: emit_goto_at(q, op); break;
-    default: other_op(l); return;
-    }
-    l->sum = IR_NONE;
-    l->guest_flags = GUEST_FLAGS_STORED;
-}
-
-/* Before an op: false if there is no room for it. */
-static RARE bool look_around(Quick *q) {
+/* Before an op: notes it if that is wanted. If there is no room for it the code is given up, and what is still written
+ * goes where it has begun. */
+static RARE void look_around(Quick *q) {
     lower_note(&q->l, X64_NOTE_OP, q->l.at);
-    q->hot.full |= q->hot.end - q->hot.at < OP_BYTES_MAX;
-    return !q->hot.full;
+    if (q->hot.end - q->hot.at < OP_BYTES_MAX) {
+        q->hot.full = true;
+        q->hot.at = q->start;
+    }
 }
 
+static inline void begin_op(Quick *q, const IrOp *op) {
+    q->l.at = (uint32_t)(op - q->ops);
+    q->l.pinned = 0;
+    if (UNLIKELY(q->hot.at >= q->room_until)) {
+        look_around(q);
+    }
+}
+
+/* Behind an op that is more than a move of state. */
+static inline void end_op(Quick *q) {
+    q->l.sum = IR_NONE;
+    q->l.guest_flags = GUEST_FLAGS_STORED;
+}
+
+/* One dispatch for all ops: that is what costs. Pure ones come when they are needed. */
 static void quick_ops(Quick *q) {
-    Lower *l = &q->l;
-    for (const IrOp *op = q->ops, *end = op + l->ir->n_ops; op < end; op++) {
-        if (op->op >= IR_FIRST_PURE) {
-            continue;
+    for (const IrOp *op = q->ops, *end = op + q->l.ir->n_ops; op < end; op++) {
+        switch ((IrOpcode)op->op) {
+        case IR_INSN: begin_insn(q, op); break;
+        case IR_GET: begin_op(q, op); get(q, op); break;
+        case IR_PUT: begin_op(q, op); put(q, op); break;
+        case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_SBB: case IR_FLAGS_NZ: case IR_FLAGS_C: case IR_FLAGS_V:
+        case IR_FLAGS_SET:
+            begin_op(q, op);
+            flags(q, op);
+            break;
+        case IR_COND: begin_op(q, op); cond(&q->l, op); break;
+        case IR_LOAD: case IR_STORE: case IR_CALL: begin_op(q, op); access(q, op); end_op(q); break;
+        case IR_POLL: begin_op(q, op); poll(q, op); end_op(q); break;
+        case IR_SKIP: begin_op(q, op); skip(q, op); end_op(q); break;
+        case IR_LABEL: begin_op(q, op); label(q); end_op(q); break;
+        case IR_TRAP_IF: begin_op(q, op); trap_if(q, op); end_op(q); break;
+        case IR_TRAP: begin_op(q, op); trap(q, op); break;
+        case IR_GOTO: begin_op(q, op); emit_goto(q, op); break;
+        case IR_GOTO_IF: begin_op(q, op); emit_goto_if(q, op); end_op(q); break;
+        case IR_GOTO_IND: begin_op(q, op); emit_goto_ind(q, op); break;
+        case IR_GOTO_AT: begin_op(q, op); emit_goto_at(q, op); break;
+        case IR_GETX: case IR_PUTX: case IR_REFUND: begin_op(q, op); lower_op(&q->l, q->l.at); end_op(q); break;
+        default: break;
         }
-        if (op->op == IR_INSN) {
-            if (UNLIKELY(op > q->to_keep)) {
-                quick_keep(q);
-            }
-            begin_insn(q, op);
-            continue;
-        }
-        l->at = (uint32_t)(op - q->ops);
-        l->pinned = 0;
-        if (UNLIKELY(q->hot.at >= q->room_until) && !look_around(q)) {
-            return;
-        }
-        quick_op(q, op);
     }
 }
 
@@ -598,9 +604,13 @@ bool x64_lower_quick(X64Code *code, const IrBlock *ir, uint32_t block, uint32_t 
                      X64Output *out, Arena *scratch) {
     Quick q;
     Mark mark = lower_mark(code, out);
+    if (code->hot.end - code->hot.at < 2 * OP_BYTES_MAX) {
+        return false;
+    }
     memset(&q, 0, offsetof(Quick, slot));
     q.hot = code->hot;
-    q.room_until = out->noting || q.hot.end - q.hot.at < OP_BYTES_MAX ? NULL : q.hot.end - OP_BYTES_MAX;
+    q.room_until = out->noting ? NULL : q.hot.end - OP_BYTES_MAX;
+    q.start = q.hot.at;
     q.ops = ir->ops;
     q.to_keep = ir->kept != IR_NONE ? &ir->ops[ir->kept] : ir->ops + ir->n_ops;
     q.l.code = code;
@@ -617,6 +627,7 @@ bool x64_lower_quick(X64Code *code, const IrBlock *ir, uint32_t block, uint32_t 
     memset(q.l.held, 0xff, sizeof q.l.held);
     make_room(&q);
     quick_block(&q, runs);
-    code->hot = q.hot;
+    code->hot.at = q.hot.at; /* nothing else: other threads read where the buffer begins */
+    code->hot.full = q.hot.full;
     return lower_fitted(code, out, &mark);
 }

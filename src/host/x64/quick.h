@@ -30,6 +30,7 @@ typedef struct Quick {
     Lower l;
     Asm hot; /* what l.a points to */
     const uint8_t *room_until; /* before it there is room for an op; NULL: each op is to be noted */
+    uint8_t *start; /* of the block's code */
     const IrOp *ops;
     const IrOp *insn; /* the INSN that has begun last */
     uint32_t n_begun;
