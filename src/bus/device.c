@@ -344,13 +344,15 @@ void device_bind(Device *dev) {
 /* Registers may share storage (set and clear views of one word): all is zeroed first, then a view that has a reset
  * value says it. */
 static void regs_reset(Device *dev) {
-    const Reg *regs = dev->type->regs, *end = regs + dev->type->n_regs;
-    for (const Reg *reg = regs; reg < end; reg++) {
+    const DeviceType *type = dev->type;
+    for (size_t k = 0; k < type->n_regs; k++) {
+        const Reg *reg = &type->regs[k];
         if (reg->storage) {
             memset(device_reg_word(dev, reg, 0), 0, (reg->is_bit ? 1 : device_reg_count(reg)) * sizeof(uint32_t));
         }
     }
-    for (const Reg *reg = regs; reg < end; reg++) {
+    for (size_t k = 0; k < type->n_regs; k++) {
+        const Reg *reg = &type->regs[k];
         for (unsigned i = 0; reg->storage && reg->reset && i < device_reg_count(reg); i++) {
             device_reg_put(dev, reg, i, reg->reset);
         }
