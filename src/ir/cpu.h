@@ -1,6 +1,6 @@
 /* The two types between the engines and a guest architecture: `Isa`, constant, and `Cpu`, one core's state.
  *
- * A guest fills in an Isa: state table, translation of one instruction, traps. Engines run translated blocks on a Cpu
+ * A guest fills in an Isa: state table, translation of instructions, traps. Engines run translated blocks on a Cpu
  * and know nothing of the guest but what stands here. */
 #ifndef IR_CPU_H
 #define IR_CPU_H
