@@ -129,6 +129,20 @@ def test_decode_only_leaves_out_the_bodies(tmp_path):
     assert lines == ["call -4 0xfffffffc", "sethi 0x400, 1 -2147483648", ".word 0x40000000", "nop {}"]
 
 
+def test_include_brings_what_is_written_by_hand(tmp_path):
+    text = (INPUTS / "good_words.decode").read_text(encoding="utf-8")
+    text = text.replace("@unit 32", "@unit 32\n@include by_hand.h\n@transform half")
+    text = text.replace("imm=i*1024", "imm=half(i)")
+    (tmp_path / "words.decode").write_text(text, encoding="utf-8")
+    (tmp_path / "by_hand.h").write_text(
+        "static inline uint32_t sp_transform_half(uint32_t raw) { return raw / 2; }\n"
+        "static inline bool sp_begin(SpTranslator *t, SpRow row, SpClass cls, unsigned bits) "
+        "{ return t && row != SP_ROW_NONE && cls == SP_CLASS_ALU && bits == 32; }\n", encoding="utf-8")
+    result = generate(tmp_path / "words.decode", tmp_path, "words")
+    assert (result.returncode, result.stderr) == (0, "")
+    subprocess.run(["gcc", *CFLAGS, "-c", tmp_path / "words.c", "-o", tmp_path / "words.o"], check=True)
+
+
 @pytest.fixture(scope="module", params=COMPILERS)
 def small(request, tmp_path_factory):
     out = tmp_path_factory.mktemp("small")
@@ -237,8 +251,8 @@ def random_rows(rng, count):
             for index in range(count)]
 
 
-def write_rows(path, rows):
-    lines = ["@namespace rnd", "@feature FA", "@class c", "{"]
+def write_rows(path, rows, lookup=None):
+    lines = ["@namespace rnd", "@feature FA", "@class c", *([f"@lookup {lookup}"] if lookup else []), "{"]
     for name, pattern, feature, sense in rows:
         operands = "v=f" if "f" in pattern else "v=1"
         lines.append(f'{name} {pattern} {operands} : b : "{name}" : c' + (f" {sense}={feature}" if feature else ""))
@@ -262,6 +276,9 @@ def unreachable_rows(rows, words):
     return found
 
 
+LOOKUPS = [None, "xx...xx...x....." + 16 * ".", "." * 15 + "x" + 16 * ".", 9 * "x" + 22 * "." + "x"]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_priority_group_equals_linear_scan(seed, tmp_path):
     rng = random.Random(seed)
@@ -274,7 +291,7 @@ def test_priority_group_equals_linear_scan(seed, tmp_path):
     assert {re.search(r"row '(\w+)' is unreachable", line).group(1) for line in errors} == unreachable
 
     rows = [row for row in rows if row[0] not in unreachable]
-    write_rows(tmp_path / "rows.decode", rows)
+    write_rows(tmp_path / "rows.decode", rows, LOOKUPS[seed])
     assert generate(tmp_path / "rows.decode", tmp_path, "rows").stderr == ""
     program = compile_rows(tmp_path)
     for features in (0, 1):
@@ -288,8 +305,8 @@ def test_priority_group_equals_linear_scan(seed, tmp_path):
 
 def compile_rows(out):
     program = out / "rows"
-    subprocess.run(["gcc", *CFLAGS, "-O1", "-DRND_DECODE_ONLY", "-I", out, out / "rows.c", INPUTS / "rows_main.c",
-                    "-o", program], check=True)
+    subprocess.run(["gcc", *CFLAGS, "-O1", "-I", out, out / "rows.c", INPUTS / "rows_main.c", "-o", program],
+                   check=True)
     return program
 
 

@@ -124,7 +124,8 @@ static bool begin_delay(SparcTranslator *t, SparcRow row, SparcClass class) {
     return true;
 }
 
-bool sparc_begin(SparcTranslator *t, SparcRow row, SparcClass class) {
+bool sparc_begin(SparcTranslator *t, SparcRow row, SparcClass class, unsigned bits) {
+    (void)bits; /* all have 32 */
     if (UNLIKELY(t->branch != NULL)) {
         return begin_delay(t, row, class);
     }
@@ -141,7 +142,7 @@ static bool translate_delay(SparcTranslator *t, uint32_t insn) {
     }
     SparcTranslator delay = {.b = t->b, .pc = t->pc + 4, .aux = delay_aux(t), .ends_block = true, .branch = t,
                              .target_value = t->target_value};
-    if (!sparc_translate_32(&delay, insn, t->features)) {
+    if (!sparc_translate(&delay, insn, t->features)) {
         return false;
     }
     if (delay.returns) {
@@ -162,8 +163,8 @@ static bool translate_delay(SparcTranslator *t, uint32_t insn) {
 static void translate_one(IrBuilder *b, uint32_t features, const uint8_t *bytes, bool has_slot) {
     uint32_t aux = b->aux;
     SparcTranslator t = {.b = b, .features = features, .pc = (uint32_t)b->loc.pc + b->n_bytes, .aux = aux};
-    if (UNLIKELY(!sparc_translate_32(&t, word_at(bytes), features))) {
-        sparc_begin(&t, SPARC_ROW_NONE, SPARC_CLASS_TRAP);
+    if (UNLIKELY(!sparc_translate(&t, word_at(bytes), features))) {
+        sparc_begin(&t, SPARC_ROW_NONE, SPARC_CLASS_TRAP, 32);
         ir_trap(b, SPARC_TT_ILLEGAL, IR_NONE);
     }
     if (b->ended || (has_slot && translate_delay(&t, word_at(bytes + 4)))) {
