@@ -21,8 +21,8 @@ Directives
     @order low-first       its low half (RISC-V).  The caller assembles the word; @wide is checked accordingly
     @unit 16               16- and 32-bit rows are allowed (default); `@unit 32`: neither 16-bit rows nor @wide
     @wide PREFIX,...       leading bits (0 1 .) of the first 16-bit unit that announce a 32-bit instruction
-    @lookup PATTERN        32 of `.` and `x`: the bits, with the first unit of an instruction in its place, that tell the
-                           rows apart best; the translator looks them up first (default: decodegen's choice)
+    @lookup PATTERN        32 of `.` and `x`: the bits, with the first unit of an instruction in its place, that tell
+                           the rows apart best; the translator looks them up first (default: decodegen's choice)
     @include HEADER        a C header that has <ns>_begin and the @transforms, as inline functions
     @feature NAME...       feature bits, <NS>_FEATURE_<NAME> = 1u << n in order of declaration, 31 at most
     @class NAME...         cost classes, <NS>_CLASS_<NAME>
