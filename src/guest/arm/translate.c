@@ -33,11 +33,14 @@ static IrVal it_condition(IrBuilder *b, uint32_t it, ArmRow row) {
 }
 
 /* The body stands in a part that is skipped unless the condition holds, if it does not see to that itself. */
-RARE void arm_begin_conditional(ArmTranslator *t, ArmRow row, ArmClass class, unsigned bits) {
+void arm_begin_conditional(ArmTranslator *t, ArmRow row, ArmClass class, unsigned bits) {
     uint32_t it = arm_it(t);
     ir_insn(t->b, bits / 8, class, row, it);
     t->aux_next = it_advance(it);
-    t->cond = it & 0xf ? it_condition(t->b, it, row) : IR_NONE;
+    if (it & 0xf) {
+        t->cond = it_condition(t->b, it, row);
+        t->s_sets = ARM_S_ALWAYS;
+    }
     if (t->cond != IR_NONE && class != ARM_CLASS_BRANCH && class != ARM_CLASS_TRAP) {
         t->skip = ir_skip_unless(t->b, t->cond);
     }
@@ -60,13 +63,14 @@ static void finish(ArmTranslator *t) {
 }
 
 /* In an IT block, or at the end of the block. */
-static RARE void finish_unusual(ArmTranslator *t) {
+static void finish_unusual(ArmTranslator *t) {
     if (t->skip != IR_NONE) {
         ir_label(t->b, t->skip);
         t->skip = IR_NONE;
     }
     finish(t);
     t->cond = IR_NONE;
+    t->s_sets = ARM_S_ALWAYS | ARM_S_OUTSIDE_IT_BLOCKS;
 }
 
 static RARE void translate_undefined(ArmTranslator *t, uint32_t insn) {
@@ -74,8 +78,8 @@ static RARE void translate_undefined(ArmTranslator *t, uint32_t insn) {
     arm_raise(t, ARM_TRAP_UNDEFINED, IR_NONE);
 }
 
-/* One instruction. The translator is as new, or as the last one has left it that has not ended the block. */
-static inline void translate_one(ArmTranslator *t, IrBuilder *b, uint32_t insn, uint32_t features) {
+/* One instruction; false if the block has ended. The translator is as new, or as the last one has left it. */
+static inline bool translate_one(ArmTranslator *t, IrBuilder *b, uint32_t insn, uint32_t features) {
     t->pc = arm_next_pc(t);
     t->aux_next = 0;
     if (UNLIKELY(!arm_translate(t, insn, features))) {
@@ -83,9 +87,13 @@ static inline void translate_one(ArmTranslator *t, IrBuilder *b, uint32_t insn, 
     }
     if (UNLIKELY(b->aux | t->ends_block)) {
         finish_unusual(t);
-    } else if (!b->ended) {
-        ir_insn_done(b, t->aux_next);
+        return !b->ended;
     }
+    if (b->ended) {
+        return false;
+    }
+    ir_insn_done(b, t->aux_next);
+    return true;
 }
 
 bool arm_translate_insns(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, size_t plain) {
@@ -97,11 +105,11 @@ bool arm_translate_insns(IrBuilder *b, uint32_t features, const uint8_t *bytes, 
     if (avail < arm_insn_bits(halfword(bytes)) / 8) {
         return false;
     }
-    uint32_t first = b->n_bytes, at = 0;
-    ArmTranslator t = {.b = b, .features = features, .cond = IR_NONE, .skip = IR_NONE};
-    translate_one(&t, b, avail < 4 ? halfword(bytes) << 16 : insn_at(bytes), features);
-    while (at = b->n_bytes - first, !b->ended && b->n_insns < b->limit && at < plain) {
-        translate_one(&t, b, insn_at(bytes + at), features);
+    uint32_t first = b->n_bytes, insn = avail < 4 ? halfword(bytes) << 16 : insn_at(bytes);
+    ArmTranslator t = {.b = b, .features = features, .s_sets = ARM_S_ALWAYS | ARM_S_OUTSIDE_IT_BLOCKS,
+                       .cond = IR_NONE, .skip = IR_NONE};
+    while (translate_one(&t, b, insn, features) && b->n_insns < b->limit && b->n_bytes - first < plain) {
+        insn = insn_at(bytes + (b->n_bytes - first));
     }
     return true;
 }

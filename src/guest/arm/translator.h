@@ -11,6 +11,7 @@ struct ArmTranslator {
     uint32_t features;
     uint32_t pc; /* of this instruction */
     uint32_t aux_next; /* aux of the one behind it */
+    uint32_t s_sets; /* the bits of an `s` operand of thumb.decode that mean that flags are set here */
     IrVal cond; /* condition of the IT block, i32, or IR_NONE if the instruction is unconditional. Bodies of the classes
                  * `branch` and `trap` apply it; the others run inside a skipped part and only must not end the block */
     bool pc_put; /* the branch target stands in r[15]: the instruction branches at the end of the skipped part */
@@ -48,10 +49,10 @@ typedef struct ArmAddress {
     IrVal access, base_after;
 } ArmAddress;
 
+enum { ARM_S_ALWAYS = 1, ARM_S_OUTSIDE_IT_BLOCKS = 2 };
 /** Whether an `s` operand of thumb.decode means that flags are set here. */
 static inline bool arm_sets_flags(const ArmTranslator *t, uint32_t s) {
-    enum { OUTSIDE_IT_BLOCKS = 2 };
-    return s == OUTSIDE_IT_BLOCKS ? (arm_it(t) & 0xf) == 0 : s != 0;
+    return s & t->s_sets;
 }
 /** A register; PC reads as the instruction's address + 4. */
 static inline IrVal arm_get_reg(ArmTranslator *t, uint32_t n) {
@@ -94,13 +95,13 @@ static inline void arm_put_reg(ArmTranslator *t, uint32_t n, IrVal value) {
 }
 /** Result of a logical or move instruction: register, N and Z, and C if `carry` is not IR_NONE. */
 IN_LINE void arm_put_logical(ArmTranslator *t, uint32_t rd, ArmOperand result, uint32_t s) {
-    arm_put_result(t, rd, result.value);
-    if (arm_sets_flags(t, s)) {
+    if (arm_sets_flags(t, s)) { /* first: the carry may be a bit of what stands in rd */
         ir_flags1(t->b, IR_FLAGS_NZ, result.value);
         if (result.carry != IR_NONE) {
             ir_flags1(t->b, IR_FLAGS_C, result.carry);
         }
     }
+    arm_put_result(t, rd, result.value);
 }
 
 /** rm shifted by the constant `shift` of thumb.decode; the carry is made only if asked for. */
