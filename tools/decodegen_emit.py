@@ -523,15 +523,13 @@ def source_translate(table: Table, n: Names) -> list[str]:
     for number, rows in enumerate(lookup.leaves):
         lines += [f"static bool {n.lower}_leaf_{number}({args})", "{", "    (void)t, (void)insn, (void)features;",
                   *source_tree(table, n, build_tree(rows, 0xFFFFFFFF), 1, translate_row), "    return false;", "}", ""]
-    names = [f"{n.lower}_leaf_{number}" for number in range(len(lookup.leaves))]
+    cells = [f"{n.lower}_leaf_{cell}" for cell in lookup.cells]
     return lines + [
         f"bool {n.lower}_translate({args})", "{",
-        f"    static bool (*const leaves[{len(names)}])({args}) = {{", *numbers(names, 4), "    };",
-        f"    static const uint16_t cells[{len(lookup.cells)}] = {{",
-        *numbers([str(cell) for cell in lookup.cells], 16), "    };",
+        f"    static bool (*const cells[{len(cells)}])({args}) = {{", *numbers(cells, 4), "    };",
         "    static const struct {", "        uint16_t base;", "        uint8_t low, mask;",
         f"    }} nodes[{len(lookup.nodes)}] = {{",
         *numbers([f"{{{base}, {low}, {mask}}}" for base, low, mask in lookup.nodes], 6), "    }, *node;",
         f"    node = &nodes[{bits_expression(lookup.first)}];",
-        "    return leaves[cells[node->base + (insn >> node->low & node->mask)]](t, insn, features);", "}",
+        "    return cells[node->base + (insn >> node->low & node->mask)](t, insn, features);", "}",
         "#endif", ""]
