@@ -80,13 +80,13 @@ class Lookup:
     """The look-up of the translator.
 
     The bits `first` of an instruction, concatenated, index `nodes`. Each node (base, low, mask) leads on, by the bits
-    from `low` on under `mask`, to cells[base + those bits], the number of a leaf; 0 is the one without rows. The rows
-    of leaves have in their pattern what is left to compare.
+    from `low` on under `mask`, to cells[base + those bits], the number of a leaf. The rows of leaves have in their
+    pattern what is left to compare.
     """
     first: tuple[int, ...]
     nodes: list[tuple[int, int, int]] = field(default_factory=list)
     cells: list[int] = field(default_factory=list)
-    leaves: list[tuple[Row, ...]] = field(default_factory=lambda: [()])
+    leaves: list[tuple[Row, ...]] = field(default_factory=list)
 
 
 def first_in_word(table: Table, row: Row) -> Row:
@@ -116,7 +116,7 @@ def build_lookup(table: Table) -> Lookup:
     lookup = Lookup(table.lookup or contiguous(choose_bits(rows, 0xFFFFFFFF) or (0, 1)))
     known = sum(1 << bit for bit in lookup.first)
     nodes: dict[tuple[str, ...], tuple[int, int, int]] = {}
-    leaves: dict[tuple[tuple[str, int], ...], int] = {(): 0}
+    leaves: dict[tuple[tuple[str, int], ...], int] = {}
     for value in range(1 << len(lookup.first)):
         word = sum((value >> at & 1) << bit for at, bit in enumerate(reversed(lookup.first)))
         found = tuple(compared(row, known) for row in fitting(rows, known, word))
@@ -221,10 +221,19 @@ extern const {n.camel}RowInfo {n.lower}_row_info[{n.upper}_ROW_COUNT];
 /* The row of a 16- or 32-bit instruction and its arguments (those of the row's body), or {n.upper}_ROW_NONE. */
 {n.camel}Row {n.lower}_decode(uint32_t insn, unsigned bits, uint32_t features, {n.camel}Args *args);
 
-/* Decodes an instruction and calls {n.lower}_begin() with its row and, if that is true, the body of the row. False if
- * there is no row, or {n.lower}_begin() was false. `insn` is as for 32 bits, whatever the instruction's length: what a
- * 16-bit instruction leaves over does not matter. Left out of the source under {n.upper}_DECODE_ONLY. */
-bool {n.lower}_translate({n.translator} *t, uint32_t insn, uint32_t features);
+/* Calls {n.lower}_begin() with the row of an instruction and, if that is true, the body of the row. False if there is
+ * no row, or {n.lower}_begin() was false. */
+typedef bool {n.camel}Leaf({n.translator} *t, uint32_t insn, uint32_t features);
+
+/* What translates an instruction. `insn` is as for 32 bits, whatever the instruction's length: what a 16-bit one leaves
+ * over does not matter. Who asks early, while there is other work, pays less when the host has not foreseen where the
+ * call leads. Left out of the source under {n.upper}_DECODE_ONLY. */
+{n.camel}Leaf *{n.lower}_find(uint32_t insn);
+
+static inline bool {n.lower}_translate({n.translator} *t, uint32_t insn, uint32_t features)
+{{
+    return {n.lower}_find(insn)(t, insn, features);
+}}
 
 /* Writes the assembly text, cut to size; an empty text for {n.upper}_ROW_NONE. */
 void {n.lower}_disassemble(char *out, size_t size, {n.camel}Row row, const {n.camel}Args *args);
@@ -236,14 +245,17 @@ bool {n.lower}_row_encode({n.camel}Row row, uint32_t features, uint64_t (*random
 
 
 def header_wide(table: Table, n: Names) -> list[str]:
-    """The instruction length from its first 16-bit unit, if @wide says so."""
+    """The instruction length from its first 16-bit unit, if @wide says so; without a branch: it is hard to foresee."""
     if not table.wide:
         return []
-    tests = [f"(first_unit & 0x{p.mask:04x}u) == 0x{p.match:04x}u" if p.mask else "true" for p in wide_patterns(table)]
-    return [f"/* 16 or 32: the length of the instruction that starts with this 16-bit unit. */",
-            f"static inline unsigned {n.lower}_insn_bits(uint32_t first_unit)", "{", "    (void)first_unit;",
-            f"    if ({(chr(10) + '        || ').join(f'({test})' if len(tests) > 1 else test for test in tests)})",
-            "        return 32;", "    return 16;", "}", ""]
+    patterns = wide_patterns(table)
+    narrow = [unit for unit in range(1 << 16) if all((unit ^ p.match) & p.mask for p in patterns)]
+    test = " | ".join(f"((first_unit & 0x{p.mask:04x}u) == 0x{p.match:04x}u)" for p in patterns)
+    if narrow and narrow[-1] == len(narrow) - 1:
+        test = f"(first_unit >= 0x{len(narrow):04x}u)"
+    return ["/* 16 or 32: the length of the instruction that starts with this 16-bit unit. */",
+            f"static inline unsigned {n.lower}_insn_bits(uint32_t first_unit)", "{",
+            f"    return 16u << {test if len(patterns) == 1 or '>=' in test else f'({test})'};", "}", ""]
 
 
 def header_foreign(table: Table, n: Names) -> list[str]:
@@ -525,11 +537,10 @@ def source_translate(table: Table, n: Names) -> list[str]:
                   *source_tree(table, n, build_tree(rows, 0xFFFFFFFF), 1, translate_row), "    return false;", "}", ""]
     cells = [f"{n.lower}_leaf_{cell}" for cell in lookup.cells]
     return lines + [
-        f"bool {n.lower}_translate({args})", "{",
-        f"    static bool (*const cells[{len(cells)}])({args}) = {{", *numbers(cells, 4), "    };",
+        f"{n.camel}Leaf *{n.lower}_find(uint32_t insn)", "{",
+        f"    static {n.camel}Leaf *const cells[{len(cells)}] = {{", *numbers(cells, 4), "    };",
         "    static const struct {", "        uint16_t base;", "        uint8_t low, mask;",
         f"    }} nodes[{len(lookup.nodes)}] = {{",
         *numbers([f"{{{base}, {low}, {mask}}}" for base, low, mask in lookup.nodes], 6), "    }, *node;",
         f"    node = &nodes[{bits_expression(lookup.first)}];",
-        "    return cells[node->base + (insn >> node->low & node->mask)](t, insn, features);", "}",
-        "#endif", ""]
+        "    return cells[node->base + (insn >> node->low & node->mask)];", "}", "#endif", ""]

@@ -18,6 +18,10 @@ static uint32_t insn_at(const uint8_t *bytes) {
     return word << 16 | word >> 16;
 }
 
+static size_t insn_bytes(uint32_t insn) {
+    return arm_insn_bits(insn >> 16) / 8;
+}
+
 /* ITAdvance() of A7.3.3. */
 static uint32_t it_advance(uint32_t it) {
     return (it & 7) == 0 ? 0 : (it & 0xe0) | (it << 1 & 0x1f);
@@ -79,10 +83,10 @@ static RARE void translate_undefined(ArmTranslator *t, uint32_t insn) {
 }
 
 /* One instruction; false if the block has ended. The translator is as new, or as the last one has left it. */
-static inline bool translate_one(ArmTranslator *t, IrBuilder *b, uint32_t insn, uint32_t features) {
+static inline bool translate_one(ArmTranslator *t, IrBuilder *b, ArmLeaf *leaf, uint32_t insn) {
     t->pc = arm_next_pc(t);
     t->aux_next = 0;
-    if (UNLIKELY(!arm_translate(t, insn, features))) {
+    if (UNLIKELY(!leaf(t, insn, t->features))) {
         translate_undefined(t, insn);
     }
     if (UNLIKELY(b->aux | t->ends_block)) {
@@ -96,21 +100,32 @@ static inline bool translate_one(ArmTranslator *t, IrBuilder *b, uint32_t insn, 
     return true;
 }
 
+/* Each instruction is looked up before the one in front of it is translated: see arm_find. */
 bool arm_translate_insns(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, size_t plain) {
     if (b->aux & ARM_AUX_NOT_THUMB) {
         ir_insn(b, 2, ARM_CLASS_TRAP, ARM_ROW_NONE, b->aux);
         ir_trap(b, ARM_TRAP_INVSTATE, IR_NONE);
         return true;
     }
-    if (avail < arm_insn_bits(halfword(bytes)) / 8) {
+    uint32_t insn = avail < 4 ? halfword(bytes) << 16 : insn_at(bytes);
+    size_t next = insn_bytes(insn);
+    if (avail < next) {
         return false;
     }
-    uint32_t first = b->n_bytes, insn = avail < 4 ? halfword(bytes) << 16 : insn_at(bytes);
     ArmTranslator t = {.b = b, .features = features, .s_sets = ARM_S_ALWAYS | ARM_S_OUTSIDE_IT_BLOCKS,
                        .cond = IR_NONE, .skip = IR_NONE};
-    while (translate_one(&t, b, insn, features) && b->n_insns < b->limit && b->n_bytes - first < plain) {
-        insn = insn_at(bytes + (b->n_bytes - first));
+    ArmLeaf *leaf = arm_find(insn);
+    while (next < plain) {
+        uint32_t next_insn = insn_at(bytes + next);
+        ArmLeaf *next_leaf = arm_find(next_insn);
+        if (!translate_one(&t, b, leaf, insn) || b->n_insns >= b->limit) {
+            return true;
+        }
+        next += insn_bytes(next_insn);
+        insn = next_insn;
+        leaf = next_leaf;
     }
+    translate_one(&t, b, leaf, insn);
     return true;
 }
 
