@@ -23,7 +23,7 @@ struct ArmTranslator {
 static inline uint32_t arm_it(const ArmTranslator *t) {
     return t->b->aux;
 }
-/** Where the instruction behind this one is, in whose body this is called. */
+/** Behind the last instruction that has begun: in a body, where the next one is. */
 static inline uint32_t arm_next_pc(const ArmTranslator *t) {
     return (uint32_t)t->b->loc.pc + t->b->n_bytes;
 }
