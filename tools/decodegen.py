@@ -21,6 +21,9 @@ Directives
     @order low-first       its low half (RISC-V).  The caller assembles the word; @wide is checked accordingly
     @unit 16               16- and 32-bit rows are allowed (default); `@unit 32`: neither 16-bit rows nor @wide
     @wide PREFIX,...       leading bits (0 1 .) of the first 16-bit unit that announce a 32-bit instruction
+    @lookup PATTERN        32 of `.` and `x`: the bits, with the first unit of an instruction in its place, that tell
+                           the rows apart best; the translator looks them up first (default: decodegen's choice)
+    @include HEADER        a C header that has <ns>_begin and the @transforms, as inline functions
     @feature NAME...       feature bits, <NS>_FEATURE_<NAME> = 1u << n in order of declaration, 31 at most
     @class NAME...         cost classes, <NS>_CLASS_<NAME>
     @transform NAME...     uint32_t <ns>_transform_<NAME>(uint32_t raw), hand-written elsewhere
@@ -52,7 +55,7 @@ Rows
 
 Rows that are not in a common group must not overlap unless their features exclude each other; valid= does not lift an
 overlap.  A row in a group that earlier rows without valid= cover completely is an error.  16- and 32-bit rows never
-compete.
+compete; @wide makes sure of that for the translator, which is not told lengths.
 
 Errors are written as `file:line:col: message` to stderr, all of them, and the exit code is 1; nothing is generated.
 

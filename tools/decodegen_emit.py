@@ -1,4 +1,4 @@
-"""The output side of decodegen: the decision tree over the rows, and the C text.
+"""The output side of decodegen: the look-up tables and decision trees over the rows, and the C text.
 
 What is generated is described in decodegen.py.
 """
@@ -6,10 +6,10 @@ What is generated is described in decodegen.py.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Callable
 
-from decodegen_input import Body, Operand, Piece, Row, Table, wide_patterns
+from decodegen_input import Body, Operand, Pattern, Piece, Row, Table, wide_patterns
 
 MAX_SWITCH_BITS = 7
 LEAF_ROWS = 3  # so few candidates are compared one after the other
@@ -44,15 +44,17 @@ def build_tree(rows: tuple[Row, ...], free: int) -> Switch | Leaf:
         return Leaf(rows)
     low, width = choice
     bits = ((1 << width) - 1) << low
-    buckets: dict[tuple[int, ...], list[int]] = {}
+    buckets: dict[tuple[str, ...], list[int]] = {}
     for value in range(1 << width):
-        fitting = tuple(index for index, row in enumerate(rows)
-                        if not (row.pattern.match ^ value << low) & row.pattern.mask & bits)
-        if fitting:
-            buckets.setdefault(fitting, []).append(value)
-    cases = [(values, build_tree(tuple(rows[index] for index in fitting), free & ~bits))
-             for fitting, values in buckets.items()]
+        if found := fitting(rows, bits, value << low):
+            buckets.setdefault(tuple(row.name for row in found), []).append(value)
+    cases = [(values, build_tree(fitting(rows, bits, values[0] << low), free & ~bits)) for values in buckets.values()]
     return Switch(low, width, cases)
+
+
+def fitting(rows: tuple[Row, ...], bits: int, word: int) -> tuple[Row, ...]:
+    """The rows that words with these `bits` of `word` can match."""
+    return tuple(row for row in rows if not (row.pattern.match ^ word) & row.pattern.mask & bits)
 
 
 def choose_bits(rows: tuple[Row, ...], free: int) -> tuple[int, int] | None:
@@ -68,6 +70,85 @@ def choose_bits(rows: tuple[Row, ...], free: int) -> tuple[int, int] | None:
             if cost < best_cost - 1e-9:
                 best, best_cost = (low, width), cost
     return best
+
+
+# ---- look-up ----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Lookup:
+    """The look-up of the translator.
+
+    The bits `first` of an instruction, concatenated, index `nodes`. Each node (base, low, mask) leads on, by the bits
+    from `low` on under `mask`, to cells[base + those bits], the number of a leaf. The rows of leaves have in their
+    pattern what is left to compare.
+    """
+    first: tuple[int, ...]
+    nodes: list[tuple[int, int, int]] = field(default_factory=list)
+    cells: list[int] = field(default_factory=list)
+    leaves: list[tuple[Row, ...]] = field(default_factory=list)
+
+
+def first_in_word(table: Table, row: Row) -> Row:
+    """The row with the mask of its pattern where the first unit of an instruction stands in a word of 32 bits."""
+    shift = unit_shift(table, row)
+    p = row.pattern
+    return replace(row, pattern=Pattern(p.bits, p.mask << shift, p.match << shift, p.fields))
+
+
+def unit_shift(table: Table, row: Row) -> int:
+    return 16 if row.pattern.bits == 16 and table.order != "low-first" else 0
+
+
+def compared(row: Row, bits: int) -> Row:
+    """The row when `bits` of a word are known to match."""
+    p = row.pattern
+    return replace(row, pattern=Pattern(p.bits, p.mask & ~bits, p.match & ~bits, p.fields))
+
+
+def always_matches(row: Row) -> bool:
+    return not (row.pattern.mask or row.when or row.unless or row.valid)
+
+
+def build_lookup(table: Table) -> Lookup:
+    """Two steps of table look-up take most instructions to the one row that they can be."""
+    rows = tuple(first_in_word(table, row) for row in table.rows)
+    lookup = Lookup(table.lookup or contiguous(choose_bits(rows, 0xFFFFFFFF) or (0, 1)))
+    known = sum(1 << bit for bit in lookup.first)
+    nodes: dict[tuple[str, ...], tuple[int, int, int]] = {}
+    leaves: dict[tuple[tuple[str, int], ...], int] = {}
+    for value in range(1 << len(lookup.first)):
+        word = sum((value >> at & 1) << bit for at, bit in enumerate(reversed(lookup.first)))
+        found = tuple(compared(row, known) for row in fitting(rows, known, word))
+        key = tuple(row.name for row in found)
+        if key not in nodes:
+            nodes[key] = add_node(lookup, leaves, found, 0xFFFFFFFF & ~known)
+        lookup.nodes.append(nodes[key])
+    return lookup
+
+
+def contiguous(choice: tuple[int, int]) -> tuple[int, ...]:
+    low, width = choice
+    return tuple(range(low + width - 1, low - 1, -1))
+
+
+def add_node(lookup: Lookup, leaves: dict[tuple[tuple[str, int], ...], int], rows: tuple[Row, ...],
+             free: int) -> tuple[int, int, int]:
+    """Appends the cells of the second step for these rows."""
+    low, width = len(rows) > 1 and choose_bits(rows, free) or (0, 0)
+    bits = ((1 << width) - 1) << low
+    base = len(lookup.cells)
+    for value in range(1 << width):
+        leaf: tuple[Row, ...] = ()
+        for row in fitting(rows, bits, value << low):
+            if not (leaf and always_matches(leaf[-1])):
+                leaf += (compared(row, bits),)
+        key = tuple((row.name, row.pattern.mask) for row in leaf)
+        if key not in leaves:
+            leaves[key] = len(lookup.leaves)
+            lookup.leaves.append(leaf)
+        lookup.cells.append(leaves[key])
+    return base, low, (1 << width) - 1
 
 
 # ---- C ----------------------------------------------------------------------------------------------------------
@@ -140,11 +221,19 @@ extern const {n.camel}RowInfo {n.lower}_row_info[{n.upper}_ROW_COUNT];
 /* The row of a 16- or 32-bit instruction and its arguments (those of the row's body), or {n.upper}_ROW_NONE. */
 {n.camel}Row {n.lower}_decode(uint32_t insn, unsigned bits, uint32_t features, {n.camel}Args *args);
 
-/* Decodes an instruction of that length (of lengths that there are) and calls {n.lower}_begin() with its row and, if
- * that is true, the body of the row. False if there is no row, or {n.lower}_begin() was false. Left out of the source
- * under {n.upper}_DECODE_ONLY. */
-bool {n.lower}_translate_16({n.translator} *t, uint32_t insn, uint32_t features);
-bool {n.lower}_translate_32({n.translator} *t, uint32_t insn, uint32_t features);
+/* Calls {n.lower}_begin() with the row of an instruction and, if that is true, the body of the row. False if there is
+ * no row, or {n.lower}_begin() was false. */
+typedef bool {n.camel}Leaf({n.translator} *t, uint32_t insn, uint32_t features);
+
+/* What translates an instruction. `insn` is as for 32 bits, whatever the instruction's length: what a 16-bit one leaves
+ * over does not matter. Who asks early, while there is other work, pays less when the host has not foreseen where the
+ * call leads. Left out of the source under {n.upper}_DECODE_ONLY. */
+{n.camel}Leaf *{n.lower}_find(uint32_t insn);
+
+static inline bool {n.lower}_translate({n.translator} *t, uint32_t insn, uint32_t features)
+{{
+    return {n.lower}_find(insn)(t, insn, features);
+}}
 
 /* Writes the assembly text, cut to size; an empty text for {n.upper}_ROW_NONE. */
 void {n.lower}_disassemble(char *out, size_t size, {n.camel}Row row, const {n.camel}Args *args);
@@ -156,22 +245,26 @@ bool {n.lower}_row_encode({n.camel}Row row, uint32_t features, uint64_t (*random
 
 
 def header_wide(table: Table, n: Names) -> list[str]:
-    """The instruction length from its first 16-bit unit, if @wide says so."""
+    """The instruction length from its first 16-bit unit, if @wide says so; without a branch: it is hard to foresee."""
     if not table.wide:
         return []
-    tests = [f"(first_unit & 0x{p.mask:04x}u) == 0x{p.match:04x}u" if p.mask else "true" for p in wide_patterns(table)]
-    return [f"/* 16 or 32: the length of the instruction that starts with this 16-bit unit. */",
-            f"static inline unsigned {n.lower}_insn_bits(uint32_t first_unit)", "{", "    (void)first_unit;",
-            f"    if ({(chr(10) + '        || ').join(f'({test})' if len(tests) > 1 else test for test in tests)})",
-            "        return 32;", "    return 16;", "}", ""]
+    patterns = wide_patterns(table)
+    narrow = [unit for unit in range(1 << 16) if all((unit ^ p.match) & p.mask for p in patterns)]
+    test = " | ".join(f"((first_unit & 0x{p.mask:04x}u) == 0x{p.match:04x}u)" for p in patterns)
+    if narrow and narrow[-1] == len(narrow) - 1:
+        test = f"(first_unit >= 0x{len(narrow):04x}u)"
+    return ["/* 16 or 32: the length of the instruction that starts with this 16-bit unit. */",
+            f"static inline unsigned {n.lower}_insn_bits(uint32_t first_unit)", "{",
+            f"    return 16u << {test if len(patterns) == 1 or '>=' in test else f'({test})'};", "}", ""]
 
 
 def header_foreign(table: Table, n: Names) -> list[str]:
-    """Prototypes of what is written by hand elsewhere."""
-    lines = ["/* Written by hand elsewhere. */",
-             "/* Begins an instruction, before its body; false: the body is not to be called. */",
-             f"bool {n.lower}_begin({n.translator} *t, {n.camel}Row row, {n.camel}Class cls);"]
-    lines += [f"uint32_t {n.lower}_transform_{name}(uint32_t raw);" for name in table.transforms]
+    """Prototypes of what is written by hand elsewhere, but for what @include has."""
+    begin = [f"/* Begins an instruction of 16 or 32 bits, before its body; false: the body is not to be called. */",
+             f"bool {n.lower}_begin({n.translator} *t, {n.camel}Row row, {n.camel}Class cls, unsigned bits);"]
+    transforms = [f"uint32_t {n.lower}_transform_{name}(uint32_t raw);" for name in table.transforms]
+    lines = ["/* Written by hand elsewhere. */"]
+    lines += [] if table.include else begin + transforms
     lines += [f"void {n.lower}_format_{name}(char *out, size_t size, uint32_t value);" for name in table.formats]
     lines += ["", "/* The bodies. */"]
     lines += [f"void {n.lower}_sem_{name}({n.translator} *t, const {n.camel}Args_{name} *a);" for name in table.bodies]
@@ -182,13 +275,13 @@ def emit_source(table: Table, source: str, header: str) -> str:
     """The generated source."""
     n = Names.of(table)
     lines = [f"/* Generated by tools/decodegen.py from {source}; do not edit. */", f'#include "{header}"', "",
-             "#include <assert.h>", "#include <stdio.h>", "#include <string.h>", ""]
+             "#include <assert.h>", "#include <stdio.h>", "#include <string.h>", "",
+             *([f'#include "{table.include}"', ""] if table.include else [])]
     lines += source_info(table, n)
     for row in table.rows:
         lines += source_take(table, n, row)
-    trees = build_trees(table)
-    lines += source_decode(table, n, trees) + source_disassemble(table, n) + source_encode(table, n)
-    lines += source_translate(table, n, trees)
+    lines += source_decode(table, n) + source_disassemble(table, n) + source_encode(table, n)
+    lines += source_translate(table, n)
     return "\n".join(lines)
 
 
@@ -238,52 +331,67 @@ def operand_expression(n: Names, operand: Operand, signed: bool) -> str:
     return f"(int32_t)({value})" if signed else value
 
 
+def operand_values(table: Table, n: Names, row: Row) -> list[tuple[str, str]]:
+    """The members of a row's arguments, and C for their values."""
+    signed = table.bodies[row.body].signed
+    values = []
+    for operand in row.operands:
+        suffix = "" if operand.positions or signed[operand.name] else "u"
+        values.append((operand.name, operand_expression(n, operand, signed[operand.name]) + suffix))
+    return values or [("unused", "0")]
+
+
 def source_take(table: Table, n: Names, row: Row) -> list[str]:
     """The function that extracts the operands of a row, false if valid= is."""
-    signed = table.bodies[row.body].signed
     lines = [f"static bool {n.lower}_take_{row.name}(uint32_t insn, {n.camel}Args *args)", "{",
              f"    {n.camel}Args_{row.body} *a = &args->{row.body};"]
     if not any(operand.positions for operand in row.operands):
         lines.append("    (void)insn;")
-    for operand in row.operands:
-        suffix = "" if operand.positions or signed[operand.name] else "u"
-        lines.append(f"    a->{operand.name} = {operand_expression(n, operand, signed[operand.name])}{suffix};")
-    if not row.operands:
-        lines.append("    a->unused = 0;")
+    lines += [f"    a->{name} = {value};" for name, value in operand_values(table, n, row)]
     return lines + [f"    return {row.valid or 'true'};", "}", ""]
 
 
-def row_condition(table: Table, n: Names, row: Row) -> str:
-    """C condition under which the row matches; it fills args on the way."""
+def row_tests(table: Table, row: Row) -> list[str]:
+    """C conditions under which the row matches, but for valid=."""
     tests = []
     if row.pattern.mask:
         tests.append(f"(insn & 0x{row.pattern.mask:x}u) == 0x{row.pattern.match:x}u")
     when, unless = table.feature_mask(row.when), table.feature_mask(row.unless)
     if when or unless:
         tests.append(f"(features & 0x{when | unless:x}u) == 0x{when:x}u")
-    tests.append(f"{n.lower}_take_{row.name}(insn, args)")
-    return " && ".join(tests)
+    return tests
 
 
-def take_row(n: Names, row: Row, pad: str) -> list[str]:
-    """At a leaf of the decoder: tells the row."""
-    return [f"{pad}return {n.row(row)};"]
+def decode_row(table: Table, n: Names, row: Row, pad: str) -> list[str]:
+    """At a leaf of the decoder: tells the row; it fills args on the way."""
+    tests = row_tests(table, row) + [f"{n.lower}_take_{row.name}(insn, args)"]
+    return [f"{pad}if ({' && '.join(tests)})", f"{pad}    return {n.row(row)};"]
 
 
-def translate_row(n: Names, row: Row, pad: str) -> list[str]:
+def translate_row(table: Table, n: Names, row: Row, pad: str) -> list[str]:
     """At a leaf of the translator: calls the body."""
-    return [f"{pad}return {n.lower}_begin(t, {n.row(row)}, {n.upper}_CLASS_{row.cls.upper()})"
-            f" && ({n.lower}_sem_{row.body}(t, &args->{row.body}), true);"]
+    shift = unit_shift(table, row)
+    operands = tuple(replace(operand, positions=tuple(bit + shift for bit in operand.positions))
+                     for operand in row.operands)
+    values = operand_values(table, n, replace(row, operands=operands))
+    tests = row_tests(table, row)
+    return [f"{pad}if ({' && '.join(tests)}) {{" if tests else f"{pad}{{",
+            f"{pad}    const {n.camel}Args_{row.body} *a = &(const {n.camel}Args_{row.body}){{",
+            *(f"{pad}        .{name} = {value}," for name, value in values), f"{pad}    }};",
+            *([f"{pad}    if ({row.valid})"] if row.valid else []),
+            f"{pad}    {'    ' if row.valid else ''}return {n.lower}_begin(t, {n.row(row)}, "
+            f"{n.upper}_CLASS_{row.cls.upper()}, {row.pattern.bits}) && ({n.lower}_sem_{row.body}(t, a), true);",
+            f"{pad}}}"]
 
 
 def source_tree(table: Table, n: Names, node: Switch | Leaf, depth: int,
-                at_row: Callable[[Names, Row, str], list[str]]) -> list[str]:
-    """C statements of a tree, with what `at_row` gives where a row matches; where none does, control runs past them."""
+                at_row: Callable[[Table, Names, Row, str], list[str]]) -> list[str]:
+    """C statements of a tree, with what `at_row` gives for a row; where no row matches, control runs past them."""
     pad = "    " * depth
     lines: list[str] = []
     if isinstance(node, Leaf):
         for row in node.rows:
-            lines += [f"{pad}if ({row_condition(table, n, row)})", *at_row(n, row, pad + "    ")]
+            lines += at_row(table, n, row, pad)
         return lines
     word = f"insn >> {node.low}" if node.low else "insn"
     lines.append(f"{pad}switch ({word} & 0x{(1 << node.width) - 1:x}u) {{")
@@ -294,24 +402,18 @@ def source_tree(table: Table, n: Names, node: Switch | Leaf, depth: int,
     return lines + [f"{pad}default:", f"{pad}    break;", f"{pad}}}"]
 
 
-def build_trees(table: Table) -> dict[int, Switch | Leaf]:
-    """One decision tree per instruction length that there is."""
-    trees = {}
-    for bits in (16, 32):
-        rows = tuple(row for row in table.rows if row.pattern.bits == bits)
-        if rows:
-            trees[bits] = build_tree(rows, (1 << bits) - 1)
-    return trees
-
-
-def source_decode(table: Table, n: Names, trees: dict[int, Switch | Leaf]) -> list[str]:
-    """The decoder: one function per instruction length, and the entry."""
+def source_decode(table: Table, n: Names) -> list[str]:
+    """The decoder: one function per instruction length that there is, and the entry."""
     lines: list[str] = []
     calls: list[str] = []
     args = f"uint32_t insn, uint32_t features, {n.camel}Args *args"
-    for bits, tree in trees.items():
+    for bits in (16, 32):
+        rows = tuple(row for row in table.rows if row.pattern.bits == bits)
+        if not rows:
+            continue
         lines += [f"static {n.camel}Row {n.lower}_decode_{bits}({args})", "{", "    (void)features;"]
-        lines += source_tree(table, n, tree, 1, take_row) + [f"    return {n.upper}_ROW_NONE;", "}", ""]
+        lines += source_tree(table, n, build_tree(rows, (1 << bits) - 1), 1, decode_row)
+        lines += [f"    return {n.upper}_ROW_NONE;", "}", ""]
         word = "insn & 0xffffu" if bits == 16 else "insn"
         calls += [f"    if (bits == {bits})", f"        return {n.lower}_decode_{bits}({word}, features, args);"]
     lines += [f"{n.camel}Row {n.lower}_decode(uint32_t insn, unsigned bits, uint32_t features, {n.camel}Args *args)"]
@@ -419,11 +521,26 @@ bool {n.lower}_row_encode({n.camel}Row row, uint32_t features, uint64_t (*random
 """.split("\n")
 
 
-def source_translate(table: Table, n: Names, trees: dict[int, Switch | Leaf]) -> list[str]:
-    """The translator: the decoder's trees with calls of the bodies, so that nobody looks at a row twice."""
+def numbers(values: list[str], per_line: int) -> list[str]:
+    """The initialisers of an array."""
+    return [f"        {' '.join(f'{value},' for value in values[at:at + per_line])}"
+            for at in range(0, len(values), per_line)]
+
+
+def source_translate(table: Table, n: Names) -> list[str]:
+    """The translator: one jump takes an instruction to its row, which calls the body; nobody looks at a row twice."""
+    lookup = build_lookup(table)
+    args = f"{n.translator} *t, uint32_t insn, uint32_t features"
     lines = [f"#ifndef {n.upper}_DECODE_ONLY"]
-    for bits, tree in trees.items():
-        lines += [f"bool {n.lower}_translate_{bits}({n.translator} *t, uint32_t insn, uint32_t features)", "{",
-                  f"    {n.camel}Args room, *args = &room;", "    (void)features;"]
-        lines += source_tree(table, n, tree, 1, translate_row) + ["    return false;", "}", ""]
-    return lines + ["#endif", ""]
+    for number, rows in enumerate(lookup.leaves):
+        lines += [f"static bool {n.lower}_leaf_{number}({args})", "{", "    (void)t, (void)insn, (void)features;",
+                  *source_tree(table, n, build_tree(rows, 0xFFFFFFFF), 1, translate_row), "    return false;", "}", ""]
+    cells = [f"{n.lower}_leaf_{cell}" for cell in lookup.cells]
+    return lines + [
+        f"{n.camel}Leaf *{n.lower}_find(uint32_t insn)", "{",
+        f"    static {n.camel}Leaf *const cells[{len(cells)}] = {{", *numbers(cells, 4), "    };",
+        "    static const struct {", "        uint16_t base;", "        uint8_t low, mask;",
+        f"    }} nodes[{len(lookup.nodes)}] = {{",
+        *numbers([f"{{{base}, {low}, {mask}}}" for base, low, mask in lookup.nodes], 6), "    }, *node;",
+        f"    node = &nodes[{bits_expression(lookup.first)}];",
+        "    return cells[node->base + (insn >> node->low & node->mask)];", "}", "#endif", ""]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 MAX_FEATURES = 31  # enumerators are ints: 1u << 31 would not fit
 MAX_CLASSES = 255  # RowInfo.cls is a uint8_t
+MAX_LOOKUP_BITS = 10
 
 IDENT = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 NUMBER = r"0[xX][0-9a-fA-F]+|0[bB][01]+|[1-9][0-9]*|0"
@@ -121,9 +122,11 @@ class Table:
     """All of an input file."""
     namespace: str | None = None
     translator: str | None = None
+    include: str | None = None
     order: str | None = None
     unit: int | None = None
     wide: list[Token] = field(default_factory=list)
+    lookup: tuple[int, ...] = ()  # bits, highest first; none: decodegen's choice
     features: list[str] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
     transforms: list[str] = field(default_factory=list)
@@ -564,9 +567,10 @@ class FileParser:
         self.table.rows.append(row)
 
     def _directive(self, head: Token, args: list[Token]) -> None:
-        handlers = {"@namespace": self._single, "@translator": self._single, "@order": self._order,
-                    "@unit": self._unit, "@wide": self._wide, "@feature": self._names, "@class": self._names,
-                    "@transform": self._names, "@format": self._names}
+        handlers = {"@namespace": self._single, "@translator": self._single, "@include": self._include,
+                    "@order": self._order, "@unit": self._unit, "@wide": self._wide, "@lookup": self._lookup,
+                    "@feature": self._names, "@class": self._names, "@transform": self._names,
+                    "@format": self._names}
         if head.text not in handlers:
             raise head.error(f"unknown directive '{head.text}'")
         if not args:
@@ -582,6 +586,11 @@ class FileParser:
 
     def _single(self, head: Token, args: list[Token]) -> None:
         self._set_once(head, head.text[1:], check_name(args[0], head.text[1:]))
+
+    def _include(self, head: Token, args: list[Token]) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_./-]+\.h", args[0].text):
+            raise args[0].error(f"@include wants the name of a C header, not '{args[0].text}'")
+        self._set_once(head, "include", args[0].text)
 
     def _order(self, head: Token, args: list[Token]) -> None:
         if args[0].text not in ("high-first", "low-first"):
@@ -606,6 +615,12 @@ class FileParser:
             prefixes.append(Token(text, args[0].line, args[0].col + offset))
             offset += len(text) + 1
         self._set_once(head, "wide", prefixes)
+
+    def _lookup(self, head: Token, args: list[Token]) -> None:
+        text = args[0].text.replace("_", "")
+        if not re.fullmatch(r"[.x]{32}", text) or not 1 <= text.count("x") <= MAX_LOOKUP_BITS:
+            raise args[0].error(f"@lookup wants 32 of '.' and 1 to {MAX_LOOKUP_BITS} of them 'x'")
+        self._set_once(head, "lookup", tuple(31 - at for at, char in enumerate(text) if char == "x"))
 
     def _names(self, head: Token, args: list[Token]) -> None:
         kind = head.text[1:]

@@ -129,6 +129,20 @@ def test_decode_only_leaves_out_the_bodies(tmp_path):
     assert lines == ["call -4 0xfffffffc", "sethi 0x400, 1 -2147483648", ".word 0x40000000", "nop {}"]
 
 
+def test_include_brings_what_is_written_by_hand(tmp_path):
+    text = (INPUTS / "good_words.decode").read_text(encoding="utf-8")
+    text = text.replace("@unit 32", "@unit 32\n@include by_hand.h\n@transform half")
+    text = text.replace("imm=i*1024", "imm=half(i)")
+    (tmp_path / "words.decode").write_text(text, encoding="utf-8")
+    (tmp_path / "by_hand.h").write_text(
+        "static inline uint32_t sp_transform_half(uint32_t raw) { return raw / 2; }\n"
+        "static inline bool sp_begin(SpTranslator *t, SpRow row, SpClass cls, unsigned bits) "
+        "{ return t && row != SP_ROW_NONE && cls == SP_CLASS_ALU && bits == 32; }\n", encoding="utf-8")
+    result = generate(tmp_path / "words.decode", tmp_path, "words")
+    assert (result.returncode, result.stderr) == (0, "")
+    subprocess.run(["gcc", *CFLAGS, "-c", tmp_path / "words.c", "-o", tmp_path / "words.o"], check=True)
+
+
 @pytest.fixture(scope="module", params=COMPILERS)
 def small(request, tmp_path_factory):
     out = tmp_path_factory.mktemp("small")
@@ -237,8 +251,8 @@ def random_rows(rng, count):
             for index in range(count)]
 
 
-def write_rows(path, rows):
-    lines = ["@namespace rnd", "@feature FA", "@class c", "{"]
+def write_rows(path, rows, lookup=None):
+    lines = ["@namespace rnd", "@feature FA", "@class c", *([f"@lookup {lookup}"] if lookup else []), "{"]
     for name, pattern, feature, sense in rows:
         operands = "v=f" if "f" in pattern else "v=1"
         lines.append(f'{name} {pattern} {operands} : b : "{name}" : c' + (f" {sense}={feature}" if feature else ""))
@@ -262,6 +276,9 @@ def unreachable_rows(rows, words):
     return found
 
 
+LOOKUPS = [None, "xx...xx...x....." + 16 * ".", "." * 15 + "x" + 16 * ".", 9 * "x" + 22 * "." + "x"]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_priority_group_equals_linear_scan(seed, tmp_path):
     rng = random.Random(seed)
@@ -274,7 +291,7 @@ def test_priority_group_equals_linear_scan(seed, tmp_path):
     assert {re.search(r"row '(\w+)' is unreachable", line).group(1) for line in errors} == unreachable
 
     rows = [row for row in rows if row[0] not in unreachable]
-    write_rows(tmp_path / "rows.decode", rows)
+    write_rows(tmp_path / "rows.decode", rows, LOOKUPS[seed])
     assert generate(tmp_path / "rows.decode", tmp_path, "rows").stderr == ""
     program = compile_rows(tmp_path)
     for features in (0, 1):
@@ -288,8 +305,8 @@ def test_priority_group_equals_linear_scan(seed, tmp_path):
 
 def compile_rows(out):
     program = out / "rows"
-    subprocess.run(["gcc", *CFLAGS, "-O1", "-DRND_DECODE_ONLY", "-I", out, out / "rows.c", INPUTS / "rows_main.c",
-                    "-o", program], check=True)
+    subprocess.run(["gcc", *CFLAGS, "-O1", "-I", out, out / "rows.c", INPUTS / "rows_main.c", "-o", program],
+                   check=True)
     return program
 
 
@@ -311,3 +328,63 @@ def test_overlaps_equal_brute_force(tmp_path):
                 if words[a[1]] & words[b[1]] and not (a[2] and b[2] and a[3] != b[3])}
     assert found == expected
     assert len(expected) < 40 * 39 / 2
+
+
+# ---- the guests' own tables -----------------------------------------------------------------------------------------
+
+GUESTS = {"arm": ("arm/thumb.decode", (0, 1)), "sparc": ("sparc/sparc.decode", (0, 0xF))}
+AGREE_MAIN = """
+struct %(Ns)sTranslator { %(Ns)sRow row; unsigned bits; };
+bool %(ns)s_begin(%(Ns)sTranslator *t, %(Ns)sRow row, %(Ns)sClass cls, unsigned bits)
+{ *t = (%(Ns)sTranslator){row, bits}; return cls < %(NS)s_CLASS_COUNT; }
+static void agree(uint32_t word, unsigned bits, uint32_t features)
+{
+    %(Ns)sTranslator t = {%(NS)s_ROW_NONE, bits};
+    %(Ns)sArgs args;
+    %(Ns)sRow row = %(ns)s_decode(bits == 16 ? word >> 16 : word, bits, features, &args);
+    if (%(ns)s_translate(&t, word, features) != (row != %(NS)s_ROW_NONE) || t.row != row || t.bits != bits)
+        printf("%%08x: row %%d, translated as %%d\\n", (unsigned)word, (int)row, (int)t.row);
+}
+static uint64_t next_random(void *user)
+{
+    uint64_t *state = user;
+    *state ^= *state << 13, *state ^= *state >> 7, *state ^= *state << 17;
+    return *state;
+}
+int main(int argc, char **argv)
+{
+    uint32_t features = argc > 1 ? (uint32_t)strtoul(argv[1], 0, 0) : 0, word;
+    uint64_t state = 88172645463325252u;
+    for (uint32_t high = 0; high < 0x10000; high++)
+        for (int i = 0; i < 20; i++) {
+            word = high << 16 | (uint32_t)(next_random(&state) & 0xffff);
+            agree(word, %(bits)s, features);
+        }
+    for (%(Ns)sRow row = 0; row < %(NS)s_ROW_COUNT; row++)
+        for (int i = 0; i < 1000 && %(ns)s_row_encode(row, features, next_random, &state, &word); i++)
+            agree(word << (32 - %(ns)s_row_info[row].bits), %(ns)s_row_info[row].bits, features);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("guest", GUESTS)
+def test_decoder_and_translator_of_a_guest_agree(guest, tmp_path):
+    """What is written by hand is made up: both see the same."""
+    path, features = GUESTS[guest]
+    text = (GENERATOR.parents[1] / "src/guest" / path).read_text(encoding="utf-8")
+    (tmp_path / "guest.decode").write_text(re.sub(r"@include .*", "", text), encoding="utf-8")
+    assert generate(tmp_path / "guest.decode", tmp_path, "guest").stderr == ""
+    header = (tmp_path / "guest.h").read_text(encoding="utf-8")
+    names = {"ns": guest, "Ns": guest.capitalize(), "NS": guest.upper(),
+             "bits": "arm_insn_bits(high)" if guest == "arm" else "32"}
+    bodies = {"uint32_t {}_transform_": "{ return raw % 15 != 13; }", "void {}_sem_": "{ (void)t, (void)a; }",
+              "void {}_format_": "{ (void)size, (void)value; out[0] = 0; }"}
+    made_up = [found + body for start, body in bodies.items()
+               for found in re.findall(rf"^({start.format(guest)}.*);", header, re.MULTILINE)]
+    (tmp_path / "main.c").write_text('#include "guest.h"\n#include <stdio.h>\n#include <stdlib.h>\n'
+                                     + "\n".join(made_up) + AGREE_MAIN % names, encoding="utf-8")
+    subprocess.run(["gcc", "-std=c11", "-O1", "-I", tmp_path, tmp_path / "guest.c", tmp_path / "main.c",
+                    "-o", tmp_path / "agree"], check=True)
+    for present in features:
+        assert run(tmp_path / "agree", present) == []

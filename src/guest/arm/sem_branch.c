@@ -11,7 +11,7 @@ static void branch_if(ArmTranslator *t, IrVal cond, uint32_t target) {
         ir_goto(t->b, target, 0);
     } else {
         ir_goto_if(t->b, cond, target, 0);
-        ir_goto(t->b, t->next_pc, t->aux_next);
+        ir_goto(t->b, arm_next_pc(t), t->aux_next);
     }
 }
 
@@ -22,7 +22,7 @@ void arm_sem_b(ArmTranslator *t, const ArmArgs_b *a) {
 
 /* LR gets the return address with bit 0 set for Thumb, if the instruction is executed at all. */
 static void link_to_next(ArmTranslator *t) {
-    IrVal link = ir_i32(t->b, t->next_pc | 1);
+    IrVal link = ir_i32(t->b, arm_next_pc(t) | 1);
     if (t->cond != IR_NONE) {
         link = ir_select(t->b, t->cond, link, arm_get_reg(t, ARM_LR));
     }
@@ -42,7 +42,7 @@ static void exchange(ArmTranslator *t, IrVal target, IrVal refused, ArmTrap trap
         ir_trap_if(b, refused, trap, target);
     } else {
         ir_trap_if(b, ir_op2(b, IR_AND, refused, t->cond), trap, target);
-        ir_goto_if(b, ir_op2i(b, IR_XOR, t->cond, 1), t->next_pc, t->aux_next);
+        ir_goto_if(b, ir_op2i(b, IR_XOR, t->cond, 1), arm_next_pc(t), t->aux_next);
     }
     ir_goto_ind(b, address, 0);
 }

@@ -7,45 +7,24 @@
 
 enum { SHIFT_LSL, SHIFT_LSR, SHIFT_ASR, SHIFT_ROR };
 
-IrVal arm_get_base(ArmTranslator *t, uint32_t n) {
-    if (n == ARM_PC) {
-        return ir_i32(t->b, (t->pc + 4) & ~3u);
-    }
-    return arm_get_reg(t, n);
+/* Bits 1..0 of SP are always 0. */
+RARE void arm_put_sp(ArmTranslator *t, IrVal value) {
+    ir_put(t->b, ARM_SLOT_R(ARM_SP), ir_op2i(t->b, IR_AND, value, ~3u));
 }
 
-void arm_put_reg(ArmTranslator *t, uint32_t n, IrVal value) {
-    if (n == ARM_SP) {
-        value = ir_op2i(t->b, IR_AND, value, ~3u); /* bits 1..0 of SP are always 0 */
-    }
-    ir_put(t->b, ARM_SLOT_R(n), value);
-}
-
-void arm_put_result(ArmTranslator *t, uint32_t n, IrVal value) {
+RARE void arm_put_sp_or_pc(ArmTranslator *t, uint32_t n, IrVal value) {
     if (n == ARM_PC) {
         arm_branch_indirect(t, ir_op2i(t->b, IR_AND, value, ~1u));
     } else {
-        arm_put_reg(t, n, value);
+        arm_put_sp(t, value);
     }
 }
 
-void arm_put_loaded(ArmTranslator *t, uint32_t n, IrVal value) {
-    if (n != ARM_PC) {
-        arm_put_reg(t, n, value);
-        return;
+RARE void arm_put_loaded_sp_or_pc(ArmTranslator *t, uint32_t n, IrVal value) {
+    if (n == ARM_PC) {
+        ir_trap_if(t->b, arm_not_plain_thumb(t, value), ARM_TRAP_INTERWORK, value);
     }
-    ir_trap_if(t->b, arm_not_plain_thumb(t, value), ARM_TRAP_INTERWORK, value);
-    arm_branch_indirect(t, ir_op2i(t->b, IR_AND, value, ~1u));
-}
-
-void arm_put_logical(ArmTranslator *t, uint32_t rd, ArmOperand result, uint32_t s) {
-    arm_put_result(t, rd, result.value);
-    if (arm_sets_flags(t, s)) {
-        ir_flags1(t->b, IR_FLAGS_NZ, result.value);
-        if (result.carry != IR_NONE) {
-            ir_flags1(t->b, IR_FLAGS_C, result.carry);
-        }
-    }
+    arm_put_sp_or_pc(t, n, value);
 }
 
 static IrVal bit_of(ArmTranslator *t, IrVal x, unsigned n) {
@@ -88,31 +67,6 @@ ArmOperand arm_shift_by(ArmTranslator *t, uint32_t rm, uint32_t shift, bool want
         }
         return (ArmOperand){ir_op2i(t->b, IR_SHL, x, amount), want_carry ? bit_of(t, x, 32 - amount) : IR_NONE};
     }
-}
-
-IrVal arm_add_const(ArmTranslator *t, IrVal value, uint32_t constant) {
-    return constant ? ir_op2i(t->b, IR_ADD, value, constant) : value;
-}
-
-ArmAddress arm_address(ArmTranslator *t, uint32_t rn, uint32_t off, uint32_t mode) {
-    enum { OFFSET, PRE_INDEXED };
-    IrVal base = arm_get_base(t, rn);
-    IrVal moved = arm_add_const(t, base, off);
-    if (mode == OFFSET) {
-        return (ArmAddress){moved, IR_NONE};
-    }
-    return (ArmAddress){mode == PRE_INDEXED ? moved : base, moved};
-}
-
-void arm_write_back(ArmTranslator *t, uint32_t rn, ArmAddress address) {
-    if (address.base_after != IR_NONE) {
-        arm_put_reg(t, rn, address.base_after);
-    }
-}
-
-unsigned arm_mem(const ArmTranslator *t, uint32_t mem) {
-    bool unaligned_allowed = (t->features & ARM_FEATURE_V7M) || (mem & IR_MEM_SIZE) == IR_MEM_8;
-    return unaligned_allowed ? mem : mem | IR_MEM_ALIGNED;
 }
 
 void arm_branch_indirect(ArmTranslator *t, IrVal target) {

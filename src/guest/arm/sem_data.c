@@ -3,24 +3,24 @@
  * registers are in sem_shift.c. */
 #include "translator.h"
 
-static ArmOperand immediate(ArmTranslator *t, uint32_t imm, uint32_t carry) {
+IN_LINE ArmOperand immediate(ArmTranslator *t, uint32_t imm, uint32_t carry) {
     return (ArmOperand){ir_i32(t->b, imm), carry < 2 ? ir_i32(t->b, carry) : IR_NONE};
 }
 
-static ArmOperand inverted(ArmTranslator *t, ArmOperand x) {
+IN_LINE ArmOperand inverted(ArmTranslator *t, ArmOperand x) {
     return (ArmOperand){ir_op1(t->b, IR_NOT, x.value), x.carry};
 }
 
-static ArmOperand combined(ArmTranslator *t, IrOpcode op, uint32_t rn, ArmOperand y) {
+IN_LINE ArmOperand combined(ArmTranslator *t, IrOpcode op, uint32_t rn, ArmOperand y) {
     return (ArmOperand){ir_op2(t->b, op, arm_get_reg(t, rn), y.value), y.carry};
 }
 
-static ArmOperand shifted(ArmTranslator *t, uint32_t rm, uint32_t shift, uint32_t s) {
+IN_LINE ArmOperand shifted(ArmTranslator *t, uint32_t rm, uint32_t shift, uint32_t s) {
     return arm_shift_reg(t, rm, shift, arm_sets_flags(t, s));
 }
 
 /* TST and TEQ: the flags of a result that goes nowhere. */
-static void test(ArmTranslator *t, ArmOperand result) {
+IN_LINE void test(ArmTranslator *t, ArmOperand result) {
     ir_flags1(t->b, IR_FLAGS_NZ, result.value);
     if (result.carry != IR_NONE) {
         ir_flags1(t->b, IR_FLAGS_C, result.carry);

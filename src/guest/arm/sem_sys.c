@@ -48,7 +48,7 @@ void arm_sem_mrs(ArmTranslator *t, const ArmArgs_mrs *a) {
 }
 
 static void wait_for(ArmTranslator *t, ArmTrap what) {
-    arm_raise(t, what, ir_i32(t->b, t->next_pc - t->pc));
+    arm_raise(t, what, ir_i32(t->b, arm_next_pc(t) - t->pc));
 }
 
 void arm_sem_wfe(ArmTranslator *t, const ArmArgs_wfe *a) {

@@ -59,7 +59,7 @@ static ArmRights mpu_rights(const ArmState *s, uint32_t addr, ArmAccess access, 
     return allowed ? ARM_ALLOWED : ARM_DENIED;
 }
 
-ArmRights arm_rights(const ArmState *s, uint32_t addr, ArmAccess access, bool privileged) {
+IN_LINE ArmRights rights_of(const ArmState *s, uint32_t addr, ArmAccess access, bool privileged) {
     bool ppb = addr >= ARM_PPB_BASE && addr < PPB_END;
     if (!ppb && mpu_applies(s)) {
         return mpu_rights(s, addr, access, privileged);
@@ -72,6 +72,10 @@ ArmRights arm_rights(const ArmState *s, uint32_t addr, ArmAccess access, bool pr
     }
     bool stir = access == ARM_WRITE && addr == STIR_ADDRESS && s->config.v7m && s->ccr & ARM_CCR_USERSETMPEND;
     return stir ? ARM_ALLOWED : ARM_BUS_ERROR;
+}
+
+ArmRights arm_rights(const ArmState *s, uint32_t addr, ArmAccess access, bool privileged) {
+    return rights_of(s, addr, access, privileged);
 }
 
 static bool rights_check(Cpu *cpu, uint32_t addr, bool store, bool privileged) {
@@ -117,7 +121,7 @@ void arm_access_fault(Cpu *cpu, uint64_t addr, unsigned mem, bool store) {
 
 bool arm_fetch_allowed(Cpu *cpu, uint64_t addr) {
     const ArmState *s = arm_state(cpu);
-    return arm_rights(s, (uint32_t)addr, ARM_FETCH, arm_privileged(s)) == ARM_ALLOWED;
+    return rights_of(s, (uint32_t)addr, ARM_FETCH, arm_privileged(s)) == ARM_ALLOWED;
 }
 
 /* The engine asks only while it must: ordinary firmware runs without checks. ARMv6-M faults every misaligned access

@@ -1,6 +1,6 @@
 /* Translation of one Thumb instruction: decoding, the IT block around it, and its end; and its disassembly. Manual:
  * ARMv7-M Architecture Reference Manual (DDI 0403E.e) A5.1 (encoding), A7.3 (conditional execution). The instructions
- * themselves are in sem_*.c, the operands' transforms and formats in operands.c.
+ * themselves are in sem_*.c, the operands' transforms and formats in operands.[ch].
  *
  * An undefined instruction whose IT condition fails does nothing. */
 #include <stdio.h>
@@ -10,6 +10,16 @@
 
 static uint32_t halfword(const uint8_t *bytes) {
     return bytes[0] | (uint32_t)bytes[1] << 8;
+}
+
+/* The instruction as decoding takes it: the first halfword is the high one. Behind one of 16 bits is anything. */
+static uint32_t insn_at(const uint8_t *bytes) {
+    uint32_t word = halfword(bytes) | halfword(bytes + 2) << 16;
+    return word << 16 | word >> 16;
+}
+
+static size_t insn_bytes(uint32_t insn) {
+    return arm_insn_bits(insn >> 16) / 8;
 }
 
 /* ITAdvance() of A7.3.3. */
@@ -26,31 +36,18 @@ static IrVal it_condition(IrBuilder *b, uint32_t it, ArmRow row) {
     return ir_cond(b, cond);
 }
 
-/* In an IT block: the body stands in a part that is skipped unless the condition holds, if it does not see to that
- * itself. */
-static RARE bool begin_conditional(ArmTranslator *t, ArmRow row, ArmClass class) {
-    ir_insn(t->b, t->next_pc - t->pc, class, row, t->it);
-    t->aux_next = it_advance(t->it);
-    t->cond = t->it & 0xf ? it_condition(t->b, t->it, row) : IR_NONE;
+/* The body stands in a part that is skipped unless the condition holds, if it does not see to that itself. */
+void arm_begin_conditional(ArmTranslator *t, ArmRow row, ArmClass class, unsigned bits) {
+    uint32_t it = arm_it(t);
+    ir_insn(t->b, bits / 8, class, row, it);
+    t->aux_next = it_advance(it);
+    if (it & 0xf) {
+        t->cond = it_condition(t->b, it, row);
+        t->s_sets = ARM_S_ALWAYS;
+    }
     if (t->cond != IR_NONE && class != ARM_CLASS_BRANCH && class != ARM_CLASS_TRAP) {
         t->skip = ir_skip_unless(t->b, t->cond);
     }
-    return true;
-}
-
-static RARE void end_conditional(ArmTranslator *t) {
-    if (t->skip != IR_NONE) {
-        ir_label(t->b, t->skip);
-        t->skip = IR_NONE;
-    }
-}
-
-bool arm_begin(ArmTranslator *t, ArmRow row, ArmClass class) {
-    if (UNLIKELY(t->it)) {
-        return begin_conditional(t, row, class);
-    }
-    ir_insn(t->b, t->next_pc - t->pc, class, row, 0);
-    return true;
 }
 
 static void finish(ArmTranslator *t) {
@@ -62,54 +59,73 @@ static void finish(ArmTranslator *t) {
         ir_insn_done(b, t->aux_next);
     } else if (t->pc_put) {
         IrVal target = ir_get(b, IR_I32, ARM_SLOT_R(ARM_PC));
-        ir_goto_if(b, ir_op2i(b, IR_XOR, t->cond, 1), t->next_pc, t->aux_next);
+        ir_goto_if(b, ir_op2i(b, IR_XOR, t->cond, 1), arm_next_pc(t), t->aux_next);
         ir_goto_ind(b, target, 0);
     } else {
-        ir_goto(b, t->next_pc, t->aux_next);
+        ir_goto(b, arm_next_pc(t), t->aux_next);
     }
 }
 
-/* The instruction at `bytes`, which are enough for it. The translator is as new, or as the last one has left it that
- * has not ended the block. */
-static inline void translate_one(ArmTranslator *t, const uint8_t *bytes) {
-    uint32_t first = halfword(bytes);
-    bool known;
-    t->it = t->b->aux;
-    t->aux_next = 0;
-    if (arm_insn_bits(first) == 16) {
-        t->next_pc = t->pc + 2;
-        known = arm_translate_16(t, first, t->features);
-    } else {
-        t->next_pc = t->pc + 4;
-        known = arm_translate_32(t, first << 16 | halfword(bytes + 2), t->features);
-    }
-    if (UNLIKELY(!known)) {
-        arm_begin(t, ARM_ROW_NONE, ARM_CLASS_TRAP);
-        arm_raise(t, ARM_TRAP_UNDEFINED, IR_NONE);
-    }
-    if (UNLIKELY(t->it)) {
-        end_conditional(t);
+/* In an IT block, or at the end of the block. */
+static void finish_unusual(ArmTranslator *t) {
+    if (t->skip != IR_NONE) {
+        ir_label(t->b, t->skip);
+        t->skip = IR_NONE;
     }
     finish(t);
     t->cond = IR_NONE;
-    t->pc = t->next_pc;
+    t->s_sets = ARM_S_ALWAYS | ARM_S_OUTSIDE_IT_BLOCKS;
 }
 
+static RARE void translate_undefined(ArmTranslator *t, uint32_t insn) {
+    arm_begin(t, ARM_ROW_NONE, ARM_CLASS_TRAP, arm_insn_bits(insn >> 16));
+    arm_raise(t, ARM_TRAP_UNDEFINED, IR_NONE);
+}
+
+/* One instruction; false if the block has ended. The translator is as new, or as the last one has left it. */
+static inline bool translate_one(ArmTranslator *t, IrBuilder *b, ArmLeaf *leaf, uint32_t insn) {
+    t->pc = arm_next_pc(t);
+    t->aux_next = 0;
+    if (UNLIKELY(!leaf(t, insn, t->features))) {
+        translate_undefined(t, insn);
+    }
+    if (UNLIKELY(b->aux | t->ends_block)) {
+        finish_unusual(t);
+        return !b->ended;
+    }
+    if (b->ended) {
+        return false;
+    }
+    ir_insn_done(b, t->aux_next);
+    return true;
+}
+
+/* Each instruction is looked up before the one in front of it is translated: see arm_find. */
 bool arm_translate_insns(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, size_t plain) {
     if (b->aux & ARM_AUX_NOT_THUMB) {
         ir_insn(b, 2, ARM_CLASS_TRAP, ARM_ROW_NONE, b->aux);
         ir_trap(b, ARM_TRAP_INVSTATE, IR_NONE);
         return true;
     }
-    if (avail < arm_insn_bits(halfword(bytes)) / 8) {
+    uint32_t insn = avail < 4 ? halfword(bytes) << 16 : insn_at(bytes);
+    size_t next = insn_bytes(insn);
+    if (avail < next) {
         return false;
     }
-    uint32_t first = b->n_bytes;
-    ArmTranslator t = {.b = b, .features = features, .pc = (uint32_t)b->loc.pc + first, .cond = IR_NONE,
-                       .skip = IR_NONE};
-    do {
-        translate_one(&t, bytes + (b->n_bytes - first));
-    } while (!b->ended && b->n_insns < b->limit && b->n_bytes - first < plain);
+    ArmTranslator t = {.b = b, .features = features, .s_sets = ARM_S_ALWAYS | ARM_S_OUTSIDE_IT_BLOCKS,
+                       .cond = IR_NONE, .skip = IR_NONE};
+    ArmLeaf *leaf = arm_find(insn);
+    while (next < plain) {
+        uint32_t next_insn = insn_at(bytes + next);
+        ArmLeaf *next_leaf = arm_find(next_insn);
+        if (!translate_one(&t, b, leaf, insn) || b->n_insns >= b->limit) {
+            return true;
+        }
+        next += insn_bytes(next_insn);
+        insn = next_insn;
+        leaf = next_leaf;
+    }
+    translate_one(&t, b, leaf, insn);
     return true;
 }
 

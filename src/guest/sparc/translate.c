@@ -124,7 +124,8 @@ static bool begin_delay(SparcTranslator *t, SparcRow row, SparcClass class) {
     return true;
 }
 
-bool sparc_begin(SparcTranslator *t, SparcRow row, SparcClass class) {
+bool sparc_begin(SparcTranslator *t, SparcRow row, SparcClass class, unsigned bits) {
+    (void)bits; /* all have 32 */
     if (UNLIKELY(t->branch != NULL)) {
         return begin_delay(t, row, class);
     }
@@ -132,8 +133,19 @@ bool sparc_begin(SparcTranslator *t, SparcRow row, SparcClass class) {
     return true;
 }
 
+/* An instruction, and what translates it. */
+typedef struct Found {
+    uint32_t insn;
+    SparcLeaf *leaf;
+} Found;
+
+static Found find(const uint8_t *bytes) {
+    uint32_t insn = word_at(bytes);
+    return (Found){insn, sparc_find(insn)};
+}
+
 /* Translates the instruction in the delay slot as part of the branch's block, if that can be. */
-static bool translate_delay(SparcTranslator *t, uint32_t insn) {
+static bool translate_delay(SparcTranslator *t, Found slot) {
     bool delayed = t->transfer == SPARC_FLOW_ALWAYS || t->transfer == SPARC_FLOW_DYNAMIC ||
                    t->transfer == SPARC_FLOW_IF;
     if (t->aux || !delayed || t->b->n_insns == t->b->limit) {
@@ -141,7 +153,7 @@ static bool translate_delay(SparcTranslator *t, uint32_t insn) {
     }
     SparcTranslator delay = {.b = t->b, .pc = t->pc + 4, .aux = delay_aux(t), .ends_block = true, .branch = t,
                              .target_value = t->target_value};
-    if (!sparc_translate_32(&delay, insn, t->features)) {
+    if (!slot.leaf(&delay, slot.insn, t->features)) {
         return false;
     }
     if (delay.returns) {
@@ -158,15 +170,15 @@ static bool translate_delay(SparcTranslator *t, uint32_t insn) {
     return true;
 }
 
-/* The instruction at `bytes`, with its delay slot if that is there. */
-static void translate_one(IrBuilder *b, uint32_t features, const uint8_t *bytes, bool has_slot) {
+/* An instruction, with its delay slot `next` if that is there (`next.leaf` is not NULL). */
+static void translate_one(IrBuilder *b, uint32_t features, Found found, Found next) {
     uint32_t aux = b->aux;
     SparcTranslator t = {.b = b, .features = features, .pc = (uint32_t)b->loc.pc + b->n_bytes, .aux = aux};
-    if (UNLIKELY(!sparc_translate_32(&t, word_at(bytes), features))) {
-        sparc_begin(&t, SPARC_ROW_NONE, SPARC_CLASS_TRAP);
+    if (UNLIKELY(!found.leaf(&t, found.insn, features))) {
+        sparc_begin(&t, SPARC_ROW_NONE, SPARC_CLASS_TRAP, 32);
         ir_trap(b, SPARC_TT_ILLEGAL, IR_NONE);
     }
-    if (b->ended || (has_slot && translate_delay(&t, word_at(bytes + 4)))) {
+    if (b->ended || (next.leaf && translate_delay(&t, next))) {
         return;
     }
     if (t.transfer != SPARC_FLOW_ON || t.ends_block || aux) {
@@ -176,15 +188,19 @@ static void translate_one(IrBuilder *b, uint32_t features, const uint8_t *bytes,
     }
 }
 
+/* Each instruction is looked up before the one in front of it is translated: see sparc_find. */
 bool sparc_translate_insns(IrBuilder *b, uint32_t features, const uint8_t *bytes, size_t avail, size_t plain) {
-    uint32_t first = b->n_bytes;
     if (avail < 4) {
         return false;
     }
+    Found found = find(bytes), next;
+    size_t at = 0;
     do {
-        uint32_t at = b->n_bytes - first;
-        translate_one(b, features, bytes + at, avail - at >= 8);
-    } while (!b->ended && b->n_insns < b->limit && b->n_bytes - first < plain);
+        next = avail - at >= 8 ? find(bytes + at + 4) : (Found){.leaf = NULL};
+        translate_one(b, features, found, next);
+        at += 4;
+        found = next;
+    } while (!b->ended && b->n_insns < b->limit && at < plain);
     return true;
 }
 

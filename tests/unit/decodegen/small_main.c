@@ -15,13 +15,15 @@ struct ToyContext {
     char seen[128];
     ToyRow row; /* what toy_begin() was told */
     ToyClass cls;
+    unsigned bits;
     bool decline;
 };
 
-bool toy_begin(ToyContext *t, ToyRow row, ToyClass cls)
+bool toy_begin(ToyContext *t, ToyRow row, ToyClass cls, unsigned bits)
 {
     t->row = row;
     t->cls = cls;
+    t->bits = bits;
     return !t->decline;
 }
 
@@ -130,11 +132,13 @@ static void decode_stdin(unsigned bits, uint32_t features)
         ToyRow row = toy_decode(insn, bits, features, &args);
         toy_disassemble(text, sizeof text, row, &args);
         ToyContext context = {.row = TOY_ROW_NONE}, declined = {.row = TOY_ROW_NONE, .decline = true};
-        bool (*translate)(ToyContext *, uint32_t, uint32_t) = bits == 16 ? toy_translate_16 : toy_translate_32;
-        bool done = translate(&context, insn, features);
-        if (translate(&declined, insn, features) || declined.seen[0] || declined.row != row)
+        uint32_t word = bits == 16 ? insn << 16 | (~insn & 0xffff) : insn;
+        bool done = toy_translate(&context, word, features);
+        if (toy_translate(&declined, word, features) || declined.seen[0] || declined.row != row)
             exit(1);
-        if (done != (row != TOY_ROW_NONE) || context.row != row || (done && context.cls != toy_row_info[row].cls))
+        if (done != (row != TOY_ROW_NONE) || context.row != row)
+            exit(1);
+        if (done && (context.cls != toy_row_info[row].cls || context.bits != toy_row_info[row].bits))
             exit(1);
         printf("%s|%s|%s\n", row == TOY_ROW_NONE ? "-" : toy_row_info[row].name, text, context.seen);
     }
