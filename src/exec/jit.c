@@ -8,7 +8,7 @@
 enum {
     CODE_BYTES = 64 << 20, CODE_BYTES_MIN = 16 << 10,
     PAGE_BYTES = 4096, LINE_BYTES = 64,
-    AHEAD_BYTES_MIN = 64 << 10, AHEAD_BYTES_MAX = 256 << 10,
+    AHEAD_BYTES = 64 << 10, /* of the buffer that the host brings in at once: more cost no less each */
     BLOCK_CODE_BYTES_MAX = 256 << 10, /* left free for one block or region */
     LANDINGS_MAX = 4096,
     WARM_RUNS = 150, /* of a block until it is worth better code; a loop with one jump back is hot before that */
@@ -158,12 +158,10 @@ static bool has_room(Jit *jit) {
  * takes the faults. */
 static void populate(Jit *jit, const Asm *part, uint32_t *populated) {
     uint32_t at = (uint32_t)(part->at - jit->writable), end = (uint32_t)(part->end - jit->writable);
-    uint32_t used = at - (end - (uint32_t)(jit->code_bytes / 2)) + PAGE_BYTES - 1, ahead = used & ~(PAGE_BYTES - 1u);
-    ahead = ahead < AHEAD_BYTES_MIN ? AHEAD_BYTES_MIN : ahead > AHEAD_BYTES_MAX ? AHEAD_BYTES_MAX : ahead;
     *populated = *populated < at ? at & ~(PAGE_BYTES - 1u) : *populated;
-    if (at + AHEAD_BYTES_MIN / 4 > *populated && *populated + ahead <= end) {
-        madvise(jit->writable + *populated, ahead, MADV_POPULATE_WRITE);
-        *populated += ahead;
+    if (at + AHEAD_BYTES / 8 > *populated && *populated + AHEAD_BYTES <= end) {
+        madvise(jit->writable + *populated, AHEAD_BYTES, MADV_POPULATE_WRITE);
+        *populated += AHEAD_BYTES;
     }
 }
 
