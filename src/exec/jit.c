@@ -54,11 +54,11 @@ static const uint8_t *redirect(FaultRange *range, const uint8_t *pc) {
     uint32_t at = (uint32_t)(pc - jit->executable);
     const X64Access *accesses = jit->out.accesses.data;
     size_t n = __atomic_load_n(&jit->out.accesses.len, __ATOMIC_ACQUIRE);
-    size_t i = jit_index_of(accesses, sizeof *accesses, n, at);
-    if (i == n) {
+    size_t i = jit_entries_to(accesses, sizeof *accesses, n, at);
+    if (!i || accesses[i - 1].at != at) {
         return jit_call_point(jit, at) ? pc : NULL;
     }
-    x64_patch_jump(&jit->code.hot, at, accesses[i].slow);
+    x64_patch_jump(&jit->code.hot, at, accesses[i - 1].slow);
     return pc;
 }
 

@@ -106,24 +106,26 @@ static uint32_t slow_call(Cpu *cpu, uint32_t site) {
 
 /* ---- Called from quick code ---- */
 
+/* The entry for the code offset `at`, or the last one before it; NULL if there is none. */
 static const X64Point *find_point(const Jit *jit, uint32_t at) {
     const X64Point *points = jit->out.points.data;
     size_t n = __atomic_load_n(&jit->out.points.len, __ATOMIC_ACQUIRE);
-    size_t i = jit_index_of(points, sizeof *points, n, at);
-    return i < n ? &points[i] : NULL;
+    size_t i = jit_entries_to(points, sizeof *points, n, at);
+    return i ? &points[i - 1] : NULL;
 }
 
 /* Has the POLL of the point's instruction, if it has one, look whether there is something to leave for. The points of a
  * block stand together. */
 static void call_poll(Jit *jit, const X64Point *point) {
-    const X64Point *begin = jit->out.points.data, *poll = point;
+    const X64Point *begin = jit->out.points.data, *p = point;
     const X64Point *end = begin + __atomic_load_n(&jit->out.points.len, __ATOMIC_ACQUIRE);
-    while (poll > begin && poll[-1].block == point->block) {
-        poll--;
+    while (p > begin && p[-1].block == point->block) {
+        p--;
     }
-    for (; poll < end && poll->block == point->block; poll++) {
-        if (poll->kind == IR_POLL && poll->unused == point->unused) {
-            x64_patch_call(&jit->code.hot, poll->at, jit->thunks.point);
+    for (; p < end && p->block == point->block; p++) {
+        bool is_poll = p->kind == IR_POLL;
+        if ((is_poll || p->poll) && p->begun == point->begun) {
+            x64_patch_call(&jit->code.hot, is_poll ? p->at : p->at + p->poll, jit->thunks.point);
         }
     }
 }
@@ -132,46 +134,65 @@ static uint64_t pc_of(const Cpu *cpu, const X64Point *point) {
     return jit_block(cpu->jit, point->block)->loc.pc + point->pc_offset;
 }
 
-/* Ends the run at the point's instruction. */
-static uint32_t leave_at(Cpu *cpu, const X64Point *point, uint32_t exit) {
-    cpu->pc = pc_of(cpu, point) & cpu->isa->pc_mask;
-    cpu->aux = point->aux;
+static uint32_t unused_at(const Cpu *cpu, const X64Point *point) {
+    return jit_block(cpu->jit, point->block)->n_insns - point->begun;
+}
+
+static uint32_t aux_of(const Cpu *cpu, const X64Point *point) {
+    const X64Point *last = find_point(cpu->jit, point->at + 1);
+    return last == point ? 0 : (uint32_t)last->disp;
+}
+
+/* Ends the run, with the instruction of the point, at `pc`. */
+static uint32_t leave_at(Cpu *cpu, const X64Point *point, uint64_t pc, uint32_t aux, uint32_t exit) {
+    cpu->pc = pc & cpu->isa->pc_mask;
+    cpu->aux = aux;
     cpu->prepaid = 0;
-    cpu->budget += point->unused;
+    cpu->budget += unused_at(cpu, point);
     return exit;
 }
 
-static uint64_t operand(const uint64_t *regs, uint8_t reg) {
+/* At a POLL that has an entry, or else at that of the point. */
+static uint32_t leave_at_poll(Cpu *cpu, const X64Point *point) {
+    bool is_poll = point->kind == IR_POLL;
+    uint64_t pc = pc_of(cpu, point) + (is_poll ? 0 : point->long_insn ? 4 : 2);
+    return leave_at(cpu, point, pc, is_poll ? (uint32_t)point->disp : 0, X64_EXIT_LEFT);
+}
+
+static uint64_t operand(const uint64_t *regs, unsigned reg) {
     return reg == NO_REG ? 0 : regs[reg];
 }
 
 /* The point's access or call, with the operands in the Cpu. */
 static uint32_t do_point(Cpu *cpu, const X64Point *point) {
-    X64Site site = {.type = point->type, .number = point->number, .unused = point->unused, .aux = point->aux,
+    bool is_call = point->kind == IR_CALL;
+    X64Site site = {.type = point->type, .number = (uint16_t)(is_call ? point->disp : point->mem),
+                    .unused = unused_at(cpu, point), .aux = is_call ? aux_of(cpu, point) : 0,
                     .pc = pc_of(cpu, point)};
     if (point->kind == IR_LOAD) {
         CpuLoaded loaded = load_at(cpu, &site, cpu->jit_addr);
         cpu->jit_value = loaded.value;
         return loaded.answer;
     }
-    return point->kind == IR_STORE ? store_at(cpu, &site, cpu->jit_addr, cpu->jit_value) : call_at(cpu, &site);
+    return is_call ? call_at(cpu, &site) : store_at(cpu, &site, cpu->jit_addr, cpu->jit_value);
 }
 
 static uint32_t at_point(Cpu *cpu, uint64_t *regs) {
     Jit *jit = cpu->jit;
-    uint64_t behind = regs[X64_POINT_BEHIND] - (uint64_t)(uintptr_t)jit->executable;
-    const X64Point *point = find_point(jit, (uint32_t)behind - X64_ACCESS_BYTES);
+    uint32_t at = (uint32_t)(regs[X64_POINT_BEHIND] - (uint64_t)(uintptr_t)jit->executable) - X64_ACCESS_BYTES;
+    const X64Point *point = find_point(jit, at);
     assert(point);
-    regs[X64_POINT_BEHIND] += point->rest;
-    if (point->kind == IR_POLL) {
-        return cpu->leave ? leave_at(cpu, point, X64_EXIT_LEFT) : 0;
+    if (point->at != at || point->kind == IR_POLL) {
+        return cpu->leave ? leave_at_poll(cpu, point) : 0;
     }
-    uint64_t base = operand(regs, point->base) + (uint64_t)(int64_t)point->disp;
+    regs[X64_POINT_BEHIND] += point->rest;
+    uint64_t disp = point->kind == IR_CALL ? 0 : (uint64_t)(int64_t)point->disp;
+    uint64_t base = operand(regs, point->base) + disp;
     cpu->jit_addr = point->wide ? base : (uint32_t)base;
     cpu->jit_value = operand(regs, point->data);
     uint32_t answer = do_point(cpu, point);
     if (answer == CPU_TRAPS) {
-        return leave_at(cpu, point, X64_EXIT_TRAP);
+        return leave_at(cpu, point, pc_of(cpu, point), aux_of(cpu, point), X64_EXIT_TRAP);
     }
     if (answer == CPU_LEAVES) {
         call_poll(jit, point); /* a misaligned access comes here from behind the block */
@@ -184,11 +205,12 @@ static uint32_t at_point(Cpu *cpu, uint64_t *regs) {
 
 bool jit_call_point(Jit *jit, uint32_t at) {
     const X64Point *point = find_point(jit, at);
-    if (point) {
-        call_poll(jit, point);
-        x64_patch_call(&jit->code.hot, at, jit->thunks.point);
+    if (!point || point->at != at) {
+        return false;
     }
-    return point != NULL;
+    call_poll(jit, point);
+    x64_patch_call(&jit->code.hot, at, jit->thunks.point);
+    return true;
 }
 
 /* ---- Traps ---- */

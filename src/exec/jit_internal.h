@@ -11,7 +11,7 @@
 #include "exec/probe.h"
 #include "host/x64/x64.h"
 
-_Static_assert(offsetof(X64Access, at) == 0 && offsetof(X64Point, at) == 0, "jit_index_of");
+_Static_assert(offsetof(X64Access, at) == 0 && offsetof(X64Point, at) == 0, "jit_entries_to");
 
 typedef struct JitRegion {
     CacheBlock *blocks[EXEC_REGION_BLOCKS_MAX]; /* the first one is where it is entered */
@@ -87,23 +87,20 @@ static inline void jit_count_region(Cpu *cpu) {
     cpu->jit_in_region = 0;
 }
 
-/* Index of the entry for the code offset `at`, n if there is none. Entries begin with theirs, in its order. */
-static inline size_t jit_index_of(const void *entries, size_t entry_bytes, size_t n, uint32_t at) {
+/* How many entries are for code offsets up to `at`. They begin with theirs, in its order. */
+static inline size_t jit_entries_to(const void *entries, size_t entry_bytes, size_t n, uint32_t at) {
     size_t lo = 0, hi = n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         uint32_t found;
         memcpy(&found, (const uint8_t *)entries + mid * entry_bytes, sizeof found);
-        if (found == at) {
-            return mid;
-        }
-        if (found < at) {
+        if (found <= at) {
             lo = mid + 1;
         } else {
             hi = mid;
         }
     }
-    return n;
+    return lo;
 }
 
 /* What translated code calls. */

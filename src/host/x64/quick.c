@@ -21,17 +21,20 @@
 
 /* At the instruction that has begun. */
 static inline X64Point point_here(const Quick *q, const IrOp *op) {
-    const Lower *l = &q->l;
     return (X64Point){
-        .at = asm_offset(&q->hot), .block = l->block, .kind = op->op, .type = op->type, .number = op->n,
-        .pc_offset = (uint16_t)q->insn->a, .aux = q->insn->c, .unused = (uint8_t)(l->ir->n_insns - q->n_begun),
-        .base = NO_REG, .data = NO_REG,
+        .at = asm_offset(&q->hot), .block = q->l.block, .kind = op->op, .type = op->type, .mem = (uint8_t)op->n,
+        .pc_offset = (uint16_t)q->insn->a, .begun = (uint8_t)q->n_begun, .base = NO_REG, .data = NO_REG,
     };
 }
 
-static inline void add_point(Quick *q, const X64Point *point) {
-    vec_reserve(&q->l.out->points, q->l.out->points.len + 1);
-    vec_publish(&q->l.out->points, *point); /* the fault handler of another thread may be looking */
+static inline void add_point(Quick *q, const X64Point *point, uint32_t aux) {
+    X64Output *out = q->l.out;
+    vec_reserve(&out->points, out->points.len + 2);
+    vec_publish(&out->points, *point); /* the fault handler of another thread may be looking */
+    if (UNLIKELY(aux)) {
+        const X64Point insn = {.at = point->at + 1, .block = q->l.block, .kind = IR_INSN, .disp = (int32_t)aux};
+        vec_publish(&out->points, insn);
+    }
 }
 
 static Stub *add_stub(Quick *q, StubKind kind, uint32_t site) {
@@ -54,6 +57,7 @@ static void call_thunk(Lower *l, uint32_t thunk) {
 
 static void add_access_stub(Quick *q, const X64Point *point, uint32_t site, uint32_t resume) {
     Stub *stub = add_stub(q, STUB_ACCESS, site);
+    stub->aux = q->insn->c;
     stub->point = *point;
     stub->resume = resume;
 }
@@ -130,7 +134,7 @@ static void access_fast(Quick *q, const IrOp *op) {
     point.at = asm_offset(l->a);
     (swaps ? emit_swapped_access : emit_access)(l, op, &point);
     point.rest = (uint8_t)(asm_offset(l->a) - point.at - X64_ACCESS_BYTES);
-    add_point(q, &point);
+    add_point(q, &point, q->insn->c);
     if (misaligned) {
         add_access_stub(q, &point, misaligned, asm_offset(l->a));
     }
@@ -153,7 +157,8 @@ static void access_call(Quick *q, const IrOp *op) {
         point.result = (uint8_t)lower_define(l, l->at);
     }
     point.at = asm_offset(l->a);
-    add_point(q, &point);
+    point.disp = op->op == IR_CALL ? op->n : 0;
+    add_point(q, &point, q->insn->c);
     call_thunk(l, op->op == IR_CALL ? l->thunks->point_call : l->thunks->point);
     if (op->op == IR_CALL) { /* which may have changed any state */
         q->learnt = ~UINT64_C(0);
@@ -168,14 +173,29 @@ static void access(Quick *q, const IrOp *op) {
     q->may_leave = true;
 }
 
+/* The last point is that of the instruction's access: it tells where the POLL is, if that is as nearly all are. */
+static void add_poll(Quick *q, const IrOp *op, uint32_t at) {
+    X64Point *last = &q->l.out->points.data[q->l.out->points.len - 1];
+    uint32_t bytes = op->a - q->insn->a, distance = at - last->at;
+    bool plain = last->kind != IR_INSN && last->begun == q->n_begun && op->b == 0;
+    if (LIKELY(plain && (bytes == 2 || bytes == 4) && distance < 1 << 7)) {
+        last->poll = distance & 0x7f;
+        last->long_insn = bytes == 4;
+        return;
+    }
+    X64Point point = point_here(q, op);
+    point.pc_offset = (uint16_t)op->a;
+    point.disp = (int32_t)op->b;
+    add_point(q, &point, 0);
+}
+
 static void poll(Quick *q, const IrOp *op) {
     Lower *l = &q->l;
-    X64Point point = point_here(q, op);
+    if (!q->may_leave) {
+        return;
+    }
     asm_fit(l->a, 0, X64_ACCESS_BYTES);
-    point.at = asm_offset(l->a);
-    point.pc_offset = (uint16_t)op->a;
-    point.aux = op->b;
-    add_point(q, &point);
+    add_poll(q, op, asm_offset(l->a));
     if (q->must_poll) {
         call_thunk(l, l->thunks->point);
     } else {
@@ -375,17 +395,17 @@ static void emit_goto_at(Quick *q, const IrOp *op) {
 }
 
 /* The trap's argument is where it belongs. */
-static void trap_exit(Quick *q, const X64Point *point) {
+static void trap_exit(Quick *q, const IrOp *op, const X64Point *point, uint32_t aux) {
     Lower *l = &q->l;
-    X64Site site = {.kind = X64_SITE_TRAP, .number = point->number, .unused = point->unused,
-                    .pc_offset = point->pc_offset, .aux = point->aux};
+    X64Site site = {.kind = X64_SITE_TRAP, .number = op->n, .unused = l->ir->n_insns - point->begun,
+                    .pc_offset = point->pc_offset, .aux = aux};
     lower_exit_by(l, lower_site(l, site), l->thunks->trap);
 }
 
 static void trap(Quick *q, const IrOp *op) {
     X64Point here = point_here(q, op);
     lower_store_value(&q->l, offsetof(Cpu, trap_arg), op->b);
-    trap_exit(q, &here);
+    trap_exit(q, op, &here, q->insn->c);
 }
 
 static void trap_if(Quick *q, const IrOp *op) {
@@ -396,6 +416,7 @@ static void trap_if(Quick *q, const IrOp *op) {
     Cc cc = lower_quick_condition(l, op->a);
     Stub *stub = add_stub(q, STUB_TRAP, asm_jcc(l->a, cc));
     stub->arg = arg;
+    stub->aux = q->insn->c;
     stub->point = point_here(q, op);
 }
 
@@ -422,12 +443,12 @@ static void emit_stub(Quick *q, Stub *stub) {
         } else {
             asm_store(l->a, 64, lower_cpu(offsetof(Cpu, trap_arg)), stub->arg);
         }
-        trap_exit(q, &stub->point);
+        trap_exit(q, op, &stub->point, stub->aux);
         return;
     }
     stub->point.at = asm_offset(l->a);
     stub->point.rest = 0;
-    add_point(q, &stub->point);
+    add_point(q, &stub->point, stub->aux);
     call_thunk(l, l->thunks->point);
     asm_link(l->a, asm_jmp(l->a), stub->resume);
 }

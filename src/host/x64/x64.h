@@ -44,20 +44,24 @@ typedef struct X64Access {
 } X64Access;
 
 /** Where quick code may be left in its middle: an access, a call, a POLL. Its `at` is where the engine may put a call
- * over what stands there, or where there is one. */
+ * over what stands there, or where there is one. There are many: what few points have stands in a second entry, of kind
+ * INSN, and most POLLs have none. */
 typedef struct X64Point {
-    uint32_t at; /* code offset */
+    uint32_t at; /* code offset; INSN: that of the access or call before it + 1 */
     uint32_t block; /* index of the block, given by the engine */
-    uint32_t aux; /* of the instruction; POLL: of the next one */
-    int32_t disp; /* the access is to base + disp */
-    uint16_t pc_offset; /* from the beginning of the block, as aux */
-    uint16_t number; /* as in X64Site */
-    uint8_t unused; /* as in X64Site */
+    int32_t disp; /* LOAD, STORE: the access is to base + disp; CALL: the helper; INSN: aux, which is 0 if there is no
+                   * such entry; POLL: aux of the next instruction */
+    uint16_t pc_offset; /* from the beginning of the block; POLL: of the next instruction */
+    uint8_t begun; /* instructions of the block that have begun */
+    uint8_t mem; /* IrMem bits */
     uint8_t kind, type; /* IrOpcode, IrType */
     uint8_t base, data, result; /* Reg: address, what is stored, where the result goes; CALL: a, b, result; or NO_REG */
     bool wide; /* the base is of 64 bits */
     uint8_t rest; /* bytes of the access behind the call that is put over it */
+    uint8_t poll : 7; /* bytes from `at` to the POLL of the instruction, if it goes on behind it with aux 0; or 0 */
+    uint8_t long_insn : 1; /* it then goes on 4 bytes behind this instruction, and not 2 */
 } X64Point;
+_Static_assert(sizeof(X64Point) == 24, "there is one for nearly each access");
 
 /** Where a point's function finds the address behind the call: index in its `regs`. */
 enum { X64_POINT_BEHIND = REG_COUNT + 1 };
