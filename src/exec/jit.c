@@ -346,7 +346,7 @@ void jit_kill(Jit *jit, CacheBlock *block) {
         target->key = x64_no_target(index);
     }
     uint32_t site = (uint32_t)jit->out.sites.len;
-    X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->loc.aux, .pc = block->loc.pc};
+    X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->loc.aux};
     vec_push(&jit->out.sites, stop);
     x64_patch_exit(&jit->code.hot, block->code, site, &jit->thunks);
 }
@@ -376,7 +376,7 @@ static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *fro
     }
     const X64Site *site = jit_site(jit, index);
     bool linkable = site->kind == X64_SITE_GOTO || site->kind == X64_SITE_HOT || site->kind == X64_SITE_INDIRECT;
-    cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : site->pc) & cpu->isa->pc_mask;
+    cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : jit_pc_of(jit, site)) & cpu->isa->pc_mask;
     cpu->aux = site->kind == X64_SITE_INDIRECT && site->type ? cpu->aux : site->aux;
     cpu->prepaid = 0;
     cpu->budget += site->kind == X64_SITE_INDIRECT ? 0 : site->unused;
@@ -470,14 +470,14 @@ static uint32_t page_of_site(const Jit *jit, const X64Site *site) {
 }
 
 /* The address of a block, 32 bits of it: a 32-bit guest wraps around. */
-static bool leads_to(const X64Site *site, IrLoc to) {
-    return (uint32_t)site->pc == (uint32_t)to.pc && site->aux == to.aux;
+static bool leads_to(const Jit *jit, const X64Site *site, IrLoc to) {
+    return (uint32_t)jit_pc_of(jit, site) == (uint32_t)to.pc && site->aux == to.aux;
 }
 
 uint32_t jit_jump_to(const Jit *jit, const CacheBlock *block, IrLoc to) {
     const X64Site *sites = jit->out.sites.data;
     for (size_t i = jit->out.sites.len; i-- > 0 && sites[i].block == block->index;) {
-        if (sites[i].kind == X64_SITE_GOTO && leads_to(&sites[i], to)) {
+        if (sites[i].kind == X64_SITE_GOTO && leads_to(jit, &sites[i], to)) {
             return (uint32_t)i;
         }
     }
@@ -555,7 +555,7 @@ void jit_link(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
             }
             note_target(jit, seat, cpu, block);
         }
-    } else if (leads_to(site, block->loc) && page_of_site(jit, site) == block->loc.page) {
+    } else if (leads_to(jit, site, block->loc) && page_of_site(jit, site) == block->loc.page) {
         x64_patch_link(&jit->code.cold, site->patch, block->code); /* the jump may be in either part */
     }
 }
@@ -566,7 +566,7 @@ bool jit_trap_site(const Jit *jit, const JitSeat *seat, IrLoc *loc, unsigned *nu
         return false;
     }
     const X64Site *site = &jit->out.sites.data[seat->trap];
-    *loc = (IrLoc){site->pc, site->aux, 0};
+    *loc = (IrLoc){jit_pc_of(jit, site), site->aux, 0};
     *number = site->number;
     return true;
 }

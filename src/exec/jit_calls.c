@@ -10,11 +10,24 @@ enum { OFTEN_TRAPPED = 16 /* at one place, until its trap is linked to code */ }
 
 /* ---- Called from translated code ---- */
 
+/* An access or a call: what stands at its site, or point. */
+typedef struct Place {
+    uint64_t pc; /* not yet masked to the guest's address bits */
+    uint32_t unused, aux; /* as in X64Site */
+    uint16_t number; /* IrMem bits, or the helper */
+    uint8_t type; /* IrType of a load */
+} Place;
+
+static inline Place place_of(const Cpu *cpu, uint32_t index) {
+    const X64Site *site = jit_site(cpu->jit, index);
+    return (Place){jit_pc_of(cpu->jit, site), site->unused, site->aux, site->number, site->type};
+}
+
 /* Puts the CPU at the instruction of a fault entry, begun and not complete. Devices may ask for the PC and the time;
  * nobody but helpers asks for aux. */
-static inline void stand_at(Cpu *cpu, const X64Site *site) {
-    cpu->pc = site->pc & cpu->isa->pc_mask;
-    cpu->prepaid = site->unused + 1;
+static inline void stand_at(Cpu *cpu, const Place *place) {
+    cpu->pc = place->pc & cpu->isa->pc_mask;
+    cpu->prepaid = place->unused + 1;
 }
 
 static uint32_t answer(const Cpu *cpu) {
@@ -22,16 +35,16 @@ static uint32_t answer(const Cpu *cpu) {
 }
 
 /* Any access, done as the interpreter does it. */
-static RARE CpuLoaded any_load(Cpu *cpu, const X64Site *site, uint64_t addr) {
+static RARE CpuLoaded any_load(Cpu *cpu, const Place *place, uint64_t addr) {
     uint64_t value;
-    if (!cpu->load(cpu, addr, site->number, &value)) {
+    if (!cpu->load(cpu, addr, place->number, &value)) {
         return (CpuLoaded){.answer = CPU_TRAPS};
     }
-    return (CpuLoaded){site->type == IR_I32 ? (uint32_t)value : value, answer(cpu)};
+    return (CpuLoaded){place->type == IR_I32 ? (uint32_t)value : value, answer(cpu)};
 }
 
-static RARE uint32_t any_store(Cpu *cpu, const X64Site *site, uint64_t addr, uint64_t value) {
-    return cpu->store(cpu, addr, site->number, value) ? answer(cpu) : CPU_TRAPS;
+static RARE uint32_t any_store(Cpu *cpu, const Place *place, uint64_t addr, uint64_t value) {
+    return cpu->store(cpu, addr, place->number, value) ? answer(cpu) : CPU_TRAPS;
 }
 
 /* What most calls are for: an aligned word of a device, with nothing to check and nobody to tell. NULL: it is something
@@ -49,59 +62,63 @@ static inline const MemRegion *plain_window(const Cpu *cpu, unsigned mem, uint64
     return LIKELY(r->size - at >= 4) ? r : NULL;
 }
 
-static RARE uint32_t plain_fault(Cpu *cpu, const X64Site *site, uint64_t addr, bool store) {
-    cpu->isa->access_fault(cpu, addr, site->number, store);
+static RARE uint32_t plain_fault(Cpu *cpu, const Place *place, uint64_t addr, bool store) {
+    cpu->isa->access_fault(cpu, addr, place->number, store);
     return CPU_TRAPS;
 }
 
 /* The next access to that word may be one of a known register. */
-static CpuLoaded load_at(Cpu *cpu, const X64Site *site, uint64_t addr) {
+static CpuLoaded load_at(Cpu *cpu, const Place *place, uint64_t addr) {
     uint64_t offset;
-    stand_at(cpu, site);
-    const MemRegion *r = plain_window(cpu, site->number, addr, &offset);
+    stand_at(cpu, place);
+    const MemRegion *r = plain_window(cpu, place->number, addr, &offset);
     if (UNLIKELY(!r || !r->read)) {
-        return any_load(cpu, site, addr);
+        return any_load(cpu, place, addr);
     }
     cpu->map->fault = false;
     uint32_t value = (uint32_t)r->read(mem_device_of(cpu->map, r), offset, 4);
     mem_word_note(cpu->map, addr, r, false);
-    return (CpuLoaded){value, LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site, addr, false)};
+    return (CpuLoaded){value, LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, place, addr, false)};
 }
 
-static uint32_t store_at(Cpu *cpu, const X64Site *site, uint64_t addr, uint64_t value) {
+static uint32_t store_at(Cpu *cpu, const Place *place, uint64_t addr, uint64_t value) {
     uint64_t offset;
-    stand_at(cpu, site);
-    const MemRegion *r = plain_window(cpu, site->number, addr, &offset);
+    stand_at(cpu, place);
+    const MemRegion *r = plain_window(cpu, place->number, addr, &offset);
     if (UNLIKELY(!r || !r->write)) {
-        return any_store(cpu, site, addr, value);
+        return any_store(cpu, place, addr, value);
     }
     cpu->map->fault = false;
     r->write(mem_device_of(cpu->map, r), offset, 4, (uint32_t)value);
     mem_word_note(cpu->map, addr, r, true);
-    return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, site, addr, true);
+    return LIKELY(!cpu->map->fault) ? answer(cpu) : plain_fault(cpu, place, addr, true);
 }
 
-static inline uint32_t call_at(Cpu *cpu, const X64Site *site) {
-    stand_at(cpu, site);
-    cpu->aux = site->aux;
-    cpu->jit_value = cpu->isa->helpers[site->number](cpu, cpu->jit_addr, cpu->jit_value);
+static inline uint32_t call_at(Cpu *cpu, const Place *place) {
+    stand_at(cpu, place);
+    cpu->aux = place->aux;
+    cpu->jit_value = cpu->isa->helpers[place->number](cpu, cpu->jit_addr, cpu->jit_value);
     return cpu->trap_pending ? CPU_TRAPS : answer(cpu);
 }
 
 CpuLoaded exec_load_far(Cpu *cpu, uint64_t site, uint64_t addr) {
-    return load_at(cpu, jit_site(cpu->jit, (uint32_t)site), addr);
+    Place place = place_of(cpu, (uint32_t)site);
+    return load_at(cpu, &place, addr);
 }
 
 uint32_t exec_store_far(Cpu *cpu, uint64_t site, uint64_t addr, uint64_t value) {
-    return store_at(cpu, jit_site(cpu->jit, (uint32_t)site), addr, value);
+    Place place = place_of(cpu, (uint32_t)site);
+    return store_at(cpu, &place, addr, value);
 }
 
 RARE uint32_t exec_word_fault(Cpu *cpu, bool store) {
-    return plain_fault(cpu, jit_site(cpu->jit, (uint32_t)cpu->jit_value), cpu->jit_addr, store);
+    Place place = place_of(cpu, (uint32_t)cpu->jit_value);
+    return plain_fault(cpu, &place, cpu->jit_addr, store);
 }
 
 static uint32_t slow_call(Cpu *cpu, uint32_t site) {
-    return call_at(cpu, jit_site(cpu->jit, site));
+    Place place = place_of(cpu, site);
+    return call_at(cpu, &place);
 }
 
 /* ---- Called from quick code ---- */
@@ -166,15 +183,14 @@ static uint64_t operand(const uint64_t *regs, unsigned reg) {
 /* The point's access or call, with the operands in the Cpu. */
 static uint32_t do_point(Cpu *cpu, const X64Point *point) {
     bool is_call = point->kind == IR_CALL;
-    X64Site site = {.type = point->type, .number = (uint16_t)(is_call ? point->disp : point->mem),
-                    .unused = unused_at(cpu, point), .aux = is_call ? aux_of(cpu, point) : 0,
-                    .pc = pc_of(cpu, point)};
+    Place place = {.pc = pc_of(cpu, point), .unused = unused_at(cpu, point), .aux = is_call ? aux_of(cpu, point) : 0,
+                   .number = (uint16_t)(is_call ? point->disp : point->mem), .type = point->type};
     if (point->kind == IR_LOAD) {
-        CpuLoaded loaded = load_at(cpu, &site, cpu->jit_addr);
+        CpuLoaded loaded = load_at(cpu, &place, cpu->jit_addr);
         cpu->jit_value = loaded.value;
         return loaded.answer;
     }
-    return is_call ? call_at(cpu, &site) : store_at(cpu, &site, cpu->jit_addr, cpu->jit_value);
+    return is_call ? call_at(cpu, &place) : store_at(cpu, &place, cpu->jit_addr, cpu->jit_value);
 }
 
 static uint32_t at_point(Cpu *cpu, uint64_t *regs) {
@@ -268,7 +284,7 @@ static const void *take_trap(Cpu *cpu, uint32_t site_index) {
     if (UNLIKELY(!cpu->isa->trap)) {
         return NULL;
     }
-    cpu->pc = site->pc & cpu->isa->pc_mask;
+    cpu->pc = jit_pc_of(cpu->jit, site) & cpu->isa->pc_mask;
     cpu->aux = site->aux;
     cpu->prepaid = 0;
     cpu->budget += site->unused;

@@ -77,6 +77,11 @@ static inline const CacheBlock *jit_block(const Jit *jit, uint32_t index) {
     return jit->blocks.data[index];
 }
 
+/* The address that the site tells; not yet masked to the guest's address bits. */
+static inline uint64_t jit_pc_of(const Jit *jit, const X64Site *site) {
+    return jit->blocks.data[site->block]->loc.pc + (uint64_t)(int64_t)site->pc_offset;
+}
+
 static inline bool jit_has_target(IrLoc loc) {
     return loc.aux == 0 || loc.pc <= UINT32_MAX;
 }

@@ -33,10 +33,10 @@ typedef struct X64Site {
                        INDIRECT: that of the jump over the table, to link with what follows it, or 0; TRAP: that of the
                        jump to the engine, which may lead to a block of that trap, or 0 */
     uint32_t unused; /* prepaid instructions that have not begun; INDIRECT: the engine's counter */
-    int32_t pc_offset; /* from the beginning of the block */
+    int32_t pc_offset; /* from the beginning of the block; not yet masked to the guest's address bits */
     uint32_t aux;
-    uint64_t pc; /* the same, absolute; not yet masked to the guest's address bits */
 } X64Site;
+_Static_assert(sizeof(X64Site) == 24, "there are some for each block");
 
 /** A fast memory access that the host's memory protection may stop: where, and its slow path. */
 typedef struct X64Access {
