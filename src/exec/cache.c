@@ -8,9 +8,12 @@
 
 enum {
     TABLE_CAP = 4096,
+    INDEX_BITS = 21, /* of a slot */
     BLOCKS_MAX = 1 << 20, /* 64 MiB */
     ENTRIES = 8192, /* of granules: room for most programs; memory comes when it is used */
 };
+
+_Static_assert(BLOCKS_MAX < 1 << INDEX_BITS, "with 0 for a free slot");
 
 static CacheTable *table_new(size_t cap) {
     CacheTable *table = mem_alloc(sizeof *table);
@@ -19,7 +22,7 @@ static CacheTable *table_new(size_t cap) {
     }
     stretch_need(&table->room, table->room.bytes); /* it is used everywhere at once */
     table->cap = cap;
-    table->slots = (uint64_t *)(void *)table->room.data;
+    table->slots = (uint32_t *)(void *)table->room.data;
     return table;
 }
 
@@ -72,45 +75,50 @@ static CacheBlock *block_of(const CodeCache *cache, uint32_t index) {
 /* Blocks that lie near each other are near each other in the table, too: they are often looked for one after the other.
  * Stretches of code, and what differs in more than the address, lie anywhere. */
 static size_t hash_of(IrLoc loc, unsigned limit) {
-    enum { STRETCH_SHIFT = 6 };
-    uint64_t h = (loc.pc >> STRETCH_SHIFT) * UINT64_C(0x9e3779b97f4a7c15);
-    h ^= ((uint64_t)loc.aux << 8 | limit) * UINT64_C(0xc2b2ae3d27d4eb4f);
-    h ^= loc.page * UINT64_C(0x165667b19e3779f9);
-    return (size_t)((h ^ h >> 29) + (loc.pc >> 2));
+    enum { STRETCH_SHIFT = 6, PAGE_SHIFT = 20 };
+    uint64_t other = (uint64_t)loc.page << PAGE_SHIFT ^ ((uint64_t)loc.aux << 8 | limit) << 32;
+    uint64_t h = (loc.pc >> STRETCH_SHIFT ^ other) * UINT64_C(0x9e3779b97f4a7c15);
+    return (size_t)((h >> 32) + (loc.pc >> 2));
 }
 
-/* Where the block stands, or a free place: then what is returned is 0. Dead blocks keep their place until the next
+static uint32_t slot_of(uint64_t pc, uint32_t number) {
+    return (uint32_t)(pc >> 1) << INDEX_BITS | number;
+}
+
+static CacheBlock *block_in(const CodeCache *cache, uint32_t slot) {
+    return block_of(cache, (slot & ((1u << INDEX_BITS) - 1)) - 1);
+}
+
+/* Where the block stands, or a free place: then what is returned is NULL. Dead blocks keep their place until the next
  * flush, and a live one for the same location comes behind them. What other threads add may stand at the free place by
  * now, so only who has the lock may look at it. */
-static uint64_t search(const CodeCache *cache, const CacheTable *table, IrLoc loc, unsigned limit, size_t *place) {
+IN_LINE CacheBlock *search(const CodeCache *cache, const CacheTable *table, IrLoc loc, unsigned limit,
+                           size_t *place) {
     size_t mask = table->cap - 1, i = hash_of(loc, limit) & mask;
-    uint64_t slot;
+    uint32_t slot, bits = slot_of(loc.pc, 0);
     while ((slot = __atomic_load_n(&table->slots[i], __ATOMIC_ACQUIRE)) != 0) {
-        if (slot >> 32 == (uint32_t)loc.pc && cache_matches(block_of(cache, (uint32_t)slot - 1), loc, limit)) {
+        if ((slot ^ bits) >> INDEX_BITS == 0 && cache_matches(block_in(cache, slot), loc, limit)) {
             break;
         }
         i = (i + 1) & mask;
     }
     *place = i;
-    return slot;
+    return slot ? block_in(cache, slot) : NULL;
 }
 
 static void add(const CodeCache *cache, CacheTable *table, uint32_t index) {
     const CacheBlock *block = block_of(cache, index);
-    uint64_t slot = (uint64_t)(uint32_t)block->loc.pc << 32 | (index + 1);
     size_t place;
     search(cache, table, block->loc, block->limit, &place);
-    __atomic_store_n(&table->slots[place], slot, __ATOMIC_RELEASE);
+    __atomic_store_n(&table->slots[place], slot_of(block->loc.pc, index + 1), __ATOMIC_RELEASE);
 }
 
 CacheBlock *cache_search(CodeCache *cache, IrLoc loc, unsigned limit, CacheBlock **front) {
     size_t place;
-    uint64_t slot = search(cache, __atomic_load_n(&cache->table, __ATOMIC_ACQUIRE), loc, limit, &place);
-    if (!slot) {
-        return NULL;
+    CacheBlock *block = search(cache, __atomic_load_n(&cache->table, __ATOMIC_ACQUIRE), loc, limit, &place);
+    if (block) {
+        __atomic_store_n(front, block, __ATOMIC_RELEASE);
     }
-    CacheBlock *block = block_of(cache, (uint32_t)slot - 1);
-    __atomic_store_n(front, block, __ATOMIC_RELEASE);
     return block;
 }
 
@@ -141,9 +149,9 @@ static void grow(CodeCache *cache) {
     CacheTable *old = cache->table, *table = table_new(old->cap * 2);
     cache->len = 0;
     for (size_t i = 0; i < old->cap; i++) {
-        uint32_t index = (uint32_t)old->slots[i] - 1;
-        if (old->slots[i] && !block_of(cache, index)->dead) {
-            add(cache, table, index);
+        uint32_t slot = old->slots[i];
+        if (slot && !block_in(cache, slot)->dead) {
+            add(cache, table, (uint32_t)(block_in(cache, slot) - block_of(cache, 0)));
             cache->len++;
         }
     }
@@ -183,7 +191,7 @@ static void note_literals(CodeCache *cache, const CacheBlock *block) {
 
 CacheBlock *cache_add_head(CodeCache *cache, const IrBlock *ir, unsigned limit) {
     cache_cover(cache);
-    if (cache->len * 4 >= cache->table->cap * 3) {
+    if (cache->len * 8 >= cache->table->cap * 5) { /* fuller ones are slow */
         grow(cache);
     }
     assert(cache->n_blocks < BLOCKS_MAX && ir->n_insns <= UINT16_MAX && ir->n_bytes <= UINT16_MAX);

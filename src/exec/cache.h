@@ -52,12 +52,12 @@ enum { CACHE_TRAP = 1 << 15 };
 enum { CACHE_FRONT_SLOTS = 1024, CACHE_GRANULE_BUCKETS = 4096 };
 enum { EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_MAX = 400 };
 
-/** Open addressing, never full. A slot is the index + 1 of a block, below the low half of its PC, so that few blocks
- * have to be looked at; 0 is free. */
+/** Open addressing, never full. A slot is the index + 1 of a block, below some bits of its PC, so that few blocks have
+ * to be looked at; 0 is free. */
 typedef struct CacheTable {
     size_t cap; /* power of two */
     Stretch room;
-    uint64_t *slots;
+    uint32_t *slots;
 } CacheTable;
 
 /** What a cache and its translations are made with. */
