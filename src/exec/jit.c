@@ -180,7 +180,9 @@ static bool begin_block(Jit *jit, bool quick, uint32_t *entry) {
     }
     arena_reset(&jit->scratch);
     prepare(jit, quick);
-    asm_fit(&jit->code.hot, 0, X64_ENTRY_BYTES);
+    if (jit->thunks.regions) {
+        asm_fit(&jit->code.hot, 0, X64_ENTRY_BYTES);
+    }
     *entry = jit->last_hot = asm_offset(&jit->code.hot);
     return true;
 }
@@ -332,7 +334,7 @@ static void dissolve_regions(Jit *jit, const CacheBlock *block) {
 }
 
 /* The entry becomes an exit that tells the block's own location: whoever jumps here is sent on by the engine. It fits,
- * since every block begins with more code than that. */
+ * since every block begins with no less code than that: what pays the budget. */
 void jit_kill(Jit *jit, CacheBlock *block) {
     if (!block->code) {
         return;
@@ -361,10 +363,11 @@ static IrExit take_quick_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t exit, 
     }
     seat->warm = exit >= X64_EXIT_WARM;
     *kind = seat->warm ? X64_SITE_STOP : X64_SITE_BUDGET;
-    const IrLoc *loc = &jit_block(jit, exit & ~X64_EXIT_WARM)->loc;
-    cpu->pc = loc->pc;
-    cpu->aux = loc->aux;
+    const CacheBlock *block = jit_block(jit, exit & ~X64_EXIT_WARM);
+    cpu->pc = block->loc.pc;
+    cpu->aux = block->loc.aux;
     cpu->prepaid = 0;
+    cpu->budget += seat->warm ? 0 : block->n_insns;
     return IR_EXIT_NEXT;
 }
 

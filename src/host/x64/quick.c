@@ -579,9 +579,9 @@ static void make_room(Quick *q) {
 _Static_assert(NO_REG == 0xff, "all bits set");
 
 /* A block has at most EXEC_BLOCK_INSNS_MAX instructions. */
-static inline void budget(Quick *q, Alu op) {
+static inline void pay(Quick *q) {
     if (X64_COUNTS) {
-        asm_alu_imm8(&q->hot, op, R14, (int8_t)q->l.ir->n_insns);
+        asm_alu_imm8(&q->hot, ALU_SUB, R14, (int8_t)q->l.ir->n_insns);
     }
 }
 
@@ -590,7 +590,9 @@ static uint32_t begin(Quick *q, uint32_t runs) {
     Lower *l = &q->l;
     uint32_t warm = 0;
     lower_note(l, X64_NOTE_ENTRY, IR_NONE);
-    asm_bytes(l->a, ASM_NOP5, X64_ENTRY_BYTES);
+    if (l->thunks->regions || !X64_COUNTS) { /* else nobody jumps from here; an exit fits over what pays the budget */
+        asm_bytes(l->a, ASM_NOP5, X64_ENTRY_BYTES);
+    }
     if (runs) {
         uint32_t index = (uint32_t)l->out->heat.len;
         vec_push(&l->out->heat, runs);
@@ -598,7 +600,7 @@ static uint32_t begin(Quick *q, uint32_t runs) {
         asm_alu_mem_imm(l->a, ALU_SUB, false, asm_at(RCX, (int32_t)(4 * index)), 1);
         warm = asm_jcc(l->a, CC_E);
     }
-    budget(q, ALU_SUB);
+    pay(q);
     return warm;
 }
 
@@ -613,7 +615,6 @@ static void quick_block(Quick *q, uint32_t runs) {
     if (over) {
         asm_link(l->a, over, asm_offset(l->a));
     }
-    budget(q, ALU_ADD);
     lower_exit(l, X64_EXIT_BUDGET + l->block);
     if (warm) {
         asm_link(l->a, warm, asm_offset(l->a));

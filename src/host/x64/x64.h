@@ -66,8 +66,9 @@ _Static_assert(sizeof(X64Point) == 24, "there is one for nearly each access");
 /** Where a point's function finds the address behind the call: index in its `regs`. */
 enum { X64_POINT_BEHIND = REG_COUNT + 1 };
 
-/** What comes back from quick code instead of a site: at the beginning of a block, whose index is added, the budget is
- * not enough, or it has run often; all is done, left at a fault entry, or a trap is pending. */
+/** What comes back from quick code instead of a site: at the beginning of a block, whose index is added, the budget was
+ * not enough (and has been paid from all the same), or it has run often; all is done, left at a fault entry, or a trap
+ * is pending. */
 #define X64_EXIT_BUDGET UINT32_C(0x80000000)
 #define X64_EXIT_WARM UINT32_C(0xc0000000)
 #define X64_EXIT_LEFT UINT32_C(0xfffffffd)
@@ -101,7 +102,7 @@ static inline uint64_t x64_no_target(uint32_t index) {
     return (uint64_t)(index ^ 1) << 1;
 }
 
-enum { X64_ENTRY_BYTES = 5 /* at the entry of a block: room for a jump to the region that begins there */ };
+enum { X64_ENTRY_BYTES = 5 /* at a block's entry, if there are regions: room for a jump to one that begins there */ };
 
 enum { X64_ACCESS_BYTES = 5 /* room that every fast access takes: that of a jump */ };
 
