@@ -9,7 +9,7 @@
 enum {
     TABLE_CAP = 4096,
     INDEX_BITS = 21, /* of a slot */
-    BLOCKS_MAX = 1 << 20, /* 64 MiB */
+    BLOCKS_MAX = 1 << 20, /* 48 MiB */
     ENTRIES = 8192, /* of granules: room for most programs; memory comes when it is used */
 };
 
@@ -194,12 +194,12 @@ CacheBlock *cache_add_head(CodeCache *cache, const IrBlock *ir, unsigned limit) 
     if (cache->len * 8 >= cache->table->cap * 5) { /* fuller ones are slow */
         grow(cache);
     }
-    assert(cache->n_blocks < BLOCKS_MAX && ir->n_insns <= UINT16_MAX && ir->n_bytes <= UINT16_MAX);
+    assert(cache->n_blocks < BLOCKS_MAX && ir->n_insns <= UINT8_MAX && ir->n_bytes <= UINT16_MAX);
     assert(limit <= UINT16_MAX);
     uint32_t index = cache->n_blocks++;
     stretch_need(&cache->room, cache->n_blocks * sizeof(CacheBlock));
     CacheBlock *block = block_of(cache, index);
-    *block = (CacheBlock){.loc = ir->loc, .limit = (uint16_t)limit, .n_insns = (uint16_t)ir->n_insns,
+    *block = (CacheBlock){.loc = ir->loc, .limit = (uint16_t)limit, .n_insns = (uint8_t)ir->n_insns,
                           .n_bytes = (uint16_t)ir->n_bytes, .dead = ir->n_bytes == 0 && !ir->is_trap};
     cache->translations++;
     if (block->dead) {

@@ -18,29 +18,26 @@ typedef struct CacheIr {
                                them: it runs where rights are checked.) */
 } CacheIr;
 
-/** There are many: one cache line each. */
+/** There are many. */
 struct CacheBlock {
     IrLoc loc;
     const CacheIr *made; /* NULL while nobody has needed it: exec_complete */
     uint32_t code; /* offset of its host code, 0 = none */
     uint32_t index; /* of the block in the engine's code, if it has code */
-    uint32_t region; /* offset of the region that begins here, 0 = none */
-    uint32_t guard; /* of a region with blocks in several pages: index + 1 of the number of the bank with which they are
-                     * there. 0: there is no such region */
     uint32_t runs; /* of quick code: index of its counter of runs, if it has one. Of a prefix: its runs in the
                     * interpreter, up to where it gets host code */
-    uint32_t landings; /* where its indirect branch has led: index + 1 of the first one; 0 = none */
+    uint32_t more; /* index + 1 of what the engine's code knows of a region that begins here, and of an indirect branch
+                    * at the block's end; 0: nothing */
     uint16_t limit; /* translated with at most this many instructions; 0 = whole block; CACHE_TRAP + the number of a
                      * trap: what that does, which depends on no memory */
-    uint16_t n_insns, n_bytes; /* as in IrBlock */
-    uint16_t region_cost; /* what the region takes from the budget */
-    uint16_t refused; /* how often its pages were not there */
-    bool cut; /* a whole block that ends where another one begins: its length is not what translation would give */
+    uint16_t n_bytes;
+    uint8_t n_insns; /* as in IrBlock, as n_bytes */
     bool dead;
     bool interpret; /* it cannot be lowered */
-    bool quick, improved; /* its code was made by jit_compile_quick; by jit_improve */
+    bool cut : 1; /* a whole block that ends where another one begins: its length is not what translation would give */
+    bool quick : 1, improved : 1; /* its code was made by jit_compile_quick; by jit_improve */
 };
-_Static_assert(sizeof(CacheBlock) == 64, "a cache line");
+_Static_assert(sizeof(CacheBlock) == 48, "most code is made of small blocks that run once");
 
 typedef struct GranuleEntry {
     uint32_t block; /* index */

@@ -128,10 +128,10 @@ void jit_free(Jit *jit) {
 
 void jit_flush(Jit *jit, uint64_t serial) {
     for (size_t i = 0; i < jit->blocks.len; i++) {
-        jit->blocks.data[i]->code = jit->blocks.data[i]->region = jit->blocks.data[i]->guard = 0;
-        jit->blocks.data[i]->landings = 0;
+        jit->blocks.data[i]->code = jit->blocks.data[i]->more = 0;
     }
     jit->blocks.len = 0;
+    jit->more.len = 0;
     jit->out.sites.len = 0;
     jit->out.accesses.len = 0;
     jit->out.points.len = 0;
@@ -142,6 +142,25 @@ void jit_flush(Jit *jit, uint64_t serial) {
     jit->code.hot.at = jit->writable + jit->first_block;
     jit->code.cold.at = jit->writable + jit->code_bytes / 2;
     jit->serial = serial ? serial : jit->serial + 1;
+}
+
+static JitMore *more_of(const Jit *jit, const CacheBlock *block) {
+    uint32_t more = __atomic_load_n(&block->more, __ATOMIC_ACQUIRE);
+    return more ? &jit->more.data[more - 1] : NULL;
+}
+
+static JitMore *need_more(Jit *jit, CacheBlock *block) {
+    if (!block->more) {
+        JitMore none = {0};
+        vec_push(&jit->more, none);
+        __atomic_store_n(&block->more, (uint32_t)jit->more.len, __ATOMIC_RELEASE);
+    }
+    return more_of(jit, block);
+}
+
+uint32_t jit_region_of(const Jit *jit, const CacheBlock *block) {
+    const JitMore *more = more_of(jit, block);
+    return more ? __atomic_load_n(&more->region, __ATOMIC_ACQUIRE) : 0;
 }
 
 /* A small buffer keeps less free: what does not fit then is interpreted. */
@@ -234,8 +253,8 @@ bool jit_improve(Jit *jit, CacheBlock *block) {
     }
     block->quick = false;
     block->improved = true;
-    if (block->region) {
-        x64_patch_jump(&jit->code.hot, entry, block->region);
+    if (jit_region_of(jit, block)) {
+        x64_patch_jump(&jit->code.hot, entry, jit_region_of(jit, block));
     }
     publish(jit);
     __atomic_store_n(&block->code, entry, __ATOMIC_RELEASE);
@@ -275,11 +294,12 @@ bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members
         memcpy(formed.blocks, members, n_members * sizeof *members);
         vec_push(&jit->formed, formed);
         assert(region.blocks[0].cost <= UINT16_MAX);
-        members[0]->region_cost = (uint16_t)region.blocks[0].cost;
-        members[0]->guard = region.guard + 1; /* IR_NONE: 0 */
-        members[0]->refused = 0;
+        JitMore *more = need_more(jit, members[0]);
+        more->cost = (uint16_t)region.blocks[0].cost;
+        more->guard = region.guard + 1; /* IR_NONE: 0 */
+        more->refused = 0;
         publish(jit);
-        __atomic_store_n(&members[0]->region, entry, __ATOMIC_RELEASE);
+        __atomic_store_n(&more->region, entry, __ATOMIC_RELEASE);
         x64_patch_jump(&jit->code.hot, members[0]->code, entry);
     }
     return ok;
@@ -326,7 +346,8 @@ static void dissolve_regions(Jit *jit, const CacheBlock *block) {
             member |= region->blocks[i] == block;
         }
         if (member) {
-            region->blocks[0]->region = region->blocks[0]->guard = 0;
+            JitMore *more = more_of(jit, region->blocks[0]);
+            more->region = more->guard = 0;
             x64_patch_nop(&jit->code.hot, region->blocks[0]->code, X64_ENTRY_BYTES);
             region->n_blocks = 0;
         }
@@ -425,16 +446,16 @@ static bool all_there(const Jit *jit, Cpu *cpu, const CacheBlock *head) {
 }
 
 /* True if the pages of the region that begins here are those that it was made of. One that is refused often goes. */
-static bool passes_guard(Jit *jit, Cpu *cpu, CacheBlock *block) {
+static bool passes_guard(Jit *jit, Cpu *cpu, CacheBlock *block, JitMore *more) {
     enum { REFUSED_MAX = 1000 };
     uint64_t key;
     bool named = mapped_key(jit, cpu->tlb_bank, block->loc, &key);
-    uint32_t *guard = &jit->out.heat.data[block->guard - 1], now = (uint32_t)(key >> 32);
+    uint32_t *guard = &jit->out.heat.data[more->guard - 1], now = (uint32_t)(key >> 32);
     if (named && (*guard == now || all_there(jit, cpu, block))) {
         *guard = now;
         return true;
     }
-    if (++block->refused == REFUSED_MAX) {
+    if (++more->refused == REFUSED_MAX) {
         dissolve_regions(jit, block);
     }
     return false;
@@ -442,8 +463,9 @@ static bool passes_guard(Jit *jit, Cpu *cpu, CacheBlock *block) {
 
 /* With too little budget for the region that begins here, the block runs alone. */
 static const void *start_of(Jit *jit, Cpu *cpu, CacheBlock *block) {
-    bool alone = __atomic_load_n(&block->region, __ATOMIC_ACQUIRE) &&
-                 (cpu->budget < block->region_cost || (UNLIKELY(block->guard) && !passes_guard(jit, cpu, block)));
+    JitMore *more = more_of(jit, block);
+    bool alone = more && __atomic_load_n(&more->region, __ATOMIC_ACQUIRE) &&
+                 (cpu->budget < more->cost || (UNLIKELY(more->guard) && !passes_guard(jit, cpu, block, more)));
     return jit->executable + cache_code(block) + (alone ? X64_ENTRY_BYTES : 0);
 }
 
@@ -494,7 +516,8 @@ void jit_link_jump(Jit *jit, uint32_t jump, const CacheBlock *to) {
 }
 
 CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k) {
-    uint32_t at = from->landings;
+    const JitMore *more = more_of(jit, from);
+    uint32_t at = more ? more->landings : 0;
     while (at && k-- > 0) {
         at = jit->landings.data[at - 1].next;
     }
@@ -502,10 +525,10 @@ CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k) {
 }
 
 static void note_landing(Jit *jit, CacheBlock *from, CacheBlock *to) {
-    uint32_t *link = &from->landings;
     if (!jit->thunks.regions || jit->landings.len == LANDINGS_MAX) {
         return;
     }
+    uint32_t *link = &need_more(jit, from)->landings;
     while (*link) {
         JitLanding *seen = &jit->landings.data[*link - 1];
         if (seen->to == to) {

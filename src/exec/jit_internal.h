@@ -24,6 +24,16 @@ typedef struct JitLanding {
     uint32_t next; /* of the same block: index + 1; 0 = none */
 } JitLanding;
 
+/* What few blocks have: those where a region begins, and those with an indirect branch at the end. */
+typedef struct JitMore {
+    uint32_t region; /* offset of the region that begins here, 0 = none */
+    uint32_t guard; /* of a region with blocks in several pages: index + 1 of the number of the bank with which they are
+                     * there. 0: there is no such region */
+    uint32_t landings; /* where the branch has led: index + 1 of the first one; 0 = none */
+    uint16_t cost; /* what the region takes from the budget */
+    uint16_t refused; /* how often its pages were not there */
+} JitMore;
+
 struct JitSeat {
     uint64_t serial; /* of the code that the rest is about */
     uint32_t exit; /* site of the last exit that can be linked, or IR_NONE */
@@ -33,7 +43,7 @@ struct JitSeat {
     X64Target targets[X64_TARGETS];
 };
 
-enum { JIT_TABLES = 5 };
+enum { JIT_TABLES = 6 };
 
 struct Jit {
     FaultRange range; /* first: the fault handler comes back with it */
@@ -47,6 +57,7 @@ struct Jit {
     uint32_t last_hot, last_cold; /* code offsets of what was lowered last */
     X64Output out;
     VEC(CacheBlock *) blocks; /* by the index that sites carry */
+    VEC(JitMore) more; /* by that of blocks */
     VEC(JitRegion) formed;
     VEC(JitLanding) landings;
     uint64_t serial; /* of what is in the buffer: another one after each flush */
@@ -54,7 +65,7 @@ struct Jit {
     uint64_t published; /* how often code was added or linked */
     JitSeat *own; /* if it is not shared */
     Stretch tables; /* the room of the tables above when they do not move any more: jit_tables_settle */
-    Stretch parts[JIT_TABLES]; /* of it: sites, accesses, points, heat, blocks */
+    Stretch parts[JIT_TABLES]; /* of it: sites, accesses, points, heat, blocks, more */
     bool unsettled; /* the host has no addresses for them */
 };
 
