@@ -10,7 +10,8 @@ enum {
     TABLE_CAP = 4096,
     INDEX_BITS = 21, /* of a slot */
     BLOCKS_MAX = 1 << 20, /* 48 MiB */
-    ENTRIES = 8192, /* of granules: room for most programs; memory comes when it is used */
+    ENTRIES = 8192, /* room for most programs; memory comes when it is used */
+    STRETCH_SHIFT = 8, /* of bytes that have one bucket: most blocks lie in one or two */
 };
 
 _Static_assert(BLOCKS_MAX < 1 << INDEX_BITS, "with 0 for a free slot");
@@ -75,9 +76,9 @@ static CacheBlock *block_of(const CodeCache *cache, uint32_t index) {
 /* Blocks that lie near each other are near each other in the table, too: they are often looked for one after the other.
  * Stretches of code, and what differs in more than the address, lie anywhere. */
 static size_t hash_of(IrLoc loc, unsigned limit) {
-    enum { STRETCH_SHIFT = 6, PAGE_SHIFT = 20 };
+    enum { NEAR_SHIFT = 6, PAGE_SHIFT = 20 };
     uint64_t other = (uint64_t)loc.page << PAGE_SHIFT ^ ((uint64_t)loc.aux << 8 | limit) << 32;
-    uint64_t h = (loc.pc >> STRETCH_SHIFT ^ other) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t h = (loc.pc >> NEAR_SHIFT ^ other) * UINT64_C(0x9e3779b97f4a7c15);
     return (size_t)((h >> 32) + (loc.pc >> 2));
 }
 
@@ -129,7 +130,7 @@ void cache_flush(CodeCache *cache, uint64_t serial) {
     drop_outgrown(cache);
     memset(cache->table->slots, 0, cache->table->cap * sizeof cache->table->slots[0]);
     memset(cache->front, 0, sizeof cache->front);
-    memset(cache->granules, 0, sizeof cache->granules);
+    memset(cache->buckets, 0, sizeof cache->buckets);
     cache->entries.len = 0;
     cache->flushes += cache->len > 0;
     cache->len = 0;
@@ -165,26 +166,40 @@ void cache_cover(CodeCache *cache) {
     }
 }
 
+static uint32_t *bucket_of(CodeCache *cache, uint64_t addr) {
+    return &cache->buckets[(addr >> STRETCH_SHIFT) % CACHE_BUCKETS];
+}
+
 /* So that stores there find it. */
 static void note_bytes(CodeCache *cache, const CacheBlock *block, uint64_t addr, uint64_t size) {
-    uint64_t last = (addr + size - 1) >> MEM_GRANULE_SHIFT;
+    uint64_t last = (addr + size - 1) >> STRETCH_SHIFT;
     uint32_t index = (uint32_t)(block - block_of(cache, 0));
     vec_reserve(&cache->entries, ENTRIES);
-    for (uint64_t g = addr >> MEM_GRANULE_SHIFT; g <= last; g++) {
-        uint32_t *head = &cache->granules[g % CACHE_GRANULE_BUCKETS];
-        GranuleEntry entry = {index, (uint32_t)g, *head};
+    for (uint64_t s = addr >> STRETCH_SHIFT; s <= last; s++) {
+        uint32_t *head = bucket_of(cache, s << STRETCH_SHIFT);
+        StretchEntry entry = {index, *head};
         vec_push(&cache->entries, entry);
         *head = (uint32_t)cache->entries.len;
     }
 }
 
+/* True for the op of a finished block whose value its host code knows from ROM; with the bytes that it loads. */
+static bool is_literal(const CacheIr *made, uint32_t i, uint64_t *addr, uint64_t *size) {
+    const IrOp *op = &made->ir.ops[i];
+    if (op->op != IR_LOAD || made->literal->ops[i].op != IR_CONST) {
+        return false;
+    }
+    *addr = ir_const_value(&made->ir.ops[op->a]);
+    *size = UINT64_C(1) << (op->n & IR_MEM_SIZE);
+    return true;
+}
+
 /* The block goes when its bytes change, or the literals that its host code knows. */
 static void note_literals(CodeCache *cache, const CacheBlock *block) {
-    const IrBlock *ir = &block->made->ir, *literal = block->made->literal;
-    for (uint32_t i = 0; literal && i < ir->n_ops; i++) {
-        const IrOp *op = &ir->ops[i];
-        if (op->op == IR_LOAD && literal->ops[i].op == IR_CONST) {
-            note_bytes(cache, block, ir_const_value(&ir->ops[op->a]), 1u << (op->n & IR_MEM_SIZE));
+    uint64_t addr, size;
+    for (uint32_t i = 0; block->made->literal && i < block->made->ir.n_ops; i++) {
+        if (is_literal(block->made, i, &addr, &size)) {
+            note_bytes(cache, block, addr, size);
         }
     }
 }
@@ -230,15 +245,33 @@ CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *litera
     return block;
 }
 
-static void invalidate_granule(CodeCache *cache, uint64_t granule) {
-    uint32_t *link = &cache->granules[granule % CACHE_GRANULE_BUCKETS];
+/* Whole granules of memory. */
+typedef struct Granules {
+    uint64_t first, last;
+} Granules;
+
+static bool has_any_of(uint64_t addr, uint64_t size, Granules changed) {
+    return addr >> MEM_GRANULE_SHIFT <= changed.last && (addr + size - 1) >> MEM_GRANULE_SHIFT >= changed.first;
+}
+
+static bool is_made_of(const CacheBlock *block, Granules changed) {
+    const CacheIr *made = block->made;
+    uint64_t addr, size;
+    bool is = block->n_bytes && has_any_of(ir_loc_source(block->loc), block->n_bytes, changed);
+    for (uint32_t i = 0; !is && made && made->literal && i < made->ir.n_ops; i++) {
+        is = is_literal(made, i, &addr, &size) && has_any_of(addr, size, changed);
+    }
+    return is;
+}
+
+static void invalidate_in(CodeCache *cache, uint32_t *link, Granules changed) {
     while (*link) {
-        GranuleEntry *entry = &cache->entries.data[*link - 1];
-        if (entry->granule != (uint32_t)granule) {
+        StretchEntry *entry = &cache->entries.data[*link - 1];
+        CacheBlock *block = block_of(cache, entry->block);
+        if (!block->dead && !is_made_of(block, changed)) {
             link = &entry->next;
             continue;
         }
-        CacheBlock *block = block_of(cache, entry->block);
         if (cache->jit && !block->dead) {
             jit_kill(cache->jit, block);
         }
@@ -248,8 +281,8 @@ static void invalidate_granule(CodeCache *cache, uint64_t granule) {
 }
 
 void cache_invalidate(CodeCache *cache, uint64_t addr, uint64_t size) {
-    uint64_t last = (addr + size - 1) >> MEM_GRANULE_SHIFT;
-    for (uint64_t g = addr >> MEM_GRANULE_SHIFT; g <= last; g++) {
-        invalidate_granule(cache, g);
+    Granules changed = {addr >> MEM_GRANULE_SHIFT, (addr + size - 1) >> MEM_GRANULE_SHIFT};
+    for (uint64_t s = addr >> STRETCH_SHIFT; s <= (addr + size - 1) >> STRETCH_SHIFT; s++) {
+        invalidate_in(cache, bucket_of(cache, s << STRETCH_SHIFT), changed);
     }
 }

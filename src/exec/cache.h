@@ -39,14 +39,14 @@ struct CacheBlock {
 };
 _Static_assert(sizeof(CacheBlock) == 48, "most code is made of small blocks that run once");
 
-typedef struct GranuleEntry {
+/** A block with bytes in a stretch of memory, or whose host code knows some of there. */
+typedef struct StretchEntry {
     uint32_t block; /* index */
-    uint32_t granule; /* guest address >> MEM_GRANULE_SHIFT, the low half */
     uint32_t next; /* index + 1 of the next entry of the bucket, 0 = end */
-} GranuleEntry;
+} StretchEntry;
 
 enum { CACHE_TRAP = 1 << 15 };
-enum { CACHE_FRONT_SLOTS = 1024, CACHE_GRANULE_BUCKETS = 4096 };
+enum { CACHE_FRONT_SLOTS = 1024, CACHE_BUCKETS = 4096 };
 enum { EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_MAX = 400 };
 
 /** Open addressing, never full. A slot is the index + 1 of a block, below some bits of its PC, so that few blocks have
@@ -76,8 +76,8 @@ typedef struct CodeCache {
     size_t len; /* of the table: slots that are not free */
     VEC(CacheTable *) outgrown; /* somebody may still look at them */
     CacheBlock *front[CACHE_FRONT_SLOTS]; /* a cache of the table: cache_find */
-    uint32_t granules[CACHE_GRANULE_BUCKETS]; /* by granule: index + 1 of the first entry; not for a share */
-    VEC(GranuleEntry) entries;
+    uint32_t buckets[CACHE_BUCKETS]; /* by stretch of memory: index + 1 of the first entry; not for a share */
+    VEC(StretchEntry) entries;
     Jit *jit; /* told of blocks that die; NULL: all is interpreted */
     uint64_t translations, flushes; /* statistics */
 } CodeCache;
