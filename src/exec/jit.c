@@ -509,9 +509,18 @@ uint32_t jit_jump_to(const Jit *jit, const CacheBlock *block, IrLoc to) {
     return IR_NONE;
 }
 
+/* The jump may be in either part of the code. */
+static void link_goto(Jit *jit, const X64Site *site, uint32_t code) {
+    if (site->type) {
+        x64_patch_jump(&jit->code.hot, site->patch, code);
+    } else {
+        x64_patch_link(&jit->code.hot, site->patch, code);
+    }
+}
+
 void jit_link_jump(Jit *jit, uint32_t jump, const CacheBlock *to) {
     if (cache_code(to)) {
-        x64_patch_link(&jit->code.hot, jit->out.sites.data[jump].patch, cache_code(to));
+        link_goto(jit, &jit->out.sites.data[jump], cache_code(to));
     }
 }
 
@@ -582,7 +591,7 @@ void jit_link(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
             note_target(jit, seat, cpu, block);
         }
     } else if (leads_to(jit, site, block->loc) && page_of_site(jit, site) == block->loc.page) {
-        x64_patch_link(&jit->code.cold, site->patch, block->code); /* the jump may be in either part */
+        link_goto(jit, site, block->code);
     }
 }
 

@@ -174,14 +174,32 @@ static void count_jump(Lower *l, uint32_t jump, int32_t offset, uint32_t aux) {
     asm_link(l->a, cold, asm_offset(l->a));
 }
 
+/* An exit that is itself the jump when it is linked. */
+static void linkable_exit(Lower *l, int32_t offset, uint32_t aux) {
+    asm_fit(l->a, 0, X64_EXIT_LINK_BYTES);
+    uint32_t at = asm_offset(l->a);
+    lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_GOTO, .type = 1, .pc_offset = offset, .aux = aux,
+                                          .patch = at}));
+}
+
 void lower_goto_exit(Lower *l, const IrOp *op, uint32_t jump, uint32_t leave) {
     int32_t offset = (int32_t)(op->op == IR_GOTO ? op->a : op->b);
-    asm_link(l->a, jump, asm_offset(l->a));
-    if (lower_leaves_page(l, offset)) {
+    bool leaves_page = lower_leaves_page(l, offset), counts = !leaves_page && offset <= 0 && l->thunks->regions;
+    if (!jump && counts) {
+        jump = lower_jmp(l);
+    }
+    if (jump) {
+        asm_link(l->a, jump, asm_offset(l->a));
+    }
+    if (leaves_page) {
         lower_exit_page(l, offset, op->c);
         return;
     }
-    if (offset <= 0 && l->thunks->regions) {
+    if (!jump) {
+        linkable_exit(l, offset, op->c);
+        return;
+    }
+    if (counts) {
         count_jump(l, jump, offset, op->c);
         jump = lower_jmp(l);
         asm_link(l->a, jump, asm_offset(l->a));

@@ -356,7 +356,7 @@ static void emit_goto(Quick *q, const IrOp *op) {
     Lower *l = &q->l;
     uint32_t leave;
     look_before_leaving(q, &leave);
-    lower_goto_exit(l, op, lower_jmp(l), leave);
+    lower_goto_exit(l, op, leave ? lower_jmp(l) : 0, leave);
 }
 
 static void emit_goto_if(Quick *q, const IrOp *op) {

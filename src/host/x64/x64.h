@@ -26,7 +26,8 @@ typedef enum X64SiteKind {
 
 typedef struct X64Site {
     uint8_t kind; /* X64SiteKind */
-    uint8_t type; /* ACCESS: IrType of a load; TRAP: the engine's counter; INDIRECT: 1 if cpu->aux is set, too */
+    uint8_t type; /* ACCESS: IrType of a load; TRAP: the engine's counter; INDIRECT: 1 if cpu->aux is set, too;
+                     GOTO: 1 if the exit itself becomes the jump, with what stands at `patch` */
     uint16_t number; /* TRAP: number; ACCESS: IrMem bits, or the helper of a call */
     uint32_t block; /* index of the block, given by the engine */
     uint32_t patch; /* GOTO, HOT: offset of the displacement to link; HOT: that of the jump itself, to count no more;
@@ -105,6 +106,8 @@ static inline uint64_t x64_no_target(uint32_t index) {
 enum { X64_ENTRY_BYTES = 5 /* at a block's entry, if there are regions: room for a jump to one that begins there */ };
 
 enum { X64_ACCESS_BYTES = 5 /* room that every fast access takes: that of a jump */ };
+
+enum { X64_EXIT_LINK_BYTES = 5 /* of an exit that becomes a jump */ };
 
 /** Code offsets of the fixed pieces, and what all code is made for. */
 typedef struct X64Thunks {
