@@ -320,7 +320,7 @@ bool jit_take_warm(JitSeat *seat) {
 }
 
 bool jit_leads_on(const Jit *jit, const JitSeat *seat, const CacheBlock *block) {
-    if (seat->exit == IR_NONE) {
+    if (!jit->thunks.regions || seat->exit == IR_NONE) { /* nothing is ever improved, or nothing led here */
         return false;
     }
     const CacheBlock *from = jit->blocks.data[jit->out.sites.data[seat->exit].block];
