@@ -132,19 +132,23 @@ static const X64Point *find_point(const Jit *jit, uint32_t at) {
 }
 
 /* Has the POLL of the point's instruction, if it has one, look whether there is something to leave for. The points of a
- * block stand together. */
-static void call_poll(Jit *jit, const X64Point *point) {
+ * block stand together. Returns the access that does so itself, or NULL. */
+static const X64Point *call_poll(Jit *jit, const X64Point *point) {
     const X64Point *begin = jit->out.points.data, *p = point;
     const X64Point *end = begin + __atomic_load_n(&jit->out.points.len, __ATOMIC_ACQUIRE);
     while (p > begin && p[-1].block == point->block) {
         p--;
     }
     for (; p < end && p->block == point->block; p++) {
-        bool is_poll = p->kind == IR_POLL;
-        if ((is_poll || p->poll) && p->begun == point->begun) {
+        bool is_poll = p->kind == IR_POLL, here = p->begun == point->begun;
+        if (here && !is_poll && p->poll == X64_POLL_NONE) {
+            return p;
+        }
+        if (here && (is_poll || p->poll)) {
             x64_patch_call(&jit->code.hot, is_poll ? p->at : p->at + p->poll, jit->thunks.point);
         }
     }
+    return NULL;
 }
 
 static uint64_t pc_of(const Cpu *cpu, const X64Point *point) {
@@ -210,8 +214,11 @@ static uint32_t at_point(Cpu *cpu, uint64_t *regs) {
     if (answer == CPU_TRAPS) {
         return leave_at(cpu, point, pc_of(cpu, point), aux_of(cpu, point), X64_EXIT_TRAP);
     }
-    if (answer == CPU_LEAVES) {
-        call_poll(jit, point); /* a misaligned access comes here from behind the block */
+    if (answer == CPU_LEAVES) { /* maybe from behind the block: a misaligned access */
+        const X64Point *last = call_poll(jit, point);
+        if (last) {
+            return leave_at_poll(cpu, last);
+        }
     }
     if (point->result != NO_REG && point->kind != IR_STORE) {
         regs[point->result] = cpu->jit_value;

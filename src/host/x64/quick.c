@@ -10,7 +10,8 @@
  * All state is stored when it changes, flags too: where the block is left in its middle nothing has to be made up for.
  * So an access has no slow path of its own. Where the host's memory protection stops one, the engine puts a call over
  * it; the call finds what it is about by its own address (X64Point) and keeps all registers. A POLL is a NOP until the
- * CPU has something to leave for after an access of its instruction.
+ * CPU has something to leave for after an access of its instruction; where nothing comes behind the only one, there is
+ * none.
  *
  * Registers: rax is scratch, too. Not done here: window memory scheme, notes for it. */
 #include "host/x64/quick.h"
@@ -173,14 +174,26 @@ static void access(Quick *q, const IrOp *op) {
     q->may_leave = true;
 }
 
+/* True if the instruction goes on as an entry of its own need not tell: at aux 0, 2 or 4 bytes behind. */
+static bool is_plain_poll(const Quick *q, const IrOp *op) {
+    uint32_t bytes = op->a - q->insn->a;
+    return op->b == 0 && (bytes == 2 || bytes == 4);
+}
+
+/* True if the last point is the only one of the instruction that has begun. */
+static bool is_only_access(const Quick *q, const X64Point *last) {
+    const X64Point *begin = q->l.out->points.data;
+    bool second = last > begin && last[-1].block == last->block && last[-1].begun == last->begun;
+    return last->kind != IR_INSN && last->begun == q->n_begun && !second;
+}
+
 /* The last point is that of the instruction's access: it tells where the POLL is, if that is as nearly all are. */
-static void add_poll(Quick *q, const IrOp *op, uint32_t at) {
-    X64Point *last = &q->l.out->points.data[q->l.out->points.len - 1];
-    uint32_t bytes = op->a - q->insn->a, distance = at - last->at;
-    bool plain = last->kind != IR_INSN && last->begun == q->n_begun && op->b == 0;
-    if (LIKELY(plain && (bytes == 2 || bytes == 4) && distance < 1 << 7)) {
+static void add_poll(Quick *q, const IrOp *op, X64Point *last, uint32_t at) {
+    uint32_t distance = at - last->at;
+    bool plain = last->kind != IR_INSN && last->begun == q->n_begun && is_plain_poll(q, op);
+    if (LIKELY(plain && distance < X64_POLL_NONE)) {
         last->poll = distance & 0x7f;
-        last->long_insn = bytes == 4;
+        last->long_insn = op->a - q->insn->a == 4;
         return;
     }
     X64Point point = point_here(q, op);
@@ -189,19 +202,27 @@ static void add_poll(Quick *q, const IrOp *op, uint32_t at) {
     add_point(q, &point, 0);
 }
 
+/* Behind the one access of an instruction, with nothing left to do, no POLL is needed: it leaves by itself. */
 static void poll(Quick *q, const IrOp *op) {
     Lower *l = &q->l;
     if (!q->may_leave) {
         return;
     }
+    X64Point *last = &l->out->points.data[l->out->points.len - 1];
+    bool done = asm_offset(l->a) == last->at + X64_ACCESS_BYTES + last->rest, must_poll = q->must_poll;
+    q->may_leave = q->must_poll = false;
+    if (done && is_only_access(q, last) && is_plain_poll(q, op)) {
+        last->poll = X64_POLL_NONE;
+        last->long_insn = op->a - q->insn->a == 4;
+        return;
+    }
     asm_fit(l->a, 0, X64_ACCESS_BYTES);
-    add_poll(q, op, asm_offset(l->a));
-    if (q->must_poll) {
+    add_poll(q, op, last, asm_offset(l->a));
+    if (must_poll) {
         call_thunk(l, l->thunks->point);
     } else {
         asm_bytes(l->a, ASM_NOP5, X64_ACCESS_BYTES);
     }
-    q->may_leave = q->must_poll = false;
 }
 
 /* ---- Flags and conditions ---- */

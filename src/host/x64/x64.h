@@ -59,10 +59,13 @@ typedef struct X64Point {
     uint8_t base, data, result; /* Reg: address, what is stored, where the result goes; CALL: a, b, result; or NO_REG */
     bool wide; /* the base is of 64 bits */
     uint8_t rest; /* bytes of the access behind the call that is put over it */
-    uint8_t poll : 7; /* bytes from `at` to the POLL of the instruction, if it goes on behind it with aux 0; or 0 */
+    uint8_t poll : 7; /* bytes from `at` to the POLL of the instruction, if it goes on behind it with aux 0; or 0.
+                       * X64_POLL_NONE: the access is the last thing it does, and may leave itself */
     uint8_t long_insn : 1; /* it then goes on 4 bytes behind this instruction, and not 2 */
 } X64Point;
 _Static_assert(sizeof(X64Point) == 24, "there is one for nearly each access");
+
+enum { X64_POLL_NONE = 127 };
 
 /** Where a point's function finds the address behind the call: index in its `regs`. */
 enum { X64_POINT_BEHIND = REG_COUNT + 1 };
