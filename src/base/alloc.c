@@ -16,7 +16,7 @@ enum {
     PAGE_BYTES = 4096,
     STRETCH_FEW_BYTES = 2 * PAGE_BYTES, /* the host brings them in one by one: most of what is small stays so */
     STRETCH_AHEAD_MIN = 4 * PAGE_BYTES,
-    STRETCH_AHEAD_MAX = 64 * PAGE_BYTES,
+    STRETCH_AHEAD_MAX = 8 * PAGE_BYTES,
 };
 
 struct ArenaChunk {

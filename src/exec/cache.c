@@ -8,9 +8,13 @@
 
 enum {
     TABLE_CAP = 4096,
-    BLOCKS_MAX = 1 << 20, /* 64 MiB */
-    ENTRIES = 8192, /* of granules: room for most programs; memory comes when it is used */
+    INDEX_BITS = 21, /* of a slot */
+    BLOCKS_MAX = 1 << 20, /* 48 MiB */
+    ENTRIES = 8192, /* room for most programs; memory comes when it is used */
+    STRETCH_SHIFT = 8, /* of bytes that have one bucket: most blocks lie in one or two */
 };
+
+_Static_assert(BLOCKS_MAX < 1 << INDEX_BITS, "with 0 for a free slot");
 
 static CacheTable *table_new(size_t cap) {
     CacheTable *table = mem_alloc(sizeof *table);
@@ -19,7 +23,7 @@ static CacheTable *table_new(size_t cap) {
     }
     stretch_need(&table->room, table->room.bytes); /* it is used everywhere at once */
     table->cap = cap;
-    table->slots = (uint64_t *)(void *)table->room.data;
+    table->slots = (uint32_t *)(void *)table->room.data;
     return table;
 }
 
@@ -72,45 +76,50 @@ static CacheBlock *block_of(const CodeCache *cache, uint32_t index) {
 /* Blocks that lie near each other are near each other in the table, too: they are often looked for one after the other.
  * Stretches of code, and what differs in more than the address, lie anywhere. */
 static size_t hash_of(IrLoc loc, unsigned limit) {
-    enum { STRETCH_SHIFT = 6 };
-    uint64_t h = (loc.pc >> STRETCH_SHIFT) * UINT64_C(0x9e3779b97f4a7c15);
-    h ^= ((uint64_t)loc.aux << 8 | limit) * UINT64_C(0xc2b2ae3d27d4eb4f);
-    h ^= loc.page * UINT64_C(0x165667b19e3779f9);
-    return (size_t)((h ^ h >> 29) + (loc.pc >> 2));
+    enum { NEAR_SHIFT = 6, PAGE_SHIFT = 20 };
+    uint64_t other = (uint64_t)loc.page << PAGE_SHIFT ^ ((uint64_t)loc.aux << 8 | limit) << 32;
+    uint64_t h = (loc.pc >> NEAR_SHIFT ^ other) * UINT64_C(0x9e3779b97f4a7c15);
+    return (size_t)((h >> 32) + (loc.pc >> 2));
 }
 
-/* Where the block stands, or a free place: then what is returned is 0. Dead blocks keep their place until the next
+static uint32_t slot_of(uint64_t pc, uint32_t number) {
+    return (uint32_t)(pc >> 1) << INDEX_BITS | number;
+}
+
+static CacheBlock *block_in(const CodeCache *cache, uint32_t slot) {
+    return block_of(cache, (slot & ((1u << INDEX_BITS) - 1)) - 1);
+}
+
+/* Where the block stands, or a free place: then what is returned is NULL. Dead blocks keep their place until the next
  * flush, and a live one for the same location comes behind them. What other threads add may stand at the free place by
  * now, so only who has the lock may look at it. */
-static uint64_t search(const CodeCache *cache, const CacheTable *table, IrLoc loc, unsigned limit, size_t *place) {
+IN_LINE CacheBlock *search(const CodeCache *cache, const CacheTable *table, IrLoc loc, unsigned limit,
+                           size_t *place) {
     size_t mask = table->cap - 1, i = hash_of(loc, limit) & mask;
-    uint64_t slot;
+    uint32_t slot, bits = slot_of(loc.pc, 0);
     while ((slot = __atomic_load_n(&table->slots[i], __ATOMIC_ACQUIRE)) != 0) {
-        if (slot >> 32 == (uint32_t)loc.pc && cache_matches(block_of(cache, (uint32_t)slot - 1), loc, limit)) {
+        if ((slot ^ bits) >> INDEX_BITS == 0 && cache_matches(block_in(cache, slot), loc, limit)) {
             break;
         }
         i = (i + 1) & mask;
     }
     *place = i;
-    return slot;
+    return slot ? block_in(cache, slot) : NULL;
 }
 
 static void add(const CodeCache *cache, CacheTable *table, uint32_t index) {
     const CacheBlock *block = block_of(cache, index);
-    uint64_t slot = (uint64_t)(uint32_t)block->loc.pc << 32 | (index + 1);
     size_t place;
     search(cache, table, block->loc, block->limit, &place);
-    __atomic_store_n(&table->slots[place], slot, __ATOMIC_RELEASE);
+    __atomic_store_n(&table->slots[place], slot_of(block->loc.pc, index + 1), __ATOMIC_RELEASE);
 }
 
 CacheBlock *cache_search(CodeCache *cache, IrLoc loc, unsigned limit, CacheBlock **front) {
     size_t place;
-    uint64_t slot = search(cache, __atomic_load_n(&cache->table, __ATOMIC_ACQUIRE), loc, limit, &place);
-    if (!slot) {
-        return NULL;
+    CacheBlock *block = search(cache, __atomic_load_n(&cache->table, __ATOMIC_ACQUIRE), loc, limit, &place);
+    if (block) {
+        __atomic_store_n(front, block, __ATOMIC_RELEASE);
     }
-    CacheBlock *block = block_of(cache, (uint32_t)slot - 1);
-    __atomic_store_n(front, block, __ATOMIC_RELEASE);
     return block;
 }
 
@@ -121,7 +130,7 @@ void cache_flush(CodeCache *cache, uint64_t serial) {
     drop_outgrown(cache);
     memset(cache->table->slots, 0, cache->table->cap * sizeof cache->table->slots[0]);
     memset(cache->front, 0, sizeof cache->front);
-    memset(cache->granules, 0, sizeof cache->granules);
+    memset(cache->buckets, 0, sizeof cache->buckets);
     cache->entries.len = 0;
     cache->flushes += cache->len > 0;
     cache->len = 0;
@@ -141,9 +150,9 @@ static void grow(CodeCache *cache) {
     CacheTable *old = cache->table, *table = table_new(old->cap * 2);
     cache->len = 0;
     for (size_t i = 0; i < old->cap; i++) {
-        uint32_t index = (uint32_t)old->slots[i] - 1;
-        if (old->slots[i] && !block_of(cache, index)->dead) {
-            add(cache, table, index);
+        uint32_t slot = old->slots[i];
+        if (slot && !block_in(cache, slot)->dead) {
+            add(cache, table, (uint32_t)(block_in(cache, slot) - block_of(cache, 0)));
             cache->len++;
         }
     }
@@ -157,41 +166,55 @@ void cache_cover(CodeCache *cache) {
     }
 }
 
+static uint32_t *bucket_of(CodeCache *cache, uint64_t addr) {
+    return &cache->buckets[(addr >> STRETCH_SHIFT) % CACHE_BUCKETS];
+}
+
 /* So that stores there find it. */
 static void note_bytes(CodeCache *cache, const CacheBlock *block, uint64_t addr, uint64_t size) {
-    uint64_t last = (addr + size - 1) >> MEM_GRANULE_SHIFT;
+    uint64_t last = (addr + size - 1) >> STRETCH_SHIFT;
     uint32_t index = (uint32_t)(block - block_of(cache, 0));
     vec_reserve(&cache->entries, ENTRIES);
-    for (uint64_t g = addr >> MEM_GRANULE_SHIFT; g <= last; g++) {
-        uint32_t *head = &cache->granules[g % CACHE_GRANULE_BUCKETS];
-        GranuleEntry entry = {index, (uint32_t)g, *head};
+    for (uint64_t s = addr >> STRETCH_SHIFT; s <= last; s++) {
+        uint32_t *head = bucket_of(cache, s << STRETCH_SHIFT);
+        StretchEntry entry = {index, *head};
         vec_push(&cache->entries, entry);
         *head = (uint32_t)cache->entries.len;
     }
 }
 
+/* True for the op of a finished block whose value its host code knows from ROM; with the bytes that it loads. */
+static bool is_literal(const CacheIr *made, uint32_t i, uint64_t *addr, uint64_t *size) {
+    const IrOp *op = &made->ir.ops[i];
+    if (op->op != IR_LOAD || made->literal->ops[i].op != IR_CONST) {
+        return false;
+    }
+    *addr = ir_const_value(&made->ir.ops[op->a]);
+    *size = UINT64_C(1) << (op->n & IR_MEM_SIZE);
+    return true;
+}
+
 /* The block goes when its bytes change, or the literals that its host code knows. */
 static void note_literals(CodeCache *cache, const CacheBlock *block) {
-    const IrBlock *ir = &block->made->ir, *literal = block->made->literal;
-    for (uint32_t i = 0; literal && i < ir->n_ops; i++) {
-        const IrOp *op = &ir->ops[i];
-        if (op->op == IR_LOAD && literal->ops[i].op == IR_CONST) {
-            note_bytes(cache, block, ir_const_value(&ir->ops[op->a]), 1u << (op->n & IR_MEM_SIZE));
+    uint64_t addr, size;
+    for (uint32_t i = 0; block->made->literal && i < block->made->ir.n_ops; i++) {
+        if (is_literal(block->made, i, &addr, &size)) {
+            note_bytes(cache, block, addr, size);
         }
     }
 }
 
 CacheBlock *cache_add_head(CodeCache *cache, const IrBlock *ir, unsigned limit) {
     cache_cover(cache);
-    if (cache->len * 4 >= cache->table->cap * 3) {
+    if (cache->len * 8 >= cache->table->cap * 5) { /* fuller ones are slow */
         grow(cache);
     }
-    assert(cache->n_blocks < BLOCKS_MAX && ir->n_insns <= UINT16_MAX && ir->n_bytes <= UINT16_MAX);
+    assert(cache->n_blocks < BLOCKS_MAX && ir->n_insns <= UINT8_MAX && ir->n_bytes <= UINT16_MAX);
     assert(limit <= UINT16_MAX);
     uint32_t index = cache->n_blocks++;
     stretch_need(&cache->room, cache->n_blocks * sizeof(CacheBlock));
     CacheBlock *block = block_of(cache, index);
-    *block = (CacheBlock){.loc = ir->loc, .limit = (uint16_t)limit, .n_insns = (uint16_t)ir->n_insns,
+    *block = (CacheBlock){.loc = ir->loc, .limit = (uint16_t)limit, .n_insns = (uint8_t)ir->n_insns,
                           .n_bytes = (uint16_t)ir->n_bytes, .dead = ir->n_bytes == 0 && !ir->is_trap};
     cache->translations++;
     if (block->dead) {
@@ -222,15 +245,33 @@ CacheBlock *cache_add(CodeCache *cache, const IrBlock *ir, const IrBlock *litera
     return block;
 }
 
-static void invalidate_granule(CodeCache *cache, uint64_t granule) {
-    uint32_t *link = &cache->granules[granule % CACHE_GRANULE_BUCKETS];
+/* Whole granules of memory. */
+typedef struct Granules {
+    uint64_t first, last;
+} Granules;
+
+static bool has_any_of(uint64_t addr, uint64_t size, Granules changed) {
+    return addr >> MEM_GRANULE_SHIFT <= changed.last && (addr + size - 1) >> MEM_GRANULE_SHIFT >= changed.first;
+}
+
+static bool is_made_of(const CacheBlock *block, Granules changed) {
+    const CacheIr *made = block->made;
+    uint64_t addr, size;
+    bool is = block->n_bytes && has_any_of(ir_loc_source(block->loc), block->n_bytes, changed);
+    for (uint32_t i = 0; !is && made && made->literal && i < made->ir.n_ops; i++) {
+        is = is_literal(made, i, &addr, &size) && has_any_of(addr, size, changed);
+    }
+    return is;
+}
+
+static void invalidate_in(CodeCache *cache, uint32_t *link, Granules changed) {
     while (*link) {
-        GranuleEntry *entry = &cache->entries.data[*link - 1];
-        if (entry->granule != (uint32_t)granule) {
+        StretchEntry *entry = &cache->entries.data[*link - 1];
+        CacheBlock *block = block_of(cache, entry->block);
+        if (!block->dead && !is_made_of(block, changed)) {
             link = &entry->next;
             continue;
         }
-        CacheBlock *block = block_of(cache, entry->block);
         if (cache->jit && !block->dead) {
             jit_kill(cache->jit, block);
         }
@@ -240,8 +281,8 @@ static void invalidate_granule(CodeCache *cache, uint64_t granule) {
 }
 
 void cache_invalidate(CodeCache *cache, uint64_t addr, uint64_t size) {
-    uint64_t last = (addr + size - 1) >> MEM_GRANULE_SHIFT;
-    for (uint64_t g = addr >> MEM_GRANULE_SHIFT; g <= last; g++) {
-        invalidate_granule(cache, g);
+    Granules changed = {addr >> MEM_GRANULE_SHIFT, (addr + size - 1) >> MEM_GRANULE_SHIFT};
+    for (uint64_t s = addr >> STRETCH_SHIFT; s <= (addr + size - 1) >> STRETCH_SHIFT; s++) {
+        invalidate_in(cache, bucket_of(cache, s << STRETCH_SHIFT), changed);
     }
 }

@@ -18,46 +18,43 @@ typedef struct CacheIr {
                                them: it runs where rights are checked.) */
 } CacheIr;
 
-/** There are many: one cache line each. */
+/** There are many. */
 struct CacheBlock {
     IrLoc loc;
     const CacheIr *made; /* NULL while nobody has needed it: exec_complete */
     uint32_t code; /* offset of its host code, 0 = none */
     uint32_t index; /* of the block in the engine's code, if it has code */
-    uint32_t region; /* offset of the region that begins here, 0 = none */
-    uint32_t guard; /* of a region with blocks in several pages: index + 1 of the number of the bank with which they are
-                     * there. 0: there is no such region */
     uint32_t runs; /* of quick code: index of its counter of runs, if it has one. Of a prefix: its runs in the
                     * interpreter, up to where it gets host code */
-    uint32_t landings; /* where its indirect branch has led: index + 1 of the first one; 0 = none */
+    uint32_t more; /* index + 1 of what the engine's code knows of a region that begins here, and of an indirect branch
+                    * at the block's end; 0: nothing */
     uint16_t limit; /* translated with at most this many instructions; 0 = whole block; CACHE_TRAP + the number of a
                      * trap: what that does, which depends on no memory */
-    uint16_t n_insns, n_bytes; /* as in IrBlock */
-    uint16_t region_cost; /* what the region takes from the budget */
-    uint16_t refused; /* how often its pages were not there */
-    bool cut; /* a whole block that ends where another one begins: its length is not what translation would give */
+    uint16_t n_bytes;
+    uint8_t n_insns; /* as in IrBlock, as n_bytes */
     bool dead;
     bool interpret; /* it cannot be lowered */
-    bool quick, improved; /* its code was made by jit_compile_quick; by jit_improve */
+    bool cut : 1; /* a whole block that ends where another one begins: its length is not what translation would give */
+    bool quick : 1, improved : 1; /* its code was made by jit_compile_quick; by jit_improve */
 };
-_Static_assert(sizeof(CacheBlock) == 64, "a cache line");
+_Static_assert(sizeof(CacheBlock) == 48, "most code is made of small blocks that run once");
 
-typedef struct GranuleEntry {
+/** A block with bytes in a stretch of memory, or whose host code knows some of there. */
+typedef struct StretchEntry {
     uint32_t block; /* index */
-    uint32_t granule; /* guest address >> MEM_GRANULE_SHIFT, the low half */
     uint32_t next; /* index + 1 of the next entry of the bucket, 0 = end */
-} GranuleEntry;
+} StretchEntry;
 
 enum { CACHE_TRAP = 1 << 15 };
-enum { CACHE_FRONT_SLOTS = 1024, CACHE_GRANULE_BUCKETS = 4096 };
+enum { CACHE_FRONT_SLOTS = 1024, CACHE_BUCKETS = 4096 };
 enum { EXEC_REGION_BLOCKS_MAX = 40, EXEC_REGION_INSNS_MAX = 400 };
 
-/** Open addressing, never full. A slot is the index + 1 of a block, below the low half of its PC, so that few blocks
- * have to be looked at; 0 is free. */
+/** Open addressing, never full. A slot is the index + 1 of a block, below some bits of its PC, so that few blocks have
+ * to be looked at; 0 is free. */
 typedef struct CacheTable {
     size_t cap; /* power of two */
     Stretch room;
-    uint64_t *slots;
+    uint32_t *slots;
 } CacheTable;
 
 /** What a cache and its translations are made with. */
@@ -79,8 +76,8 @@ typedef struct CodeCache {
     size_t len; /* of the table: slots that are not free */
     VEC(CacheTable *) outgrown; /* somebody may still look at them */
     CacheBlock *front[CACHE_FRONT_SLOTS]; /* a cache of the table: cache_find */
-    uint32_t granules[CACHE_GRANULE_BUCKETS]; /* by granule: index + 1 of the first entry; not for a share */
-    VEC(GranuleEntry) entries;
+    uint32_t buckets[CACHE_BUCKETS]; /* by stretch of memory: index + 1 of the first entry; not for a share */
+    VEC(StretchEntry) entries;
     Jit *jit; /* told of blocks that die; NULL: all is interpreted */
     uint64_t translations, flushes; /* statistics */
 } CodeCache;

@@ -8,7 +8,7 @@
 enum {
     CODE_BYTES = 64 << 20, CODE_BYTES_MIN = 16 << 10,
     PAGE_BYTES = 4096, LINE_BYTES = 64,
-    AHEAD_BYTES_MIN = 64 << 10, AHEAD_BYTES_MAX = 256 << 10,
+    AHEAD_BYTES = 64 << 10, /* of the buffer that the host brings in at once: more cost no less each */
     BLOCK_CODE_BYTES_MAX = 256 << 10, /* left free for one block or region */
     LANDINGS_MAX = 4096,
     WARM_RUNS = 150, /* of a block until it is worth better code; a loop with one jump back is hot before that */
@@ -54,11 +54,11 @@ static const uint8_t *redirect(FaultRange *range, const uint8_t *pc) {
     uint32_t at = (uint32_t)(pc - jit->executable);
     const X64Access *accesses = jit->out.accesses.data;
     size_t n = __atomic_load_n(&jit->out.accesses.len, __ATOMIC_ACQUIRE);
-    size_t i = jit_index_of(accesses, sizeof *accesses, n, at);
-    if (i == n) {
+    size_t i = jit_entries_to(accesses, sizeof *accesses, n, at);
+    if (!i || accesses[i - 1].at != at) {
         return jit_call_point(jit, at) ? pc : NULL;
     }
-    x64_patch_jump(&jit->code.hot, at, accesses[i].slow);
+    x64_patch_jump(&jit->code.hot, at, accesses[i - 1].slow);
     return pc;
 }
 
@@ -128,10 +128,10 @@ void jit_free(Jit *jit) {
 
 void jit_flush(Jit *jit, uint64_t serial) {
     for (size_t i = 0; i < jit->blocks.len; i++) {
-        jit->blocks.data[i]->code = jit->blocks.data[i]->region = jit->blocks.data[i]->guard = 0;
-        jit->blocks.data[i]->landings = 0;
+        jit->blocks.data[i]->code = jit->blocks.data[i]->more = 0;
     }
     jit->blocks.len = 0;
+    jit->more.len = 0;
     jit->out.sites.len = 0;
     jit->out.accesses.len = 0;
     jit->out.points.len = 0;
@@ -142,6 +142,25 @@ void jit_flush(Jit *jit, uint64_t serial) {
     jit->code.hot.at = jit->writable + jit->first_block;
     jit->code.cold.at = jit->writable + jit->code_bytes / 2;
     jit->serial = serial ? serial : jit->serial + 1;
+}
+
+static JitMore *more_of(const Jit *jit, const CacheBlock *block) {
+    uint32_t more = __atomic_load_n(&block->more, __ATOMIC_ACQUIRE);
+    return more ? &jit->more.data[more - 1] : NULL;
+}
+
+static JitMore *need_more(Jit *jit, CacheBlock *block) {
+    if (!block->more) {
+        JitMore none = {0};
+        vec_push(&jit->more, none);
+        __atomic_store_n(&block->more, (uint32_t)jit->more.len, __ATOMIC_RELEASE);
+    }
+    return more_of(jit, block);
+}
+
+uint32_t jit_region_of(const Jit *jit, const CacheBlock *block) {
+    const JitMore *more = more_of(jit, block);
+    return more ? __atomic_load_n(&more->region, __ATOMIC_ACQUIRE) : 0;
 }
 
 /* A small buffer keeps less free: what does not fit then is interpreted. */
@@ -158,12 +177,10 @@ static bool has_room(Jit *jit) {
  * takes the faults. */
 static void populate(Jit *jit, const Asm *part, uint32_t *populated) {
     uint32_t at = (uint32_t)(part->at - jit->writable), end = (uint32_t)(part->end - jit->writable);
-    uint32_t used = at - (end - (uint32_t)(jit->code_bytes / 2)) + PAGE_BYTES - 1, ahead = used & ~(PAGE_BYTES - 1u);
-    ahead = ahead < AHEAD_BYTES_MIN ? AHEAD_BYTES_MIN : ahead > AHEAD_BYTES_MAX ? AHEAD_BYTES_MAX : ahead;
     *populated = *populated < at ? at & ~(PAGE_BYTES - 1u) : *populated;
-    if (at + AHEAD_BYTES_MIN / 4 > *populated && *populated + ahead <= end) {
-        madvise(jit->writable + *populated, ahead, MADV_POPULATE_WRITE);
-        *populated += ahead;
+    if (at + AHEAD_BYTES / 8 > *populated && *populated + AHEAD_BYTES <= end) {
+        madvise(jit->writable + *populated, AHEAD_BYTES, MADV_POPULATE_WRITE);
+        *populated += AHEAD_BYTES;
     }
 }
 
@@ -182,7 +199,9 @@ static bool begin_block(Jit *jit, bool quick, uint32_t *entry) {
     }
     arena_reset(&jit->scratch);
     prepare(jit, quick);
-    asm_fit(&jit->code.hot, 0, X64_ENTRY_BYTES);
+    if (jit->thunks.regions) {
+        asm_fit(&jit->code.hot, 0, X64_ENTRY_BYTES);
+    }
     *entry = jit->last_hot = asm_offset(&jit->code.hot);
     return true;
 }
@@ -234,8 +253,8 @@ bool jit_improve(Jit *jit, CacheBlock *block) {
     }
     block->quick = false;
     block->improved = true;
-    if (block->region) {
-        x64_patch_jump(&jit->code.hot, entry, block->region);
+    if (jit_region_of(jit, block)) {
+        x64_patch_jump(&jit->code.hot, entry, jit_region_of(jit, block));
     }
     publish(jit);
     __atomic_store_n(&block->code, entry, __ATOMIC_RELEASE);
@@ -275,11 +294,12 @@ bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members
         memcpy(formed.blocks, members, n_members * sizeof *members);
         vec_push(&jit->formed, formed);
         assert(region.blocks[0].cost <= UINT16_MAX);
-        members[0]->region_cost = (uint16_t)region.blocks[0].cost;
-        members[0]->guard = region.guard + 1; /* IR_NONE: 0 */
-        members[0]->refused = 0;
+        JitMore *more = need_more(jit, members[0]);
+        more->cost = (uint16_t)region.blocks[0].cost;
+        more->guard = region.guard + 1; /* IR_NONE: 0 */
+        more->refused = 0;
         publish(jit);
-        __atomic_store_n(&members[0]->region, entry, __ATOMIC_RELEASE);
+        __atomic_store_n(&more->region, entry, __ATOMIC_RELEASE);
         x64_patch_jump(&jit->code.hot, members[0]->code, entry);
     }
     return ok;
@@ -300,7 +320,7 @@ bool jit_take_warm(JitSeat *seat) {
 }
 
 bool jit_leads_on(const Jit *jit, const JitSeat *seat, const CacheBlock *block) {
-    if (seat->exit == IR_NONE) {
+    if (!jit->thunks.regions || seat->exit == IR_NONE) { /* nothing is ever improved, or nothing led here */
         return false;
     }
     const CacheBlock *from = jit->blocks.data[jit->out.sites.data[seat->exit].block];
@@ -326,7 +346,8 @@ static void dissolve_regions(Jit *jit, const CacheBlock *block) {
             member |= region->blocks[i] == block;
         }
         if (member) {
-            region->blocks[0]->region = region->blocks[0]->guard = 0;
+            JitMore *more = more_of(jit, region->blocks[0]);
+            more->region = more->guard = 0;
             x64_patch_nop(&jit->code.hot, region->blocks[0]->code, X64_ENTRY_BYTES);
             region->n_blocks = 0;
         }
@@ -334,7 +355,7 @@ static void dissolve_regions(Jit *jit, const CacheBlock *block) {
 }
 
 /* The entry becomes an exit that tells the block's own location: whoever jumps here is sent on by the engine. It fits,
- * since every block begins with more code than that. */
+ * since every block begins with no less code than that: what pays the budget. */
 void jit_kill(Jit *jit, CacheBlock *block) {
     if (!block->code) {
         return;
@@ -348,7 +369,7 @@ void jit_kill(Jit *jit, CacheBlock *block) {
         target->key = x64_no_target(index);
     }
     uint32_t site = (uint32_t)jit->out.sites.len;
-    X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->loc.aux, .pc = block->loc.pc};
+    X64Site stop = {.kind = X64_SITE_STOP, .block = block->index, .aux = block->loc.aux};
     vec_push(&jit->out.sites, stop);
     x64_patch_exit(&jit->code.hot, block->code, site, &jit->thunks);
 }
@@ -363,10 +384,11 @@ static IrExit take_quick_exit(Jit *jit, JitSeat *seat, Cpu *cpu, uint32_t exit, 
     }
     seat->warm = exit >= X64_EXIT_WARM;
     *kind = seat->warm ? X64_SITE_STOP : X64_SITE_BUDGET;
-    const IrLoc *loc = &jit_block(jit, exit & ~X64_EXIT_WARM)->loc;
-    cpu->pc = loc->pc;
-    cpu->aux = loc->aux;
+    const CacheBlock *block = jit_block(jit, exit & ~X64_EXIT_WARM);
+    cpu->pc = block->loc.pc;
+    cpu->aux = block->loc.aux;
     cpu->prepaid = 0;
+    cpu->budget += seat->warm ? 0 : block->n_insns;
     return IR_EXIT_NEXT;
 }
 
@@ -378,7 +400,7 @@ static IrExit take_exit(Jit *jit, JitSeat *seat, Cpu *cpu, const CacheBlock *fro
     }
     const X64Site *site = jit_site(jit, index);
     bool linkable = site->kind == X64_SITE_GOTO || site->kind == X64_SITE_HOT || site->kind == X64_SITE_INDIRECT;
-    cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : site->pc) & cpu->isa->pc_mask;
+    cpu->pc = (site->kind == X64_SITE_INDIRECT ? cpu->pc : jit_pc_of(jit, site)) & cpu->isa->pc_mask;
     cpu->aux = site->kind == X64_SITE_INDIRECT && site->type ? cpu->aux : site->aux;
     cpu->prepaid = 0;
     cpu->budget += site->kind == X64_SITE_INDIRECT ? 0 : site->unused;
@@ -424,16 +446,16 @@ static bool all_there(const Jit *jit, Cpu *cpu, const CacheBlock *head) {
 }
 
 /* True if the pages of the region that begins here are those that it was made of. One that is refused often goes. */
-static bool passes_guard(Jit *jit, Cpu *cpu, CacheBlock *block) {
+static bool passes_guard(Jit *jit, Cpu *cpu, CacheBlock *block, JitMore *more) {
     enum { REFUSED_MAX = 1000 };
     uint64_t key;
     bool named = mapped_key(jit, cpu->tlb_bank, block->loc, &key);
-    uint32_t *guard = &jit->out.heat.data[block->guard - 1], now = (uint32_t)(key >> 32);
+    uint32_t *guard = &jit->out.heat.data[more->guard - 1], now = (uint32_t)(key >> 32);
     if (named && (*guard == now || all_there(jit, cpu, block))) {
         *guard = now;
         return true;
     }
-    if (++block->refused == REFUSED_MAX) {
+    if (++more->refused == REFUSED_MAX) {
         dissolve_regions(jit, block);
     }
     return false;
@@ -441,8 +463,9 @@ static bool passes_guard(Jit *jit, Cpu *cpu, CacheBlock *block) {
 
 /* With too little budget for the region that begins here, the block runs alone. */
 static const void *start_of(Jit *jit, Cpu *cpu, CacheBlock *block) {
-    bool alone = __atomic_load_n(&block->region, __ATOMIC_ACQUIRE) &&
-                 (cpu->budget < block->region_cost || (UNLIKELY(block->guard) && !passes_guard(jit, cpu, block)));
+    JitMore *more = more_of(jit, block);
+    bool alone = more && __atomic_load_n(&more->region, __ATOMIC_ACQUIRE) &&
+                 (cpu->budget < more->cost || (UNLIKELY(more->guard) && !passes_guard(jit, cpu, block, more)));
     return jit->executable + cache_code(block) + (alone ? X64_ENTRY_BYTES : 0);
 }
 
@@ -472,28 +495,38 @@ static uint32_t page_of_site(const Jit *jit, const X64Site *site) {
 }
 
 /* The address of a block, 32 bits of it: a 32-bit guest wraps around. */
-static bool leads_to(const X64Site *site, IrLoc to) {
-    return (uint32_t)site->pc == (uint32_t)to.pc && site->aux == to.aux;
+static bool leads_to(const Jit *jit, const X64Site *site, IrLoc to) {
+    return (uint32_t)jit_pc_of(jit, site) == (uint32_t)to.pc && site->aux == to.aux;
 }
 
 uint32_t jit_jump_to(const Jit *jit, const CacheBlock *block, IrLoc to) {
     const X64Site *sites = jit->out.sites.data;
     for (size_t i = jit->out.sites.len; i-- > 0 && sites[i].block == block->index;) {
-        if (sites[i].kind == X64_SITE_GOTO && leads_to(&sites[i], to)) {
+        if (sites[i].kind == X64_SITE_GOTO && leads_to(jit, &sites[i], to)) {
             return (uint32_t)i;
         }
     }
     return IR_NONE;
 }
 
+/* The jump may be in either part of the code. */
+static void link_goto(Jit *jit, const X64Site *site, uint32_t code) {
+    if (site->type) {
+        x64_patch_jump(&jit->code.hot, site->patch, code);
+    } else {
+        x64_patch_link(&jit->code.hot, site->patch, code);
+    }
+}
+
 void jit_link_jump(Jit *jit, uint32_t jump, const CacheBlock *to) {
     if (cache_code(to)) {
-        x64_patch_link(&jit->code.hot, jit->out.sites.data[jump].patch, cache_code(to));
+        link_goto(jit, &jit->out.sites.data[jump], cache_code(to));
     }
 }
 
 CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k) {
-    uint32_t at = from->landings;
+    const JitMore *more = more_of(jit, from);
+    uint32_t at = more ? more->landings : 0;
     while (at && k-- > 0) {
         at = jit->landings.data[at - 1].next;
     }
@@ -501,10 +534,10 @@ CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k) {
 }
 
 static void note_landing(Jit *jit, CacheBlock *from, CacheBlock *to) {
-    uint32_t *link = &from->landings;
     if (!jit->thunks.regions || jit->landings.len == LANDINGS_MAX) {
         return;
     }
+    uint32_t *link = &need_more(jit, from)->landings;
     while (*link) {
         JitLanding *seen = &jit->landings.data[*link - 1];
         if (seen->to == to) {
@@ -557,8 +590,8 @@ void jit_link(Jit *jit, JitSeat *seat, Cpu *cpu, CacheBlock *block) {
             }
             note_target(jit, seat, cpu, block);
         }
-    } else if (leads_to(site, block->loc) && page_of_site(jit, site) == block->loc.page) {
-        x64_patch_link(&jit->code.cold, site->patch, block->code); /* the jump may be in either part */
+    } else if (leads_to(jit, site, block->loc) && page_of_site(jit, site) == block->loc.page) {
+        link_goto(jit, site, block->code);
     }
 }
 
@@ -568,7 +601,7 @@ bool jit_trap_site(const Jit *jit, const JitSeat *seat, IrLoc *loc, unsigned *nu
         return false;
     }
     const X64Site *site = &jit->out.sites.data[seat->trap];
-    *loc = (IrLoc){site->pc, site->aux, 0};
+    *loc = (IrLoc){jit_pc_of(jit, site), site->aux, 0};
     *number = site->number;
     return true;
 }

@@ -74,6 +74,8 @@ Arena *jit_scratch(Jit *jit);
 /** Makes code for a region, which from now on runs in place of its first block (the first member); it holds as long as
  * all members live. False if it cannot. */
 bool jit_compile_region(Jit *jit, CacheBlock *const *members, unsigned n_members, struct X64Region region);
+/** Offset of the code of the region that begins with the block, 0 = none. */
+uint32_t jit_region_of(const Jit *jit, const CacheBlock *block);
 /** The k-th block to which an indirect branch at the end of `from` has been seen to lead; NULL behind the last. */
 CacheBlock *jit_landing(const Jit *jit, const CacheBlock *from, size_t k);
 

@@ -11,7 +11,7 @@
 #include "exec/probe.h"
 #include "host/x64/x64.h"
 
-_Static_assert(offsetof(X64Access, at) == 0 && offsetof(X64Point, at) == 0, "jit_index_of");
+_Static_assert(offsetof(X64Access, at) == 0 && offsetof(X64Point, at) == 0, "jit_entries_to");
 
 typedef struct JitRegion {
     CacheBlock *blocks[EXEC_REGION_BLOCKS_MAX]; /* the first one is where it is entered */
@@ -24,6 +24,16 @@ typedef struct JitLanding {
     uint32_t next; /* of the same block: index + 1; 0 = none */
 } JitLanding;
 
+/* What few blocks have: those where a region begins, and those with an indirect branch at the end. */
+typedef struct JitMore {
+    uint32_t region; /* offset of the region that begins here, 0 = none */
+    uint32_t guard; /* of a region with blocks in several pages: index + 1 of the number of the bank with which they are
+                     * there. 0: there is no such region */
+    uint32_t landings; /* where the branch has led: index + 1 of the first one; 0 = none */
+    uint16_t cost; /* what the region takes from the budget */
+    uint16_t refused; /* how often its pages were not there */
+} JitMore;
+
 struct JitSeat {
     uint64_t serial; /* of the code that the rest is about */
     uint32_t exit; /* site of the last exit that can be linked, or IR_NONE */
@@ -33,7 +43,7 @@ struct JitSeat {
     X64Target targets[X64_TARGETS];
 };
 
-enum { JIT_TABLES = 5 };
+enum { JIT_TABLES = 6 };
 
 struct Jit {
     FaultRange range; /* first: the fault handler comes back with it */
@@ -47,6 +57,7 @@ struct Jit {
     uint32_t last_hot, last_cold; /* code offsets of what was lowered last */
     X64Output out;
     VEC(CacheBlock *) blocks; /* by the index that sites carry */
+    VEC(JitMore) more; /* by that of blocks */
     VEC(JitRegion) formed;
     VEC(JitLanding) landings;
     uint64_t serial; /* of what is in the buffer: another one after each flush */
@@ -54,7 +65,7 @@ struct Jit {
     uint64_t published; /* how often code was added or linked */
     JitSeat *own; /* if it is not shared */
     Stretch tables; /* the room of the tables above when they do not move any more: jit_tables_settle */
-    Stretch parts[JIT_TABLES]; /* of it: sites, accesses, points, heat, blocks */
+    Stretch parts[JIT_TABLES]; /* of it: sites, accesses, points, heat, blocks, more */
     bool unsettled; /* the host has no addresses for them */
 };
 
@@ -77,6 +88,11 @@ static inline const CacheBlock *jit_block(const Jit *jit, uint32_t index) {
     return jit->blocks.data[index];
 }
 
+/* The address that the site tells; not yet masked to the guest's address bits. */
+static inline uint64_t jit_pc_of(const Jit *jit, const X64Site *site) {
+    return jit->blocks.data[site->block]->loc.pc + (uint64_t)(int64_t)site->pc_offset;
+}
+
 static inline bool jit_has_target(IrLoc loc) {
     return loc.aux == 0 || loc.pc <= UINT32_MAX;
 }
@@ -87,23 +103,20 @@ static inline void jit_count_region(Cpu *cpu) {
     cpu->jit_in_region = 0;
 }
 
-/* Index of the entry for the code offset `at`, n if there is none. Entries begin with theirs, in its order. */
-static inline size_t jit_index_of(const void *entries, size_t entry_bytes, size_t n, uint32_t at) {
+/* How many entries are for code offsets up to `at`. They begin with theirs, in its order. */
+static inline size_t jit_entries_to(const void *entries, size_t entry_bytes, size_t n, uint32_t at) {
     size_t lo = 0, hi = n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         uint32_t found;
         memcpy(&found, (const uint8_t *)entries + mid * entry_bytes, sizeof found);
-        if (found == at) {
-            return mid;
-        }
-        if (found < at) {
+        if (found <= at) {
             lo = mid + 1;
         } else {
             hi = mid;
         }
     }
-    return n;
+    return lo;
 }
 
 /* What translated code calls. */

@@ -31,6 +31,7 @@ static size_t lay_out(Jit *jit) {
     jit->parts[2] = part_of(tables, &end, n + jit->code_bytes / CODE_BYTES_PER_POINT, sizeof *jit->out.points.data);
     jit->parts[3] = part_of(tables, &end, n + jit->code_bytes / CODE_BYTES_PER_COUNTER, sizeof *jit->out.heat.data);
     jit->parts[4] = part_of(tables, &end, n, sizeof *jit->blocks.data);
+    jit->parts[5] = part_of(tables, &end, n, sizeof *jit->more.data);
     return end;
 }
 
@@ -56,6 +57,7 @@ bool jit_tables_settle(Jit *jit) {
     SETTLE(&jit->parts[2], &jit->out.points);
     SETTLE(&jit->parts[3], &jit->out.heat);
     SETTLE(&jit->parts[4], &jit->blocks);
+    SETTLE(&jit->parts[5], &jit->more);
     return true;
 }
 
@@ -77,6 +79,7 @@ void jit_tables_prepare(Jit *jit) {
     PREPARE(&jit->parts[2], &jit->out.points);
     PREPARE(&jit->parts[3], &jit->out.heat);
     PREPARE(&jit->parts[4], &jit->blocks);
+    PREPARE(&jit->parts[5], &jit->more);
 }
 
 void jit_tables_free(Jit *jit) {
@@ -89,4 +92,5 @@ void jit_tables_free(Jit *jit) {
     vec_free(&jit->out.points);
     vec_free(&jit->out.heat);
     vec_free(&jit->blocks);
+    vec_free(&jit->more);
 }

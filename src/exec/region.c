@@ -100,7 +100,7 @@ static void finish_blocks(Gather *g) {
 
 /* What is known of the block; NULL if it may not join. */
 static const IrBlock *may_join(Gather *g, CacheBlock *block) {
-    bool runs = block && block->code && !block->dead && !(g->keep_regions_apart && block->region);
+    bool runs = block && block->code && !block->dead && !(g->keep_regions_apart && jit_region_of(g->cache->jit, block));
     return runs ? find_raw(g, block) : NULL;
 }
 
@@ -308,7 +308,7 @@ static unsigned count_insns(const Loop *loop) {
 
 static unsigned form_region(Gather *g, CacheBlock *head) {
     Loop *loop = &g->loop;
-    if (head->region || !may_join(g, head)) {
+    if (jit_region_of(g->cache->jit, head) || !may_join(g, head)) {
         return 0;
     }
     gather(g, head);

@@ -56,7 +56,7 @@ static void check_block(Suite *s, uint64_t seed, bool quick) {
     CacheIr *made = ARENA_NEW(&s->arena, CacheIr);
     *made = (CacheIr){ir, NULL};
     CacheBlock *block = ARENA_NEW(&s->arena, CacheBlock);
-    *block = (CacheBlock){.loc = ir.loc, .made = made, .n_insns = (uint16_t)ir.n_insns};
+    *block = (CacheBlock){.loc = ir.loc, .made = made, .n_insns = (uint8_t)ir.n_insns};
     if (!compile(s, block, seed, quick)) {
         s->refused++;
         return;

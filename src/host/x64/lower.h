@@ -313,7 +313,8 @@ static inline unsigned lower_access_bits(const IrOp *op) {
 uint32_t lower_test_alignment(Lower *l, Reg base, int32_t displacement, unsigned bytes);
 /** Stores a value to a member of the Cpu; IR_NONE is 0. */
 void lower_store_value(Lower *l, size_t member, IrVal value);
-/** The exit of a GOTO or GOTO_IF to where `jump` leads from now on, and, if it is not 0, `leave`. */
+/** The exit of a GOTO or GOTO_IF to where `jump` leads from now on, and, if it is not 0, `leave`. Without `jump` it is
+ * come to from above, and becomes the jump when it is linked. */
 void lower_goto_exit(Lower *l, const IrOp *op, uint32_t jump, uint32_t leave);
 /** True if the address has been tested to be a multiple of `bytes`; if not, it has from now on. */
 bool lower_known_aligned(Lower *l, const IrOp *op, unsigned bytes);

@@ -9,7 +9,6 @@
 
 uint32_t lower_site(Lower *l, X64Site site) {
     site.block = l->block;
-    site.pc = l->ir->loc.pc + (uint64_t)(int64_t)site.pc_offset;
     site.aux = site.kind == X64_SITE_BUDGET ? l->ir->loc.aux : site.aux;
     vec_push(&l->out->sites, site);
     return (uint32_t)l->out->sites.len - 1;
@@ -175,14 +174,32 @@ static void count_jump(Lower *l, uint32_t jump, int32_t offset, uint32_t aux) {
     asm_link(l->a, cold, asm_offset(l->a));
 }
 
+/* An exit that is itself the jump when it is linked. */
+static void linkable_exit(Lower *l, int32_t offset, uint32_t aux) {
+    asm_fit(l->a, 0, X64_EXIT_LINK_BYTES);
+    uint32_t at = asm_offset(l->a);
+    lower_exit(l, lower_site(l, (X64Site){.kind = X64_SITE_GOTO, .type = 1, .pc_offset = offset, .aux = aux,
+                                          .patch = at}));
+}
+
 void lower_goto_exit(Lower *l, const IrOp *op, uint32_t jump, uint32_t leave) {
     int32_t offset = (int32_t)(op->op == IR_GOTO ? op->a : op->b);
-    asm_link(l->a, jump, asm_offset(l->a));
-    if (lower_leaves_page(l, offset)) {
+    bool leaves_page = lower_leaves_page(l, offset), counts = !leaves_page && offset <= 0 && l->thunks->regions;
+    if (!jump && counts) {
+        jump = lower_jmp(l);
+    }
+    if (jump) {
+        asm_link(l->a, jump, asm_offset(l->a));
+    }
+    if (leaves_page) {
         lower_exit_page(l, offset, op->c);
         return;
     }
-    if (offset <= 0 && l->thunks->regions) {
+    if (!jump) {
+        linkable_exit(l, offset, op->c);
+        return;
+    }
+    if (counts) {
         count_jump(l, jump, offset, op->c);
         jump = lower_jmp(l);
         asm_link(l->a, jump, asm_offset(l->a));
@@ -316,13 +333,14 @@ static bool has_result(const Lower *l, const IrOp *op) {
 static bool stand_at_word(Lower *l, const IrOp *op, uint32_t index) {
     const X64Site *site = &l->out->sites.data[index];
     bool word = (op->n & ~(IR_MEM_ALIGNED | IR_MEM_BIG)) == IR_MEM_32;
-    if (!word || ir_result_type(&l->ir->ops[op->a]) == IR_I64 || site->pc >> 32 != l->ir->loc.pc >> 32) {
+    uint64_t begin = l->ir->loc.pc, pc = begin + (uint64_t)(int64_t)site->pc_offset;
+    if (!word || ir_result_type(&l->ir->ops[op->a]) == IR_I64 || pc >> 32 != begin >> 32) {
         return false;
     }
-    if (site->pc <= INT32_MAX) {
-        asm_store_imm(l->a, 64, lower_cpu(offsetof(Cpu, pc)), (int32_t)site->pc);
+    if (pc <= INT32_MAX) {
+        asm_store_imm(l->a, 64, lower_cpu(offsetof(Cpu, pc)), (int32_t)pc);
     } else {
-        asm_mov_imm(l->a, RSI, site->pc);
+        asm_mov_imm(l->a, RSI, pc);
         asm_store(l->a, 64, lower_cpu(offsetof(Cpu, pc)), RSI);
     }
     asm_store_imm(l->a, 32, lower_cpu(offsetof(Cpu, prepaid)), (int32_t)(site->unused + 1));

@@ -10,7 +10,8 @@
  * All state is stored when it changes, flags too: where the block is left in its middle nothing has to be made up for.
  * So an access has no slow path of its own. Where the host's memory protection stops one, the engine puts a call over
  * it; the call finds what it is about by its own address (X64Point) and keeps all registers. A POLL is a NOP until the
- * CPU has something to leave for after an access of its instruction.
+ * CPU has something to leave for after an access of its instruction; where nothing comes behind the only one, there is
+ * none.
  *
  * Registers: rax is scratch, too. Not done here: window memory scheme, notes for it. */
 #include "host/x64/quick.h"
@@ -21,17 +22,20 @@
 
 /* At the instruction that has begun. */
 static inline X64Point point_here(const Quick *q, const IrOp *op) {
-    const Lower *l = &q->l;
     return (X64Point){
-        .at = asm_offset(&q->hot), .block = l->block, .kind = op->op, .type = op->type, .number = op->n,
-        .pc_offset = (uint16_t)q->insn->a, .aux = q->insn->c, .unused = (uint8_t)(l->ir->n_insns - q->n_begun),
-        .base = NO_REG, .data = NO_REG,
+        .at = asm_offset(&q->hot), .block = q->l.block, .kind = op->op, .type = op->type, .mem = (uint8_t)op->n,
+        .pc_offset = (uint16_t)q->insn->a, .begun = (uint8_t)q->n_begun, .base = NO_REG, .data = NO_REG,
     };
 }
 
-static inline void add_point(Quick *q, const X64Point *point) {
-    vec_reserve(&q->l.out->points, q->l.out->points.len + 1);
-    vec_publish(&q->l.out->points, *point); /* the fault handler of another thread may be looking */
+static inline void add_point(Quick *q, const X64Point *point, uint32_t aux) {
+    X64Output *out = q->l.out;
+    vec_reserve(&out->points, out->points.len + 2);
+    vec_publish(&out->points, *point); /* the fault handler of another thread may be looking */
+    if (UNLIKELY(aux)) {
+        const X64Point insn = {.at = point->at + 1, .block = q->l.block, .kind = IR_INSN, .disp = (int32_t)aux};
+        vec_publish(&out->points, insn);
+    }
 }
 
 static Stub *add_stub(Quick *q, StubKind kind, uint32_t site) {
@@ -54,6 +58,7 @@ static void call_thunk(Lower *l, uint32_t thunk) {
 
 static void add_access_stub(Quick *q, const X64Point *point, uint32_t site, uint32_t resume) {
     Stub *stub = add_stub(q, STUB_ACCESS, site);
+    stub->aux = q->insn->c;
     stub->point = *point;
     stub->resume = resume;
 }
@@ -130,7 +135,7 @@ static void access_fast(Quick *q, const IrOp *op) {
     point.at = asm_offset(l->a);
     (swaps ? emit_swapped_access : emit_access)(l, op, &point);
     point.rest = (uint8_t)(asm_offset(l->a) - point.at - X64_ACCESS_BYTES);
-    add_point(q, &point);
+    add_point(q, &point, q->insn->c);
     if (misaligned) {
         add_access_stub(q, &point, misaligned, asm_offset(l->a));
     }
@@ -153,7 +158,8 @@ static void access_call(Quick *q, const IrOp *op) {
         point.result = (uint8_t)lower_define(l, l->at);
     }
     point.at = asm_offset(l->a);
-    add_point(q, &point);
+    point.disp = op->op == IR_CALL ? op->n : 0;
+    add_point(q, &point, q->insn->c);
     call_thunk(l, op->op == IR_CALL ? l->thunks->point_call : l->thunks->point);
     if (op->op == IR_CALL) { /* which may have changed any state */
         q->learnt = ~UINT64_C(0);
@@ -168,20 +174,55 @@ static void access(Quick *q, const IrOp *op) {
     q->may_leave = true;
 }
 
+/* True if the instruction goes on as an entry of its own need not tell: at aux 0, 2 or 4 bytes behind. */
+static bool is_plain_poll(const Quick *q, const IrOp *op) {
+    uint32_t bytes = op->a - q->insn->a;
+    return op->b == 0 && (bytes == 2 || bytes == 4);
+}
+
+/* True if the last point is the only one of the instruction that has begun. */
+static bool is_only_access(const Quick *q, const X64Point *last) {
+    const X64Point *begin = q->l.out->points.data;
+    bool second = last > begin && last[-1].block == last->block && last[-1].begun == last->begun;
+    return last->kind != IR_INSN && last->begun == q->n_begun && !second;
+}
+
+/* The last point is that of the instruction's access: it tells where the POLL is, if that is as nearly all are. */
+static void add_poll(Quick *q, const IrOp *op, X64Point *last, uint32_t at) {
+    uint32_t distance = at - last->at;
+    bool plain = last->kind != IR_INSN && last->begun == q->n_begun && is_plain_poll(q, op);
+    if (LIKELY(plain && distance < X64_POLL_NONE)) {
+        last->poll = distance & 0x7f;
+        last->long_insn = op->a - q->insn->a == 4;
+        return;
+    }
+    X64Point point = point_here(q, op);
+    point.pc_offset = (uint16_t)op->a;
+    point.disp = (int32_t)op->b;
+    add_point(q, &point, 0);
+}
+
+/* Behind the one access of an instruction, with nothing left to do, no POLL is needed: it leaves by itself. */
 static void poll(Quick *q, const IrOp *op) {
     Lower *l = &q->l;
-    X64Point point = point_here(q, op);
+    if (!q->may_leave) {
+        return;
+    }
+    X64Point *last = &l->out->points.data[l->out->points.len - 1];
+    bool done = asm_offset(l->a) == last->at + X64_ACCESS_BYTES + last->rest, must_poll = q->must_poll;
+    q->may_leave = q->must_poll = false;
+    if (done && is_only_access(q, last) && is_plain_poll(q, op)) {
+        last->poll = X64_POLL_NONE;
+        last->long_insn = op->a - q->insn->a == 4;
+        return;
+    }
     asm_fit(l->a, 0, X64_ACCESS_BYTES);
-    point.at = asm_offset(l->a);
-    point.pc_offset = (uint16_t)op->a;
-    point.aux = op->b;
-    add_point(q, &point);
-    if (q->must_poll) {
+    add_poll(q, op, last, asm_offset(l->a));
+    if (must_poll) {
         call_thunk(l, l->thunks->point);
     } else {
         asm_bytes(l->a, ASM_NOP5, X64_ACCESS_BYTES);
     }
-    q->may_leave = q->must_poll = false;
 }
 
 /* ---- Flags and conditions ---- */
@@ -336,7 +377,7 @@ static void emit_goto(Quick *q, const IrOp *op) {
     Lower *l = &q->l;
     uint32_t leave;
     look_before_leaving(q, &leave);
-    lower_goto_exit(l, op, lower_jmp(l), leave);
+    lower_goto_exit(l, op, leave ? lower_jmp(l) : 0, leave);
 }
 
 static void emit_goto_if(Quick *q, const IrOp *op) {
@@ -375,17 +416,17 @@ static void emit_goto_at(Quick *q, const IrOp *op) {
 }
 
 /* The trap's argument is where it belongs. */
-static void trap_exit(Quick *q, const X64Point *point) {
+static void trap_exit(Quick *q, const IrOp *op, const X64Point *point, uint32_t aux) {
     Lower *l = &q->l;
-    X64Site site = {.kind = X64_SITE_TRAP, .number = point->number, .unused = point->unused,
-                    .pc_offset = point->pc_offset, .aux = point->aux};
+    X64Site site = {.kind = X64_SITE_TRAP, .number = op->n, .unused = l->ir->n_insns - point->begun,
+                    .pc_offset = point->pc_offset, .aux = aux};
     lower_exit_by(l, lower_site(l, site), l->thunks->trap);
 }
 
 static void trap(Quick *q, const IrOp *op) {
     X64Point here = point_here(q, op);
     lower_store_value(&q->l, offsetof(Cpu, trap_arg), op->b);
-    trap_exit(q, &here);
+    trap_exit(q, op, &here, q->insn->c);
 }
 
 static void trap_if(Quick *q, const IrOp *op) {
@@ -396,6 +437,7 @@ static void trap_if(Quick *q, const IrOp *op) {
     Cc cc = lower_quick_condition(l, op->a);
     Stub *stub = add_stub(q, STUB_TRAP, asm_jcc(l->a, cc));
     stub->arg = arg;
+    stub->aux = q->insn->c;
     stub->point = point_here(q, op);
 }
 
@@ -422,12 +464,12 @@ static void emit_stub(Quick *q, Stub *stub) {
         } else {
             asm_store(l->a, 64, lower_cpu(offsetof(Cpu, trap_arg)), stub->arg);
         }
-        trap_exit(q, &stub->point);
+        trap_exit(q, op, &stub->point, stub->aux);
         return;
     }
     stub->point.at = asm_offset(l->a);
     stub->point.rest = 0;
-    add_point(q, &stub->point);
+    add_point(q, &stub->point, stub->aux);
     call_thunk(l, l->thunks->point);
     asm_link(l->a, asm_jmp(l->a), stub->resume);
 }
@@ -558,9 +600,9 @@ static void make_room(Quick *q) {
 _Static_assert(NO_REG == 0xff, "all bits set");
 
 /* A block has at most EXEC_BLOCK_INSNS_MAX instructions. */
-static inline void budget(Quick *q, Alu op) {
+static inline void pay(Quick *q) {
     if (X64_COUNTS) {
-        asm_alu_imm8(&q->hot, op, R14, (int8_t)q->l.ir->n_insns);
+        asm_alu_imm8(&q->hot, ALU_SUB, R14, (int8_t)q->l.ir->n_insns);
     }
 }
 
@@ -569,7 +611,9 @@ static uint32_t begin(Quick *q, uint32_t runs) {
     Lower *l = &q->l;
     uint32_t warm = 0;
     lower_note(l, X64_NOTE_ENTRY, IR_NONE);
-    asm_bytes(l->a, ASM_NOP5, X64_ENTRY_BYTES);
+    if (l->thunks->regions || !X64_COUNTS) { /* else nobody jumps from here; an exit fits over what pays the budget */
+        asm_bytes(l->a, ASM_NOP5, X64_ENTRY_BYTES);
+    }
     if (runs) {
         uint32_t index = (uint32_t)l->out->heat.len;
         vec_push(&l->out->heat, runs);
@@ -577,7 +621,7 @@ static uint32_t begin(Quick *q, uint32_t runs) {
         asm_alu_mem_imm(l->a, ALU_SUB, false, asm_at(RCX, (int32_t)(4 * index)), 1);
         warm = asm_jcc(l->a, CC_E);
     }
-    budget(q, ALU_SUB);
+    pay(q);
     return warm;
 }
 
@@ -592,7 +636,6 @@ static void quick_block(Quick *q, uint32_t runs) {
     if (over) {
         asm_link(l->a, over, asm_offset(l->a));
     }
-    budget(q, ALU_ADD);
     lower_exit(l, X64_EXIT_BUDGET + l->block);
     if (warm) {
         asm_link(l->a, warm, asm_offset(l->a));

@@ -18,6 +18,7 @@ typedef struct Stub {
     uint32_t op, site; /* displacement of the jump to here */
     uint32_t resume; /* ACCESS */
     Reg arg; /* TRAP: or NO_REG */
+    uint32_t aux; /* TRAP, ACCESS: of the instruction */
     X64Point point; /* TRAP, ACCESS */
 } Stub;
 

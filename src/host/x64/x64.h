@@ -26,17 +26,18 @@ typedef enum X64SiteKind {
 
 typedef struct X64Site {
     uint8_t kind; /* X64SiteKind */
-    uint8_t type; /* ACCESS: IrType of a load; TRAP: the engine's counter; INDIRECT: 1 if cpu->aux is set, too */
+    uint8_t type; /* ACCESS: IrType of a load; TRAP: the engine's counter; INDIRECT: 1 if cpu->aux is set, too;
+                     GOTO: 1 if the exit itself becomes the jump, with what stands at `patch` */
     uint16_t number; /* TRAP: number; ACCESS: IrMem bits, or the helper of a call */
     uint32_t block; /* index of the block, given by the engine */
     uint32_t patch; /* GOTO, HOT: offset of the displacement to link; HOT: that of the jump itself, to count no more;
                        INDIRECT: that of the jump over the table, to link with what follows it, or 0; TRAP: that of the
                        jump to the engine, which may lead to a block of that trap, or 0 */
     uint32_t unused; /* prepaid instructions that have not begun; INDIRECT: the engine's counter */
-    int32_t pc_offset; /* from the beginning of the block */
+    int32_t pc_offset; /* from the beginning of the block; not yet masked to the guest's address bits */
     uint32_t aux;
-    uint64_t pc; /* the same, absolute; not yet masked to the guest's address bits */
 } X64Site;
+_Static_assert(sizeof(X64Site) == 24, "there are some for each block");
 
 /** A fast memory access that the host's memory protection may stop: where, and its slow path. */
 typedef struct X64Access {
@@ -44,26 +45,34 @@ typedef struct X64Access {
 } X64Access;
 
 /** Where quick code may be left in its middle: an access, a call, a POLL. Its `at` is where the engine may put a call
- * over what stands there, or where there is one. */
+ * over what stands there, or where there is one. There are many: what few points have stands in a second entry, of kind
+ * INSN, and most POLLs have none. */
 typedef struct X64Point {
-    uint32_t at; /* code offset */
+    uint32_t at; /* code offset; INSN: that of the access or call before it + 1 */
     uint32_t block; /* index of the block, given by the engine */
-    uint32_t aux; /* of the instruction; POLL: of the next one */
-    int32_t disp; /* the access is to base + disp */
-    uint16_t pc_offset; /* from the beginning of the block, as aux */
-    uint16_t number; /* as in X64Site */
-    uint8_t unused; /* as in X64Site */
+    int32_t disp; /* LOAD, STORE: the access is to base + disp; CALL: the helper; INSN: aux, which is 0 if there is no
+                   * such entry; POLL: aux of the next instruction */
+    uint16_t pc_offset; /* from the beginning of the block; POLL: of the next instruction */
+    uint8_t begun; /* instructions of the block that have begun */
+    uint8_t mem; /* IrMem bits */
     uint8_t kind, type; /* IrOpcode, IrType */
     uint8_t base, data, result; /* Reg: address, what is stored, where the result goes; CALL: a, b, result; or NO_REG */
     bool wide; /* the base is of 64 bits */
     uint8_t rest; /* bytes of the access behind the call that is put over it */
+    uint8_t poll : 7; /* bytes from `at` to the POLL of the instruction, if it goes on behind it with aux 0; or 0.
+                       * X64_POLL_NONE: the access is the last thing it does, and may leave itself */
+    uint8_t long_insn : 1; /* it then goes on 4 bytes behind this instruction, and not 2 */
 } X64Point;
+_Static_assert(sizeof(X64Point) == 24, "there is one for nearly each access");
+
+enum { X64_POLL_NONE = 127 };
 
 /** Where a point's function finds the address behind the call: index in its `regs`. */
 enum { X64_POINT_BEHIND = REG_COUNT + 1 };
 
-/** What comes back from quick code instead of a site: at the beginning of a block, whose index is added, the budget is
- * not enough, or it has run often; all is done, left at a fault entry, or a trap is pending. */
+/** What comes back from quick code instead of a site: at the beginning of a block, whose index is added, the budget was
+ * not enough (and has been paid from all the same), or it has run often; all is done, left at a fault entry, or a trap
+ * is pending. */
 #define X64_EXIT_BUDGET UINT32_C(0x80000000)
 #define X64_EXIT_WARM UINT32_C(0xc0000000)
 #define X64_EXIT_LEFT UINT32_C(0xfffffffd)
@@ -97,9 +106,11 @@ static inline uint64_t x64_no_target(uint32_t index) {
     return (uint64_t)(index ^ 1) << 1;
 }
 
-enum { X64_ENTRY_BYTES = 5 /* at the entry of a block: room for a jump to the region that begins there */ };
+enum { X64_ENTRY_BYTES = 5 /* at a block's entry, if there are regions: room for a jump to one that begins there */ };
 
 enum { X64_ACCESS_BYTES = 5 /* room that every fast access takes: that of a jump */ };
+
+enum { X64_EXIT_LINK_BYTES = 5 /* of an exit that becomes a jump */ };
 
 /** Code offsets of the fixed pieces, and what all code is made for. */
 typedef struct X64Thunks {
