@@ -13,6 +13,8 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 /** For functions on rare ways: kept out of line. */
 #define RARE __attribute__((noinline, cold))
+/** For functions whose callers are to stay short. */
+#define APART __attribute__((noinline))
 /** For the inner part of a few hot functions: a copy in each. */
 #define IN_LINE static inline __attribute__((always_inline))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))

@@ -35,7 +35,7 @@ struct CacheBlock {
     bool dead;
     bool interpret; /* it cannot be lowered */
     bool cut : 1; /* a whole block that ends where another one begins: its length is not what translation would give */
-    bool quick : 1, improved : 1; /* its code was made by jit_compile_quick; by jit_improve */
+    bool quick : 1, improved : 1; /* its code was made by jit_quick_end; by jit_improve */
 };
 _Static_assert(sizeof(CacheBlock) == 48, "most code is made of small blocks that run once");
 

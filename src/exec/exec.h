@@ -16,8 +16,8 @@ enum { EXEC_RIGHTS_STEP = 32, EXEC_PLAIN_RIGHTS_STEP = 1 << 20 };
  * reset. An address that cannot be fetched gives a block that raises isa->trap_fetch. */
 IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Arena *arena);
 
-/** The same as the guest's rows make it, without passes, all in `scratch`. */
-IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch);
+/** The same as the guest's rows make it, without passes, all in `scratch`; `sink` has the ops, too, or is NULL. */
+IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, IrSink *sink);
 /** Most instructions that a whole block of the cache has when it is translated again. */
 unsigned exec_limit_of(const CacheBlock *block);
 /** Translates a block of the cache again, if it was added without ops. */

@@ -91,8 +91,8 @@ Jit *jit_new(const JitOptions *options) {
         return NULL;
     }
     uint8_t *begin = jit->writable, *middle = begin + jit->code_bytes / 2;
-    jit->code.hot = (Asm){.begin = begin, .at = begin, .end = middle};
-    jit->code.cold = (Asm){.begin = begin, .at = middle, .end = begin + jit->code_bytes};
+    jit->code.hot = (Asm){.begin = begin, .at = begin, .end = middle, .alone = !options->shared};
+    jit->code.cold = (Asm){.begin = begin, .at = middle, .end = begin + jit->code_bytes, .alone = !options->shared};
     x64_emit_thunks(&jit->code.hot, &jit_calls, options->flags_slot, &jit->thunks);
     jit->first_block = asm_offset(&jit->code.hot);
     if (options->memory.by_windows) {
@@ -123,6 +123,7 @@ void jit_free(Jit *jit) {
     vec_free(&jit->formed);
     vec_free(&jit->landings);
     jit_seat_free(jit->own);
+    x64_quick_free(jit->quick);
     mem_free(jit);
 }
 
@@ -234,15 +235,28 @@ bool jit_can_be_quick(const Jit *jit) {
     return !jit->thunks.memory.by_windows;
 }
 
-bool jit_compile_quick(Jit *jit, CacheBlock *block, const IrBlock *ir) {
+IrSink *jit_quick_begin(Jit *jit) {
     uint32_t entry, runs = jit->thunks.regions ? WARM_RUNS * jit->thunks.crowd : 0;
-    block->runs = (uint32_t)jit->out.heat.len;
-    bool ok = jit_can_be_quick(jit) && begin_block(jit, true, &entry) &&
-              x64_lower_quick(&jit->code, ir, (uint32_t)jit->blocks.len, runs, &jit->thunks, &jit->out, &jit->scratch);
+    if (!jit_can_be_quick(jit) || !begin_block(jit, true, &entry)) {
+        return NULL;
+    }
+    jit->quick = jit->quick ? jit->quick : x64_quick_new();
+    jit->quick_runs = (uint32_t)jit->out.heat.len;
+    return x64_quick_begin(jit->quick, &jit->code, (uint32_t)jit->blocks.len, runs, &jit->thunks, &jit->out);
+}
+
+bool jit_quick_end(Jit *jit, CacheBlock *block, const IrBlock *ir) {
+    uint32_t entry = jit->last_hot;
+    block->runs = jit->quick_runs;
+    bool ok = x64_quick_end(jit->quick, ir);
     if (ok) {
         add_block(jit, block, entry, true);
     }
     return ok;
+}
+
+void jit_quick_drop(Jit *jit) {
+    x64_quick_drop(jit->quick);
 }
 
 bool jit_improve(Jit *jit, CacheBlock *block) {

@@ -43,11 +43,15 @@ JitSeat *jit_own_seat(Jit *jit);
 bool jit_compile(Jit *jit, CacheBlock *block, bool *full);
 /** How many CPUs run the code: at least one. */
 uint32_t jit_crowd(const Jit *jit);
-/** True if jit_compile_quick can do anything. */
+/** True if jit_quick_begin can do anything. */
 bool jit_can_be_quick(const Jit *jit);
-/** Makes code quickly, from a block as the guest's rows have made it. With regions the code says when
- * it has run often (jit_take_warm). False if it cannot. */
-bool jit_compile_quick(Jit *jit, CacheBlock *block, const IrBlock *ir);
+/** Makes code quickly, while the guest's rows make a block: what exec_translate_raw is to be given. With regions the
+ * code says when it has run often (jit_take_warm). NULL: it cannot. Up to jit_quick_end or jit_quick_drop nothing else
+ * is compiled. */
+IrSink *jit_quick_begin(Jit *jit);
+/** The block is complete, or nobody wants it; false if it has got no code. */
+bool jit_quick_end(Jit *jit, CacheBlock *block, const IrBlock *ir);
+void jit_quick_drop(Jit *jit);
 /** The direct jump to `to` at the end of a block that has just got quick code, for jit_link_jump; IR_NONE if there is
  * none. */
 uint32_t jit_jump_to(const Jit *jit, const CacheBlock *block, IrLoc to);

@@ -51,6 +51,8 @@ struct Jit {
     uint8_t *writable, *executable;
     X64Code code;
     uint32_t populated[2]; /* hot, cold: code offsets up to which pages of the buffer are there */
+    X64Quick *quick; /* from the first block on that it makes */
+    uint32_t quick_runs; /* index of the counter of the block that it is making */
     Arena scratch; /* for the lowering of one block or region */
     X64Thunks thunks;
     uint32_t first_block; /* code offset behind the thunks */

@@ -37,7 +37,7 @@ static bool has_literals(const Gather *g, const IrBlock *ir) {
 /* As the guest's rows make it. */
 static const IrBlock *make_raw(const Gather *g, const CacheBlock *block, unsigned limit) {
     IrBlock *ir = ARENA_NEW(g->arena, IrBlock);
-    *ir = exec_translate_raw(g->cpu, block->loc, limit, &g->cache->scratch);
+    *ir = exec_translate_raw(g->cpu, block->loc, limit, &g->cache->scratch, NULL);
     g->cpu->map->code_refused = false; /* as in exec_complete */
     const IrOp *ops = ir->ops;
     ir->ops = ARENA_ARRAY_RAW(g->arena, IrOp, ir->n_ops);

@@ -45,22 +45,32 @@ static bool leads_on(const Runner *r, const IrBlock *raw, IrLoc *next) {
     return last->op == IR_GOTO && last[-1].op != IR_GOTO_IF; /* there is an INSN at least */
 }
 
+static void drop(CodeCache *cache, const IrSink *sink) {
+    if (sink) {
+        jit_quick_drop(cache->jit);
+    }
+}
+
 /* Adds the block with quick code, and without ops, which few blocks ever need. NULL: it is to be translated in full.
  * `jump`: the one jump at its end, to `next`; IR_NONE if there is none. */
 static CacheBlock *add_quickly(Runner *r, IrLoc loc, IrLoc *next, uint32_t *jump) {
     CodeCache *cache = r->run.cache;
     uint64_t start_ns = probe_clock(r->cpu);
-    IrBlock raw = exec_translate_raw(r->cpu, loc, EXEC_BLOCK_INSNS_MAX, &cache->scratch);
+    IrSink *sink = jit_quick_begin(cache->jit);
+    IrBlock raw = exec_translate_raw(r->cpu, loc, EXEC_BLOCK_INSNS_MAX, &cache->scratch, sink);
     if (!raw.n_bytes || r->cpu->map->code_refused) {
+        drop(cache, sink);
         return NULL;
     }
     unsigned n_insns = insns_to_known(r, &raw);
     if (n_insns) {
-        raw = exec_translate_raw(r->cpu, loc, n_insns, &cache->scratch);
+        drop(cache, sink);
+        sink = jit_quick_begin(cache->jit);
+        raw = exec_translate_raw(r->cpu, loc, n_insns, &cache->scratch, sink);
     }
     CacheBlock *block = cache_add_head(cache, &raw, 0);
     block->cut = n_insns > 0;
-    bool leads = leads_on(r, &raw, next), ok = jit_compile_quick(cache->jit, block, &raw);
+    bool leads = leads_on(r, &raw, next), ok = sink && jit_quick_end(cache->jit, block, &raw);
     *jump = ok && leads ? jit_jump_to(cache->jit, block, *next) : IR_NONE;
     if (ok && UNLIKELY(r->cpu->probe != NULL)) {
         probe_lowered(r->cpu, cache, block, start_ns);

@@ -100,11 +100,11 @@ static void move_to(IrBlock *block, Arena *arena) {
     memcpy(block->faults, faults, block->n_faults * sizeof *faults);
 }
 
-IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch) {
+IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, IrSink *sink) {
     IrBuilder b;
     Code code = {.pc = loc.pc, .allowed_end = loc.pc};
     arena_reset(scratch);
-    ir_begin(&b, scratch, loc);
+    ir_begin_into(&b, scratch, loc, sink);
     b.limit = limit;
     while (!b.ended) {
         uint64_t pc = (loc.pc + b.n_bytes) & cpu->isa->pc_mask, failed;
@@ -130,7 +130,7 @@ IrBlock exec_translate_raw(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch) 
 
 IrBlock exec_translate(Cpu *cpu, IrLoc loc, unsigned limit, Arena *scratch, Arena *arena) {
     uint64_t start_ns = probe_clock(cpu);
-    IrBlock block = exec_translate_raw(cpu, loc, limit, scratch);
+    IrBlock block = exec_translate_raw(cpu, loc, limit, scratch, NULL);
     ir_finish(&block, scratch);
     move_to(&block, arena);
     if (UNLIKELY(cpu->probe != NULL)) {

@@ -7,9 +7,24 @@
 /** State that the builder remembers: words of 4 bytes, from slot 0 on. */
 enum { IR_KNOWN_WORDS = 64 };
 
-typedef struct IrBuilder {
+/** Makes code from the ops of a block as they come. `begin` is called by ir_begin_into; then for each op that is not
+ * pure its function of `take`, when it has been appended, and before the builder notes what it changes. Two differ, for
+ * plain slots (ir_is_plain_slot): for a PUT it is `put`, with what the slot has held if that is known, or 0, and the
+ * builder has noted the change already; a GET is not told, the sink meets it as an operand. An op stays where it is;
+ * when there are more than IR_SINK_OPS the builder calls `refuse`, and goes on without the sink. */
+typedef struct IrBuilder IrBuilder;
+typedef struct IrSink {
+    void (*begin)(struct IrSink *sink, IrBuilder *b);
+    void (*put)(struct IrSink *sink, const IrOp *op, IrVal old);
+    void (*take[IR_FIRST_PURE])(struct IrSink *sink, const IrOp *op);
+    void (*refuse)(struct IrSink *sink);
+} IrSink;
+enum { IR_SINK_OPS = 2048 };
+
+struct IrBuilder {
     Arena *arena;
     IrOp *ops;
+    IrSink *sink; /* or NULL */
     uint32_t n_ops, cap;
     IrLoc loc; /* start of the block */
     uint32_t n_insns, n_bytes;
@@ -23,12 +38,30 @@ typedef struct IrBuilder {
     uint64_t is_known, is_wide; /* words of which that is so; of them, those with an i64 */
     uint64_t learnt; /* words that have changed since the outermost SKIP */
     unsigned skip_depth;
-    /* Flags that are overwritten before anybody can see them are not set. */
+    /* Flags that are overwritten before anybody can see them are not set, unless a sink has them already. */
     unsigned unseen_flags; /* set by a flag op, and not seen yet */
     uint32_t flag_setter[4]; /* per N Z C V, of those */
-} IrBuilder;
+};
+
+/** True for what nearly all slots are: an aligned i32, with no i64 about. */
+static inline bool ir_is_plain_slot(const IrBuilder *b, uint32_t slot, IrType type) {
+    return type == IR_I32 && !(slot & ~(4 * (IR_KNOWN_WORDS - 1u))) && !b->is_wide;
+}
+/** True if the slot is one that `known` can tell of. */
+static inline bool ir_is_known_slot(uint32_t slot, IrType type) {
+    return slot % 4 == 0 && slot / 4 + (type == IR_I64) < IR_KNOWN_WORDS;
+}
+/** The words of which nothing is known any more when the slot changes; an i64 may begin in the word before. */
+static inline uint64_t ir_slot_words(const IrBuilder *b, uint32_t slot, IrType type) {
+    uint32_t first = slot / 4, last = (slot + (type == IR_I64 ? 7 : 3)) / 4;
+    uint64_t words = first < IR_KNOWN_WORDS ? UINT64_C(1) << first : 0;
+    words |= last != first && last < IR_KNOWN_WORDS ? UINT64_C(3) << (last - 1) : 0;
+    return words | (words >> 1 & b->is_wide);
+}
 
 void ir_begin(IrBuilder *b, Arena *arena, IrLoc loc);
+/** The same with a sink, which may be NULL. */
+void ir_begin_into(IrBuilder *b, Arena *arena, IrLoc loc, IrSink *sink);
 /** The finished block, before passes; ops are owned by the arena. */
 IrBlock ir_end(IrBuilder *b);
 
@@ -41,7 +74,8 @@ void ir_insn(IrBuilder *b, unsigned len, unsigned cost_class, unsigned row, uint
 /** Ends it: appends a POLL for the next location (aux_next) if the instruction may have to leave. */
 void ir_insn_done(IrBuilder *b, uint32_t aux_next);
 /** The value is needed in the next instruction of the block, too: a branch behind its delay slot. All others live from
- * one instruction to the next only in slots, where ir_get finds them. One per block. */
+ * one instruction to the next only in slots, where ir_get finds them. One per block; to be said before that next
+ * instruction begins. */
 void ir_keep(IrBuilder *b, IrVal value);
 
 IrVal ir_i32(IrBuilder *b, uint32_t value);

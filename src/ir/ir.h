@@ -111,7 +111,6 @@ typedef struct IrBlock {
     uint64_t source; /* where on the bus they were read: ir_loc_source of loc */
     IrFault *faults;
     uint32_t n_faults;
-    IrVal kept; /* of a block as ir_end gives it: the value of ir_keep, or IR_NONE */
 } IrBlock;
 
 typedef enum IrOperand { IR_OPERAND_NONE, IR_OPERAND_VALUE, IR_OPERAND_IMM, IR_OPERAND_SLOT, IR_OPERAND_LABEL,

@@ -38,12 +38,14 @@ static void start(Suite *s, Rig *rig, const IrBlock *block, uint64_t seed) {
     }
 }
 
-/* Code for a finished block, or for one as the generator has made it. */
+/* Code for a finished block, or for one while the generator makes it. */
 static bool compile(Suite *s, CacheBlock *block, uint64_t seed, bool quick) {
     bool full = false;
     if (quick) {
-        IrBlock raw = gen_block(&s->gen, &s->arena, seed);
-        return jit_compile_quick(s->jit, block, &raw);
+        IrSink *sink = jit_quick_begin(s->jit);
+        assert_non_null(sink);
+        IrBlock raw = gen_block_into(&s->gen, &s->arena, seed, sink);
+        return jit_quick_end(s->jit, block, &raw);
     }
     bool ok = jit_compile(s->jit, block, &full);
     assert_false(full);
@@ -103,6 +105,98 @@ static void check_blocks(Suite *s, bool by_windows, bool quick) {
     print_message("%llu blocks compiled, %llu refused\n", (unsigned long long)s->compiled,
                   (unsigned long long)s->refused);
     assert_true(s->refused * (quick ? 10 : 100) <= s->compiled);
+    jit_free(s->jit);
+    s->jit = NULL;
+}
+
+/* ---- Quick code: what random blocks seldom do ---- */
+
+enum { SUM_USES = 9, OUTER_GETS = 2, QUICK_CASES = 2 * SUM_USES + OUTER_GETS, QUICK_RUNS = 40 };
+
+/* An op that needs a sum, and changes the host's flags, before the flags of the sum are wanted. */
+static void flags_of_used_sum(IrBuilder *b, unsigned use, IrOpcode op) {
+    IrVal x = ir_op2(b, op, ir_get(b, IR_I32, RIG_SLOT_R), ir_get(b, IR_I32, RIG_SLOT_R + 4));
+    IrVal z = ir_get(b, IR_I32, RIG_SLOT_R + 12), y;
+    switch (use) {
+    case 0: y = ir_op1(b, IR_NEG, x); break;
+    case 1: y = ir_op2(b, IR_SHL, x, z); break;
+    case 2: y = ir_op1(b, IR_CLZ, x); break;
+    case 3: y = ir_op1(b, IR_RBIT, x); break;
+    case 4: y = ir_select(b, z, x, z); break;
+    case 5: y = ir_carry(b, x, z, ir_i32(b, 0)); break;
+    case 6: y = ir_op2(b, IR_UDIV, z, x); break;
+    case 7: y = ir_op2(b, IR_EQ, x, z); break;
+    default: y = ir_op1(b, IR_TRUNC, ir_op2(b, IR_MUL, ir_op1(b, IR_ZEXT32, x), ir_op1(b, IR_ZEXT32, z)));
+    }
+    ir_put(b, RIG_SLOT_R + 8, y);
+    ir_flags1(b, IR_FLAGS_NZ, x);
+}
+
+/* A slot that is read in a part, and overwritten behind a part inside it, before the value is needed again. */
+static void get_around_part(IrBuilder *b, bool used_before) {
+    IrVal truth = ir_op2i(b, IR_NE, ir_get(b, IR_I32, RIG_SLOT_R + 28), 0x12345);
+    IrVal outer = ir_skip_unless(b, truth), x = ir_get(b, IR_I32, RIG_SLOT_R);
+    if (used_before) {
+        ir_put(b, RIG_SLOT_R + 12, ir_op2i(b, IR_ADD, x, 1));
+    }
+    IrVal inner = ir_skip_unless(b, truth);
+    ir_put(b, RIG_SLOT_R + 8, ir_i32(b, 5));
+    ir_label(b, inner);
+    ir_put(b, RIG_SLOT_R, ir_i32(b, 77));
+    ir_put(b, RIG_SLOT_R + 4, ir_op2i(b, IR_XOR, x, 3));
+    ir_label(b, outer);
+}
+
+static IrBlock quick_case(Suite *s, unsigned which, IrSink *sink) {
+    IrBuilder b;
+    ir_begin_into(&b, &s->arena, (IrLoc){.pc = 0x1000}, sink);
+    ir_insn(&b, 4, 0, 0, 0);
+    if (which < 2 * SUM_USES) {
+        flags_of_used_sum(&b, which % SUM_USES, which < SUM_USES ? IR_ADD : IR_SUB);
+    } else {
+        get_around_part(&b, which % 2);
+    }
+    ir_goto(&b, 0x1004, 0);
+    return ir_end(&b);
+}
+
+static void check_quick_case(Suite *s, unsigned which) {
+    IrBlock ir = quick_case(s, which, NULL);
+    ir_finish(&ir, &s->arena);
+    CacheIr made = {ir, NULL};
+    CacheBlock *block = ARENA_NEW(&s->arena, CacheBlock);
+    *block = (CacheBlock){.loc = ir.loc, .made = &made, .n_insns = 1};
+    IrBlock raw = quick_case(s, which, jit_quick_begin(s->jit));
+    if (!jit_quick_end(s->jit, block, &raw)) {
+        s->refused++;
+        return;
+    }
+    s->compiled++;
+    for (uint64_t seed = 1; seed <= QUICK_RUNS; seed++) {
+        Rig want, got;
+        rig_init(&want, seed, 5000, 100);
+        rig_init(&got, seed, 5000, 100);
+        want.state.r[1] = got.state.r[1] = seed % 4 ? want.state.r[1] : 0 - want.state.r[0]; /* sums that are 0 */
+        want.cpu.map = got.cpu.map = &s->map;
+        IrExit expected = ir_interp(&want.cpu, &ir), exit = jit_run(s->jit, jit_own_seat(s->jit), &got.cpu, block);
+        const char *what = expected == exit ? rig_difference(&want, &got) : "exit";
+        if (what) {
+            fail_msg("case %u, seed %llu: %s differs", which, (unsigned long long)seed, what);
+        }
+    }
+}
+
+static void quick_code_knows_what_is_gone(void **state) {
+    Suite *s = *state;
+    JitOptions options = options_of(false, false);
+    s->jit = jit_new(&options);
+    assert_non_null(s->jit);
+    s->compiled = s->refused = 0;
+    for (unsigned which = 0; which < QUICK_CASES; which++) {
+        check_quick_case(s, which);
+    }
+    assert_int_equal(s->compiled, 2 * SUM_USES); /* the others are for lower.c */
+    assert_int_equal(s->refused, OUTER_GETS);
     jit_free(s->jit);
     s->jit = NULL;
 }
@@ -218,6 +312,7 @@ int main(int argc, char **argv) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(random_blocks_do_what_the_interpreter_does, suite),
+        cmocka_unit_test_prestate(quick_code_knows_what_is_gone, suite),
         cmocka_unit_test_prestate(random_loops_do_what_the_interpreter_does, suite),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@ typedef struct Gen {
     unsigned depth;
     IrVal root; /* of window indices, or IR_NONE */
     bool refunded, moved;
+    bool apart; /* values end with their instruction */
     bool plain; /* only what may stand in a region */
     bool windowed; /* window indices are counted from RIG_SLOT_WP, which the block moves at most once */
 } Gen;
@@ -78,7 +79,8 @@ static inline IrVal gen_truth(Gen *g) {
         return ir_i32(&g->b, gen_below(g, 2));
     }
     if (k == 1) {
-        return gen_keep(g, ir_cond(&g->b, (IrCond)gen_below(g, IR_COND_COUNT)));
+        IrVal cond = ir_cond(&g->b, (IrCond)gen_below(g, IR_COND_COUNT));
+        return g->apart && gen_below(g, 4) ? cond : gen_keep(g, cond); /* guests use one once, mostly */
     }
     IrType type = gen_type(g);
     IrVal x = gen_value(g, type), y = gen_value(g, type);
@@ -302,33 +304,34 @@ static inline void gen_end(Gen *g) {
     }
 }
 
-/* An instruction begins: values do not outlive the one before, except one of the block. */
+/* An instruction is about to begin: values do not outlive the one before, except one of the block. */
 static inline void gen_apart(Gen *g) {
     IrVal kept = g->n[0] && g->b.kept == IR_NONE && gen_below(g, 4) == 0 ? gen_value(g, IR_I32) : IR_NONE;
     g->n[0] = g->n[1] = 0;
     g->root = IR_NONE;
-    if (kept != IR_NONE && kept < g->b.n_ops - 1) { /* it is not made just now */
+    if (kept != IR_NONE) {
         ir_keep(&g->b, kept);
         gen_keep(g, kept);
     }
 }
 
-/** One block of 1..12 instructions; equal seeds give equal blocks. */
-static inline IrBlock gen_block(Gen *g, Arena *arena, uint64_t seed) {
+/** One block of 1..12 instructions; equal seeds give equal blocks. The sink may be NULL. */
+static inline IrBlock gen_block_into(Gen *g, Arena *arena, uint64_t seed, IrSink *sink) {
     memset(g, 0, sizeof *g);
     g->root = IR_NONE;
     rng_seed(&g->rng, seed);
     g->plain = seed & GEN_PLAIN;
     g->windowed = seed & GEN_WINDOWED;
+    g->apart = seed & GEN_APART;
     uint64_t pc = gen_below(g, 8) ? gen_below(g, 1 << 30) & ~1u : UINT64_C(0xfffffff8);
-    ir_begin(&g->b, arena, (IrLoc){.pc = pc, .aux = gen_below(g, 4)});
+    ir_begin_into(&g->b, arena, (IrLoc){.pc = pc, .aux = gen_below(g, 4)}, sink);
     unsigned n_insns = 1 + gen_below(g, 12);
     for (unsigned i = 0; i < n_insns; i++) {
         unsigned wide = gen_below(g, 2), row = gen_below(g, 16);
-        ir_insn(&g->b, wide ? 4 : 2, row % 4, row, g->b.aux);
-        if (seed & GEN_APART) {
+        if (g->apart && i > 0) {
             gen_apart(g);
         }
+        ir_insn(&g->b, wide ? 4 : 2, row % 4, row, g->b.aux);
         for (unsigned k = gen_below(g, 9); k > 0; k--) {
             gen_op(g);
         }
@@ -338,6 +341,10 @@ static inline IrBlock gen_block(Gen *g, Arena *arena, uint64_t seed) {
         ir_insn_done(&g->b, gen_below(g, 256));
     }
     return ir_end(&g->b);
+}
+
+static inline IrBlock gen_block(Gen *g, Arena *arena, uint64_t seed) {
+    return gen_block_into(g, arena, seed, NULL);
 }
 
 #endif

@@ -58,6 +58,81 @@ static void builder_infers_types_and_counts(void **state) {
     arena_free(&arena);
 }
 
+typedef struct Listener {
+    IrSink sink;
+    IrBuilder *b;
+    unsigned heard[IR_FIRST_PURE], refusals;
+    IrVal old; /* of the last PUT of a plain slot */
+} Listener;
+
+static void listener_begins(IrSink *sink, IrBuilder *b) {
+    CONTAINER_OF(sink, Listener, sink)->b = b;
+}
+
+static void listener_takes(IrSink *sink, const IrOp *op) {
+    Listener *l = CONTAINER_OF(sink, Listener, sink);
+    assert_ptr_equal(op, &l->b->ops[l->b->n_ops - 1]);
+    l->heard[op->op]++;
+}
+
+static void listener_puts(IrSink *sink, const IrOp *op, IrVal old) {
+    Listener *l = CONTAINER_OF(sink, Listener, sink);
+    assert_int_equal(op->op, IR_PUT);
+    assert_int_equal(l->b->known[op->a / 4], op->b); /* noted already */
+    l->old = old;
+}
+
+static void listener_is_refused(IrSink *sink) {
+    CONTAINER_OF(sink, Listener, sink)->refusals++;
+}
+
+static void sinks_hear_what_is_not_pure(void **state) {
+    Arena arena = {0};
+    Listener l = {.sink = {.begin = listener_begins, .put = listener_puts, .refuse = listener_is_refused}};
+    IrBuilder b;
+    (void)state;
+    for (unsigned op = 0; op < IR_FIRST_PURE; op++) {
+        l.sink.take[op] = listener_takes;
+    }
+    ir_begin_into(&b, &arena, (IrLoc){0}, &l.sink);
+    ir_insn(&b, 2, 0, 0, 0);
+    IrVal x = ir_get(&b, IR_I32, 4), sum = ir_op2i(&b, IR_ADD, x, 1);
+    ir_put(&b, 8, sum);
+    assert_int_equal(l.old, 0);
+    ir_put(&b, 4, sum);
+    assert_int_equal(l.old, x);
+    assert_int_equal(ir_get(&b, IR_I32, 4), sum);
+    ir_flags1(&b, IR_FLAGS_NZ, sum);
+    ir_flags1(&b, IR_FLAGS_NZ, x); /* hides the other one, too late */
+    ir_put(&b, 16, ir_op1(&b, IR_ZEXT32, x)); /* not plain */
+    ir_get(&b, IR_I32, 24); /* and nor is this as long as that is known */
+    ir_load(&b, IR_I32, IR_MEM_32, x);
+    ir_insn_done(&b, 0);
+    static const uint8_t want[IR_FIRST_PURE] = {[IR_INSN] = 1, [IR_FLAGS_NZ] = 2, [IR_PUT] = 1, [IR_GET] = 1,
+                                                [IR_LOAD] = 1, [IR_POLL] = 1};
+    for (unsigned op = 0; op < IR_FIRST_PURE; op++) {
+        assert_int_equal(l.heard[op], want[op]);
+    }
+    assert_int_equal(b.unseen_flags, 0); /* what a sink has is not taken back */
+    while (b.n_ops < IR_SINK_OPS) {
+        ir_load(&b, IR_I32, IR_MEM_32, x);
+        assert_int_equal(l.refusals, 0);
+    }
+    unsigned loads = l.heard[IR_LOAD];
+    ir_load(&b, IR_I32, IR_MEM_32, x);
+    assert_int_equal(l.refusals, 1);
+    assert_null(b.sink);
+    ir_load(&b, IR_I32, IR_MEM_32, x);
+    ir_goto(&b, 0, 0);
+    assert_int_equal(l.refusals, 1);
+    assert_int_equal(l.heard[IR_LOAD], loads);
+    IrBlock block = ir_end(&b);
+    Err err;
+    assert_true(ir_verify(&block, &err));
+    assert_int_equal(block.n_ops, IR_SINK_OPS + 3);
+    arena_free(&arena);
+}
+
 static void builder_grows_beyond_its_first_array(void **state) {
     Arena arena = {0};
     IrBuilder b;
@@ -577,6 +652,7 @@ static void traces_and_coverage_see_each_instruction(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(builder_infers_types_and_counts),
+        cmocka_unit_test(sinks_hear_what_is_not_pure),
         cmocka_unit_test(builder_grows_beyond_its_first_array),
         cmocka_unit_test(builder_keeps_account),
         cmocka_unit_test(pure_ops_come_last),

@@ -27,19 +27,22 @@ IN_LINE void test(ArmTranslator *t, ArmOperand result) {
     }
 }
 
+/* The flags come right behind the sum: that is where quick code finds it. */
 static void add(ArmTranslator *t, uint32_t rd, IrVal x, IrVal y, uint32_t s) {
-    arm_put_result(t, rd, ir_op2(t->b, IR_ADD, x, y));
+    IrVal sum = ir_op2(t->b, IR_ADD, x, y);
     if (arm_sets_flags(t, s)) {
         ir_flags3(t->b, IR_FLAGS_ADD, x, y, ir_i32(t->b, 0));
     }
+    arm_put_result(t, rd, sum);
 }
 
 static void add_with_carry(ArmTranslator *t, uint32_t rd, IrVal x, IrVal y, uint32_t s) {
     IrVal carry = ir_cond(t->b, IR_COND_CS);
-    arm_put_reg(t, rd, ir_op2(t->b, IR_ADD, ir_op2(t->b, IR_ADD, x, y), carry));
+    IrVal sum = ir_op2(t->b, IR_ADD, ir_op2(t->b, IR_ADD, x, y), carry);
     if (arm_sets_flags(t, s)) {
         ir_flags3(t->b, IR_FLAGS_ADD, x, y, carry);
     }
+    arm_put_reg(t, rd, sum);
 }
 
 static void compare(ArmTranslator *t, IrVal x, IrVal y) {
@@ -47,18 +50,20 @@ static void compare(ArmTranslator *t, IrVal x, IrVal y) {
 }
 
 static void subtract(ArmTranslator *t, uint32_t rd, IrVal x, IrVal y, uint32_t s) {
-    arm_put_reg(t, rd, ir_op2(t->b, IR_SUB, x, y));
+    IrVal difference = ir_op2(t->b, IR_SUB, x, y);
     if (arm_sets_flags(t, s)) {
         compare(t, x, y);
     }
+    arm_put_reg(t, rd, difference);
 }
 
 static void subtract_with_carry(ArmTranslator *t, uint32_t rd, IrVal x, IrVal y, uint32_t s) {
     IrVal carry = ir_cond(t->b, IR_COND_CS), borrow = ir_cond(t->b, IR_COND_CC);
-    arm_put_reg(t, rd, ir_op2(t->b, IR_SUB, ir_op2(t->b, IR_SUB, x, y), borrow));
+    IrVal difference = ir_op2(t->b, IR_SUB, ir_op2(t->b, IR_SUB, x, y), borrow);
     if (arm_sets_flags(t, s)) {
         ir_flags3(t->b, IR_FLAGS_SUB, x, y, carry);
     }
+    arm_put_reg(t, rd, difference);
 }
 
 /* ---- Logical ---- */

@@ -25,11 +25,11 @@ void sparc_sem_sethi(SparcTranslator *t, const SparcArgs_sethi *a) {
 }
 
 static void put_logical(SparcTranslator *t, uint32_t rd, IrVal value, uint32_t cc) {
-    sparc_put_reg(t, rd, value);
     if (cc) {
         IrVal none = zero(t);
         ir_flags3(t->b, IR_FLAGS_SBB, value, none, none);
     }
+    sparc_put_reg(t, rd, value);
 }
 
 static void logical(SparcTranslator *t, IrOpcode op, bool inverted, const SparcArgs_and *a) {
@@ -66,45 +66,44 @@ SHIFT(sra, IR_SAR)
 
 /* ---- Addition, subtraction ---- */
 
-/* Comparisons have no result: a sum that is there would be used to tell the flags. */
-static void put_result(SparcTranslator *t, uint32_t rd, IrOpcode op, Operands o) {
-    if (rd != 0) {
-        sparc_put_reg(t, rd, ir_op2(t->b, op, o.x, o.y));
+/* Comparisons have no result: a sum that is there would be used to tell the flags. These come right behind it: that is
+ * where quick code finds it. */
+static void put_sum(SparcTranslator *t, uint32_t rd, IrOpcode op, Operands o, uint32_t cc) {
+    IrVal sum = rd ? ir_op2(t->b, op, o.x, o.y) : IR_NONE;
+    if (cc) {
+        ir_flags3(t->b, op == IR_ADD ? IR_FLAGS_ADD : IR_FLAGS_SBB, o.x, o.y, zero(t));
+    }
+    if (rd) {
+        sparc_put_reg(t, rd, sum);
     }
 }
 
 void sparc_sem_add(SparcTranslator *t, const SparcArgs_add *a) {
-    Operands o = operands(t, a->rs1, a->src2);
-    put_result(t, a->rd, IR_ADD, o);
-    if (a->cc) {
-        ir_flags3(t->b, IR_FLAGS_ADD, o.x, o.y, zero(t));
-    }
+    put_sum(t, a->rd, IR_ADD, operands(t, a->rs1, a->src2), a->cc);
 }
 
 void sparc_sem_sub(SparcTranslator *t, const SparcArgs_sub *a) {
-    Operands o = operands(t, a->rs1, a->src2);
-    put_result(t, a->rd, IR_SUB, o);
-    if (a->cc) {
-        ir_flags3(t->b, IR_FLAGS_SBB, o.x, o.y, zero(t));
-    }
+    put_sum(t, a->rd, IR_SUB, operands(t, a->rs1, a->src2), a->cc);
 }
 
 void sparc_sem_addx(SparcTranslator *t, const SparcArgs_addx *a) {
     Operands o = operands(t, a->rs1, a->src2);
     IrVal carry = ir_cond(t->b, IR_COND_CS);
-    sparc_put_reg(t, a->rd, ir_op2(t->b, IR_ADD, ir_op2(t->b, IR_ADD, o.x, o.y), carry));
+    IrVal sum = ir_op2(t->b, IR_ADD, ir_op2(t->b, IR_ADD, o.x, o.y), carry);
     if (a->cc) {
         ir_flags3(t->b, IR_FLAGS_ADD, o.x, o.y, carry);
     }
+    sparc_put_reg(t, a->rd, sum);
 }
 
 void sparc_sem_subx(SparcTranslator *t, const SparcArgs_subx *a) {
     Operands o = operands(t, a->rs1, a->src2);
     IrVal borrow = ir_cond(t->b, IR_COND_CS);
-    sparc_put_reg(t, a->rd, ir_op2(t->b, IR_SUB, ir_op2(t->b, IR_SUB, o.x, o.y), borrow));
+    IrVal difference = ir_op2(t->b, IR_SUB, ir_op2(t->b, IR_SUB, o.x, o.y), borrow);
     if (a->cc) {
         ir_flags3(t->b, IR_FLAGS_SBB, o.x, o.y, borrow);
     }
+    sparc_put_reg(t, a->rd, difference);
 }
 
 /* ---- Tagged ---- */
@@ -124,9 +123,10 @@ static void tagged(SparcTranslator *t, const SparcArgs_tadd *a, bool subtract, b
     if (traps) {
         ir_trap_if(t->b, overflow, SPARC_TT_TAG_OVERFLOW, IR_NONE);
     }
-    sparc_put_reg(t, a->rd, ir_op2(t->b, subtract ? IR_SUB : IR_ADD, o.x, o.y));
+    IrVal sum = ir_op2(t->b, subtract ? IR_SUB : IR_ADD, o.x, o.y);
     ir_flags3(t->b, subtract ? IR_FLAGS_SBB : IR_FLAGS_ADD, o.x, o.y, zero(t));
     ir_flags1(t->b, IR_FLAGS_V, overflow);
+    sparc_put_reg(t, a->rd, sum);
 }
 
 #define TAGGED(name, subtract, traps)                                                                                  \
@@ -155,9 +155,11 @@ void sparc_sem_mulscc(SparcTranslator *t, const SparcArgs_mulscc *a) {
     IrVal y = get_y(t), sign = ir_op2i(b, IR_SHL, ir_cond(b, IR_COND_LT), 31);
     IrVal first = ir_op2(b, IR_OR, ir_op2i(b, IR_SHR, o.x, 1), sign);
     IrVal second = ir_select(b, ir_op2i(b, IR_AND, y, 1), o.y, zero(t));
-    put_y(t, ir_op2(b, IR_OR, ir_op2i(b, IR_SHR, y, 1), ir_op2i(b, IR_SHL, o.x, 31)));
-    sparc_put_reg(t, a->rd, ir_op2(b, IR_ADD, first, second));
+    IrVal shifted = ir_op2(b, IR_OR, ir_op2i(b, IR_SHR, y, 1), ir_op2i(b, IR_SHL, o.x, 31));
+    IrVal sum = ir_op2(b, IR_ADD, first, second);
     ir_flags3(b, IR_FLAGS_ADD, first, second, zero(t));
+    put_y(t, shifted);
+    sparc_put_reg(t, a->rd, sum);
 }
 
 static IrVal product(SparcTranslator *t, uint32_t rs1, uint32_t src2, IrOpcode extend) {

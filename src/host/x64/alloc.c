@@ -465,7 +465,9 @@ static Reg take(Lower *l) {
     Reg best = NO_REG;
     if (l->quick) {
         best = lower_take_free(l);
-        return best != NO_REG ? best : lower_quick_evict(l);
+        best = best != NO_REG ? best : lower_quick_evict(l);
+        l->held[best] = IR_NONE;
+        return best;
     }
     for (size_t i = 0; i < ARRAY_LEN(pool); i++) {
         Reg reg = pool[i];
@@ -519,7 +521,7 @@ static Reg make_cold(Lower *l, IrVal value) {
 Reg lower_use(Lower *l, IrVal value) {
     uint64_t constant;
     Reg reg = l->reg[value];
-    if (reg < REG_COUNT) {
+    if (reg < REG_COUNT && (!l->quick || l->held[reg] == value)) {
         l->pinned |= 1u << reg;
         return reg;
     }

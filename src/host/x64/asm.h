@@ -28,6 +28,7 @@ typedef enum Unary { UNARY_NOT = 2, UNARY_NEG = 3, UNARY_MUL = 4, UNARY_DIV = 6,
 typedef struct Asm {
     uint8_t *begin, *at, *end; /* writable view */
     bool full; /* something did not fit: the code is useless */
+    bool alone; /* nobody runs the code while it is patched */
 } Asm;
 
 /** A memory operand: base + (index << shift) + disp; index NO_REG for none. */
@@ -77,21 +78,39 @@ static inline void asm_put(Asm *a, uint64_t bytes, unsigned n) {
 /* ---- What most code is made of, in line: 32 bits, and displacements of 8 bits from rbp. Functions with "short" and
  * "near" in their names take it for granted that there is room. ---- */
 
-/* REX if a register needs it, opcode, ModRM and `more` bytes behind it. */
+/* What a register is in REX and ModRM, which stand as bytes 0 and 2: in the field reg, and in r/m. */
+#define ASM_FIELDS(bit, shift)                                                                                         \
+    {0, 1u << (shift), 2u << (shift), 3u << (shift), 4u << (shift), 5u << (shift), 6u << (shift), 7u << (shift),       \
+     (bit), (bit) | 1u << (shift), (bit) | 2u << (shift), (bit) | 3u << (shift), (bit) | 4u << (shift),                \
+     (bit) | 5u << (shift), (bit) | 6u << (shift), (bit) | 7u << (shift)}
+static const uint32_t asm_reg[16] = ASM_FIELDS(4u, 19), asm_rm[16] = ASM_FIELDS(1u, 16);
+
+/* REX if a register needs it, opcode, ModRM and `n_rest` bytes behind it. */
 static inline void asm_short(Asm *a, unsigned opcode, unsigned reg, unsigned rm, unsigned modrm, uint64_t rest,
                              unsigned n_rest) {
-    unsigned rex = 0x40 | (reg >> 3) << 2 | rm >> 3, bare = rex == 0x40;
-    uint64_t bytes = rex | opcode << 8 | (modrm | (reg & 7) << 3 | (rm & 7)) << 16 | rest << 24;
-    asm_put(a, bytes >> 8 * bare, 3 - bare + n_rest);
+    uint32_t head = (0x40 | opcode << 8 | modrm << 16) | asm_reg[reg] | asm_rm[rm];
+    unsigned bare = !(head & 0xf);
+    asm_put(a, (head | rest << 24) >> 8 * bare, 3 - bare + n_rest);
 }
 
-static inline void asm_alu_short(Asm *a, Alu op, Reg dst, Reg src) {
-    asm_short(a, op * 8u + 1, src, dst, 0xc0, 0, 0);
+/** An operand of 32 bits in r/m, ready to be encoded: a register, or [rbp + disp]. */
+typedef struct ShortRm {
+    uint32_t head, disp; /* of the instruction, REX and ModRM */
+    unsigned n_disp; /* bytes */
+} ShortRm;
+static inline ShortRm asm_short_reg(Reg reg) {
+    return (ShortRm){0xc00040 | asm_rm[reg], 0, 0};
 }
-
-static inline void asm_mov_short(Asm *a, Reg dst, Reg src) {
-    asm_short(a, 0x89, src, dst, 0xc0, 0, 0);
+static inline ShortRm asm_short_near(uint8_t disp) {
+    return (ShortRm){0x450040, disp, 1};
 }
+/** opcode reg, rm. */
+static inline void asm_short_rm(Asm *a, unsigned opcode, Reg reg, ShortRm rm) {
+    uint32_t head = rm.head | opcode << 8 | asm_reg[reg];
+    unsigned bare = !(head & 0xf);
+    asm_put(a, (head | (uint64_t)rm.disp << 24) >> 8 * bare, 3 - bare + rm.n_disp);
+}
+enum { ASM_MOV_LOAD = 0x8b, ASM_ALU_LOAD = 3 /* + 8 * Alu */ };
 
 static inline void asm_test_short(Asm *a, Reg x) {
     asm_short(a, 0x85, x, x, 0xc0, 0, 0);
@@ -116,25 +135,29 @@ static inline void asm_alu_imm8(Asm *a, Alu op, Reg dst, int8_t imm) {
     asm_bytes(a, 0x48 | dst >> 3 | 0x83 << 8 | (0xc0 | op << 3 | (dst & 7)) << 16 | (uint32_t)(uint8_t)imm << 24, 4);
 }
 
-/** lea dst, [base + disp]. */
-static inline void asm_lea_short(Asm *a, Reg dst, Reg base, int32_t disp) {
-    bool small = disp == (int8_t)disp, sib = (base & 7) == RSP;
-    uint64_t rest = sib ? 0x24 | (uint64_t)(uint32_t)disp << 8 : (uint32_t)disp;
-    asm_short(a, 0x8d, dst, base, small ? 0x40 : 0x80, rest, (small ? 1 : 4) + sib);
-}
+/* Opcode and ModRM of [rbp + disp8] by register, with REX where it has to be. */
+#define ASM_NEAR(opcode)                                                                                               \
+    {(opcode) | 0x4500, (opcode) | 0x4d00, (opcode) | 0x5500, (opcode) | 0x5d00, (opcode) | 0x6500,                    \
+     (opcode) | 0x6d00, (opcode) | 0x7500, (opcode) | 0x7d00, 0x44 | (opcode) << 8 | 0x450000,                         \
+     0x44 | (opcode) << 8 | 0x4d0000, 0x44 | (opcode) << 8 | 0x550000, 0x44 | (opcode) << 8 | 0x5d0000,                \
+     0x44 | (opcode) << 8 | 0x650000, 0x44 | (opcode) << 8 | 0x6d0000, 0x44 | (opcode) << 8 | 0x750000,                \
+     0x44 | (opcode) << 8 | 0x7d0000}
 
-/** lea dst, [x + y]; neither is rsp. */
-static inline void asm_lea_sum_short(Asm *a, Reg dst, Reg x, Reg y) {
-    unsigned rex = 0x40 | (dst >> 3) << 2 | (y >> 3) << 1 | x >> 3;
-    asm_put(a, rex | 0x8d << 8 | (0x44 | (dst & 7) << 3) << 16 | (uint64_t)((y & 7) << 3 | (x & 7)) << 24, 5);
+static inline void asm_near(Asm *a, uint32_t bytes, Reg reg, uint8_t disp) {
+    unsigned rex = reg >> 3;
+    uint32_t all = bytes | (uint32_t)disp << (16 + 8 * rex);
+    memcpy(a->at, &all, sizeof all);
+    a->at += 3 + rex;
 }
 
 static inline void asm_load_near(Asm *a, Reg dst, uint8_t disp) {
-    asm_short(a, 0x8b, dst, RBP, 0x40, disp, 1);
+    static const uint32_t bytes[16] = ASM_NEAR(0x8b);
+    asm_near(a, bytes[dst], dst, disp);
 }
 
 static inline void asm_store_near(Asm *a, uint8_t disp, Reg src) {
-    asm_short(a, 0x89, src, RBP, 0x40, disp, 1);
+    static const uint32_t bytes[16] = ASM_NEAR(0x89);
+    asm_near(a, bytes[src], src, disp);
 }
 
 static inline void asm_store_near_imm(Asm *a, uint8_t disp, uint32_t imm) {
@@ -190,6 +213,14 @@ static inline void asm_short_r15(Asm *a, unsigned opcode, bool w, unsigned reg, 
     n += indexed;
     asm_put(a, (bytes << 8 * word) | (word ? 0x66 : 0), n + word);
     asm_put(a, (uint32_t)disp, small ? 1 : 4);
+}
+
+/** The same for 32 bits, and for what has an index. */
+static inline void asm_word_r15(Asm *a, unsigned opcode, unsigned reg, unsigned index, int32_t disp) {
+    bool small = disp == (int8_t)disp;
+    uint32_t head = (0x41 | opcode << 8 | 4u << 16 | 7u << 24) | asm_reg[reg] | (index & 7) << 27 | (index >> 3) << 1;
+    head |= small ? 0x400000 : 0x800000;
+    asm_put(a, head | (uint64_t)(uint32_t)disp << 32, small ? 5 : 8);
 }
 
 /* ---- All forms ---- */

@@ -145,8 +145,8 @@ typedef struct Lower {
     uint32_t busy; /* registers that hold one, dead or alive */
     bool quick; /* quick code: values are found, and registers taken, by quick.c */
     uint32_t fresh; /* quick code: registers with values that no slot holds */
-    uint32_t touched; /* and those that have got values since the part began */
     Reg evicted; /* and that which has been taken from its value last */
+    uint32_t touched; /* and those that have got values since the part began */
     IrVal alias[X64_PINNED_MAX]; /* per pinned slot: the value that its register stands for, or IR_NONE */
     uint8_t *target; /* per value: pinned slot + 1 that it can be computed into, 0 = none */
     uint32_t pinned; /* registers that the current op needs */
@@ -225,7 +225,9 @@ static inline void lower_drop(Lower *l, Reg reg) {
 }
 /** The value is in the register from now on, which is free. */
 static inline void lower_hold(Lower *l, Reg reg, IrVal value) {
-    lower_drop(l, reg);
+    if (!l->quick) {
+        lower_drop(l, reg);
+    }
     l->held[reg] = value;
     l->busy |= 1u << reg;
     l->fresh |= 1u << reg;

@@ -1,11 +1,15 @@
-/* Lowering of a block that runs for the first time: one pass over the IR as the guest's rows made it, forward, with
- * nothing known about what comes. So the code is worse than what lower.c makes of a block that has become warm, but it
- * is there in a fraction of the time.
+/* Lowering of a block that runs for the first time: op by op while the guest's rows make them, with nothing known about
+ * what comes. So the code is worse than what lower.c makes of a block that has become warm, but it is there in a
+ * fraction of the time.
  *
- * A pure op becomes code when somebody needs its value; what nobody needs costs nothing, and the accesses, branches and
- * flag ops that need it see what it is made of. From one instruction to the next a value lives only in a slot of the
- * state: that is where the builder knows it from. A register keeps such a value as long as the slot does, or until the
- * register is needed; what no slot has is forgotten when the next instruction begins.
+ * A pure op or a GET becomes code when somebody needs its value; what nobody needs costs nothing, and the accesses,
+ * branches and flag ops that need it see what it is made of. Before a slot changes, a GET of it that nobody has used is
+ * made; one that has been used straight from the slot is given up, since guests seldom use what they overwrite: the
+ * block is for lower.c if they do. From one instruction to the next a value lives only in a slot of the state: that is
+ * where the builder knows it from. A register keeps such a value as long as the slot does, or until the register is
+ * needed; what no slot has loses its register when the next instruction begins.
+ *
+ * A COND becomes code when the value is needed, or the flags change; a branch on it takes the flags as they are.
  *
  * All state is stored when it changes, flags too: where the block is left in its middle nothing has to be made up for.
  * So an access has no slow path of its own. Where the host's memory protection stops one, the engine puts a call over
@@ -16,25 +20,59 @@
  * Registers: rax is scratch, too. Not done here: window memory scheme, notes for it. */
 #include "host/x64/quick.h"
 
-#include <string.h>
-
 /* ---- Places ---- */
+
+/* Before an op: notes it if that is wanted. If there is no room for it the code is given up, and what is still written
+ * goes where it has begun. */
+static RARE void look_around(Quick *q) {
+    lower_note(&q->l, X64_NOTE_OP, q->l.at);
+    if (q->hot.end - q->hot.at < OP_BYTES_MAX) {
+        q->hot.full = true;
+        q->hot.at = q->start;
+    }
+}
+
+static inline Quick *quick_of(IrSink *sink) {
+    return CONTAINER_OF(sink, Quick, sink);
+}
+
+static inline Quick *begin_op(IrSink *sink, const IrOp *op) {
+    Quick *q = quick_of(sink);
+    q->l.at = (uint32_t)(op - q->ops);
+    q->l.pinned = 0;
+    if (UNLIKELY(q->hot.at >= q->room_until)) {
+        look_around(q);
+    }
+    return q;
+}
+
+/* Behind an op that is more than a move of state. */
+static inline void end_op(Quick *q) {
+    q->l.sum = IR_NONE;
+    q->l.guest_flags = GUEST_FLAGS_STORED;
+}
 
 /* At the instruction that has begun. */
 static inline X64Point point_here(const Quick *q, const IrOp *op) {
     return (X64Point){
         .at = asm_offset(&q->hot), .block = q->l.block, .kind = op->op, .type = op->type, .mem = (uint8_t)op->n,
-        .pc_offset = (uint16_t)q->insn->a, .begun = (uint8_t)q->n_begun, .base = NO_REG, .data = NO_REG,
+        .pc_offset = (uint16_t)q->insn->a, .begun = (uint8_t)q->b->n_insns, .base = NO_REG, .data = NO_REG,
     };
 }
 
-static inline void add_point(Quick *q, const X64Point *point, uint32_t aux) {
+/* Where the next point stands. The fault handler of another thread looks there only when the block is complete. */
+static inline X64Point *next_point(Quick *q) {
     X64Output *out = q->l.out;
-    vec_reserve(&out->points, out->points.len + 2);
-    vec_publish(&out->points, *point); /* the fault handler of another thread may be looking */
+    vec_reserve(&out->points, q->n_points + 2);
+    return &out->points.data[q->n_points];
+}
+
+/* The next point is complete. */
+static inline void add_point(Quick *q, uint32_t aux) {
+    X64Point *points = q->l.out->points.data, *point = &points[q->n_points++];
     if (UNLIKELY(aux)) {
-        const X64Point insn = {.at = point->at + 1, .block = q->l.block, .kind = IR_INSN, .disp = (int32_t)aux};
-        vec_publish(&out->points, insn);
+        points[q->n_points++] =
+            (X64Point){.at = point->at + 1, .block = q->l.block, .kind = IR_INSN, .disp = (int32_t)aux};
     }
 }
 
@@ -52,177 +90,6 @@ static Stub *add_stub(Quick *q, StubKind kind, uint32_t site) {
 
 static void call_thunk(Lower *l, uint32_t thunk) {
     asm_link(l->a, asm_call(l->a), thunk);
-}
-
-/* ---- Accesses ---- */
-
-static void add_access_stub(Quick *q, const X64Point *point, uint32_t site, uint32_t resume) {
-    Stub *stub = add_stub(q, STUB_ACCESS, site);
-    stub->aux = q->insn->c;
-    stub->point = *point;
-    stub->resume = resume;
-}
-
-/* A misaligned access never comes back, so behind it all that has the same base is known. */
-static bool is_aligned(Quick *q, const IrOp *op, IrVal base, int32_t displacement, unsigned bytes) {
-    if (!(op->n & IR_MEM_ALIGNED) || bytes == 1) {
-        return true;
-    }
-    uint8_t *known = &q->l.aligned[base];
-    bool multiple = displacement % (int32_t)bytes == 0, aligned = multiple && *known >= bytes;
-    if (multiple && *known < bytes) {
-        *known = (uint8_t)bytes;
-    }
-    q->tested = true;
-    return aligned;
-}
-
-/* True if nobody has needed the value yet, and nobody has to: it is base +- a constant, which the access adds. */
-static inline bool is_sum(const Quick *q, IrVal address, int32_t *displacement) {
-    const IrOp *op = &q->ops[address];
-    if (q->l.reg[address] != NO_REG || (op->op != IR_ADD && op->op != IR_SUB) || op->type != IR_I32 ||
-        q->ops[op->b].op != IR_CONST || q->ops[op->a].op == IR_CONST) {
-        return false;
-    }
-    int32_t constant = (int32_t)(op->op == IR_SUB ? 0 - q->ops[op->b].a : q->ops[op->b].a);
-    bool small = constant >= -X64_DISPLACEMENT_MAX && constant <= X64_DISPLACEMENT_MAX;
-    *displacement = small ? constant : 0;
-    return small;
-}
-
-/* One instruction: another thread is not in its middle when it is patched. */
-static void emit_access(Lower *l, const IrOp *op, const X64Point *point) {
-    enum { WORD = 0x66 };
-    static const uint32_t loads[2][4] = {{0xb60f, 0xb70f, 0x8b, 0x8b}, {0xbe0f, 0xbf0f, 0x63, 0x8b}};
-    static const uint32_t stores[4] = {0x88, 0x89 << 8 | WORD, 0x89, 0x89};
-    unsigned size = op->n & IR_MEM_SIZE;
-    bool is_store = op->op == IR_STORE, is_signed = op->n & IR_MEM_SIGNED && (size < 2 || op->type == IR_I64);
-    bool w = size == 3 || (is_signed && !is_store && op->type == IR_I64);
-    asm_short_r15(l->a, is_store ? stores[size] : loads[is_signed][size], w, point->data, point->base, point->disp);
-}
-
-static void emit_swapped_access(Lower *l, const IrOp *op, const X64Point *point) {
-    Mem at = point->base == NO_REG ? asm_at(R15, point->disp) : asm_indexed(R15, point->base, 0, point->disp);
-    at.patched = true;
-    lower_emit_access(l, op, at, op->op == IR_STORE ? RCX : (Reg)point->data);
-}
-
-static void access_fast(Quick *q, const IrOp *op) {
-    Lower *l = &q->l;
-    const IrOp *address = &q->ops[op->a];
-    X64Point point = point_here(q, op);
-    unsigned bytes = lower_access_bits(op) / 8;
-    uint32_t misaligned = 0;
-    bool folded = address->op == IR_CONST && address->a <= INT32_MAX, swaps = lower_swaps(op), aligned;
-    if (folded) {
-        point.disp = (int32_t)address->a;
-        aligned = !(op->n & IR_MEM_ALIGNED) || address->a % bytes == 0;
-    } else {
-        IrVal base = is_sum(q, op->a, &point.disp) ? address->a : op->a;
-        point.base = (uint8_t)quick_use(l, base);
-        aligned = is_aligned(q, op, base, point.disp, bytes);
-    }
-    point.data = point.result = (uint8_t)(op->op == IR_STORE ? quick_use(l, op->b) : quick_define(l));
-    if (!aligned && folded) {
-        misaligned = asm_jmp(l->a); /* it traps for sure */
-    } else if (!aligned) {
-        misaligned = lower_test_alignment(l, point.base, point.disp, bytes);
-    }
-    if (op->op == IR_STORE && swaps) {
-        lower_swap_data(l, op, RCX, point.data);
-    }
-    asm_fit(l->a, 0, X64_ACCESS_BYTES);
-    point.at = asm_offset(l->a);
-    (swaps ? emit_swapped_access : emit_access)(l, op, &point);
-    point.rest = (uint8_t)(asm_offset(l->a) - point.at - X64_ACCESS_BYTES);
-    add_point(q, &point, q->insn->c);
-    if (misaligned) {
-        add_access_stub(q, &point, misaligned, asm_offset(l->a));
-    }
-}
-
-static Reg use_or_none(Lower *l, IrVal value) {
-    return value == IR_NONE ? NO_REG : lower_use(l, value);
-}
-
-/* What always is the engine's. */
-static void access_call(Quick *q, const IrOp *op) {
-    Lower *l = &q->l;
-    X64Point point = point_here(q, op);
-    point.wide = op->op == IR_CALL || ir_result_type(&l->ir->ops[op->a]) == IR_I64;
-    point.base = (uint8_t)use_or_none(l, op->a);
-    if (op->op != IR_LOAD) {
-        point.data = (uint8_t)use_or_none(l, op->b);
-    }
-    if (op->op != IR_STORE) {
-        point.result = (uint8_t)lower_define(l, l->at);
-    }
-    point.at = asm_offset(l->a);
-    point.disp = op->op == IR_CALL ? op->n : 0;
-    add_point(q, &point, q->insn->c);
-    call_thunk(l, op->op == IR_CALL ? l->thunks->point_call : l->thunks->point);
-    if (op->op == IR_CALL) { /* which may have changed any state */
-        q->learnt = ~UINT64_C(0);
-        quick_forget_words(q, ~UINT64_C(0));
-    }
-    q->must_poll = true;
-}
-
-static void access(Quick *q, const IrOp *op) {
-    bool is_call = op->op == IR_CALL || op->n & IR_MEM_UNPRIV || ir_result_type(&q->l.ir->ops[op->a]) == IR_I64;
-    (is_call ? access_call : access_fast)(q, op);
-    q->may_leave = true;
-}
-
-/* True if the instruction goes on as an entry of its own need not tell: at aux 0, 2 or 4 bytes behind. */
-static bool is_plain_poll(const Quick *q, const IrOp *op) {
-    uint32_t bytes = op->a - q->insn->a;
-    return op->b == 0 && (bytes == 2 || bytes == 4);
-}
-
-/* True if the last point is the only one of the instruction that has begun. */
-static bool is_only_access(const Quick *q, const X64Point *last) {
-    const X64Point *begin = q->l.out->points.data;
-    bool second = last > begin && last[-1].block == last->block && last[-1].begun == last->begun;
-    return last->kind != IR_INSN && last->begun == q->n_begun && !second;
-}
-
-/* The last point is that of the instruction's access: it tells where the POLL is, if that is as nearly all are. */
-static void add_poll(Quick *q, const IrOp *op, X64Point *last, uint32_t at) {
-    uint32_t distance = at - last->at;
-    bool plain = last->kind != IR_INSN && last->begun == q->n_begun && is_plain_poll(q, op);
-    if (LIKELY(plain && distance < X64_POLL_NONE)) {
-        last->poll = distance & 0x7f;
-        last->long_insn = op->a - q->insn->a == 4;
-        return;
-    }
-    X64Point point = point_here(q, op);
-    point.pc_offset = (uint16_t)op->a;
-    point.disp = (int32_t)op->b;
-    add_point(q, &point, 0);
-}
-
-/* Behind the one access of an instruction, with nothing left to do, no POLL is needed: it leaves by itself. */
-static void poll(Quick *q, const IrOp *op) {
-    Lower *l = &q->l;
-    if (!q->may_leave) {
-        return;
-    }
-    X64Point *last = &l->out->points.data[l->out->points.len - 1];
-    bool done = asm_offset(l->a) == last->at + X64_ACCESS_BYTES + last->rest, must_poll = q->must_poll;
-    q->may_leave = q->must_poll = false;
-    if (done && is_only_access(q, last) && is_plain_poll(q, op)) {
-        last->poll = X64_POLL_NONE;
-        last->long_insn = op->a - q->insn->a == 4;
-        return;
-    }
-    asm_fit(l->a, 0, X64_ACCESS_BYTES);
-    add_poll(q, op, last, asm_offset(l->a));
-    if (must_poll) {
-        call_thunk(l, l->thunks->point);
-    } else {
-        asm_bytes(l->a, ASM_NOP5, X64_ACCESS_BYTES);
-    }
 }
 
 /* ---- Flags and conditions ---- */
@@ -250,39 +117,46 @@ static Cc host_condition(Lower *l, IrCond cond) {
     return signed_condition(cond) ^ inverted;
 }
 
-/* True if the instruction uses the value again behind the next op. */
-static bool is_used_again(const Lower *l, IrVal value) {
-    const IrOp *op = &l->ir->ops[l->at + 2], *end = l->ir->ops + l->ir->n_ops;
-    while (op < end && op->op != IR_INSN && op->a != value && op->b != value && op->c != value) {
-        op++;
+void quick_condition(Quick *q, IrVal value) {
+    Lower *l = &q->l;
+    if (value == l->ready) {
+        l->ready = IR_NONE;
+    } else if (q->flags_set > value) { /* a branch has had it, and now it is too late: the block is for lower.c */
+        q->hot.full = true;
     }
-    return op < end && op->op != IR_INSN; /* at worst what is equal is no value */
+    lower_set_bool(l, host_condition(l, q->ops[value].a));
+    l->sum = IR_NONE;
 }
 
-/* True if the next op branches on the value of this one, and nobody else uses it. */
-static bool next_branches(const Lower *l) {
-    const IrOp *next = &l->ir->ops[l->at + 1];
-    bool branches = next->op == IR_GOTO_IF || next->op == IR_SKIP || next->op == IR_TRAP_IF;
-    return branches && next->a == l->at && !is_used_again(l, l->at);
+/* The flags will change: the last condition becomes a value unless somebody has used it as one. */
+static inline void settle_condition(Quick *q) {
+    if (q->l.ready != IR_NONE) {
+        lower_quick_make(&q->l, q->l.ready);
+    }
+    if (UNLIKELY(q->branched != IR_NONE)) {
+        if (q->n_parts == 0) { /* else it would be lost behind the part */
+            quick_use(&q->l, q->branched);
+        }
+        q->branched = IR_NONE;
+    }
 }
 
-/* If the next op branches it also finds the condition, when it has all else that it needs. */
-static void cond(Lower *l, const IrOp *op) {
-    if (next_branches(l)) {
-        l->ready = l->at;
-    } else {
-        lower_set_bool(l, host_condition(l, op->a));
-        l->sum = IR_NONE;
-    }
+/* If it is a branch that comes next it has all that it needs in the flags; so this waits for who needs the value. */
+static void take_cond(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
+    settle_condition(q);
+    q->l.ready = q->l.at;
 }
 
 Cc lower_quick_condition(Lower *l, IrVal value) {
     const IrOp *op = &l->ir->ops[value];
     if (value == l->ready) {
+        ((Quick *)l)->branched = value;
+        l->ready = IR_NONE;
         return host_condition(l, op->a);
     }
     l->guest_flags = GUEST_FLAGS_STORED;
-    if (l->reg[value] >= REG_COUNT && op->op >= IR_EQ && op->op <= IR_LES) {
+    if (!quick_is_held(l, value, l->reg[value]) && op->op >= IR_EQ && op->op <= IR_LES) {
         Cc cc = lower_compare(l, op);
         l->sum = IR_NONE;
         return cc;
@@ -291,6 +165,20 @@ Cc lower_quick_condition(Lower *l, IrVal value) {
     l->sum = IR_NONE;
     asm_test(l->a, false, reg, reg);
     return CC_NE;
+}
+
+static inline Quick *begin_flags(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
+    settle_condition(q);
+    q->flags_set = q->l.at;
+    q->eager[q->l.at] = ir_flags_set[op->op];
+    return q;
+}
+
+static void take_flags(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_flags(sink, op);
+    lower_flags(&q->l, op);
+    q->l.guest_flags = GUEST_FLAGS_STORED;
 }
 
 /* The host's N and Z of a value of 32 bits. */
@@ -307,58 +195,276 @@ static void test_value(Quick *q, IrVal value) {
     }
 }
 
-static void flags(Quick *q, const IrOp *op) {
-    Lower *l = &q->l;
-    unsigned mask, live;
-    ir_sets_flags(op->op, &mask);
-    live = op->n & mask;
-    if (op->op == IR_FLAGS_NZ && op->type == IR_I32 && live == mask) {
-        test_value(q, op->a);
-        asm_lahf_merge16_near(l->a, (uint8_t)X64_PACKED_FLAGS, X64_PACKED_N | X64_PACKED_Z);
-        l->sum = IR_NONE;
-        l->guest_flags = GUEST_FLAGS_STORED;
+static void take_flags_nz(IrSink *sink, const IrOp *op) {
+    if (UNLIKELY(op->type != IR_I32)) {
+        take_flags(sink, op);
         return;
     }
-    bool sum = op->op == IR_FLAGS_ADD || op->op == IR_FLAGS_SUB || op->op == IR_FLAGS_SBB;
-    l->eager[l->at] = (uint8_t)live;
-    lower_flags(l, op);
-    l->guest_flags = sum && live == 0xf ? GUEST_FLAGS_CARRY : GUEST_FLAGS_STORED;
+    Quick *q = begin_flags(sink, op);
+    test_value(q, op->a);
+    asm_lahf_merge16_near(q->l.a, (uint8_t)X64_PACKED_FLAGS, X64_PACKED_N | X64_PACKED_Z);
+    end_op(q);
+}
+
+/* The sum whose flags these are comes right before, if it is there at all. With its code the host's flags are there. */
+static void make_sum(Quick *q, const IrOp *op) {
+    const IrOp *sum = op - 1 - (op[-1].op == IR_CONST); /* an INSN is before all */
+    IrVal value = (IrVal)(sum - q->ops);
+    bool same = (sum->op == IR_ADD || sum->op == IR_SUB) && sum->a == op->a && sum->b == op->b;
+    if (same && q->l.reg[value] == NO_REG) {
+        quick_use(&q->l, value);
+    }
+}
+
+static void take_flags_sum(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_flags(sink, op);
+    make_sum(q, op);
+    lower_flags(&q->l, op);
+    q->l.guest_flags = GUEST_FLAGS_CARRY;
+}
+
+/* ---- Accesses ---- */
+
+static void add_access_stub(Quick *q, const X64Point *point, uint32_t site, uint32_t resume) {
+    Stub *stub = add_stub(q, STUB_ACCESS, site);
+    stub->aux = q->insn->c;
+    stub->point = *point;
+    stub->resume = resume;
+}
+
+/* A misaligned access never comes back, so behind it all that has the same base is known. */
+static bool is_aligned(Quick *q, const IrOp *op, IrVal base, int32_t displacement, unsigned bytes) {
+    if (!(op->n & IR_MEM_ALIGNED) || bytes == 1) {
+        return true;
+    }
+    uint8_t *known = &q->l.aligned[base];
+    bool multiple = ((uint32_t)displacement & (bytes - 1)) == 0, aligned = multiple && *known >= bytes;
+    if (multiple && *known < bytes) {
+        *known = (uint8_t)bytes;
+    }
+    q->tested = true;
+    return aligned;
+}
+
+/* True if nobody has needed the value yet, and nobody has to: it is base +- a constant, which the access adds. */
+static inline bool is_sum(const Quick *q, IrVal address, int32_t *displacement) {
+    const IrOp *op = &q->ops[address];
+    if (q->l.reg[address] != NO_REG || (op->op != IR_ADD && op->op != IR_SUB) || op->type != IR_I32 ||
+        q->ops[op->b].op != IR_CONST || q->ops[op->a].op == IR_CONST) {
+        return false;
+    }
+    int32_t constant = (int32_t)(op->op == IR_SUB ? 0 - q->ops[op->b].a : q->ops[op->b].a);
+    bool small = constant >= -X64_DISPLACEMENT_MAX && constant <= X64_DISPLACEMENT_MAX;
+    *displacement = small ? constant : 0;
+    return small;
+}
+
+/* Where a load or store of memory finds it, and its data. */
+typedef struct Access {
+    Reg base, data;
+    int32_t disp;
+} Access;
+
+/* One instruction: another thread is not in its middle when it is patched. */
+static inline void emit_access(Lower *l, const IrOp *op, Access x) {
+    enum { WORD = 0x66 };
+    static const uint32_t loads[2][4] = {{0xb60f, 0xb70f, 0x8b, 0x8b}, {0xbe0f, 0xbf0f, 0x63, 0x8b}};
+    static const uint32_t stores[4] = {0x88, 0x89 << 8 | WORD, 0x89, 0x89};
+    unsigned size = op->n & IR_MEM_SIZE;
+    if (size == IR_MEM_32 && op->type == IR_I32 && x.base != NO_REG) {
+        asm_word_r15(l->a, op->op == IR_STORE ? 0x89 : 0x8b, x.data, x.base, x.disp);
+        return;
+    }
+    bool is_store = op->op == IR_STORE, is_signed = op->n & IR_MEM_SIGNED && (size < 2 || op->type == IR_I64);
+    bool w = size == 3 || (is_signed && !is_store && op->type == IR_I64);
+    asm_short_r15(l->a, is_store ? stores[size] : loads[is_signed][size], w, x.data, x.base, x.disp);
+}
+
+static RARE void emit_swapped_access(Lower *l, const IrOp *op, Access x) {
+    Mem at = x.base == NO_REG ? asm_at(R15, x.disp) : asm_indexed(R15, x.base, 0, x.disp);
+    at.patched = true;
+    lower_emit_access(l, op, at, op->op == IR_STORE ? RCX : x.data);
+}
+
+static void access_fast(Quick *q, const IrOp *op) {
+    Lower *l = &q->l;
+    const IrOp *address = &q->ops[op->a];
+    Access x = {.base = NO_REG};
+    unsigned bytes = lower_access_bits(op) / 8;
+    uint32_t misaligned = 0;
+    bool folded = address->op == IR_CONST && address->a <= INT32_MAX, swaps = lower_swaps(op), aligned;
+    if (folded) {
+        x.disp = (int32_t)address->a;
+        aligned = !(op->n & IR_MEM_ALIGNED) || address->a % bytes == 0;
+    } else {
+        IrVal base = is_sum(q, op->a, &x.disp) ? address->a : op->a;
+        x.base = quick_use(l, base);
+        aligned = is_aligned(q, op, base, x.disp, bytes);
+    }
+    x.data = op->op == IR_STORE ? quick_use(l, op->b) : quick_define(l);
+    if (!aligned && folded) {
+        misaligned = asm_jmp(l->a); /* it traps for sure */
+    } else if (!aligned) {
+        misaligned = lower_test_alignment(l, x.base, x.disp, bytes);
+    }
+    if (op->op == IR_STORE && swaps) {
+        lower_swap_data(l, op, RCX, x.data);
+    }
+    asm_fit(l->a, 0, X64_ACCESS_BYTES);
+    X64Point *point = next_point(q);
+    *point = point_here(q, op);
+    (swaps ? emit_swapped_access : emit_access)(l, op, x);
+    point->base = (uint8_t)x.base;
+    point->data = point->result = (uint8_t)x.data;
+    point->disp = x.disp;
+    point->rest = (uint8_t)(asm_offset(l->a) - point->at - X64_ACCESS_BYTES);
+    if (misaligned) {
+        add_access_stub(q, point, misaligned, asm_offset(l->a));
+    }
+    add_point(q, q->insn->c);
+}
+
+static Reg use_or_none(Lower *l, IrVal value) {
+    return value == IR_NONE ? NO_REG : lower_use(l, value);
+}
+
+/* What always is the engine's. */
+static void access_call(Quick *q, const IrOp *op) {
+    Lower *l = &q->l;
+    X64Point *point = next_point(q);
+    *point = point_here(q, op);
+    point->wide = op->op == IR_CALL || ir_result_type(&l->ir->ops[op->a]) == IR_I64;
+    point->base = (uint8_t)use_or_none(l, op->a);
+    if (op->op != IR_LOAD) {
+        point->data = (uint8_t)use_or_none(l, op->b);
+    }
+    if (op->op != IR_STORE) {
+        point->result = (uint8_t)lower_define(l, l->at);
+    }
+    point->at = asm_offset(l->a);
+    point->disp = op->op == IR_CALL ? op->n : 0;
+    add_point(q, q->insn->c);
+    call_thunk(l, op->op == IR_CALL ? l->thunks->point_call : l->thunks->point);
+    q->must_poll = true;
+}
+
+static void take_access(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
+    bool is_far = op->n & IR_MEM_UNPRIV || ir_result_type(&q->ops[op->a]) == IR_I64;
+    (is_far ? access_call : access_fast)(q, op);
+    q->may_leave = true;
+    end_op(q);
+}
+
+/* It may change any state. */
+static void take_call(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
+    settle_condition(q);
+    quick_change_words(q, ~UINT64_C(0));
+    access_call(q, op);
+    q->flags_set = q->l.at;
+    q->may_leave = true;
+    end_op(q);
+}
+
+/* True if the instruction goes on as an entry of its own need not tell: at aux 0, 2 or 4 bytes behind. */
+static bool is_plain_poll(const Quick *q, const IrOp *op) {
+    uint32_t bytes = op->a - q->insn->a;
+    return op->b == 0 && (bytes == 2 || bytes == 4);
+}
+
+/* True if the last point is the only one of the instruction that has begun. */
+static bool is_only_access(const Quick *q, const X64Point *last) {
+    const X64Point *begin = q->l.out->points.data;
+    bool second = last > begin && last[-1].block == last->block && last[-1].begun == last->begun;
+    return last->kind != IR_INSN && last->begun == q->b->n_insns && !second;
+}
+
+/* The last point is that of the instruction's access: it tells where the POLL is, if that is as nearly all are. */
+static void add_poll(Quick *q, const IrOp *op, X64Point *last, uint32_t at) {
+    uint32_t distance = at - last->at;
+    bool plain = last->kind != IR_INSN && last->begun == q->b->n_insns && is_plain_poll(q, op);
+    if (LIKELY(plain && distance < X64_POLL_NONE)) {
+        last->poll = distance & 0x7f;
+        last->long_insn = op->a - q->insn->a == 4;
+        return;
+    }
+    X64Point *point = next_point(q);
+    *point = point_here(q, op);
+    point->pc_offset = (uint16_t)op->a;
+    point->disp = (int32_t)op->b;
+    add_point(q, 0);
+}
+
+/* Behind the one access of an instruction, with nothing left to do, no POLL is needed: it leaves by itself. */
+static void take_poll(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
+    Lower *l = &q->l;
+    if (!q->may_leave) {
+        return;
+    }
+    X64Point *last = &l->out->points.data[q->n_points - 1];
+    bool done = asm_offset(l->a) == last->at + X64_ACCESS_BYTES + last->rest, must_poll = q->must_poll;
+    q->may_leave = q->must_poll = false;
+    if (done && is_only_access(q, last) && is_plain_poll(q, op)) {
+        last->poll = X64_POLL_NONE;
+        last->long_insn = op->a - q->insn->a == 4;
+        return;
+    }
+    asm_fit(l->a, 0, X64_ACCESS_BYTES);
+    add_poll(q, op, last, asm_offset(l->a));
+    if (must_poll) {
+        call_thunk(l, l->thunks->point);
+    } else {
+        asm_bytes(l->a, ASM_NOP5, X64_ACCESS_BYTES);
+    }
+    end_op(q);
 }
 
 /* ---- Parts that may be skipped ---- */
 
-static void skip(Quick *q, const IrOp *op) {
+static void take_skip(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
     Lower *l = &q->l;
     if (q->n_parts == X64_SKIPS_MAX) {
         l->a->full = true;
         return;
     }
+    if (l->ready != op->a) {
+        settle_condition(q);
+    }
     Cc cc = lower_quick_condition(l, op->a); /* what follows changes no flags */
-    q->learnt = q->n_parts ? q->learnt : 0;
     q->parts[q->n_parts++] = (Part){.site = asm_jcc(l->a, cc ^ 1), .touched = l->touched};
     l->touched = 0;
+    end_op(q);
 }
 
 /* Where both ways meet, a register holds what it has held on both, and a slot what it held before. */
-static void label(Quick *q) {
+static void take_label(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
     Lower *l = &q->l;
     if (q->n_parts == 0) { /* its SKIP did not fit */
         return;
     }
     const Part *part = &q->parts[--q->n_parts];
-    for (uint32_t touched = l->touched & l->busy; touched; touched &= touched - 1) {
-        unsigned reg = (unsigned)__builtin_ctz(touched);
-        l->reg[l->held[reg]] = LOST;
-        l->held[reg] = IR_NONE;
-        l->busy &= ~(1u << reg);
+    for (uint32_t touched = l->touched; touched; touched &= touched - 1) {
+        l->held[__builtin_ctz(touched)] = IR_NONE;
     }
+    l->busy &= ~l->touched;
     l->touched |= part->touched;
-    quick_forget_words(q, q->learnt);
+    for (uint64_t w = q->b->learnt & q->b->is_known; w; w &= w - 1) { /* the builder forgets them, too */
+        IrVal value = q->b->known[__builtin_ctzll(w)];
+        l->fresh |= quick_is_held(l, value, l->reg[value]) ? 1u << l->reg[value] : 0;
+        if (q->n_parts > 0 && q->ops[value].op == IR_GET && l->reg[value] >= SEEN) {
+            l->reg[value] = LOST; /* it may be of the part around; nobody will tell when its slot changes */
+        }
+    }
     asm_link(l->a, part->site, asm_offset(l->a));
     if (q->tested) { /* the tests may have been skipped */
-        memset(l->aligned, 0, l->ir->n_ops);
+        memset(l->aligned, 0, q->b->n_ops);
         q->tested = false;
     }
+    end_op(q);
 }
 
 /* ---- Ends ---- */
@@ -373,20 +479,24 @@ static void look_before_leaving(Quick *q, uint32_t *leave) {
     }
 }
 
-static void emit_goto(Quick *q, const IrOp *op) {
+static void take_goto(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
     Lower *l = &q->l;
     uint32_t leave;
     look_before_leaving(q, &leave);
     lower_goto_exit(l, op, leave ? lower_jmp(l) : 0, leave);
 }
 
-static void emit_goto_if(Quick *q, const IrOp *op) {
+static void take_goto_if(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
     Lower *l = &q->l;
     Cc cc = lower_quick_condition(l, op->a);
     add_stub(q, STUB_GOTO, q->may_leave ? asm_jcc(l->a, cc) : lower_jcc(l, cc));
+    end_op(q);
 }
 
-static void emit_goto_ind(Quick *q, const IrOp *op) {
+static void take_goto_ind(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
     Lower *l = &q->l;
     uint32_t leave, noting = 0, site = (uint32_t)l->out->sites.len;
     asm_mov(l->a, true, RAX, lower_use(l, op->a));
@@ -404,7 +514,8 @@ static void emit_goto_ind(Quick *q, const IrOp *op) {
     asm_link(l->a, asm_jmp(l->a), l->thunks->indirect_miss);
 }
 
-static void emit_goto_at(Quick *q, const IrOp *op) {
+static void take_goto_at(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
     Lower *l = &q->l;
     uint32_t leave;
     lower_goto_at(l, op);
@@ -418,18 +529,21 @@ static void emit_goto_at(Quick *q, const IrOp *op) {
 /* The trap's argument is where it belongs. */
 static void trap_exit(Quick *q, const IrOp *op, const X64Point *point, uint32_t aux) {
     Lower *l = &q->l;
-    X64Site site = {.kind = X64_SITE_TRAP, .number = op->n, .unused = l->ir->n_insns - point->begun,
+    X64Site site = {.kind = X64_SITE_TRAP, .number = op->n, .unused = (uint8_t)(q->ir.n_insns - point->begun),
                     .pc_offset = point->pc_offset, .aux = aux};
     lower_exit_by(l, lower_site(l, site), l->thunks->trap);
 }
 
-static void trap(Quick *q, const IrOp *op) {
+static void take_trap(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
     X64Point here = point_here(q, op);
     lower_store_value(&q->l, offsetof(Cpu, trap_arg), op->b);
+    q->ir.n_insns = q->b->n_insns; /* it ends the block */
     trap_exit(q, op, &here, q->insn->c);
 }
 
-static void trap_if(Quick *q, const IrOp *op) {
+static void take_trap_if(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
     Lower *l = &q->l;
     uint64_t constant;
     bool in_register = op->b != IR_NONE && !lower_is_const(l, op->b, &constant);
@@ -439,6 +553,7 @@ static void trap_if(Quick *q, const IrOp *op) {
     stub->arg = arg;
     stub->aux = q->insn->c;
     stub->point = point_here(q, op);
+    end_op(q);
 }
 
 static void emit_stub(Quick *q, Stub *stub) {
@@ -459,7 +574,7 @@ static void emit_stub(Quick *q, Stub *stub) {
     asm_link(l->a, stub->site, asm_offset(l->a));
     if (stub->kind == STUB_TRAP) {
         if (stub->arg == NO_REG) {
-            lower_forget(l); /* nobody knows here what the registers were at that op */
+            quick_empty(l); /* nobody knows here what the registers were at that op */
             lower_store_value(l, offsetof(Cpu, trap_arg), op->b);
         } else {
             asm_store(l->a, 64, lower_cpu(offsetof(Cpu, trap_arg)), stub->arg);
@@ -469,208 +584,228 @@ static void emit_stub(Quick *q, Stub *stub) {
     }
     stub->point.at = asm_offset(l->a);
     stub->point.rest = 0;
-    add_point(q, &stub->point, stub->aux);
+    *next_point(q) = stub->point;
+    add_point(q, stub->aux);
     call_thunk(l, l->thunks->point);
     asm_link(l->a, asm_jmp(l->a), stub->resume);
 }
 
 /* ---- State ---- */
 
-/* Values that no slot has end with the instruction. */
-static inline void begin_insn(Quick *q, const IrOp *op) {
+/* Values that no slot has end with the instruction: others may have their registers. */
+static void take_insn(IrSink *sink, const IrOp *op) {
+    Quick *q = quick_of(sink);
     Lower *l = &q->l;
-    if (UNLIKELY(op > q->to_keep)) {
+    if (UNLIKELY(q->kept != q->b->kept)) {
+        begin_op(sink, op);
         quick_keep(q);
     }
     q->insn = op;
-    q->n_begun++;
     q->n_spilled = 0;
-    for (uint32_t fresh = l->fresh & l->busy; fresh; fresh &= fresh - 1) {
-        unsigned reg = (unsigned)__builtin_ctz(fresh);
-        l->reg[l->held[reg]] = LOST;
-        l->held[reg] = IR_NONE;
-    }
     l->busy &= ~l->fresh;
     l->fresh = 0;
+    l->ready = q->branched = IR_NONE;
 }
 
-enum { NEAR = 128 };
-
-static void get_any(Quick *q, const IrOp *op) {
-    lower_op(&q->l, q->l.at);
-    quick_learn_any(q, op->a, q->l.at, op->type);
-}
-
-static inline void get(Quick *q, const IrOp *op) {
-    if (UNLIKELY(!quick_is_plain_slot(q, op) || op->a >= NEAR)) {
-        get_any(q, op);
-        return;
+static void take_get(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
+    Lower *l = &q->l;
+    uint32_t word = op->a / 4;
+    lower_op(l, l->at);
+    if (ir_is_known_slot(op->a, op->type) && !(q->b->is_known & UINT64_C(1) << word)) { /* as the builder has it */
+        quick_back(q, l->reg[l->at]);
     }
-    Reg to = quick_define(&q->l);
-    asm_load_near(&q->hot, to, (uint8_t)op->a);
-    quick_learn(q, op->a, q->l.at, to);
 }
 
-static void put_any(Quick *q, const IrOp *op) {
+static void take_put(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
+    Lower *l = &q->l;
+    uint64_t constant;
+    bool is_kept = ir_is_known_slot(op->a, op->type) && !lower_is_const(l, op->b, &constant);
+    quick_change_words(q, ir_slot_words(q->b, op->a, op->type));
+    lower_op(l, l->at);
+    if (is_kept) {
+        quick_back(q, l->reg[op->b]);
+    }
+}
+
+/* What the slot held is made, if it has to be, before it is too late. */
+static RARE void put_far(Quick *q, const IrOp *op, IrVal old) {
+    quick_use(&q->l, op->b);
+    quick_unback(q, old);
     lower_op(&q->l, q->l.at);
-    quick_learn_any(q, op->a, op->b, op->type);
 }
 
-static inline void put(Quick *q, const IrOp *op) {
-    if (UNLIKELY(!quick_is_plain_slot(q, op) || op->a >= NEAR)) {
-        put_any(q, op);
-    } else if (q->ops[op->b].op == IR_CONST) {
-        asm_store_near_imm(&q->hot, (uint8_t)op->a, q->ops[op->b].a);
-        quick_forget_word(q, op->a / 4);
+static RARE void put_constant(Quick *q, const IrOp *op, IrVal old) {
+    quick_unback(q, old);
+    asm_store_near_imm(&q->hot, (uint8_t)op->a, q->ops[op->b].a);
+}
+
+static void put_plain(IrSink *sink, const IrOp *op, IrVal old) {
+    Quick *q = begin_op(sink, op);
+    bool is_const = q->ops[op->b].op == IR_CONST;
+    q->old = old;
+    q->changing = UINT64_C(1) << op->a / 4;
+    if (UNLIKELY(is_const || op->a >= NEAR)) {
+        (is_const && op->a < NEAR ? put_constant : put_far)(q, op, old);
+        q->l.fresh &= ~(is_const ? 0 : 1u << q->l.reg[op->b]);
     } else {
         Reg from = quick_use(&q->l, op->b);
+        quick_unback(q, old);
         asm_store_near(&q->hot, (uint8_t)op->a, from);
-        quick_learn(q, op->a, op->b, from);
+        quick_back(q, from);
     }
+    q->old = 0;
+    q->changing = 0;
+}
+
+static void take_other(IrSink *sink, const IrOp *op) {
+    Quick *q = begin_op(sink, op);
+    lower_op(&q->l, q->l.at);
+    end_op(q);
 }
 
 /* ---- The whole ---- */
 
-/* Before an op: notes it if that is wanted. If there is no room for it the code is given up, and what is still written
- * goes where it has begun. */
-static RARE void look_around(Quick *q) {
-    lower_note(&q->l, X64_NOTE_OP, q->l.at);
-    if (q->hot.end - q->hot.at < OP_BYTES_MAX) {
-        q->hot.full = true;
-        q->hot.at = q->start;
-    }
-}
-
-static inline void begin_op(Quick *q, const IrOp *op) {
-    q->l.at = (uint32_t)(op - q->ops);
-    q->l.pinned = 0;
-    if (UNLIKELY(q->hot.at >= q->room_until)) {
-        look_around(q);
-    }
-}
-
-/* Behind an op that is more than a move of state. */
-static inline void end_op(Quick *q) {
-    q->l.sum = IR_NONE;
-    q->l.guest_flags = GUEST_FLAGS_STORED;
-}
-
-/* One dispatch for all ops: that is what costs. Pure ones come when they are needed. */
-static void quick_ops(Quick *q) {
-    for (const IrOp *op = q->ops, *end = op + q->l.ir->n_ops; op < end; op++) {
-        switch ((IrOpcode)op->op) {
-        case IR_INSN: begin_insn(q, op); break;
-        case IR_GET: begin_op(q, op); get(q, op); break;
-        case IR_PUT: begin_op(q, op); put(q, op); break;
-        case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_SBB: case IR_FLAGS_NZ: case IR_FLAGS_C: case IR_FLAGS_V:
-        case IR_FLAGS_SET:
-            begin_op(q, op);
-            flags(q, op);
-            break;
-        case IR_COND: begin_op(q, op); cond(&q->l, op); break;
-        case IR_LOAD: case IR_STORE: case IR_CALL: begin_op(q, op); access(q, op); end_op(q); break;
-        case IR_POLL: begin_op(q, op); poll(q, op); end_op(q); break;
-        case IR_SKIP: begin_op(q, op); skip(q, op); end_op(q); break;
-        case IR_LABEL: begin_op(q, op); label(q); end_op(q); break;
-        case IR_TRAP_IF: begin_op(q, op); trap_if(q, op); end_op(q); break;
-        case IR_TRAP: begin_op(q, op); trap(q, op); break;
-        case IR_GOTO: begin_op(q, op); emit_goto(q, op); break;
-        case IR_GOTO_IF: begin_op(q, op); emit_goto_if(q, op); end_op(q); break;
-        case IR_GOTO_IND: begin_op(q, op); emit_goto_ind(q, op); break;
-        case IR_GOTO_AT: begin_op(q, op); emit_goto_at(q, op); break;
-        case IR_GETX: case IR_PUTX: case IR_REFUND: begin_op(q, op); lower_op(&q->l, q->l.at); end_op(q); break;
-        default: break;
-        }
-    }
-}
-
-/* All that is known about the block's values: what is 0 at first, then what has all bits set. Of what only lower.c
- * wants to know nothing is true. */
-static void make_room(Quick *q) {
+/* Where the block begins: first what counts its runs until it is warm. How many instructions it has is filled in when
+ * it ends. */
+static void begin(IrSink *sink, IrBuilder *b) {
+    Quick *q = quick_of(sink);
     Lower *l = &q->l;
-    size_t n = l->ir->n_ops;
-    uint8_t *room = arena_alloc_raw(l->arena, 4 * n);
-    memset(room, 0, 3 * n);
-    memset(room + 3 * n, 0xff, n);
-    l->fused = l->after_sum = l->cold = (bool *)room;
-    l->eager = room + n;
-    l->aligned = room + 2 * n;
-    l->reg = room + 3 * n;
-}
-_Static_assert(NO_REG == 0xff, "all bits set");
-
-/* A block has at most EXEC_BLOCK_INSNS_MAX instructions. */
-static inline void pay(Quick *q) {
-    if (X64_COUNTS) {
-        asm_alu_imm8(&q->hot, ALU_SUB, R14, (int8_t)q->l.ir->n_insns);
-    }
-}
-
-/* Where the block begins: first what counts its runs until it is warm. */
-static uint32_t begin(Quick *q, uint32_t runs) {
-    Lower *l = &q->l;
-    uint32_t warm = 0;
+    q->b = b;
+    q->ops = b->ops;
+    q->ir = (IrBlock){.loc = b->loc, .ops = b->ops};
     lower_note(l, X64_NOTE_ENTRY, IR_NONE);
     if (l->thunks->regions || !X64_COUNTS) { /* else nobody jumps from here; an exit fits over what pays the budget */
         asm_bytes(l->a, ASM_NOP5, X64_ENTRY_BYTES);
     }
-    if (runs) {
+    if (q->runs) {
         uint32_t index = (uint32_t)l->out->heat.len;
-        vec_push(&l->out->heat, runs);
+        vec_push(&l->out->heat, q->runs);
         asm_load(l->a, 64, false, true, RCX, lower_cpu(offsetof(Cpu, jit_heat)));
         asm_alu_mem_imm(l->a, ALU_SUB, false, asm_at(RCX, (int32_t)(4 * index)), 1);
-        warm = asm_jcc(l->a, CC_E);
+        q->warm = asm_jcc(l->a, CC_E);
     }
-    pay(q);
-    return warm;
+    if (X64_COUNTS) { /* at most EXEC_BLOCK_INSNS_MAX */
+        asm_alu_imm8(&q->hot, ALU_SUB, R14, 0);
+        q->cost = q->hot.at - 1;
+        q->over = asm_jcc(l->a, CC_B);
+    }
 }
 
-static void quick_block(Quick *q, uint32_t runs) {
+static void refuse(IrSink *sink) {
+    quick_of(sink)->hot.full = true;
+}
+
+static const IrSink sink_of_quick = {
+    .begin = begin,
+    .put = put_plain,
+    .refuse = refuse,
+    .take = {
+        [IR_INSN] = take_insn, [IR_LABEL] = take_label, [IR_SKIP] = take_skip, [IR_POLL] = take_poll,
+        [IR_REFUND] = take_other, [IR_GET] = take_get, [IR_PUT] = take_put, [IR_GETX] = take_other,
+        [IR_PUTX] = take_other, [IR_FLAGS_ADD] = take_flags_sum, [IR_FLAGS_SUB] = take_flags_sum,
+        [IR_FLAGS_SBB] = take_flags_sum, [IR_FLAGS_NZ] = take_flags_nz, [IR_FLAGS_C] = take_flags,
+        [IR_FLAGS_V] = take_flags, [IR_FLAGS_SET] = take_flags, [IR_COND] = take_cond, [IR_LOAD] = take_access,
+        [IR_STORE] = take_access, [IR_CALL] = take_call, [IR_TRAP_IF] = take_trap_if, [IR_TRAP] = take_trap,
+        [IR_GOTO] = take_goto, [IR_GOTO_IF] = take_goto_if, [IR_GOTO_IND] = take_goto_ind, [IR_GOTO_AT] = take_goto_at,
+    },
+};
+
+X64Quick *x64_quick_new(void) {
+    Quick *q = mem_alloc(sizeof *q);
+    q->sink = sink_of_quick;
+    q->l.ir = &q->ir;
+    q->l.a = &q->hot;
+    q->l.quick = true;
+    q->l.reserved = 1u << RAX;
+    q->l.late_check = q->l.cold_for = IR_NONE;
+    q->l.reg = q->reg;
+    q->l.aligned = q->aligned;
+    q->l.eager = q->eager;
+    q->l.fused = q->l.after_sum = q->l.cold = q->nothing;
+    memset(q->reg, NO_REG, sizeof q->reg);
+    return q;
+}
+
+void x64_quick_free(X64Quick *q) {
+    mem_free(q);
+}
+
+IrSink *x64_quick_begin(X64Quick *q, X64Code *code, uint32_t block, uint32_t runs, const X64Thunks *thunks,
+                        X64Output *out) {
     Lower *l = &q->l;
-    uint32_t warm = begin(q, runs), over = X64_COUNTS ? asm_jcc(l->a, CC_B) : 0;
-    quick_ops(q);
+    if (code->hot.end - code->hot.at < 2 * OP_BYTES_MAX) {
+        return NULL;
+    }
+    q->mark = lower_mark(code, out);
+    q->n_points = out->points.len;
+    q->hot = code->hot;
+    q->room_until = out->noting ? NULL : q->hot.end - OP_BYTES_MAX;
+    q->start = q->hot.at;
+    q->runs = runs;
+    q->warm = q->over = q->flags_set = 0;
+    q->kept = q->branched = IR_NONE;
+    q->old = 0;
+    q->reg[0] = LOST; /* no value has this number */
+    q->may_leave = q->must_poll = q->tested = false;
+    q->n_parts = q->n_stubs = q->n_spilled = 0;
+    l->code = code;
+    l->thunks = thunks;
+    l->out = out;
+    l->block = block;
+    l->sum = l->ready = IR_NONE;
+    l->guest_flags = GUEST_FLAGS_STORED;
+    l->fresh = l->touched = l->pinned = l->at = 0;
+    l->evicted = RAX;
+    quick_empty(l);
+    return &q->sink;
+}
+
+/* Only now is known how many instructions the block has. */
+static void complete(Quick *q) {
+    if (q->over) {
+        *q->cost = (uint8_t)q->ir.n_insns;
+    }
     for (unsigned i = 0; i < q->n_stubs; i++) {
         emit_stub(q, &q->stubs[i]);
     }
-    lower_note(l, X64_NOTE_BUDGET, IR_NONE);
-    if (over) {
-        asm_link(l->a, over, asm_offset(l->a));
+    lower_note(&q->l, X64_NOTE_BUDGET, IR_NONE);
+    if (q->over) {
+        asm_link(&q->hot, q->over, asm_offset(&q->hot));
     }
-    lower_exit(l, X64_EXIT_BUDGET + l->block);
-    if (warm) {
-        asm_link(l->a, warm, asm_offset(l->a));
-        lower_exit(l, X64_EXIT_WARM + l->block);
+    lower_exit(&q->l, X64_EXIT_BUDGET + q->l.block);
+    if (q->warm) {
+        asm_link(&q->hot, q->warm, asm_offset(&q->hot));
+        lower_exit(&q->l, X64_EXIT_WARM + q->l.block);
     }
 }
 
-bool x64_lower_quick(X64Code *code, const IrBlock *ir, uint32_t block, uint32_t runs, const X64Thunks *thunks,
-                     X64Output *out, Arena *scratch) {
-    Quick q;
-    Mark mark = lower_mark(code, out);
-    if (code->hot.end - code->hot.at < 2 * OP_BYTES_MAX) {
-        return false;
+/* What is known per value is to be nothing when the next block begins. */
+static void forget_values(Quick *q, uint32_t n_ops) {
+    enum { STEP = 16 };
+    _Static_assert(IR_SINK_OPS % STEP == 0, "steps");
+    for (uint32_t i = 0; i < n_ops && i < IR_SINK_OPS; i += STEP) { /* most blocks are small */
+        memset(&q->reg[i], NO_REG, STEP);
+        memset(&q->aligned[i], 0, STEP);
     }
-    memset(&q, 0, offsetof(Quick, slot));
-    q.hot = code->hot;
-    q.room_until = out->noting ? NULL : q.hot.end - OP_BYTES_MAX;
-    q.start = q.hot.at;
-    q.ops = ir->ops;
-    q.to_keep = ir->kept != IR_NONE ? &ir->ops[ir->kept] : ir->ops + ir->n_ops;
-    q.l.code = code;
-    q.l.a = &q.hot;
-    q.l.ir = ir;
-    q.l.thunks = thunks;
-    q.l.out = out;
-    q.l.block = block;
-    q.l.cost = ir->n_insns;
-    q.l.arena = scratch;
-    q.l.late_check = q.l.sum = q.l.cold_for = q.l.ready = IR_NONE;
-    q.l.reserved = 1u << RAX;
-    q.l.quick = true;
-    memset(q.l.held, 0xff, sizeof q.l.held);
-    make_room(&q);
-    quick_block(&q, runs);
-    code->hot.at = q.hot.at; /* nothing else: other threads read where the buffer begins */
-    code->hot.full = q.hot.full;
-    return lower_fitted(code, out, &mark);
+}
+
+bool x64_quick_end(X64Quick *q, const IrBlock *ir) {
+    X64Code *code = q->l.code;
+    q->ir = *ir;
+    if (!q->hot.full) {
+        complete(q);
+        __atomic_store_n(&q->l.out->points.len, q->n_points, __ATOMIC_RELEASE);
+    }
+    forget_values(q, ir->n_ops);
+    code->hot.at = q->hot.at; /* nothing else: other threads read where the buffer begins */
+    code->hot.full = q->hot.full;
+    return lower_fitted(code, q->l.out, &q->mark);
+}
+
+void x64_quick_drop(X64Quick *q) {
+    forget_values(q, IR_SINK_OPS);
+    q->l.code->hot.full = true;
+    lower_fitted(q->l.code, q->l.out, &q->mark);
 }

@@ -182,11 +182,11 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
     thunks->store_word = emit_address(a, (uintptr_t)calls->store_word);
 }
 
-/* The bytes, at most five, stand in one word (asm_fit) if others may run them. */
+/* The bytes, at most five, stand in one word (asm_fit) if others may run them; and patch some beside them. */
 static void patch_word(Asm *a, uint32_t at, uint64_t bytes, unsigned n_bytes) {
     uint64_t *word = (uint64_t *)(void *)(a->begin + (at & ~(ASM_WORD_BYTES - 1u)));
     unsigned shift = 8 * (at % ASM_WORD_BYTES);
-    if (at % ASM_WORD_BYTES + n_bytes > ASM_WORD_BYTES) {
+    if (a->alone || at % ASM_WORD_BYTES + n_bytes > ASM_WORD_BYTES) {
         memcpy(a->begin + at, &bytes, n_bytes);
         return;
     }

@@ -9,6 +9,7 @@
 #include "base/vec.h"
 #include "host/x64/asm.h"
 #include "host/x64/windows.h"
+#include "ir/build.h"
 #include "ir/cpu.h"
 
 /** What the engine does when translated code comes back. Those with a fault entry stand where that does. */
@@ -191,10 +192,19 @@ void x64_emit_thunks(Asm *a, const X64Calls *calls, uint32_t flags_slot, X64Thun
 bool x64_lower(X64Code *code, const IrBlock *ir, uint32_t block, const X64Thunks *thunks, X64Output *out,
                Arena *scratch);
 
-/** The same for a block as ir_end gives it. With `runs` its code stops when it has
- * run so often: X64_STOP_WARM. Not for the window memory scheme. */
-bool x64_lower_quick(X64Code *code, const IrBlock *ir, uint32_t block, uint32_t runs, const X64Thunks *thunks,
-                     X64Output *out, Arena *scratch);
+/** Quick code: a block's, made while its IR is. Not for the window memory scheme. */
+typedef struct X64Quick X64Quick;
+X64Quick *x64_quick_new(void);
+void x64_quick_free(X64Quick *q);
+/** What a builder is to be given, so that the code is appended as in x64_lower; NULL: there is no room. With `runs` the
+ * code stops when it has run so often: X64_EXIT_WARM. Up to x64_quick_end or x64_quick_drop nothing else is lowered. */
+IrSink *x64_quick_begin(X64Quick *q, X64Code *code, uint32_t block, uint32_t runs, const X64Thunks *thunks,
+                        X64Output *out);
+/** The block is complete. False if its code did not fit, or is too much for quick code: `out` and the cursors are as
+ * before. */
+bool x64_quick_end(X64Quick *q, const IrBlock *ir);
+/** Nobody wants the code. */
+void x64_quick_drop(X64Quick *q);
 
 enum { X64_REGION_BLOCKS_MAX = 192, X64_LANDINGS_MAX = 32 };
 
