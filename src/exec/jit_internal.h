@@ -67,7 +67,7 @@ struct Jit {
     uint64_t published; /* how often code was added or linked */
     JitSeat *own; /* if it is not shared */
     Stretch tables; /* the room of the tables above when they do not move any more: jit_tables_settle */
-    Stretch parts[JIT_TABLES]; /* of it: sites, accesses, points, heat, blocks, more */
+    Stretch parts[JIT_TABLES]; /* of it: one per table, as jit_tables.c lists them */
     bool unsettled; /* the host has no addresses for them */
 };
 

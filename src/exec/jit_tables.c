@@ -14,6 +14,19 @@ enum {
     PAGE_BYTES = 4096,
 };
 
+/* All tables: the vector, and how many items the code buffer can need at most. */
+#define EACH_TABLE(X, jit)                                                                                             \
+    X(0, jit, &(jit)->out.sites, sites_max(jit))                                                                       \
+    X(1, jit, &(jit)->out.accesses, sites_max(jit))                                                                    \
+    X(2, jit, &(jit)->out.points, sites_max(jit) + (jit)->code_bytes / CODE_BYTES_PER_POINT)                           \
+    X(3, jit, &(jit)->out.heat, sites_max(jit) + (jit)->code_bytes / CODE_BYTES_PER_COUNTER)                           \
+    X(4, jit, &(jit)->blocks, sites_max(jit))                                                                          \
+    X(5, jit, &(jit)->more, sites_max(jit))
+
+static size_t sites_max(const Jit *jit) {
+    return jit->code_bytes / CODE_BYTES_PER_SITE + SITES_IN_VAIN;
+}
+
 /* Takes a part of the tables' room, from *offset on, for `n` items. */
 static Stretch part_of(const Stretch *tables, size_t *offset, size_t n, size_t item_bytes) {
     size_t bytes = (n * item_bytes + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
@@ -22,16 +35,12 @@ static Stretch part_of(const Stretch *tables, size_t *offset, size_t n, size_t i
     return part;
 }
 
+#define LAY_OUT(i, jit, v, n) (jit)->parts[i] = part_of(&(jit)->tables, &end, n, sizeof *(v)->data);
+
 /* Lays out the parts and returns what they take. */
 static size_t lay_out(Jit *jit) {
-    size_t n = jit->code_bytes / CODE_BYTES_PER_SITE + SITES_IN_VAIN, end = 0;
-    const Stretch *tables = &jit->tables;
-    jit->parts[0] = part_of(tables, &end, n, sizeof *jit->out.sites.data);
-    jit->parts[1] = part_of(tables, &end, n, sizeof *jit->out.accesses.data);
-    jit->parts[2] = part_of(tables, &end, n + jit->code_bytes / CODE_BYTES_PER_POINT, sizeof *jit->out.points.data);
-    jit->parts[3] = part_of(tables, &end, n + jit->code_bytes / CODE_BYTES_PER_COUNTER, sizeof *jit->out.heat.data);
-    jit->parts[4] = part_of(tables, &end, n, sizeof *jit->blocks.data);
-    jit->parts[5] = part_of(tables, &end, n, sizeof *jit->more.data);
+    size_t end = 0;
+    EACH_TABLE(LAY_OUT, jit)
     return end;
 }
 
@@ -44,24 +53,20 @@ static void *move(Stretch *part, void *data, size_t bytes) {
     return part->data;
 }
 
-#define SETTLE(part, v) \
-    ((v)->data = move((part), (v)->data, (v)->len * sizeof *(v)->data), (v)->cap = (part)->bytes / sizeof *(v)->data)
+#define SETTLE(i, jit, v, n)                                                                                           \
+    (v)->data = move(&(jit)->parts[i], (v)->data, (v)->len * sizeof *(v)->data);                                       \
+    (v)->cap = (jit)->parts[i].bytes / sizeof *(v)->data;
 
 bool jit_tables_settle(Jit *jit) {
     if (!stretch_new(&jit->tables, lay_out(jit))) {
         return false;
     }
     lay_out(jit);
-    SETTLE(&jit->parts[0], &jit->out.sites);
-    SETTLE(&jit->parts[1], &jit->out.accesses);
-    SETTLE(&jit->parts[2], &jit->out.points);
-    SETTLE(&jit->parts[3], &jit->out.heat);
-    SETTLE(&jit->parts[4], &jit->blocks);
-    SETTLE(&jit->parts[5], &jit->more);
+    EACH_TABLE(SETTLE, jit)
     return true;
 }
 
-#define PREPARE(part, v) stretch_need((part), (v)->len * sizeof *(v)->data + BLOCK_BYTES)
+#define PREPARE(i, jit, v, n) stretch_need(&(jit)->parts[i], (v)->len * sizeof *(v)->data + BLOCK_BYTES);
 
 static bool is_settled(Jit *jit) {
     if (!jit->tables.data && jit->blocks.len >= SMALL_BLOCKS && !jit->unsettled) {
@@ -74,23 +79,15 @@ void jit_tables_prepare(Jit *jit) {
     if (!is_settled(jit)) {
         return;
     }
-    PREPARE(&jit->parts[0], &jit->out.sites);
-    PREPARE(&jit->parts[1], &jit->out.accesses);
-    PREPARE(&jit->parts[2], &jit->out.points);
-    PREPARE(&jit->parts[3], &jit->out.heat);
-    PREPARE(&jit->parts[4], &jit->blocks);
-    PREPARE(&jit->parts[5], &jit->more);
+    EACH_TABLE(PREPARE, jit)
 }
+
+#define FREE(i, jit, v, n) vec_free(v);
 
 void jit_tables_free(Jit *jit) {
     if (jit->tables.data) {
         stretch_free(&jit->tables);
         return;
     }
-    vec_free(&jit->out.sites);
-    vec_free(&jit->out.accesses);
-    vec_free(&jit->out.points);
-    vec_free(&jit->out.heat);
-    vec_free(&jit->blocks);
-    vec_free(&jit->more);
+    EACH_TABLE(FREE, jit)
 }
